@@ -1,0 +1,48 @@
+"""What may be recommended: the items of a training part and how often each was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from vitrina.types import Bool, Float32, Int32, Int64
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Item statistics of a training part. Items without an event are outside the ranked catalogue, unless `also` names them."""
+
+    events: Int64  # (items,) events of each item
+    users: Int64  # (items,) distinct users of each item
+    n_users: int  # users with at least one event
+    also: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # cold items that the model can serve
+    vectors: Float32 | None = None  # (items, dim), L2-normalised rows, for distances between items
+
+    @cached_property
+    def mask(self) -> Bool:
+        """(items,) whether an item is in the ranked catalogue."""
+        mask = self.events > 0
+        mask[self.also] = True
+        return mask
+
+    @cached_property
+    def items(self) -> Int32:
+        """Codes of the ranked catalogue, ascending."""
+        return np.flatnonzero(self.mask).astype(np.int32)
+
+    @cached_property
+    def by_popularity(self) -> Int32:
+        """The ranked catalogue by distinct users, most first; ties by code. The order of every fallback."""
+        items = self.items
+        return items[np.argsort(-self.users[items], kind="stable")]
+
+    def arrays(self) -> dict[str, Any]:
+        """What an artifact keeps of it."""
+        return {"events": self.events, "users": self.users, "n_users": np.array([self.n_users]), "also": self.also}
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, Any]) -> Catalogue:
+        return cls(arrays["events"], arrays["users"], int(arrays["n_users"][0]), arrays["also"])

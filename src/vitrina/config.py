@@ -1,0 +1,70 @@
+"""The base of every frozen, validated configuration: models, their parts, split rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vitrina.errors import ParameterError
+
+
+class Config(BaseModel):
+    """A frozen record of parameters that says in one sentence what is wrong with them.
+
+    >>> from vitrina import EASE
+    >>> EASE(l2=-1)
+    Traceback (most recent call last):
+    ...
+    vitrina.errors.ParameterError: The 'l2' parameter of EASE must be greater than 0. Got -1.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise ParameterError(_sentence(type(self), error)) from None
+
+    def __repr__(self) -> str:
+        fields = type(self).model_fields
+        shown = (f"{n}={getattr(self, n)!r}" for n, f in fields.items() if getattr(self, n) != f.get_default(call_default_factory=True))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    __str__ = __repr__
+
+
+def to_plain(value: Any) -> Any:
+    """Nested configs as plain dictionaries with a `name` key, ready for JSON or TOML.
+
+    >>> from vitrina import Popularity
+    >>> to_plain(Popularity())["name"]
+    'Popularity'
+    """
+    if isinstance(value, Config):
+        return {"name": type(value).__name__} | {n: to_plain(getattr(value, n)) for n in type(value).model_fields}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: to_plain(v) for k, v in value.items()}
+    return value
+
+
+def fingerprint(*values: Any) -> str:
+    """A short stable name for nested configs and plain values (first 16 hex digits of a sha256)."""
+    text = json.dumps([to_plain(v) for v in values], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _sentence(cls: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "?"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(cls.model_fields)) or "none"
+        return f"{cls.__name__} has no parameter {name!r}. Its parameters: {known}."
+    message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    verb = "must be" if first["msg"].startswith("Input should be") else "is wrong:"
+    return f"The {name!r} parameter of {cls.__name__} {verb} {message.rstrip('.')}. Got {first['input']!r}."

@@ -1,0 +1,194 @@
+"""The Dataset: an interaction log as arrays, sorted by (user, time, row)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from vitrina.catalogue import Catalogue
+from vitrina.data.features import FeatureTable
+from vitrina.errors import SplitError
+from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
+from vitrina.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vitrina.data.split import Rule, Split
+
+TimeUnit = Literal["us", "step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that reading or a filter did, and what it removed."""
+
+    name: str
+    events_before: int
+    events_after: int
+    users_before: int
+    users_after: int
+    items_before: int
+    items_after: int
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Interactions of users with items, dictionary-encoded and sorted by (user, time, row of the file).
+
+    The events of user code u are `events[indptr[u]:indptr[u + 1]]`, oldest first; rows with equal time keep the order of
+    the file. A part of a split shares the vocabularies of the whole, so codes mean the same in every part.
+
+    Cost: 4 bytes an event for items, 8 for times, 4 for values and baskets, 1 for kinds; 8 bytes a user.
+    """
+
+    events: Events
+    indptr: Int64  # (users + 1,)
+    users: Vocabulary
+    items: Vocabulary
+    time_unit: TimeUnit | None = None  # "us": microseconds since 1970; "step": only the order means something
+    kind_names: tuple[str, ...] = ()
+    item_table: FeatureTable | None = None
+    user_table: FeatureTable | None = None
+    rule: Rule | None = None  # the split rule that made this training part
+    steps: tuple[Step, ...] = ()
+    name: str = "log"
+    shard_count: int = 1
+
+    @classmethod
+    def of_codes(cls, user_codes: NDArray[Any], events: Events, users: Vocabulary, items: Vocabulary, **rest: Any) -> Dataset:
+        """Sort events by (user, time, row) and make a Dataset. `rest` are its other fields."""
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum(np.bincount(user_codes, minlength=len(users)), out=indptr[1:])
+        keys = (user_codes,) if events.times is None else (events.times, user_codes)
+        order = np.lexsort(keys)
+        return cls(events.take(order), indptr, users, items, **rest)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}: {self.n_events:,} events, {self.n_users:,} users, {len(self.catalogue.items):,} items)"
+
+    @property
+    def n_events(self) -> int:
+        return len(self.events)
+
+    @cached_property
+    def n_users(self) -> int:
+        """Users with at least one event."""
+        return int((np.diff(self.indptr) > 0).sum())
+
+    @property
+    def n_items(self) -> int:
+        """Size of the item vocabulary: the width of every item array."""
+        return len(self.items)
+
+    @cached_property
+    def user_of(self) -> Int32:
+        """User code of each event, (events,); built on demand."""
+        return np.repeat(np.arange(len(self.users), dtype=np.int32), np.diff(self.indptr))
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The items that have events here, with their counts."""
+        events = np.bincount(self.events.items, minlength=self.n_items).astype(np.int64)
+        users = np.bincount(self.csr().indices, minlength=self.n_items).astype(np.int64)
+        return Catalogue(events, users, self.n_users)
+
+    def csr(self, *, binary: bool = True) -> sparse.csr_matrix:
+        """(users, items) float32 matrix, indices sorted; repeated interactions become one, or a count."""
+        ones = np.ones(self.n_events, np.float32)
+        matrix = sparse.csr_matrix((ones, self.events.items.copy(), self.indptr.copy()), shape=(len(self.users), self.n_items))
+        matrix.sum_duplicates()
+        if binary:
+            matrix.data[:] = 1
+        return matrix
+
+    def queries(self, users: NDArray[Any] | None = None) -> Queries:
+        """One query a user (those with events, unless `users` gives codes), asked after the end of the log."""
+        codes = np.flatnonzero(np.diff(self.indptr)) if users is None else np.asarray(users)
+        codes = codes.astype(np.int32)
+        return Queries(
+            self.events, self.indptr[codes], self.indptr[codes + 1], self.items, codes,
+            now=None if self.events.times is None or not self.n_events else np.full(len(codes), self.events.times.max() + 1),
+            kind_names=self.kind_names,
+        )  # fmt: skip
+
+    def select(self, keep: Bool, **changes: Any) -> Dataset:
+        """The events where `keep` (one flag an event) holds; vocabularies stay."""
+        counts = np.zeros(len(keep) + 1, np.int64)
+        np.cumsum(keep, out=counts[1:])
+        return replace(self, events=self.events.take(np.flatnonzero(keep)), indptr=counts[self.indptr], **changes)
+
+    def user_range(self, first: int, last: int) -> Dataset:
+        """Users first..last-1 only; events are views, codes stay."""
+        indptr = np.clip(self.indptr, self.indptr[first], self.indptr[last]) - self.indptr[first]
+        return replace(self, events=self.events.take(slice(self.indptr[first], self.indptr[last])), indptr=indptr, shard_count=1)
+
+    def sharded(self, count: int) -> Dataset:
+        """The same data that `shards()` hands out in `count` parts."""
+        return replace(self, shard_count=count)
+
+    def shards(self) -> Iterator[Dataset]:
+        """Parts with disjoint users, for statistics that add up. A Dataset in memory is one shard."""
+        edges = np.linspace(0, len(self.users), self.shard_count + 1).astype(int)
+        if self.shard_count == 1:
+            yield self
+            return
+        for first, last in zip(edges[:-1], edges[1:], strict=True):
+            yield self.user_range(int(first), int(last))
+
+    def split(self, rule: Rule) -> Split:
+        """Training part, queries and truth under `rule`."""
+        return rule.apply(self)
+
+    def holdout(self) -> Split:
+        """Apply again, inside this training part, the rule that made it: for early stopping and tuning.
+
+        Raises:
+            SplitError: the data are not a training part of a split.
+        """
+        if self.rule is None:
+            raise SplitError(f"The {self!r} is not a training part of a split, so it has no rule to apply again. Use data.split(rule).")
+        return self.rule.apply(self)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of a sha256 over vocabularies and every column."""
+        digest = hashlib.sha256((self.users.fingerprint() + self.items.fingerprint()).encode())
+        for name, column in {"indptr": self.indptr, **self.events.columns()}.items():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(column).data)
+        for table in (self.item_table, self.user_table):
+            digest.update(b"" if table is None else table.fingerprint.encode())
+        return digest.hexdigest()[:16]
+
+    def frame(self) -> pl.DataFrame:
+        """The log as a table with the standard column names, in the Dataset's order."""
+        columns: dict[str, Any] = {"user_id": self.users.decode(self.user_of), "item_id": self.items.decode(self.events.items)}
+        if self.events.times is not None:
+            times = pl.Series(self.events.times)
+            columns["timestamp"] = times.cast(pl.Datetime("us")) if self.time_unit == "us" else times
+        if self.events.values is not None:
+            columns["value"] = self.events.values
+        if self.events.kinds is not None:
+            columns["kind"] = pl.Series(self.kind_names).gather(self.events.kinds)
+        if self.events.baskets is not None:
+            columns["basket_id"] = self.events.baskets
+        return pl.DataFrame(columns)
+
+    def titles(self, codes: NDArray[Any]) -> list[str]:
+        """Names to show: the item table's title where there is one, the id otherwise."""
+        ids = self.items.decode(codes).cast(pl.String).to_list()
+        if self.item_table is None:
+            return ids
+        return [title or item for title, item in zip(self.item_table.titles(codes), ids, strict=True)]
+
+    def events_of(self, users: NDArray[Any]) -> Int64:
+        """Positions of the events of these users, in order."""
+        return ranges(self.indptr[users], np.diff(self.indptr)[users])

@@ -1,0 +1,71 @@
+"""Every error that Vitrina raises on purpose.
+
+    VitrinaError
+    ├── ParameterError      a parameter is outside its domain            (also a ValueError)
+    ├── UnknownNameError    a name is not in the list of the known ones  (also a ValueError)
+    ├── DataError           a file, a table or a column can't be used    (also a ValueError)
+    ├── SplitError          a split rule doesn't fit the data            (also a ValueError)
+    ├── VocabularyError     two things speak of different item ids       (also a ValueError)
+    ├── MemoryBudgetError   the work would not fit in memory             (also a MemoryError)
+    ├── ArtifactError       a folder is not an artifact, or is damaged   (also a ValueError)
+    └── MissingExtraError   an optional dependency is not installed      (also an ImportError)
+
+A message names the thing, the constraint, what came and the remedy, in one or two sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from rich.markup import escape
+
+
+class VitrinaError(Exception):
+    """The root of the tree; `except VitrinaError` catches what Vitrina itself refuses."""
+
+    def __rich__(self) -> str:
+        return escape(str(self))
+
+
+class ParameterError(VitrinaError, ValueError):
+    """A parameter is outside its domain."""
+
+
+class UnknownNameError(VitrinaError, ValueError):
+    """A name is not among the known ones; the message lists the closest."""
+
+    @classmethod
+    def of(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        known = sorted(known)
+        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
+        return cls(f"There is no {what} {name!r}. {hint}Known: {', '.join(known)}.")
+
+
+class DataError(VitrinaError, ValueError):
+    """A file, a table or a column can't be used as it is."""
+
+
+class SplitError(VitrinaError, ValueError):
+    """A split rule doesn't fit the data it was applied to."""
+
+
+class VocabularyError(VitrinaError, ValueError):
+    """Two objects were built on different item (or user) ids."""
+
+
+class MemoryBudgetError(VitrinaError, MemoryError):
+    """The work would not fit in memory; the message says how much it needs and what to use instead."""
+
+
+class ArtifactError(VitrinaError, ValueError):
+    """A folder is not an artifact of Vitrina, or is damaged."""
+
+
+class MissingExtraError(VitrinaError, ImportError):
+    """An optional dependency is missing; the message is the command that installs it."""
+
+    @classmethod
+    def of(cls, package: str, extra: str, purpose: str) -> MissingExtraError:
+        return cls(f"{purpose} needs {package}. Install it with: pip install 'vitrina[{extra}]'.")

@@ -1,0 +1,82 @@
+"""The contracts. A model is a frozen config whose `fit` returns a fitted recommender; everything returns ranked lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from vitrina.types import Eligibility, Float32, Float64, Int32, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Dataset
+    from vitrina.data.split import Split
+    from vitrina.metrics.judged import Judged
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """Fitted and immutable; keeps parameters and not the training data."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations: ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A frozen, validated config: `EASE(l2=500)`."""
+
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Recommender: ...
+
+
+@runtime_checkable
+class Scorer(Recommender, Protocol):
+    """Can score any item; -inf where it has no opinion. `recommend` is the one shared top-k."""
+
+    def score(self, queries: Queries, items: Int32) -> Float32: ...  # (queries, items)
+
+    def score_pairs(self, queries: Queries, items: Ragged) -> Float32: ...  # (pairs,): each query its own items
+
+
+@runtime_checkable
+class Encoder(Scorer, Protocol):
+    """Query vector times item vector; can use a vector index."""
+
+    @property
+    def item_vectors(self) -> Float32: ...  # (items, dim)
+
+    def encode(self, queries: Queries) -> Float32: ...  # (queries, dim)
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Reorders or thins lists."""
+
+    def rerank(
+        self, queries: Queries, recommendations: Recommendations, k: int, *, eligible: Eligibility = Eligibility()
+    ) -> Recommendations: ...
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """One float64 value per query; the mean over queries is the number."""
+
+    @property
+    def name(self) -> str: ...  # "nDCG@10"
+
+    def per_query(self, judged: Judged) -> Float64: ...  # (queries,)
+
+
+@runtime_checkable
+class TableMetric(Protocol):
+    """A number of the whole table of lists (coverage, Gini): states of shards merge."""
+
+    @property
+    def name(self) -> str: ...
+
+    def state(self, judged: Judged) -> Any: ...
+
+    def merge(self, left: Any, right: Any) -> Any: ...
+
+    def value(self, state: Any) -> float: ...

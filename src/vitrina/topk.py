@@ -1,0 +1,174 @@
+"""The one top-k: eligibility first, then the best k by score, then popularity for the places left.
+
+Exact ties go to the lower item code. A score of -inf or NaN means that the model has no opinion of the item: such
+items come after all others, in the order of popularity, and their places have the source `fallback`.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from vitrina.catalogue import Catalogue
+from vitrina.errors import ParameterError
+from vitrina.kernels import kernel
+from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+BLOCK_BYTES = 16 << 20  # of a block of dense scores: stays within the last-level cache
+
+
+def block_size(n_items: int) -> int:
+    """Queries a block, so that a dense block of float32 scores takes about 16 MB."""
+    return int(np.clip(BLOCK_BYTES // (4 * max(n_items, 1)), 16, 4096))
+
+
+def top_k_dense(
+    scores: Float32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary
+) -> Recommendations:
+    """The best k of `scores` (queries, items) for each query.
+
+    Cost: one pass over the scores; O(threads x items) of scratch memory.
+    """
+    rows = np.arange(len(queries) + 1, dtype=np.int64) * scores.shape[1]
+    return _top_k(rows, np.empty(0, np.int32), scores.reshape(-1), queries, k, eligible, catalogue, vocabulary)
+
+
+def top_k_ragged(
+    candidates: Ragged, scores: Float32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary
+) -> Recommendations:
+    """The best k of each query's own `candidates` (each at most once a query) with their `scores` (total,)."""
+    return _top_k(candidates.indptr, candidates.values, scores, queries, k, eligible, catalogue, vocabulary)
+
+
+def _top_k(
+    indptr: Int64,
+    items: Int32,
+    scores: Float32,
+    queries: Queries,
+    k: int,
+    eligible: Eligibility,
+    catalogue: Catalogue,
+    vocabulary: Vocabulary,
+) -> Recommendations:
+    if k < 1:
+        raise ParameterError(f"The 'k' of a recommendation must be at least 1. Got {k}.")
+    queries.vocabulary.require_compatible(vocabulary, "queries")
+    banned, own = eligible.banned(queries), eligible.include
+    limited = isinstance(own, Ragged)
+    include = own if isinstance(own, Ragged) else Ragged.empty(0)
+    if limited and len(include) != len(queries):
+        raise ParameterError(f"An Eligibility.include with a row a query must have {len(queries)} rows. Got {len(include)}.")
+    shape = (len(queries), k)
+    out_items, out_scores = np.full(shape, -1, np.int32), np.full(shape, np.nan, np.float32)
+    source = np.zeros(shape, np.uint8)
+    _select(
+        indptr, items, scores, allowed_mask(eligible, catalogue), banned.indptr, banned.values, limited, include.indptr,
+        include.values, catalogue.by_popularity, numba.get_num_threads(), out_items, out_scores, source,
+    )  # fmt: skip
+    return Recommendations(out_items, out_scores, vocabulary, {"source": source})
+
+
+def allowed_mask(eligible: Eligibility, catalogue: Catalogue) -> Bool:
+    """(items,) which items are eligible for every query: the catalogue and the parts of `eligible` that are not per query."""
+    allowed = catalogue.mask.copy()
+    if eligible.include is not None and not isinstance(eligible.include, Ragged):
+        chosen = np.zeros(len(allowed), bool)
+        chosen[_inside(eligible.include, len(allowed))] = True
+        allowed &= chosen
+    if eligible.exclude is not None and not isinstance(eligible.exclude, Ragged):
+        allowed[_inside(eligible.exclude, len(allowed))] = False
+    return allowed
+
+
+def _inside(items: Int32, n_items: int) -> Int32:
+    items = np.asarray(items)
+    return items[(items >= 0) & (items < n_items)]
+
+
+@kernel
+def _worse(score_a: float, item_a: int, score_b: float, item_b: int) -> bool:
+    return score_a < score_b or (score_a == score_b and item_a > item_b)
+
+
+@kernel
+def _sift_down(items: Int32, scores: Float32, size: int) -> None:
+    """Restore the heap (worst on top) after its root was replaced."""
+    place = 0
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            return
+        if child + 1 < size and _worse(scores[child + 1], items[child + 1], scores[child], items[child]):
+            child += 1
+        if not _worse(scores[child], items[child], scores[place], items[place]):
+            return
+        items[child], items[place] = items[place], items[child]
+        scores[child], scores[place] = scores[place], scores[child]
+        place = child
+
+
+@kernel
+def _sift_up(items: Int32, scores: Float32, place: int) -> None:
+    while place > 0:
+        parent = (place - 1) // 2
+        if not _worse(scores[place], items[place], scores[parent], items[parent]):
+            return
+        items[parent], items[place] = items[place], items[parent]
+        scores[parent], scores[place] = scores[place], scores[parent]
+        place = parent
+
+
+@kernel
+def _best_first(items: Int32, scores: Float32, size: int) -> None:
+    """Heap sort in place: the worst goes to the end, again and again."""
+    for last in range(size - 1, 0, -1):
+        items[0], items[last] = items[last], items[0]
+        scores[0], scores[last] = scores[last], scores[0]
+        _sift_down(items, scores, last)
+
+
+@kernel(parallel=True)
+def _select(
+    indptr, items, scores, allowed, ban_indptr, ban_items, limited, include_indptr, include_items, popular, threads,
+    out_items, out_scores, source,
+):  # fmt: skip  # pragma: no cover
+    """Fill `out_*`. A stamp of 2q marks an item included for query q, 2q + 1 one that is banned or taken already."""
+    n_items, k, dense = len(allowed), out_items.shape[1], len(items) == 0
+    stamps = np.full((threads, n_items), -1, np.int64)
+    for q in numba.prange(len(out_items)):
+        stamp = stamps[numba.get_thread_id()]
+        if limited:
+            for at in range(include_indptr[q], include_indptr[q + 1]):
+                stamp[include_items[at]] = 2 * q
+        for at in range(ban_indptr[q], ban_indptr[q + 1]):
+            if ban_items[at] < n_items:
+                stamp[ban_items[at]] = 2 * q + 1
+        size, best, value = 0, out_items[q], out_scores[q]
+        for at in range(indptr[q], indptr[q + 1]):
+            score = scores[at]
+            if not score > -np.inf:
+                continue
+            if size == k and score < value[0]:
+                continue
+            item = at - indptr[q] if dense else items[at]
+            mark = stamp[item]
+            if not allowed[item] or mark == 2 * q + 1 or (limited and mark != 2 * q):
+                continue
+            if size < k:
+                best[size], value[size] = item, score
+                _sift_up(best, value, size)
+                size += 1
+            elif _worse(value[0], best[0], score, item):
+                best[0], value[0] = item, score
+                _sift_down(best, value, size)
+        _best_first(best, value, size)
+        for place in range(size):
+            stamp[best[place]] = 2 * q + 1
+        for item in popular:
+            if size == k:
+                break
+            mark = stamp[item]
+            if allowed[item] and mark != 2 * q + 1 and (not limited or mark == 2 * q):
+                best[size], source[q, size] = item, 1
+                size += 1
