@@ -66,5 +66,7 @@ def _sentence(cls: type[BaseModel], error: ValidationError) -> str:
         known = ", ".join(sorted(cls.model_fields)) or "none"
         return f"{cls.__name__} has no parameter {name!r}. Its parameters: {known}."
     message = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if not first["loc"]:  # parameters that don't go together: the validator says the whole sentence
+        return message
     verb = "must be" if first["msg"].startswith("Input should be") else "is wrong:"
     return f"The {name!r} parameter of {cls.__name__} {verb} {message.rstrip('.')}. Got {first['input']!r}."

@@ -1,5 +1,29 @@
 """The split rules, under the name that people type: `vt.split.GlobalTime(days=30)`."""
 
-from vitrina.data.split import Rule, Split
+from vitrina.data.split import (
+    GlobalTime,
+    LeaveLastBasket,
+    LeaveOneOut,
+    PartSize,
+    RandomShare,
+    Rule,
+    Split,
+    SplitSummary,
+    UserShare,
+    given,
+    rolling,
+)
 
-__all__ = ["Rule", "Split"]
+__all__ = [
+    "GlobalTime",
+    "LeaveLastBasket",
+    "LeaveOneOut",
+    "PartSize",
+    "RandomShare",
+    "Rule",
+    "Split",
+    "SplitSummary",
+    "UserShare",
+    "given",
+    "rolling",
+]

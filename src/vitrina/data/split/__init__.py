@@ -1,0 +1,23 @@
+"""Splits: rules that cut a log into a training part, queries and truth."""
+
+from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.leave import LeaveLastBasket, LeaveOneOut
+from vitrina.data.split.published import RandomShare, given
+from vitrina.data.split.rolling import rolling
+from vitrina.data.split.summary import PartSize, SplitSummary
+from vitrina.data.split.time import GlobalTime
+from vitrina.data.split.users import UserShare
+
+__all__ = [
+    "GlobalTime",
+    "LeaveLastBasket",
+    "LeaveOneOut",
+    "PartSize",
+    "RandomShare",
+    "Rule",
+    "Split",
+    "SplitSummary",
+    "UserShare",
+    "given",
+    "rolling",
+]

@@ -1,0 +1,168 @@
+"""From positions in the log to a Split: one place that decides about repeats and counts everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from vitrina.data.dataset import Dataset
+from vitrina.data.split.base import Rule, Split
+from vitrina.errors import SplitError
+from vitrina.kernels import kernel
+from vitrina.types import Bool, Eligibility, Events, Int32, Int64, Queries, Ragged, ranges
+
+REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The queries of a split before anything is dropped, in the order (user, moment)."""
+
+    events: Events  # what the histories are views into
+    users: Int32  # (queries,)
+    start: Int64  # (queries,) histories
+    stop: Int64
+    now: Int64 | None
+    targets: Ragged  # item codes, a row a query, with duplicates
+    until: int | None = None  # time of the last target
+
+    @classmethod
+    def of_ranges(cls, data: Dataset, users: Int32, stop: Int64, *, now: Int64 | None, first: Int64, last: Int64) -> Asked:
+        """Histories from the user's first event up to `stop`; targets `events[first:last]`."""
+        targets = Ragged.of_lengths(last - first, data.events.items[ranges(first, last - first)])
+        times = data.events.times
+        until = int(times[last - 1].max()) if times is not None and len(last) else None
+        return cls(data.events, users, data.indptr[users], stop, now, targets, until)
+
+
+@kernel
+def seen_before(items: Int32, start: Int64, stop: Int64, indptr: Int64, targets: Int32, width: int) -> Bool:  # noqa: PLR0917  numba takes positions only
+    """Whether each target is in the history of its query. Queries are in the order (start, stop)."""
+    owner = np.full(width, -1, np.int64)
+    seen = np.zeros(len(targets), np.bool_)
+    history, scanned = -1, 0
+    for q in range(len(start)):
+        if q == 0 or start[q] != start[q - 1] or stop[q] < scanned:
+            history, scanned = q, start[q]
+        while scanned < stop[q]:
+            owner[items[scanned]] = history
+            scanned += 1
+        for j in range(indptr[q], indptr[q + 1]):
+            seen[j] = owner[targets[j]] == history
+    return seen
+
+
+def assemble(
+    train: Dataset, asked: Asked, log: dict[str, int], rule: Rule | None, remember: Rule, *, repeat: bool | None = None, **counts: Any
+) -> Split:
+    """Drop what can't be asked, decide about repeats, count.
+
+    Args:
+        log: sizes of the whole log.
+        remember: what the training part applies for validation; it gets the decision about repeats, so that it is the same job.
+        repeat: for a split without a rule.
+        counts: what the rule itself counted.
+    """
+    repeat = repeat if rule is None else rule.repeat
+    truth = asked.targets.unique()
+    seen = seen_before(asked.events.items, asked.start, asked.stop, truth.indptr, truth.values, train.n_items)
+    seen_share = float(seen.mean()) if len(seen) else 0.0
+    allowed = seen_share >= REPEAT_SHARE if repeat is None else repeat
+    reachable = truth if allowed else truth.keep(~seen)
+    kept = np.flatnonzero(reachable.lengths)
+    if not train.n_events or not len(kept):
+        raise _empty(rule, train, len(asked.users), allowed)
+    queries = Queries(
+        asked.events, asked.start[kept], asked.stop[kept], train.items, asked.users[kept],
+        now=None if asked.now is None else asked.now[kept], kind_names=train.kind_names,
+    )  # fmt: skip
+    train = replace(train, rule=remember.model_copy(update={"repeat": allowed}))
+    truth_kept = reachable.take(kept)
+    counts = {f"log_{name}": size for name, size in log.items()} | {
+        "target_events": len(asked.targets.values),
+        "duplicate_targets": len(asked.targets.values) - len(truth.values),
+        "seen_targets": int(seen.sum()),
+        "seen_targets_share": seen_share,
+        "seen_targets_dropped": 0 if allowed else int(seen.sum()),
+        "queries_without_truth": len(asked.users) - len(kept),
+        "repeat_decided": repeat is None,
+        "events_not_used": log["events"] - train.n_events - len(asked.targets.values),
+        "test_stop": asked.until,
+    } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
+    return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
+
+
+def sizes(data: Dataset) -> dict[str, int]:
+    """Events, users and items with events of a whole log."""
+    return {"events": data.n_events, "users": data.n_users, "items": len(np.unique(data.events.items))}
+
+
+def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
+    warm_items = np.zeros(train.n_items, bool)
+    warm_items[train.events.items] = True
+    cold = ~warm_items[truth.values]
+    users = np.unique(queries.users)
+    new = np.diff(train.indptr)[users] == 0
+    empty = queries.lengths == 0
+    return {
+        "cold_targets": int(cold.sum()),
+        "cold_targets_share": float(cold.mean()),
+        "cold_items": len(np.unique(truth.values[cold])),
+        "test_users": len(users),
+        "test_items": len(np.unique(truth.values)),
+        "new_users": int(new.sum()),
+        "new_users_share": float(new.mean()),
+        "queries_without_history": int(empty.sum()),
+        "queries_without_history_share": float(empty.mean()),
+    }
+
+
+def _late(train: Dataset, queries: Queries) -> dict[str, Any]:
+    """Training events at or after the first query: what a model would not have had."""
+    times = train.events.times
+    if times is None or queries.now is None:
+        return {}
+    late = int((times >= queries.now.min()).sum())
+    return {"late_train_events": late, "late_train_events_share": late / len(times)}
+
+
+def _empty(rule: Rule | None, train: Dataset, asked: int, repeat: bool) -> SplitError:
+    made = "The published split" if rule is None else f"The rule {rule}"
+    if not train.n_events:
+        return SplitError(f"{made} leaves no training events. Move the cut to a later date or take a smaller test part.")
+    if asked and not repeat:
+        return SplitError(f"{made} leaves no targets: people had taken every one of them before. Set repeat=true.")
+    return SplitError(f"{made} leaves no queries: nobody has both a target and what it needs before it. Take a larger test part.")
+
+
+def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:
+    said = []
+    share = counts["seen_targets_share"]
+    if not repeat and share >= REPEAT_SHARE:
+        said.append(
+            f"{share:.0%} of the test targets were in the person's history already and were dropped, because repeat is false: "
+            "the numbers speak of discovery only. Set repeat=true if people come back to items."
+        )
+    if repeat and share < REPEAT_SHARE / 5:
+        said.append(
+            f"Only {share:.1%} of the test targets were in the person's history: with repeat=true, models lose places of the list to items "
+            "that are rarely taken again. Set repeat=false."
+        )
+    if counts["queries_without_truth"] and counts["queries_without_truth"] > 0.2 * (queries + counts["queries_without_truth"]):
+        said.append(
+            f"{counts['queries_without_truth']:,} queries were dropped, because the person had taken all of their targets before: "
+            "the rest are a special part of the people."
+        )
+    if counts["cold_targets_share"] >= 0.05:
+        said.append(
+            f"{counts['cold_targets_share']:.0%} of the targets are items without a training event: no model of interactions can hit them. "
+            "They count as misses; compare a content model, or a shorter test part."
+        )
+    if counts["queries_without_history_share"] >= 0.1:
+        said.append(
+            f"{counts['queries_without_history_share']:.0%} of the queries have no history: every model answers them alike, "
+            "from popularity, and differences between models look smaller than they are for known people."
+        )
+    return tuple(said)

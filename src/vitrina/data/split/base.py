@@ -1,0 +1,63 @@
+"""What a split is: a training part, the queries that are asked, and what the people really took."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from vitrina.config import Config
+from vitrina.data.dataset import Dataset
+from vitrina.types import Eligibility, Queries, Ragged
+
+if TYPE_CHECKING:
+    from vitrina.data.split.summary import SplitSummary
+
+
+class Rule(Config, ABC):
+    """How to cut a log. A training part keeps its rule, and `data.holdout()` applies it again inside.
+
+    Args:
+        repeat: may items of the history be recommended again. None decides from the data: yes, when at least a tenth of the
+            targets were in their histories. With False such targets are dropped from the truth and counted.
+    """
+
+    repeat: bool | None = None
+
+    @abstractmethod
+    def apply(self, data: Dataset) -> Split: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One fold: fit on `train`, answer `queries`, compare with `truth`.
+
+    Args:
+        train: the training part; shares the vocabularies of the whole log.
+        queries: one a target group; a history is strictly before the query's time.
+        truth: item codes that the person took, a row a query, sorted and unique.
+        eligible: what may be recommended in this job (repeat or not).
+        rule: what made it; None for a published split.
+        counts: what was cut, dropped or can't be reached, by name (`new_users`, `cold_targets`, `seen_targets_dropped`, ...).
+        warnings: sentences with their consequence.
+    """
+
+    train: Dataset
+    queries: Queries
+    truth: Ragged
+    eligible: Eligibility
+    rule: Rule | None = None
+    counts: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        made = "a published split" if self.rule is None else str(self.rule)
+        return f"Split({made}: {self.train.n_events:,} training events, {len(self.queries):,} queries, {len(self.truth.values):,} targets)"
+
+    @cached_property
+    def summary(self) -> SplitSummary:
+        """Sizes, dates, cold and seen shares, leakage and warnings; prints as a table."""
+        from vitrina.data.split.summary import SplitSummary  # noqa: PLC0415  the summary describes a Split, which is defined here
+
+        return SplitSummary.of(self)

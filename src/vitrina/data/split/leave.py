@@ -1,0 +1,99 @@
+"""Leave the last event, or the last basket, of each person out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from vitrina.data.dataset import Dataset
+from vitrina.data.split.assemble import Asked, assemble, sizes
+from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.moments import Moments
+from vitrina.errors import SplitError
+from vitrina.types import Int64
+
+
+class LeaveOneOut(Rule):
+    """The last event of each person is the target, everything before it in the order of rows is the history.
+
+    The protocol of many papers (SASRec, BERT4Rec, TIGER), and it leaks where there is time: the training part of one person goes on
+    after the test of another. Events with the time stamp or basket of the target stay in its history, as published: only the order of
+    rows decides. `counts` and the summary say how many. People with too few events are not asked and stay in the training part.
+
+    Args:
+        position: which event is the target: 1 is the last, 2 the one before it (the usual validation part, equal to
+            `LeaveOneOut().apply(data).train.holdout()`); what comes after the target is left out.
+        repeat: may items of the history be recommended again; None decides from the data.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
+    >>> len(split.queries), split.train.n_events
+    (6, 14)
+    """
+
+    position: int = Field(default=1, ge=1)
+
+    def apply(self, data: Dataset) -> Split:
+        length = np.diff(data.indptr)
+        users = np.flatnonzero(length > self.position).astype(np.int32)
+        target = data.indptr[users + 1] - self.position
+        kept = np.minimum(length, np.maximum(1, length - self.position))
+        keep = np.arange(data.n_events) - data.indptr[data.user_of] < kept[data.user_of]
+        times = data.events.times
+        now = None if times is None else times[target]
+        asked = Asked.of_ranges(data, users, target, now=now, first=target, last=target + 1)
+        mates = {} if not len(users) else _mates(data, target)
+        remember = self.model_copy(update={"position": 1})
+        not_asked = int(((length > 0) & (length <= self.position)).sum())
+        return assemble(data.select(keep), asked, sizes(data), self, remember, users_not_asked=not_asked, **mates)
+
+
+def _mates(data: Dataset, target: Int64) -> dict[str, Any]:
+    """Targets whose neighbour in the history shares their time stamp or basket."""
+    found = np.zeros(len(target), bool)
+    if data.events.times is not None and data.time_unit == "us":
+        found |= data.events.times[target] == data.events.times[target - 1]
+    if data.events.baskets is not None:
+        found |= (data.events.baskets[target] == data.events.baskets[target - 1]) & (data.events.baskets[target] >= 0)
+    return {"targets_with_mates_in_history": int(found.sum()), "targets_with_mates_in_history_share": float(found.mean())}
+
+
+class LeaveLastBasket(Rule):
+    """The last basket of each person is the target, the baskets before it are the history: next-basket recommendation.
+
+    The truth is the basket's distinct items. Like leave-one-out it leaks across people where there is time.
+
+    Args:
+        test_share: the share of people who are asked, the last ones in the order of first appearance (the published next-basket
+            protocol asks the last 0.2 of the file); the others stay in the training part with all their baskets.
+        repeat: may items of the history be recommended again; None decides from the data.
+    Raises:
+        SplitError: the log has no baskets.
+    """
+
+    test_share: float = Field(default=1.0, gt=0, le=1)
+
+    def apply(self, data: Dataset) -> Split:
+        baskets = data.events.baskets
+        if baskets is None:
+            raise SplitError(
+                "LeaveLastBasket needs baskets, and the log has no basket column. Read it with basket=..., "
+                "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
+            )
+        moments = Moments.of(data)
+        moments = moments.take(baskets[moments.start] >= 0)
+        present = np.flatnonzero(np.diff(data.indptr))
+        population = np.zeros(len(data.users), bool)
+        population[present[round(len(present) * (1 - self.test_share)) :]] = True
+        last = moments.take(moments.last_of_user)
+        target = last.take(population[last.user] & (last.start > data.indptr[last.user]))
+        end = data.indptr[1:].copy()
+        end[target.user] = target.start
+        keep = np.arange(data.n_events) < end[data.user_of]
+        times = data.events.times
+        now = None if times is None else times[target.start]
+        asked = Asked.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
+        not_asked = int(population.sum()) - len(target)
+        return assemble(data.select(keep), asked, sizes(data), self, self, users_not_asked=not_asked)
