@@ -1,0 +1,164 @@
+"""Numbers of one set of lists on one split: per query, and with their doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from vitrina.data.split import Split
+from vitrina.errors import UnknownNameError
+from vitrina.evaluate.significance import Buckets
+from vitrina.metrics import DEFAULT_METRICS, Judged, metric
+from vitrina.protocols import Metric, TableMetric
+from vitrina.types import Float32, Float64, Recommendations
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What the lists are worth.
+
+    Args:
+        per_query: query, user (code) and a column for each metric that has a value a query; null where a query says nothing.
+        numbers: metric, value, low, high; low and high are null without intervals, and for metrics of the whole table.
+        unreachable: share of the truth outside the ranked catalogue: misses whatever the model.
+        fallback: share of the places that popularity filled.
+        confidence: of the intervals.
+    """
+
+    per_query: pl.DataFrame
+    numbers: pl.DataFrame
+    unreachable: float
+    fallback: float
+    confidence: float
+
+    def __getitem__(self, name: str) -> float:
+        """The value of a metric by its name."""
+        row = self.numbers.filter(pl.col("metric") == name)
+        if row.is_empty():
+            raise UnknownNameError.of("evaluated metric", name, self.numbers["metric"])
+        return row["value"].item()
+
+    def __rich__(self) -> Table:
+        table = Table(box=None, caption=self._caption(), caption_justify="left")
+        table.add_column("metric")
+        for heading in ("value", "low", "high"):
+            table.add_column(heading, justify="right")
+        for name, *numbers in self.numbers.iter_rows():
+            table.add_row(name, *("" if n is None else f"{n:.4f}" for n in numbers))
+        return table
+
+    def __str__(self) -> str:
+        console = Console(width=100, no_color=True)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get()
+
+    def _caption(self) -> str:
+        parts = [f"{len(self.per_query):,} queries", f"{self.confidence:.0%} intervals over users"]
+        parts += [f"{share:.1%} {what}" for share, what in ((self.unreachable, "of the truth outside the catalogue"), (self.fallback, "of the places from popularity")) if share]  # fmt: skip
+        return ", ".join(parts)
+
+
+def evaluate(
+    recommendations: Recommendations,
+    split: Split,
+    metrics: Sequence[str | Metric | TableMetric] = DEFAULT_METRICS,
+    *,
+    intervals: bool = True,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    vectors: Float32 | None = None,
+) -> Evaluation:
+    """Judge the lists for `split.queries` by `split.truth`.
+
+    Metrics of the whole table (coverage, Gini) have no interval: they depend on how many people are asked, and a
+    bootstrap, which draws fewer different people, would be centred elsewhere.
+
+    Args:
+        recommendations: a list a query, in the order of `split.queries`.
+        split: holds the truth, the training catalogue and the histories.
+        metrics: names ("nDCG@10", "repeat Recall@10") or metrics.
+        intervals: draw the bootstrap, or leave low and high null.
+        draws: of the bootstrap over users.
+        confidence: of the percentile intervals.
+        seed: of the bootstrap.
+        vectors: (items, dim) rows for the diversity metrics; normalised here.
+
+    Raises:
+        UnknownNameError: there is no metric of a name; the message says the closest.
+        VocabularyError: lists and split speak of other items.
+        ParameterError: the lists are shorter than a metric's k, or not one a query.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
+    >>> lists = vt.Popularity().fit(split.train).recommend(split.queries, k=2, eligible=split.eligible)
+    >>> evaluate(lists, split, ["HitRate@2", "Coverage@2"]).numbers["metric"].to_list()
+    ['HitRate@2', 'Coverage@2']
+    """
+    chosen = [metric(m) for m in metrics]
+    recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    catalogue = split.train.catalogue
+    if vectors is not None:
+        catalogue = replace(catalogue, vectors=unit_rows(vectors))
+    judged = Judged(recommendations, split.truth, catalogue, split.queries)
+    columns = {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}
+    table = {m.name: m.value(m.state(judged)) for m in chosen if not hasattr(m, "per_query")}
+    found = summarise(columns, split.queries.users, intervals=intervals, draws=draws, confidence=confidence, seed=seed)
+    numbers = [(m.name, *found.get(m.name, (table.get(m.name), None, None))) for m in chosen]
+    schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+    return Evaluation(
+        _frame(columns, split.queries.users),
+        pl.DataFrame(numbers, schema=schema, orient="row"),
+        unreachable=_unreachable(split),
+        fallback=float(recommendations.fallback.mean()) if recommendations.items.size else 0.0,
+        confidence=confidence,
+    )
+
+
+def summarise(
+    columns: dict[str, Float64], users: Any, *, intervals: bool = True, draws: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> dict[str, tuple[float | None, float | None, float | None]]:
+    """Value, low and high of each column: the mean over the queries that say something, and its interval."""
+    if not columns:
+        return {}
+    if not intervals:
+        return {name: (_known(_mean(column)), None, None) for name, column in columns.items()}
+    state = Buckets.of(np.column_stack(list(columns.values())), users)
+    low, high, value = *state.intervals(draws, confidence, seed), state.value
+    return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
+
+
+def unit_rows(vectors: Float32) -> Float32:
+    """Rows scaled to length one; zero rows stay zero."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros(vectors.shape, np.float32), where=norms > 0)
+
+
+def _mean(column: Float64) -> float:
+    known = column[~np.isnan(column)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _known(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
+
+
+def _frame(columns: dict[str, Float64], users: Any) -> pl.DataFrame:
+    head = {"query": np.arange(len(users), dtype=np.int64), "user": np.asarray(users, np.int32)}
+    return pl.DataFrame(head | columns).with_columns(pl.col(name).fill_nan(None) for name in columns)
+
+
+def _unreachable(split: Split) -> float:
+    items, mask = split.truth.values, split.train.catalogue.mask
+    if not len(items):
+        return 0.0
+    inside = (items >= 0) & (items < len(mask))
+    return float(1 - mask[items[inside]].sum() / len(items))

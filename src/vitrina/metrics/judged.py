@@ -1,0 +1,136 @@
+"""Ranked lists beside what the people really took: the one pass over ranked ids that every metric reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeVar, final
+
+import numba
+import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
+
+from vitrina.catalogue import Catalogue
+from vitrina.errors import ParameterError
+from vitrina.kernels import kernel
+from vitrina.types import Bool, Int32, Int64, Queries, Ragged, Recommendations
+
+T = TypeVar("T")
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Lists, truth and catalogue of the same queries, with the hit matrix computed once.
+
+    An item that a list names again keeps its place there, as a blank: it is no second hit. An item that the truth names
+    again counts once. An item of the truth that no list can hold (outside the catalogue, or code -1) is a miss that
+    counts among the relevant.
+
+    Args:
+        recommendations: ranked lists, (queries, k).
+        truth: item codes that the person took, a row a query.
+        catalogue: item statistics of the training part.
+        queries: histories, for the metrics that ask what is a repeat.
+
+    Cost: one pass over lists and truth, parallel; 5 bytes a place, 8 a query, and 4 bytes an item for each thread.
+
+    >>> import vitrina as vt
+    >>> data = vt.testing.toy()
+    >>> lists = vt.Popularity().fit(data).recommend(data.queries(), k=2)
+    >>> Judged(lists, vt.Ragged.of([[0], [1], [2], [3], [0], [1]]), data.catalogue).hits.shape
+    (6, 2)
+    """
+
+    recommendations: Recommendations
+    truth: Ragged
+    catalogue: Catalogue
+    queries: Queries | None = None
+    _cache: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.recommendations), len(self.truth), len(self.truth if self.queries is None else self.queries)}
+        if len(sizes) > 1:
+            raise ParameterError(f"Recommendations, truth and queries must speak of the same queries. Got {sorted(sizes)} rows.")
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @cached_property
+    def _pass(self) -> tuple[Int32, Bool, Int64]:
+        items = self.recommendations.items
+        top = max(int(items.max(initial=-1)), int(self.truth.values.max(initial=-1)))
+        kept, hits = np.array(items, dtype=np.int32, order="C"), np.zeros(items.shape, np.bool_)
+        relevant = np.zeros(len(self), np.int64)
+        _judge(kept, self.truth.indptr, self.truth.values, top + 1, numba.get_num_threads(), hits, relevant)
+        return kept, hits, relevant
+
+    @property
+    def items(self) -> Int32:
+        """(queries, k) item codes, -1 for a pad or a repeated item."""
+        return self._pass[0]
+
+    @property
+    def hits(self) -> Bool:
+        """(queries, k) whether the item at a place was taken."""
+        return self._pass[1]
+
+    @property
+    def relevant(self) -> Int64:
+        """(queries,) how many different items were taken."""
+        return self._pass[2]
+
+    def first(self, k: int, metric: str) -> slice:
+        """The columns of the first k places.
+
+        Raises:
+            ParameterError: the lists are shorter than k.
+        """
+        if k > self.recommendations.k:
+            raise ParameterError(f"{metric} needs lists of {k} items. Got lists of {self.recommendations.k}; recommend with k={k}.")
+        return slice(0, k)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, computed once for this object."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
+
+    def against(self, truth: Ragged) -> Judged:
+        """The same lists judged against another truth."""
+        return replace(self, truth=truth, _cache={})
+
+    def counts(self, k: int, metric: str) -> Int64:
+        """(items,) in how many lists each item of the vocabulary is among the first k."""
+        places = self.items[:, self.first(k, metric)]
+        width = len(self.catalogue.users)
+
+        def count() -> Int64:
+            return np.bincount((places + 1).reshape(-1), minlength=width + 1)[1 : width + 1]
+
+        return self.once(("counts", k), count)
+
+
+@kernel(parallel=True)
+def _judge(items, truth_indptr, truth_items, n_items, threads, hits, relevant):  # pragma: no cover
+    """Blank repeated items, mark hits, count the relevant. A stamp of 2q: taken in query q; 2q + 1: listed already."""
+    stamps = np.full((threads, n_items), -1, np.int64)
+    for q in numba.prange(len(items)):
+        stamp = stamps[get_thread_id()]
+        distinct = 0
+        for at in range(truth_indptr[q], truth_indptr[q + 1]):
+            item = truth_items[at]
+            if item < 0 or stamp[item] != 2 * q:
+                distinct += 1
+            if item >= 0:
+                stamp[item] = 2 * q
+        relevant[q] = distinct
+        for place in range(items.shape[1]):
+            item = items[q, place]
+            if item < 0:
+                continue
+            hits[q, place] = stamp[item] == 2 * q
+            if stamp[item] == 2 * q + 1:
+                items[q, place] = -1
+            stamp[item] = 2 * q + 1

@@ -1,0 +1,62 @@
+"""Metrics by name: "nDCG@10", "repeat Recall@20", "debiased nDCG@10"."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from vitrina.errors import UnknownNameError
+from vitrina.metrics.base import AtK, PerQuery
+from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, MeanPopularity, Serendipity
+from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
+from vitrina.metrics.repeat import Debiased, Explore, Part, Repeat, RepeatShare, Within
+from vitrina.protocols import Metric, TableMetric
+
+ACCURACY: dict[str, type[PerQuery]] = {m.label: m for m in (NDCG, Recall, Precision, HitRate, MAP, MRR, RPrecision)}
+BEYOND: dict[str, type[AtK]] = {
+    m.label: m for m in (Coverage, Gini, MeanPopularity, MIUF, Serendipity, IntraListDiversity, RepeatShare)
+}  # fmt: skip
+PARTS: dict[str, type[Part]] = {p.word: p for p in (Repeat, Explore, Debiased)}
+
+DEFAULT_METRICS = (
+    "nDCG@10", "Recall@10", "Precision@10", "HitRate@10", "MAP@10", "MRR@10",
+    "Coverage@10", "Gini@10", "MeanPopularity@10", "MIUF@10", "Serendipity@10",
+)  # fmt: skip
+
+_NAME = re.compile(r"(?:(?P<part>\w+) )?(?P<label>\w+)@(?P<k>[1-9]\d*)")
+
+
+def metric(name: str | Metric | TableMetric) -> Any:
+    """The metric of that name: `label@k`, for the metrics of accuracy also `repeat`, `explore` or `debiased` before it.
+
+    Args:
+        name: a name, or a metric, which is returned as it is.
+
+    Raises:
+        UnknownNameError: no metric has the name; the message says the closest.
+
+    >>> metric("nDCG@10")
+    NDCG()
+    >>> metric("repeat Recall@20").name
+    'repeat Recall@20'
+    >>> metric("ndcg@10")
+    Traceback (most recent call last):
+    ...
+    vitrina.errors.UnknownNameError: There is no metric 'ndcg@10'. Did you mean 'nDCG@10'...
+    """
+    if not isinstance(name, str):
+        return name
+    match = _NAME.fullmatch(name)
+    label, part = (match["label"], match["part"]) if match else ("", None)
+    if match and label in ACCURACY and (part is None or part in PARTS):
+        plain = ACCURACY[label](k=int(match["k"]))
+        return plain if part is None else Within(part=PARTS[part](), metric=plain)
+    if match and label in BEYOND and part is None:
+        return BEYOND[label](k=int(match["k"]))
+    raise UnknownNameError.of("metric", name, known_names(int(match["k"]) if match else 10))
+
+
+def known_names(k: int = 10) -> tuple[str, ...]:
+    """Every name that `metric` understands, at the cut-off k."""
+    plain = [f"{label}@{k}" for label in (*ACCURACY, *BEYOND)]
+    return (*plain, *(f"{part} {label}@{k}" for part in PARTS for label in ACCURACY))
