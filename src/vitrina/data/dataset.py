@@ -15,6 +15,7 @@ from scipy import sparse
 
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
+from vitrina.data.order import stable_order, users_an_item
 from vitrina.errors import SplitError
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
@@ -67,8 +68,7 @@ class Dataset:
         """Sort events by (user, time, row) and make a Dataset. `rest` are its other fields."""
         indptr = np.zeros(len(users) + 1, np.int64)
         np.cumsum(np.bincount(user_codes, minlength=len(users)), out=indptr[1:])
-        keys = (user_codes,) if events.times is None else (events.times, user_codes)
-        order = np.lexsort(keys)
+        order = stable_order(np.ascontiguousarray(user_codes, dtype=np.int32), indptr, events.times)
         return cls(events.take(order), indptr, users, items, **rest)
 
     def __repr__(self) -> str:
@@ -97,8 +97,7 @@ class Dataset:
     def catalogue(self) -> Catalogue:
         """The items that have events here, with their counts."""
         events = np.bincount(self.events.items, minlength=self.n_items).astype(np.int64)
-        users = np.bincount(self.csr().indices, minlength=self.n_items).astype(np.int64)
-        return Catalogue(events, users, self.n_users)
+        return Catalogue(events, users_an_item(self.events.items, self.indptr, self.n_items), self.n_users)
 
     def csr(self, *, binary: bool = True) -> sparse.csr_matrix:
         """(users, items) float32 matrix, indices sorted; repeated interactions become one, or a count."""

@@ -37,20 +37,25 @@ class FeatureTable:
     def of(cls, table: pl.DataFrame, id_column: str, vocabulary: Vocabulary, *, kinds: Mapping[str, FeatureKind] | None = None, title: str | None = None) -> FeatureTable:  # fmt: skip
         """Align `table` with `vocabulary`; kinds are guessed from the types where not given.
 
+        A declared kind makes the type: "categories" splits text at "|", "category" and "text" make text, "number" makes
+        numbers. NaN becomes null: unknown.
+
         Raises:
-            DataError: the id column is missing, holds nulls or repeats an id.
+            DataError: the id column is missing, holds nulls or repeats an id; a "number" column holds text or infinity.
         """
         if id_column not in table.columns:
-            raise DataError(f"The table has no column {id_column!r}. Its columns: {', '.join(table.columns)}.")
+            raise DataError(f"the table has no column {id_column!r}. Its columns: {', '.join(table.columns)}.")
         ids = table[id_column]
         if ids.null_count() or ids.is_duplicated().any():
-            rows = (ids.is_null() | ids.is_duplicated()).arg_true().head(3) + 1
-            raise DataError(f"The column {id_column!r} of the table must hold each id once and no nulls. See rows {rows.to_list()}.")
+            wrong = (ids.is_null() | ids.is_duplicated()).arg_true().head(3).to_list()
+            shown = ", ".join(f"{at + 1} ({ids[at]!r})" for at in wrong)
+            raise DataError(f"the column {id_column!r} must hold each id once and no empty ones. See rows {shown}; keep one row an id.")
         known = vocabulary.encode(ids)
         place = np.full(len(vocabulary), -1, np.int64)
         place[known[known >= 0]] = np.flatnonzero(known >= 0)
         index = pl.Series(place).replace(-1, None)
-        frame = table.drop(id_column).select(pl.all().gather(index.cast(pl.UInt32)))
+        rows = index.cast(pl.UInt32)
+        frame = pl.DataFrame([as_kind(c.gather(rows), (kinds or {}).get(c.name)) for c in table.drop(id_column)])
         chosen = {c: guess_kind(frame[c]) for c in frame.columns} | dict(kinds or {})
         title = title or next((c for n in TITLE_NAMES for c in frame.columns if c.lower() == n), None)
         return cls(frame, {c: k for c, k in chosen.items() if k is not None}, title)
@@ -60,6 +65,10 @@ class FeatureTable:
             return [None] * len(codes)
         return self.frame[self.title].cast(pl.String).gather(np.asarray(codes, np.uint32)).to_list()
 
+    def take(self, codes: NDArray[Any]) -> FeatureTable:
+        """The rows of these codes, in their order: what a smaller vocabulary needs."""
+        return FeatureTable(self.frame[np.asarray(codes, np.int64)], self.kinds, self.title)
+
     def columns(self, kind: FeatureKind) -> list[str]:
         return [name for name, k in self.kinds.items() if k == kind]
 
@@ -67,6 +76,30 @@ class FeatureTable:
     def fingerprint(self) -> str:
         hashes = self.frame.hash_rows(seed=0).to_numpy()
         return hashlib.sha256(hashes.tobytes() + repr(self.frame.schema).encode()).hexdigest()[:16]
+
+
+def as_kind(column: pl.Series, kind: FeatureKind | None) -> pl.Series:
+    """The column in the type that its declared kind has; None leaves the type.
+
+    Raises:
+        DataError: it can't be read as numbers.
+
+    >>> as_kind(pl.Series("genre", ["war|drama", None]), "categories").to_list()
+    [['war', 'drama'], None]
+    """
+    if kind == "categories" and not isinstance(column.dtype, pl.List):
+        return column.cast(pl.String).str.split("|").list.eval(pl.element().str.strip_chars().filter(pl.element() != ""))
+    if kind in ("category", "text") and column.dtype != pl.String:
+        return column.list.join(" ") if isinstance(column.dtype, pl.List) else column.cast(pl.String)
+    if kind == "number" or (kind is None and column.dtype.is_float()):
+        numbers = column.cast(pl.Float64, strict=False).fill_nan(None)
+        wrong = (numbers.is_infinite() | (numbers.is_null() & column.is_not_null() & (column.cast(pl.String) != "NaN"))).fill_null(
+            value=False
+        )
+        if wrong.any():
+            raise DataError(f"the column {column.name!r} must hold finite numbers. It holds {column.filter(wrong)[0]!r}.")
+        return numbers
+    return column
 
 
 def guess_kind(column: pl.Series) -> FeatureKind | None:

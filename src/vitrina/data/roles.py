@@ -1,0 +1,301 @@
+"""What each column of a log is for, and how its values become arrays; values that can't are named, not guessed."""
+
+from __future__ import annotations
+
+import re
+import time as clock
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import polars as pl
+
+from vitrina.data.order import first_seen
+from vitrina.errors import DataError, ParameterError
+from vitrina.types import Int32
+
+GivenUnit = Literal["s", "ms", "us", "ns", "step"]
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
+DAY = 86_400
+WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # text that is the one way to write a whole number
+NUMBER = r"^-?[0-9]+(\.[0-9]*)?$"
+DATE_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
+
+
+class Problem(NamedTuple):
+    """Rows of one column that can't be used."""
+
+    mask: pl.Series  # True where bad
+    must: str  # "hold an id in each row"
+    found: str  # "is empty"
+    example: str = ""  # the first such value, as text
+    remedy: str = ""
+
+
+class Column(NamedTuple):
+    """A converted column and what is wrong with it."""
+
+    values: pl.Series
+    problems: list[Problem]
+
+
+def id_text(column: pl.Series, name: str) -> Column:
+    """Ids as text: strings as they are, whole numbers as digits.
+
+    Raises:
+        DataError: the column's type can't be an id (dates, lists, true or false).
+    """
+    must = "hold an id in each row"
+    if column.dtype == pl.Object:
+        return _of_mixed(column, name)
+    if column.dtype.is_float():
+        text = column.cast(pl.Int64, strict=False)
+        fraction = (column.is_not_null() & (text.is_null() | (text.cast(pl.Float64) != column))).fill_null(value=False)
+        problems = [Problem(fraction & ~column.is_nan(), "hold text or whole numbers", "is a number with a fraction")]
+        return Column(text.cast(pl.String), [Problem(column.is_null() | column.is_nan(), must, "is empty"), *problems])
+    if not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(column.dtype, pl.Enum)):
+        raise DataError(f"the column {name!r} must hold ids, text or whole numbers. It holds {_kind_of(column.dtype)}.")
+    text = column if column.dtype == pl.String else column.cast(pl.String)
+    problems = []
+    if text.null_count() or (text.dtype == pl.String and (text == "").any()):
+        problems = [Problem(text.is_null() | (text.str.strip_chars() == ""), must, "is empty")]
+    return Column(text, problems)
+
+
+def number(column: pl.Series, name: str) -> Column:
+    """Values as float32.
+
+    Raises:
+        DataError: the column's type can't be a number.
+    """
+    kind = column.dtype
+    if not (kind.is_numeric() or kind in (pl.String, pl.Boolean, pl.Null)):
+        raise DataError(f"the column {name!r} must hold numbers. It holds {_kind_of(kind)}.")
+    text = column.str.strip_chars() if kind == pl.String else column
+    values = text.cast(pl.Float64, strict=False)
+    problems = [Problem(values.is_null() & column.is_null(), "hold a number in each row", "is empty")] if column.null_count() else []
+    if kind == pl.String and values.null_count() > column.null_count():
+        wrong = values.is_null() & column.is_not_null()
+        problems.append(Problem(wrong, "hold numbers", "holds text", _shown(column.filter(wrong)[0])))
+    narrow = values.cast(pl.Float32, strict=False)
+    if not narrow.is_finite().fill_null(value=True).all():
+        problems.append(Problem(~narrow.is_finite().fill_null(value=True), "hold finite numbers", "is NaN or infinite"))
+    return Column(narrow, problems)
+
+
+@dataclass
+class Clock:
+    """Reads times of one log, file after file, with one meaning for all.
+
+    Args:
+        unit: of whole numbers; None is decided by the median of the first rows.
+    """
+
+    unit: GivenUnit | None = None
+    form: Literal["dates", "numbers"] | None = None
+    guessed: bool = False
+    latest: float = field(default_factory=lambda: clock.time() + DAY)  # seconds since 1970; a day for time zones
+    _decided_by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.unit is not None and self.unit not in get_args(GivenUnit):
+            raise ParameterError(f"The 'time_unit' must be one of {', '.join(get_args(GivenUnit))}, or None. Got {self.unit!r}.")
+
+    @property
+    def real(self) -> bool:
+        """Whether times are moments, and not mere steps."""
+        return self.form == "dates" or self.unit != "step"
+
+    def read(self, column: pl.Series, name: str) -> Column:
+        """Microseconds since 1970, or steps, as int64.
+
+        Raises:
+            DataError: the column's type can't be a time, or isn't what it was in another file.
+        """
+        form = _time_form(column, name)
+        if form is None:  # no value at all
+            return Column(pl.Series(name, np.zeros(len(column)), dtype=pl.Int64), [_no_time(column)])
+        self._decide(form, column, name)
+        problems = [_no_time(column)] if column.null_count() else []
+        if self.form == "dates":
+            times = _dates(column)
+            if times.null_count() > column.null_count():
+                problems.append(_no_date(column, times))
+            return Column(times.fill_null(0), [*problems, *self._out_of_range(times, 10**6)])
+        return self._numbers(column, problems)
+
+    def _numbers(self, column: pl.Series, problems: list[Problem]) -> Column:
+        exact = column if column.dtype.is_integer() else column.cast(pl.Float64, strict=False)
+        if column.dtype == pl.String and column.drop_nulls().str.contains(WHOLE).all():
+            exact = column.cast(pl.Int64, strict=False)
+        wrong = column.is_not_null() & (exact.is_null() | ~exact.is_finite().fill_null(value=True))
+        if wrong.any():
+            problems.append(
+                Problem(wrong, "hold times as numbers, as in its other rows", "holds no number", _shown(column.filter(wrong)[0]))
+            )
+        exact = exact.set(wrong, None)
+        if self.unit is None or self.unit == "step":
+            steps = exact.cast(pl.Int64, strict=False)
+            if not exact.dtype.is_integer() and (steps.cast(pl.Float64) != exact).any():
+                fraction = (steps.cast(pl.Float64) != exact).fill_null(value=False)
+                problems.append(Problem(fraction, "hold whole numbers as steps", "has a fraction"))
+            return Column(steps.fill_null(0), problems)
+        per_second = PER_SECOND[self.unit]
+        problems += self._out_of_range(exact, per_second)
+        safe = exact.set(_outside(exact, per_second, self.latest), 0).fill_null(0)
+        if per_second > 10**6:
+            return Column((safe // (per_second // 10**6)).cast(pl.Int64), problems)
+        return Column((safe * (10**6 // per_second)).round().cast(pl.Int64), problems)
+
+    def _decide(self, form: Literal["dates", "numbers"], column: pl.Series, name: str) -> None:
+        if self.form is not None and (self.form == form or column.dtype == pl.String):
+            return  # a text that isn't of the decided form is a bad row, not a bad column
+        if self.form is not None:
+            raise DataError(f"the column {name!r} holds {form}, and {self.form} in the files before. Write all files alike.")
+        if form == "dates" and self.unit is not None:
+            raise ParameterError(f"A 'time_unit' is for whole numbers, and {name!r} holds dates. Leave it out. Got {self.unit!r}.")
+        self.form = form
+        if form == "numbers" and self.unit is None:
+            self.unit, self.guessed = self._guess(column), True
+            self._decided_by = name
+
+    def _guess(self, column: pl.Series) -> GivenUnit:
+        middle = column.cast(pl.Float64, strict=False).median()
+        for unit, per_second in PER_SECOND.items():
+            if isinstance(middle, (int, float)) and EARLIEST * per_second <= middle <= self.latest * per_second:
+                return unit  # type: ignore[return-value]
+        return "step"
+
+    def _out_of_range(self, times: pl.Series, per_second: int) -> list[Problem]:
+        outside = _outside(times, per_second, self.latest)
+        if not outside.any():
+            return []
+        seconds = times.filter(outside)[0] / per_second
+        found = "is before 1990" if seconds < EARLIEST else "is in the future"
+        remedy = "Check the dates, or give the right time_unit (s, ms, us, ns; step where only the order counts)."
+        return [Problem(outside, "hold moments between 1990 and today", found, remedy=remedy)]
+
+    def note(self) -> str:
+        """What reading decided by itself, in a sentence; empty when it decided nothing."""
+        if not self.guessed:
+            return ""
+        if self.unit == "step" or self.unit is None:
+            return f"Column {self._decided_by!r} holds whole numbers that are no moments since 1990: only their order is used (time_unit='step')."
+        return f"Column {self._decided_by!r} holds numbers and was read as {UNIT_NAMES[self.unit]} since 1970 (time_unit={self.unit!r})."
+
+
+@dataclass
+class IdCoder:
+    """Ids to codes in the order of first appearance, chunk by chunk.
+
+    Cost: the ids once as text and a dictionary over them (about 100 bytes an id) while reading.
+    """
+
+    categories: pl.Categories = field(default_factory=pl.Categories.random)
+    code_of: Int32 = field(default_factory=lambda: np.full(1024, -1, np.int32))
+    found: list[pl.Series] = field(default_factory=list)
+    forms: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def encode(self, text: pl.Series, form: Literal["whole", "text", "csv"]) -> Int32:
+        """Codes of one chunk; `form` says what the source held."""
+        self.forms.add(form)
+        raw = text.cast(pl.Categorical(self.categories)).to_physical().to_numpy(writable=True)
+        highest = int(raw.max()) if len(raw) else -1
+        if highest >= len(self.code_of):
+            grown = np.full(max(2 * len(self.code_of), highest + 1), -1, np.int32)
+            grown[: len(self.code_of)] = self.code_of
+            self.code_of = grown
+        codes, places = first_seen(raw, self.code_of, self.count)
+        self.count += len(places)
+        # Through Python strings: a gathered Series would keep the buffers of the whole chunk alive.
+        self.found.append(pl.Series("id", text.gather(places).to_list(), dtype=pl.String))
+        return codes
+
+    def ids(self) -> pl.Series:
+        """The distinct ids: whole numbers where the sources held nothing else."""
+        ids = pl.concat(self.found) if self.found else pl.Series("id", [], dtype=pl.String)
+        if "text" in self.forms or not ids.str.contains(WHOLE).all():
+            return ids
+        return ids.cast(pl.Int64)
+
+    def note(self, what: str) -> str:
+        """What looks odd about the ids, in a sentence."""
+        if {"whole", "text"} <= self.forms:
+            return f"Ids of {what} are numbers in some files and text in others: all were taken as text."
+        return ""
+
+
+def id_form(column: pl.Series, *, typed: bool) -> Literal["whole", "text", "csv"]:
+    """What a source holds as ids, which decides whether they stay numbers."""
+    if not typed:
+        return "csv"
+    return "whole" if column.dtype.is_numeric() else "text"
+
+
+def _of_mixed(column: pl.Series, name: str) -> Column:
+    """A column of Python objects: the most frequent type is right, rows of other types are named."""
+    values = column.to_list()
+    types = [None if v is None else ("whole numbers" if isinstance(v, (int, np.integer)) else "text") for v in values]
+    common = max(("text", "whole numbers"), key=types.count)
+    other = pl.Series([t is not None and t != common for t in types])
+    text = pl.Series(name, [None if v is None else str(v) for v in values], dtype=pl.String)
+    remedy = f"Make the column one type, for example table[{name!r}].astype(str)."
+    problems = [Problem(other, f"hold ids of one type (most are {common})", "is of another type", remedy=remedy)]
+    return Column(text, [Problem(text.is_null(), "hold an id in each row", "is empty"), *problems])
+
+
+def _time_form(column: pl.Series, name: str) -> Literal["dates", "numbers"] | None:
+    if column.dtype in (pl.Date, pl.Datetime):
+        return "dates"
+    if column.dtype.is_numeric():
+        return "numbers"
+    if column.null_count() == len(column):
+        return None
+    if column.dtype != pl.String:
+        raise DataError(f"the column {name!r} must hold dates, or whole numbers with a time_unit. It holds {_kind_of(column.dtype)}.")
+    sample = column.drop_nulls().head(1000)
+    return "numbers" if sample.str.contains(NUMBER).mean() > 0.5 else "dates"  # type: ignore[operator]
+
+
+def _dates(column: pl.Series) -> pl.Series:
+    """Microseconds since 1970 in UTC; null where the text is no ISO date."""
+    if column.dtype != pl.String:
+        return column.cast(pl.Datetime("us", getattr(column.dtype, "time_zone", None))).to_physical().cast(pl.Int64)
+    text = column.str.strip_chars().str.replace("T", " ", literal=True)
+    times = pl.Series(column.name, [None] * len(text), dtype=pl.Int64) if not len(text) else None
+    for form in DATE_FORMATS:
+        parsed = text.str.to_datetime(form, strict=False, time_unit="us").to_physical().cast(pl.Int64)
+        times = parsed if times is None else times.fill_null(parsed)
+        if times.null_count() == column.null_count():
+            break
+    assert times is not None
+    return times
+
+
+def _no_time(column: pl.Series) -> Problem:
+    return Problem(column.is_null(), "hold a time in each row", "is empty")
+
+
+def _no_date(column: pl.Series, times: pl.Series) -> Problem:
+    wrong = times.is_null() & column.is_not_null()
+    return Problem(wrong, "hold ISO dates like 2024-01-31 or 2024-01-31 18:30:00", "holds no such date", _shown(column.filter(wrong)[0]))
+
+
+def _outside(times: pl.Series, per_second: int, latest: float) -> pl.Series:
+    return ((times < EARLIEST * per_second) | (times > int(latest * per_second))).fill_null(value=False)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _kind_of(dtype: Any) -> str:
+    if dtype in (pl.Date, pl.Datetime):
+        return "dates"
+    if isinstance(dtype, pl.List):
+        return "lists"
+    return "true or false" if dtype == pl.Boolean else re.sub(r"\(.*", "", str(dtype)).lower()

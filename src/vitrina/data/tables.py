@@ -1,0 +1,90 @@
+"""Tables that describe items or users: read whole, typed, and laid beside a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from vitrina.data.features import FeatureKind, FeatureTable
+from vitrina.data.roles import NUMBER
+from vitrina.data.sources import Source, find_sources
+from vitrina.data.validate import refuse_broken
+from vitrina.errors import DataError, UnknownNameError
+from vitrina.vocabulary import Vocabulary
+
+
+def read_features(
+    source: Any, what: str, column: str, vocabulary: Vocabulary, kinds: Mapping[str, FeatureKind] | None, title: str | None
+) -> tuple[FeatureTable, str]:
+    """A table of `what` ("items" or "users") aligned with the vocabulary, and a sentence on how many it covers.
+
+    Args:
+        column: the id column of the log; the table's is named so, or `item_id` (`user_id`).
+
+    Raises:
+        DataError: the id column is missing or repeats an id, or a column doesn't hold its declared kind.
+        UnknownNameError: a declared kind or the title names no column.
+    """
+    label, frame, typed = _read(source, what)
+    usual = "item_id" if what == "items" else "user_id"
+    id_column = next((name for name in (column, usual) if name in frame.columns), None)
+    if id_column is None:
+        raise DataError(f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Its columns: {', '.join(frame.columns)}.")
+    for name in [*(kinds or {}), *([] if title is None else [title])]:
+        if name not in frame.columns:
+            raise UnknownNameError.of(f"column of {label}", name, frame.columns)
+    if not typed:
+        frame = frame.with_columns(
+            _numbers(frame[c]) for c in frame.columns if c != id_column and (kinds or {}).get(c, "number") == "number"
+        )
+    try:
+        table = FeatureTable.of(frame, id_column, vocabulary, kinds=kinds, title=title)
+    except DataError as error:
+        raise DataError(f"{label}: {error}") from None
+    return table, _coverage(frame[id_column], vocabulary, what, label)
+
+
+def _read(source: Any, what: str) -> tuple[str, pl.DataFrame, bool]:
+    sources = find_sources(source, f"the table of {what}")
+    frames = [_whole(one) for one in sources]
+    columns = frames[0].columns
+    for one, frame in zip(sources, frames, strict=True):
+        if set(frame.columns) != set(columns):
+            raise DataError(f"{one.label} has other columns than {sources[0].label}. Give all files the same columns.")
+    try:
+        return sources[0].label, pl.concat([f.select(columns) for f in frames], how="vertical_relaxed"), all(s.typed for s in sources)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"The files of {what} differ in the types of their columns: {str(error).splitlines()[0]}.") from None
+
+
+def _whole(source: Source) -> pl.DataFrame:
+    parts = []
+    for chunk in source.chunks(source.columns):
+        if chunk.broken:
+            refuse_broken(source, chunk.broken, can_quarantine=False)
+        parts.append(chunk.frame)
+    if not parts or not sum(part.height for part in parts):
+        raise DataError(f"{source.label} has no rows. Leave it out, or write it again.")
+    return pl.concat(parts)
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """Text that is a number in every row becomes numbers; other text stays."""
+    text = column.str.strip_chars()
+    known = text.drop_nulls()
+    return text.cast(pl.Float64) if len(known) and known.str.contains(NUMBER).all() else column
+
+
+def _coverage(ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> str:
+    codes = np.unique(vocabulary.encode(ids))
+    described = int((codes >= 0).sum())
+    if not described:
+        raise DataError(f"{label} describes none of the {what} of the log (its first id is {ids[0]!r}, the log's {vocabulary.ids[0]!r}).")
+    idle = len(ids) - described
+    missing = len(vocabulary) - described
+    parts = [f"{missing:,} of {len(vocabulary):,} {what} have no row in {label}"] if missing else []
+    parts += [f"{idle:,} of its rows describe {what} without an event"] if idle else []
+    return f"{'; '.join(parts)}." if parts else ""
