@@ -1,0 +1,186 @@
+"""Where a model is good: the same numbers for parts of the queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vitrina.data.split import Split
+from vitrina.errors import ParameterError
+from vitrina.evaluate.run import summarise
+from vitrina.types import Int64
+
+DAY = 86_400_000_000  # microseconds
+HISTORY_EDGES = (1, 5, 10, 20, 50, 100)
+DAY_EDGES = (1, 3, 7, 14, 30, 60, 90)
+RARE = 10  # people; an item with fewer is rare
+GROUPS = 8  # of a column with many values; the rest are "other"
+SCHEMA = {
+    "slice": pl.String, "group": pl.String, "order": pl.Int64, "metric": pl.String,
+    "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "queries": pl.Int64,
+}  # fmt: skip
+
+
+def slice_labels(split: Split) -> dict[str, pl.Series]:
+    """For each slice the group of each query, as an Enum whose categories are in the order to show.
+
+    - `people`: known (with events in training), new but with a history, new and without one.
+    - `items taken`: by the rarest item of the truth: one never seen in training, one that fewer than 10 people took, or neither.
+    - `history`: events in the query's history.
+    - `days after the cut-off`: from the last training event to the query, which shows how a model ages; only where real time
+      divides training from every query.
+    - `user: COLUMN` and `context: COLUMN`: each category and number of the user table and of the queries' context. Of many
+      values the eight most frequent stay and the rest are "other"; of many numbers there are quartiles.
+
+    A slice that would hold one group is left out.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.synthetic().split(vt.split.LeaveOneOut())
+    >>> slice_labels(split)["history"].unique().sort().to_list()
+    ['1 to 4', '5 to 9', '10 to 19', '20 to 49']
+    """
+    named = ((name, labels) for part in (_people, _items_taken, _history, _age, _columns) for name, labels in part(split))
+    return {name: labels.rename(name) for name, labels in named if labels.n_unique() > 1}
+
+
+def by_slice(
+    per_query: pl.DataFrame,
+    labels: Mapping[str, pl.Series],
+    metrics: Sequence[str] | None = None,
+    *,
+    intervals: bool = True,
+    draws: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """The metrics of one model in each group of each slice, with bootstrap intervals over the people of the group.
+
+    Args:
+        per_query: `Evaluation.per_query`.
+        labels: from `slice_labels`, or a Series a slice with the group of each query: an Enum shows its groups in its
+            order, anything else in sorted order; null is no group.
+        metrics: columns of `per_query`; None takes all.
+        intervals: draw the bootstrap, or leave low and high null.
+        draws: of the bootstrap.
+        confidence: of the intervals.
+        seed: of the bootstrap.
+
+    Returns:
+        slice, group, order, metric, value, low, high, queries: how many queries of the group say something.
+
+    Raises:
+        ParameterError: a slice hasn't one label a query.
+
+    >>> import polars as pl
+    >>> scores = pl.DataFrame({"query": [0, 1, 2], "user": [0, 1, 2], "nDCG@10": [1.0, 0.0, 0.5]})
+    >>> by_slice(scores, {"city": pl.Series(["Riga", "Oslo", "Riga"])}, intervals=False).select("group", "value", "queries").rows()
+    [('Oslo', 0.0, 1), ('Riga', 0.75, 2)]
+    """
+    chosen = list(metrics) if metrics is not None else [c for c in per_query.columns if c not in ("query", "user")]
+    users = per_query["user"].to_numpy()
+    columns = {m: per_query[m].cast(pl.Float64).fill_null(float("nan")).to_numpy() for m in chosen}
+    rows: list[tuple[Any, ...]] = []
+    for name, series in labels.items():
+        if len(series) != len(per_query):
+            raise ParameterError(f"The slice {name!r} must have a label for each query ({len(per_query)}). Got {len(series)}.")
+        for order, (group, index) in enumerate(_groups(series)):
+            part = {m: c[index] for m, c in columns.items()}
+            found = summarise(part, users[index], intervals=intervals, draws=draws, confidence=confidence, seed=seed)
+            rows += [(name, group, order, m, *found[m], int((~np.isnan(part[m])).sum())) for m in chosen]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _groups(series: pl.Series) -> Iterator[tuple[str, Int64]]:
+    """Each group that has queries, in its order, with their positions."""
+    values = series.drop_nulls().unique().sort()
+    for value in values:
+        yield str(value), (series == value).fill_null(False).arg_true().to_numpy()
+
+
+def _people(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    users, events = split.queries.users, np.diff(split.train.indptr)
+    trained = np.zeros(len(users), np.bool_)
+    inside = (users >= 0) & (users < len(events))
+    trained[inside] = events[users[inside]] > 0
+    place = np.where(trained, 0, np.where(split.queries.lengths > 0, 1, 2))
+    yield "people", _enum(place, ["known", "new, with a history", "new, without one"])
+
+
+def _items_taken(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    truth, catalogue = split.truth, split.train.catalogue
+    people = np.zeros(len(truth.values), np.int64)
+    inside = (truth.values >= 0) & (truth.values < len(catalogue.users))
+    people[inside] = catalogue.users[truth.values[inside]]
+    rarest = np.full(len(truth), RARE, np.int64)
+    np.minimum.at(rarest, truth.row_of, people)
+    place = np.where(rarest == 0, 2, np.where(rarest < RARE, 1, 0))
+    yield "items taken", _enum(place, ["known", f"one known to under {RARE} people", "one never seen in training"])
+
+
+def _history(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    yield "history", _binned(split.queries.lengths, HISTORY_EDGES)
+
+
+def _age(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    times, now = split.train.events.times, split.queries.now
+    if split.train.time_unit != "us" or times is None or now is None or not len(times) or not len(now):
+        return
+    cut = int(times.max())
+    if (now > cut).all():
+        yield "days after the cut-off", _binned((now - cut) // DAY, DAY_EDGES)
+
+
+def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    table, users, context = split.train.user_table, split.queries.users, split.queries.context
+    if table is not None:
+        place = pl.Series(users.astype(np.int64)).replace(-1, None)
+        for column in (*table.columns("category"), *table.columns("number")):
+            yield f"user: {column}", _labelled(table.frame[column].gather(place))
+    for column in () if context is None else context.iter_columns():
+        if column.dtype.is_numeric() or column.dtype in (pl.String, pl.Categorical, pl.Boolean) or isinstance(column.dtype, pl.Enum):
+            yield f"context: {column.name}", _labelled(column)
+
+
+def _labelled(column: pl.Series) -> pl.Series:
+    """Groups of any column, as an Enum in the order to show; nulls are "unknown"."""
+    text, order = _of_numbers(column) if column.dtype.is_numeric() else _of_names(column.cast(pl.String))
+    rest = [] if "unknown" in order else ["unknown"]
+    return text.fill_null("unknown").cast(pl.Enum(order + rest))
+
+
+def _of_names(text: pl.Series) -> tuple[pl.Series, list[str]]:
+    """The names, the most frequent first; of many the rest become "other"."""
+    order = text.drop_nulls().value_counts(sort=True)[text.name].to_list()
+    if len(order) <= GROUPS:
+        return text, order
+    kept = order[:GROUPS]
+    merged = pl.select(pl.when(text.is_null() | text.is_in(kept)).then(text).otherwise(pl.lit("other"))).to_series()
+    return merged, kept if "other" in kept else [*kept, "other"]
+
+
+def _of_numbers(column: pl.Series) -> tuple[pl.Series, list[str]]:
+    """The numbers, or quartiles of many."""
+    column = column.fill_nan(None) if column.dtype.is_float() else column
+    values = column.drop_nulls().unique().sort()
+    if len(values) <= GROUPS:
+        return column.cast(pl.String), values.cast(pl.String).to_list()
+    edges = np.unique(np.quantile(column.drop_nulls().to_numpy(), (0, 0.25, 0.5, 0.75, 1)))
+    names = list(dict.fromkeys(f"{low:g} to {high:g}" for low, high in pairwise(edges)))
+    place = np.clip(np.searchsorted(edges, column.fill_null(values[0]).to_numpy(), side="left") - 1, 0, len(names) - 1)
+    return pl.Series(np.array(names)[place]).set(column.is_null(), None), names
+
+
+def _binned(values: NDArray[Any], edges: Sequence[int]) -> pl.Series:
+    """Whole numbers from 0 in bins that start at 0 and at each edge; "5 to 9", and a bin of one number is that number."""
+    starts = (0, *edges)
+    names = [str(a) if b == a + 1 else f"{a} to {b - 1}" for a, b in zip(starts, edges, strict=False)]
+    return _enum(np.searchsorted(edges, values, side="right"), [*names, f"{edges[-1]} or more"])
+
+
+def _enum(place: NDArray[Any], names: Sequence[str]) -> pl.Series:
+    return pl.Series(list(names)).gather(place.astype(np.uint32)).cast(pl.Enum(list(names)))
