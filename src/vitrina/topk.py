@@ -140,9 +140,10 @@ def _select(
         stamp = stamps[numba.get_thread_id()]
         if limited:
             for at in range(include_indptr[q], include_indptr[q + 1]):
-                stamp[include_items[at]] = 2 * q
+                if 0 <= include_items[at] < n_items:
+                    stamp[include_items[at]] = 2 * q
         for at in range(ban_indptr[q], ban_indptr[q + 1]):
-            if ban_items[at] < n_items:
+            if 0 <= ban_items[at] < n_items:
                 stamp[ban_items[at]] = 2 * q + 1
         size, best, value = 0, out_items[q], out_scores[q]
         for at in range(indptr[q], indptr[q + 1]):

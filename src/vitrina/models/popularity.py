@@ -30,7 +30,7 @@ class Popularity(Config):
         by: "users" counts each person once an item, "events" counts every event.
 
     Raises:
-        DataError: `days` or `half_life` on a log without real time, or no event lies in the window.
+        DataError: `days` or `half_life` on a log without real time, or a log without events.
 
     Cost: one pass over the events.
 
@@ -51,8 +51,8 @@ class Popularity(Config):
         scores = np.zeros(data.n_items)
         for shard in data.shards():
             scores += self._count(shard, end)
-        if not scores.any():
-            raise DataError(f"No event of {data!r} lies in the last {self.days} days of it. Use a longer window.")
+        if not data.n_events:
+            raise DataError(f"{data!r} has no event to count. Fit on a log with events.")
         scores[scores == 0] = -np.inf
         return Static(data.items, data.catalogue, scores.astype(np.float32))
 
@@ -65,7 +65,7 @@ class Popularity(Config):
             weights[times <= end - self.days * DAY] = 0.0
         if self.by == "users":
             weights[~_last_of_pair(users, items, data.n_items)] = 0.0
-        return np.bincount(items, weights, minlength=data.n_items)
+        return np.bincount(items, weights, minlength=data.n_items).astype(np.float64, copy=False)
 
 
 def _last_of_pair(users: Any, items: Any, n_items: int) -> Any:
