@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureKind
+from vitrina.data.ids import IdCoder
 from vitrina.data.order import number_within
-from vitrina.data.roles import Clock, GivenUnit, IdCoder, Problem, id_form, id_text, number
+from vitrina.data.roles import Clock, GivenUnit, Problem, id_form, id_text, number
 from vitrina.data.sources import Chunk, Source, find_sources
 from vitrina.data.tables import read_features
 from vitrina.data.validate import BadRows, OnBadRow, choose_columns

@@ -1,4 +1,4 @@
-"""The compiled passes over a log: the stable order, codes by first appearance, people an item."""
+"""The compiled passes over a log: the stable order, baskets of each person, people an item."""
 
 from __future__ import annotations
 
@@ -63,25 +63,6 @@ def _merge_sort(own, times):  # pragma: no cover
         source, target = target, source
         width *= 2
     own[:] = source
-
-
-@kernel
-def first_seen(raw, code_of, count):  # pragma: no cover
-    """Codes of `raw` (any dense numbers) in the order of first appearance, and where the new ones appear.
-
-    `code_of` holds the code of each number, -1 for one not yet seen, and is brought up to date; `count` were seen before.
-    """
-    codes, places = np.empty(len(raw), np.int32), np.empty(len(raw), np.int64)
-    new = 0
-    for at in range(len(raw)):
-        code = code_of[raw[at]]
-        if code < 0:
-            code = count + new
-            code_of[raw[at]] = code
-            places[new] = at
-            new += 1
-        codes[at] = code
-    return codes, places[:new].copy()
 
 
 @kernel

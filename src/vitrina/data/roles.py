@@ -10,16 +10,14 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import polars as pl
 
-from vitrina.data.order import first_seen
+from vitrina.data.ids import WHOLE
 from vitrina.errors import DataError, ParameterError
-from vitrina.types import Int32
 
 GivenUnit = Literal["s", "ms", "us", "ns", "step"]
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
 DAY = 86_400
-WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # text that is the one way to write a whole number
 NUMBER = r"^-?[0-9]+(\.[0-9]*)?$"
 DATE_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
 
@@ -184,48 +182,6 @@ class Clock:
         if self.unit == "step" or self.unit is None:
             return f"Column {self._decided_by!r} holds whole numbers that are no moments since 1990: only their order is used (time_unit='step')."
         return f"Column {self._decided_by!r} holds numbers and was read as {UNIT_NAMES[self.unit]} since 1970 (time_unit={self.unit!r})."
-
-
-@dataclass
-class IdCoder:
-    """Ids to codes in the order of first appearance, chunk by chunk.
-
-    Cost: the ids once as text and a dictionary over them (about 100 bytes an id) while reading.
-    """
-
-    categories: pl.Categories = field(default_factory=pl.Categories.random)
-    code_of: Int32 = field(default_factory=lambda: np.full(1024, -1, np.int32))
-    found: list[pl.Series] = field(default_factory=list)
-    forms: set[str] = field(default_factory=set)
-    count: int = 0
-
-    def encode(self, text: pl.Series, form: Literal["whole", "text", "csv"]) -> Int32:
-        """Codes of one chunk; `form` says what the source held."""
-        self.forms.add(form)
-        raw = text.cast(pl.Categorical(self.categories)).to_physical().to_numpy(writable=True)
-        highest = int(raw.max()) if len(raw) else -1
-        if highest >= len(self.code_of):
-            grown = np.full(max(2 * len(self.code_of), highest + 1), -1, np.int32)
-            grown[: len(self.code_of)] = self.code_of
-            self.code_of = grown
-        codes, places = first_seen(raw, self.code_of, self.count)
-        self.count += len(places)
-        # Through Python strings: a gathered Series would keep the buffers of the whole chunk alive.
-        self.found.append(pl.Series("id", text.gather(places).to_list(), dtype=pl.String))
-        return codes
-
-    def ids(self) -> pl.Series:
-        """The distinct ids: whole numbers where the sources held nothing else."""
-        ids = pl.concat(self.found) if self.found else pl.Series("id", [], dtype=pl.String)
-        if "text" in self.forms or not ids.str.contains(WHOLE).all():
-            return ids
-        return ids.cast(pl.Int64)
-
-    def note(self, what: str) -> str:
-        """What looks odd about the ids, in a sentence."""
-        if {"whole", "text"} <= self.forms:
-            return f"Ids of {what} are numbers in some files and text in others: all were taken as text."
-        return ""
 
 
 def id_form(column: pl.Series, *, typed: bool) -> Literal["whole", "text", "csv"]:

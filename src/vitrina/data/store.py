@@ -1,0 +1,192 @@
+"""Datasets and splits in folders that many processes open at once: arrays are mapped from the disk, not read.
+
+A folder holds `.npy` arrays, Parquet vocabularies and tables, and one JSON file, which is written last. These folders pass
+data between processes and cache it; what is kept for long is an artifact (`vitrina.persist`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vitrina.config import to_plain
+from vitrina.data import split as rules
+from vitrina.data.dataset import Dataset, Step
+from vitrina.data.features import FeatureTable
+from vitrina.data.split import Rule, Split
+from vitrina.errors import ArtifactError
+from vitrina.files import atomic_folder
+from vitrina.types import Eligibility, Events, Queries, Ragged
+from vitrina.vocabulary import Vocabulary
+
+FORMAT = 1
+COLUMNS = tuple(f.name for f in fields(Events))
+
+
+def save_dataset(data: Dataset, folder: str | Path) -> None:
+    """Write a Dataset to a folder, whole or not at all; an older one there is replaced.
+
+    >>> import tempfile, vitrina as vt
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     save_dataset(vt.testing.toy(), place + "/toy")
+    ...     open_dataset(place + "/toy")
+    Dataset('toy': 20 events, 6 users, 4 items)
+    """
+    with atomic_folder(Path(folder)) as staging:
+        _write_dataset(data, staging)
+
+
+def open_dataset(folder: str | Path) -> Dataset:
+    """Open a Dataset that `save_dataset` wrote. The arrays are mapped: opening costs the vocabularies and tables only.
+
+    Raises:
+        ArtifactError: there is no such folder, or it isn't a Dataset of this version.
+    """
+    return _read_dataset(Path(folder))
+
+
+def save_split(split: Split, folder: str | Path) -> None:
+    """Write a Split to a folder, whole or not at all; an older one there is replaced."""
+    with atomic_folder(Path(folder)) as staging:
+        _write_dataset(split.train, staging / "train")
+        queries = split.queries
+        shared = queries.events is split.train.events
+        if not shared:
+            _write_arrays(staging / "queries", queries.events.columns())
+        own = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
+        _write_arrays(staging, {name: column for name, column in own.items() if column is not None} | _ragged("truth", split.truth))
+        _write_arrays(staging, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
+        if queries.context is not None:
+            queries.context.write_parquet(staging / "context.parquet")
+        _write_json(staging / "split.json", {
+            "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
+            "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
+            "rule": to_plain(split.rule), "counts": split.counts, "warnings": split.warnings,
+        })  # fmt: skip
+
+
+def open_split(folder: str | Path) -> Split:
+    """Open a Split that `save_split` wrote; its training part and its queries share their item vocabulary.
+
+    Raises:
+        ArtifactError: there is no such folder, or it isn't a Split of this version.
+    """
+    folder = Path(folder)
+    meta = _read_json(folder / "split.json", "split")
+    train = _read_dataset(folder / "train")
+    arrays = _read_arrays(folder)
+    events = train.events if meta["shared_events"] else Events(**_read_arrays(folder / "queries"))
+    context = folder / "context.parquet"
+    queries = Queries(
+        events, arrays["start"], arrays["stop"], train.items, arrays["users"], arrays.get("now"),
+        pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"],
+    )  # fmt: skip
+    seen = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
+    eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen)
+    truth = Ragged(arrays["truth.indptr"], arrays["truth"])
+    return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]))
+
+
+def _write_dataset(data: Dataset, folder: Path) -> None:
+    _write_arrays(folder, {"indptr": data.indptr} | data.events.columns())
+    for name, vocabulary in (("users", data.users), ("items", data.items)):
+        vocabulary.ids.to_frame("id").write_parquet(folder / f"{name}_ids.parquet")
+    tables = {"item_table": data.item_table, "user_table": data.user_table}
+    for name, table in tables.items():
+        if table is not None:
+            table.frame.write_parquet(folder / f"{name}.parquet")
+    _write_json(folder / "dataset.json", {
+        "format": FORMAT, "time_unit": data.time_unit, "kind_names": data.kind_names, "name": data.name, "shard_count": data.shard_count,
+        "steps": [asdict(step) for step in data.steps], "rule": to_plain(data.rule), "fingerprint": data.fingerprint,
+        "tables": {name: {"kinds": dict(t.kinds), "title": t.title} for name, t in tables.items() if t is not None},
+    })  # fmt: skip
+
+
+def _read_dataset(folder: Path) -> Dataset:
+    meta = _read_json(folder / "dataset.json", "dataset")
+    arrays = _read_arrays(folder)
+    users, items = (Vocabulary(pl.read_parquet(folder / f"{name}_ids.parquet").to_series()) for name in ("users", "items"))
+    tables = {
+        name: FeatureTable(pl.read_parquet(folder / f"{name}.parquet"), about["kinds"], about["title"])
+        for name, about in meta["tables"].items()
+    }
+    indptr = arrays.pop("indptr")
+    data = Dataset(
+        Events(**arrays), indptr, users, items, meta["time_unit"], tuple(meta["kind_names"]), rule=_rule(meta["rule"]),
+        steps=tuple(Step(**step) for step in meta["steps"]), name=meta["name"], shard_count=meta["shard_count"], **tables,
+    )  # fmt: skip
+    data.__dict__["fingerprint"] = meta["fingerprint"]  # the cached property: hashing would read the whole log
+    return data
+
+
+def _write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, column in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(column), allow_pickle=False)
+
+
+def _read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    return {path.name.removesuffix(".npy"): _mapped(path) for path in sorted(folder.glob("*.npy"))}
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """Copy-on-write and plain: kernels are compiled for writable arrays, and would compile again for read-only ones."""
+    try:
+        return np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)
+    except (ValueError, OSError, EOFError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}. Write the folder again.") from None
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, default=_plain, indent=1), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.tolist() if isinstance(value, np.ndarray) else str(value)
+
+
+def _read_json(path: Path, what: str) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path.parent} is no {what} folder: it has no {path.name}. Write it with save_{what}.") from None
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged: {error}. Write the folder again.") from None
+    if meta.get("format") != FORMAT:
+        raise ArtifactError(f"{path} has format {meta.get('format')!r}, and this version reads {FORMAT}. Write the folder again.")
+    return meta
+
+
+def _ragged(name: str, rows: Ragged) -> dict[str, NDArray[Any]]:
+    return {name: rows.values, f"{name}.indptr": rows.indptr}
+
+
+def _items(name: str, items: Any) -> dict[str, NDArray[Any]]:
+    if items is None:
+        return {}
+    return _ragged(name, items) if isinstance(items, Ragged) else {name: np.asarray(items)}
+
+
+def _items_of(name: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    if f"{name}.indptr" in arrays:
+        return Ragged(arrays[f"{name}.indptr"], arrays[name])
+    return arrays.get(name)
+
+
+def _rule(plain: Mapping[str, Any] | None) -> Rule | None:
+    """A rule from its `to_plain` form; nested rules and parts come back too."""
+    if plain is None:
+        return None
+    made = getattr(rules, plain["name"], None)
+    if made is None:
+        raise ArtifactError(f"There is no split rule {plain['name']!r} in this version. Write the folder again.")
+    return made(**{n: _rule(v) if isinstance(v, Mapping) and "name" in v else v for n, v in plain.items() if n != "name"})
