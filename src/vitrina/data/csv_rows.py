@@ -43,7 +43,8 @@ def read_format(path: Path) -> CsvFormat:
     try:
         header = next(_lines(path), "").removeprefix("\ufeff")
     except (PolarsError, OSError) as error:
-        raise DataError(f"{path} can't be read as CSV: {str(error).splitlines()[0]}. Copy or write it again.") from None
+        what = "is cut off" if "unexpected end" in str(error) or "incomplete" in str(error) else "can't be read as CSV"
+        raise DataError(f"{path} {what}: {str(error).splitlines()[0]}. Copy or write it again.") from None
     if "\0" in header or LOST in header:
         raise DataError(encoding_sentence(path, "its header", "UTF-16" if "\0" in header else "WINDOWS-1252"))
     if not header.strip():
