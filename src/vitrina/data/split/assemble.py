@@ -9,6 +9,7 @@ import numpy as np
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.moments import steps_are_per_user
 from vitrina.errors import SplitError
 from vitrina.kernels import kernel
 from vitrina.types import Bool, Eligibility, Events, Int32, Int64, Queries, Ragged, ranges
@@ -38,7 +39,7 @@ class Asked:
 
 
 @kernel
-def seen_before(items: Int32, start: Int64, stop: Int64, indptr: Int64, targets: Int32, width: int) -> Bool:  # noqa: PLR0917  numba takes positions only
+def seen_before(items: Int32, start: Int64, stop: Int64, indptr: Int64, targets: Int32, width: int) -> Bool:
     """Whether each target is in the history of its query. Queries are in the order (start, stop)."""
     owner = np.full(width, -1, np.int64)
     seen = np.zeros(len(targets), np.bool_)
@@ -96,7 +97,7 @@ def assemble(
 
 def sizes(data: Dataset) -> dict[str, int]:
     """Events, users and items with events of a whole log."""
-    return {"events": data.n_events, "users": data.n_users, "items": len(np.unique(data.events.items))}
+    return {"events": data.n_events, "users": data.n_users, "items": int(np.count_nonzero(np.bincount(data.events.items)))}
 
 
 def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
 def _late(train: Dataset, queries: Queries) -> dict[str, Any]:
     """Training events at or after the first query: what a model would not have had."""
     times = train.events.times
-    if times is None or queries.now is None:
+    if times is None or queries.now is None or steps_are_per_user(train):
         return {}
     late = int((times >= queries.now.min()).sum())
     return {"late_train_events": late, "late_train_events_share": late / len(times)}

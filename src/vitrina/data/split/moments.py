@@ -81,3 +81,12 @@ def _last_of_basket(data: Dataset) -> Int64:
         last[label] = inside
     position[inside] = last[label]
     return position
+
+
+def steps_are_per_user(data: Dataset) -> bool:
+    """Whether the times are steps that most people begin at the same number: positions within a person, not a common clock."""
+    times = data.events.times
+    if times is None or data.time_unit != "step" or data.n_users < 2:
+        return False
+    first = times[data.indptr[:-1][np.diff(data.indptr) > 0]]
+    return bool((first == times.min()).mean() > 0.5)

@@ -1,0 +1,213 @@
+"""What the measurements mean: which split to take, and what will go wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from vitrina.data.dataset import Dataset
+from vitrina.data.inspect.measure import DAY
+from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, UserShare
+from vitrina.data.split.assemble import REPEAT_SHARE
+from vitrina.data.split.moments import steps_are_per_user
+from vitrina.data.split.summary import moment
+from vitrina.errors import SplitError
+
+if TYPE_CHECKING:
+    from vitrina.data.inspect.record import Inspection
+
+TEST_SHARE = 0.1  # of events, that a test part should hold
+ROUND_DAYS = (1, 2, 3, 7, 14, 21, 30, 60, 90, 180, 365)
+FEW_QUERIES = 1_000
+
+
+def recommended(data: Dataset) -> tuple[Rule, str]:
+    """The split to take for this log, and why."""
+    baskets = data.events.baskets is not None
+    times = data.events.times
+    if times is None or steps_are_per_user(data):
+        rule: Rule = LeaveLastBasket() if baskets else LeaveOneOut()
+        return rule, "The log has no time that is common to all people, so only the order within each person can be used."
+    target = "basket" if baskets else "successive"
+    days = _days(data)
+    rule = GlobalTime(quantile=1 - TEST_SHARE, target=target) if days is None else GlobalTime(days=days, target=target)
+    part = "the last tenth of the events" if days is None else f"the last {days} days" if days > 1 else "the last day"
+    return rule, f"Train on the past, ask about {part}: nothing of the future reaches the model."
+
+
+def _days(data: Dataset) -> int | None:
+    """The round number of days, at the end of the log, that holds the share of events nearest to a tenth."""
+    times = data.events.times
+    if times is None or data.time_unit != "us":
+        return None
+    end = int(times.max()) + 1
+    held = {days: float((times >= end - days * DAY).mean()) for days in ROUND_DAYS}
+    fitting = {days: share for days, share in held.items() if TEST_SHARE / 4 <= share <= 3 * TEST_SHARE}
+    return min(fitting, key=lambda days: abs(np.log(fitting[days] / TEST_SHARE))) if fitting else None
+
+
+def preview(data: Dataset, rule: Rule, seed: int) -> pl.DataFrame:
+    """What each sensible split would hold, one row a rule, the recommended one first."""
+    rules: list[Rule] = [rule]
+    if isinstance(rule, GlobalTime):
+        rules.append(rule.model_copy(update={"target": "all"}))
+    rules += [LeaveOneOut(), UserShare(seed=seed)]
+    if data.events.baskets is not None:
+        rules.insert(-1, LeaveLastBasket())
+    chosen = [r for i, r in enumerate(rules) if r not in rules[:i]]
+    return pl.DataFrame([_row(r, data) for r in chosen], schema=_SCHEMA)
+
+
+def _label(rule: Rule) -> str:
+    """The rule in words that fit a table."""
+    if isinstance(rule, GlobalTime):
+        part = "last tenth" if rule.days is None else f"last {rule.days} days" if rule.days > 1 else "last day"
+        return part + {"all": ", at once", "basket": ", by basket"}.get(rule.target, "")
+    return {"LeaveOneOut": "leave one out", "LeaveLastBasket": "leave last basket"}.get(type(rule).__name__, "unseen users")
+
+
+_SCHEMA = {
+    "label": pl.String, "split": pl.String, "train_events": pl.Int64, "queries": pl.Int64, "targets": pl.Int64, "users": pl.Int64, "new_users": pl.Float64,
+    "no_history": pl.Float64, "cold_targets": pl.Float64, "seen_targets": pl.Float64, "late_train_events": pl.Float64,
+    "repeat": pl.Boolean, "first_query": pl.String, "last_target": pl.String, "problem": pl.String,
+}  # fmt: skip
+
+
+def _row(rule: Rule, data: Dataset) -> dict[str, Any]:
+    try:
+        split = rule.apply(data)
+    except SplitError as error:
+        return {"label": _label(rule), "split": str(rule), "problem": str(error)}
+    counts = split.counts
+    return {
+        "label": _label(rule), "split": str(rule), "train_events": split.train.n_events, "queries": len(split.queries), "targets": len(split.truth.values),
+        "users": counts["test_users"], "new_users": counts["new_users_share"], "no_history": counts["queries_without_history_share"],
+        "cold_targets": counts["cold_targets_share"], "seen_targets": counts["seen_targets_share"],
+        "late_train_events": counts.get("late_train_events_share"), "repeat": split.eligible.repeat,
+        "first_query": _date(None if split.queries.now is None else int(split.queries.now.min()), data),
+        "last_target": _date(counts["test_stop"], data), "problem": None,
+    }  # fmt: skip
+
+
+def _date(time: int | None, data: Dataset) -> str | None:
+    return None if time is None else str(moment(time, data.time_unit))
+
+
+def warnings(seen: Inspection) -> tuple[str, ...]:
+    """Sentences with their consequence, the gravest first."""
+    return (*_about_split(seen), *_about_time(seen), *_about_people(seen), *_about_items(seen), *_about_columns(seen))
+
+
+def _about_split(seen: Inspection) -> list[str]:
+    said = []
+    row = seen.splits.row(0, named=True)
+    if row["problem"] is not None:
+        return [f"The recommended split can't be made: {row['problem']}"]
+    if row["seen_targets"] >= REPEAT_SHARE:
+        said.append(
+            f"{row['seen_targets']:.0%} of the test targets were in the person's history already: set repeat=true, "
+            "or most of what people really take can't be recommended to them."
+        )
+    if row["no_history"] >= 0.1:
+        said.append(
+            f"{row['no_history']:.0%} of the queries of the recommended split come from people without a history: every model answers "
+            "these from popularity. Read the results for known people in the slices."
+        )
+    if row["cold_targets"] >= 0.05:
+        said.append(
+            f"{row['cold_targets']:.0%} of the targets are items that training has never seen: no model of interactions can hit them. "
+            + (
+                "ContentSimilarity can."
+                if (seen.features["table"] == "items").any()
+                else "An item table with texts or categories would help."
+            )
+        )
+    if row["queries"] < FEW_QUERIES:
+        said.append(
+            f"Only {row['queries']:,} queries: intervals will be wide (about ±{1.96 * 0.4 / row['queries'] ** 0.5:.2f} for a hit rate "
+            "near 0.2), and close models can't be told apart."
+        )
+    return said
+
+
+def _about_time(seen: Inspection) -> list[str]:
+    said, timing, groups = [], seen.timing, seen.groups
+    if timing is None:
+        if seen.steps_are_per_user or seen.sizes.first is None:
+            said.append(
+                "There is no time common to all people: only each person's own order can be cut, which lets a model learn from the future "
+                "of other people. Read the log with time=... if it has a time stamp."
+            )
+        return said
+    if groups is not None and groups.what == "baskets" and groups.one_time_share >= 0.9:
+        said.append(
+            f"{_nearly_all(groups.one_time_share)} baskets have one time stamp each: the order inside a basket means nothing, and "
+            'a split by rows would show half of a basket to predict the other half. Ask about whole baskets: target="basket".'
+        )
+    elif timing.ties >= 0.1 and not timing.whole_days:
+        said.append(
+            f"{timing.ties:.0%} of the events share user and time stamp with another one: the order among them is the order of the file. "
+            "GlobalTime asks about them together; LeaveOneOut shows all but the last of them to predict the last."
+        )
+    if timing.whole_days:
+        said.append("Every time stamp is a whole day: what a person did within a day has no order and is one query.")
+    if timing.busiest_day_share >= 0.2 and timing.daily.height > 7:
+        said.append(
+            f"{timing.busiest_day_share:.0%} of the events are of {timing.busiest_day}: if that is the day of an import and not of the "
+            "event, a cut in time is meaningless."
+        )
+    if timing.gaps.height and timing.gaps["days"][0] >= max(3, 0.02 * timing.daily.height):
+        first, last, days = timing.gaps.row(0)
+        said.append(f"No events from {first} to {last} ({days} days): if a file is missing, a test part next to the gap misleads.")
+    return said
+
+
+def _nearly_all(share: float) -> str:
+    return "All" if share == 1 else f"{min(share, 0.999):.1%} of"
+
+
+def _about_people(seen: Inspection) -> list[str]:
+    said = []
+    if seen.duplicates >= max(1, 0.001 * seen.sizes.events):
+        said.append(
+            f"{seen.duplicates:,} events repeat another one's user, item and time ({seen.duplicates / seen.sizes.events:.1%}): they count "
+            "twice in popularity and in counts. Drop them with dedupe if they are one event written twice."
+        )
+    if seen.bots.height:
+        who = ", ".join(f"{user} ({events:,} events)" for user, events in seen.bots.head(3).select("user_id", "events").iter_rows())
+        more = f" and {seen.bots.height - 3} more" if seen.bots.height > 3 else ""
+        said.append(
+            f"Users far busier than the rest: {who}{more}, with {seen.bots['share'].sum():.1%} of all events. Robots, shops and ids that "
+            "stand for unknown people bend co-occurrence and popularity: look at them, and leave them out if they are no customers."
+        )
+    if seen.histories.single_event_users >= 0.2:
+        said.append(
+            f"{seen.histories.single_event_users:.0%} of the users have a single event: they teach popularity only, and can't be asked "
+            "with a history."
+        )
+    return said
+
+
+def _about_items(seen: Inspection) -> list[str]:
+    if seen.tail.single_event_items < 0.3:
+        return []
+    return [
+        f"{seen.tail.single_event_items:.0%} of the items have a single event: collaborative models can't place them. "
+        "Use item texts or categories, or k_core if they don't matter."
+    ]
+
+
+def _about_columns(seen: Inspection) -> list[str]:
+    said = []
+    if seen.values is not None and seen.values["negative_share"] > 0:
+        said.append(
+            f"{seen.values['negative_share']:.1%} of the values are negative (returns or cancellations?): they count as interactions "
+            "like any other. Leave them out if they are not."
+        )
+    poor = seen.features.filter((pl.col("coverage") < 0.5) & (pl.col("kind") != "not used"))
+    if poor.height:
+        columns = ", ".join(f"{c} ({share:.0%})" for c, share in poor.select("column", "coverage").iter_rows())
+        said.append(f"Feature columns that cover less than half: {columns}. Models that use them answer little about the rest.")
+    return said
