@@ -63,7 +63,7 @@ def preview(data: Dataset, rule: Rule, seed: int) -> pl.DataFrame:
 def _label(rule: Rule) -> str:
     """The rule in words that fit a table."""
     if isinstance(rule, GlobalTime):
-        part = "last tenth" if rule.days is None else f"last {rule.days} days" if rule.days > 1 else "last day"
+        part = "last tenth" if rule.days is None else f"{rule.days} days" if rule.days > 1 else "last day"
         return part + {"all": ", at once", "basket": ", by basket"}.get(rule.target, "")
     return {"LeaveOneOut": "leave one out", "LeaveLastBasket": "leave last basket"}.get(type(rule).__name__, "unseen users")
 

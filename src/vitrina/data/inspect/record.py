@@ -19,7 +19,11 @@ from vitrina.data.split import Rule
 from vitrina.types import Float64
 
 BARS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 60
+SPLIT_LEGEND = (
+    "no past: queries without history; cold: targets that training never saw; seen: targets that the person had taken before; "
+    "late: training events that are not earlier than the first query."
+)
+SPARK_WIDTH = 54
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Inspection:
 
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = [self._headline(), *self._days(), Text(), self._facts(), Text(), self._splits()]
+        parts.append(Text(SPLIT_LEGEND, style="dim"))
         parts.append(Text.assemble(("Take ", "bold"), (str(self.recommended), "bold"), f". {self.reason}"))
         if self.features.height:
             parts += [Text(), self._features()]
@@ -131,7 +136,7 @@ class Inspection:
             title="What a split would hold", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
         table.add_column("", no_wrap=True)
-        names = ("trained on", "queries", "targets", "new users", "no history", "cold", "seen", "from the future")
+        names = ("train", "queries", "targets", "no past", "cold", "seen", "late")
         for name in names:
             table.add_column(name, justify="right", header_style="dim")
         for row in self.splits.iter_rows(named=True):
@@ -139,7 +144,7 @@ class Inspection:
                 table.add_row(row["label"], *["-"] * len(names))
                 continue
             sizes = (f"{row[n]:,}" for n in ("train_events", "queries", "targets"))
-            shares = (row[n] for n in ("new_users", "no_history", "cold_targets", "seen_targets", "late_train_events"))
+            shares = (row[n] for n in ("no_history", "cold_targets", "seen_targets", "late_train_events"))
             table.add_row(row["label"], *sizes, *("-" if s is None else percent(s) for s in shares))
         return table
 
