@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,7 @@ def inside(tmp_path, monkeypatch):
 
 
 def write(name, text):
-    with open(name, "wb") as file:
-        file.write(text if isinstance(text, bytes) else text.encode())
+    Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return name
 
 
@@ -66,7 +66,9 @@ def test_lines_count_line_breaks_inside_quotes():
 
 
 def test_short_row_has_no_item():
-    assert "'item_id' must hold an id in each row, but is empty in row 2 (line 3)" in complaint(write("log.csv", "user_id,item_id\na,b\nc\n"))
+    assert "'item_id' must hold an id in each row, but is empty in row 2 (line 3)" in complaint(
+        write("log.csv", "user_id,item_id\na,b\nc\n")
+    )
 
 
 def test_more_bad_rows_than_are_shown():
@@ -86,7 +88,9 @@ def test_text_in_a_number_column():
 
 
 def test_empty_value():
-    assert "'value' must hold a number in each row, but is empty in row 3 (line 4)" in complaint(write("log.csv", GOOD.replace(",3\n", ",\n")))
+    assert "'value' must hold a number in each row, but is empty in row 3 (line 4)" in complaint(
+        write("log.csv", GOOD.replace(",3\n", ",\n"))
+    )
 
 
 def test_value_of_a_type_that_is_no_number():
@@ -182,7 +186,7 @@ def test_quote_that_is_never_closed():
 
 def test_truncated_parquet():
     pl.DataFrame({"user_id": ["a"] * 100, "item_id": ["b"] * 100}).write_parquet("log.parquet")
-    content = open("log.parquet", "rb").read()
+    content = Path("log.parquet").read_bytes()
     write("cut.parquet", content[: len(content) // 2])
     assert complaint("cut.parquet") == "cut.parquet is cut off: it begins as Parquet and does not end as such. Copy or write it again."
     assert "is no Parquet file" in complaint(write("fake.parquet", "user_id,item_id\na,b\n"))
@@ -254,7 +258,7 @@ class TestQuarantine:
     def test_bad_rows_go_to_a_file_with_reasons(self):
         data = vt.read_interactions(write("log.csv", self.BAD), on_bad_row="quarantine")
         assert data.users.ids.to_list() == ["ann", "fay"]
-        rows = {int(r["row"]): r for r in csv.DictReader(open("log.bad_rows.csv"))}
+        rows = {int(r["row"]): r for r in csv.DictReader(Path("log.bad_rows.csv").read_text().splitlines())}
         assert sorted(rows) == [2, 3, 4, 5, 6]
         assert [rows[k]["line"] for k in sorted(rows)] == ["3", "4", "5", "6", "7"]
         assert {r["file"] for r in rows.values()} == {"log.csv"}
@@ -281,7 +285,7 @@ class TestQuarantine:
     def test_wrong_encoding_is_a_row_like_others(self):
         data = vt.read_interactions(write("log.csv", "user_id,item_id\nann,tea\nJosé,tea\n".encode("latin-1")), on_bad_row="quarantine")
         assert data.n_events == 1
-        assert "not UTF-8" in open("log.bad_rows.csv").read()
+        assert "not UTF-8" in Path("log.bad_rows.csv").read_text()
 
     def test_nothing_left(self):
         message = complaint(write("log.csv", "user_id,item_id\n,tea\n"), on_bad_row="quarantine")
@@ -292,7 +296,7 @@ class TestQuarantine:
         users = [f"u{k}" if k % 13 else None for k in range(1, 101)]
         frame = pl.DataFrame({"user_id": users, "item_id": np.arange(100)})
         vt.read_interactions(frame, on_bad_row="quarantine")
-        rows = [int(r["row"]) for r in csv.DictReader(open("log.bad_rows.csv"))]
+        rows = [int(r["row"]) for r in csv.DictReader(Path("log.bad_rows.csv").read_text().splitlines())]
         assert rows == [13, 26, 39, 52, 65, 78, 91]
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -139,7 +140,7 @@ class Dataset:
         if self.shard_count == 1:
             yield self
             return
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in pairwise(edges):
             yield self.user_range(int(first), int(last))
 
     def split(self, rule: Rule) -> Split:

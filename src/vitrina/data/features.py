@@ -55,8 +55,9 @@ class FeatureTable:
         place[known[known >= 0]] = np.flatnonzero(known >= 0)
         index = pl.Series(place).replace(-1, None)
         rows = index.cast(pl.UInt32)
-        frame = pl.DataFrame([as_kind(c.gather(rows), (kinds or {}).get(c.name)) for c in table.drop(id_column)])
-        chosen = {c: guess_kind(frame[c]) for c in frame.columns} | dict(kinds or {})
+        declared: Mapping[str, FeatureKind] = kinds or {}
+        frame = pl.DataFrame([as_kind(c.gather(rows), declared.get(c.name)) for c in table.drop(id_column)])
+        chosen = {c: declared.get(c) or guess_kind(frame[c]) for c in frame.columns}
         title = title or next((c for n in TITLE_NAMES for c in frame.columns if c.lower() == n), None)
         return cls(frame, {c: k for c, k in chosen.items() if k is not None}, title)
 

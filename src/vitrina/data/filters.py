@@ -206,8 +206,8 @@ def _filtered(data: Dataset, keep: Bool, name: str, note: str) -> Dataset:
         codes = number_within(kept.events.baskets, kept.indptr, int(kept.events.baskets.max()) + 1)
         kept = replace(kept, events=replace(kept.events, baskets=codes))
     after = (kept.n_events, kept.n_users, kept.n_items)
-    counts = [n for pair in zip(before, after, strict=True) for n in pair]
-    return replace(kept, steps=(*data.steps, Step(name, *counts, note)))
+    step = Step(name, before[0], after[0], before[1], after[1], before[2], after[2], note)
+    return replace(kept, steps=(*data.steps, step))
 
 
 def _with_values(data: Dataset, values: Float32) -> Dataset:

@@ -125,7 +125,7 @@ class Clock:
         return self._numbers(column, problems)
 
     def _numbers(self, column: pl.Series, problems: list[Problem]) -> Column:
-        exact = column if column.dtype.is_integer() else column.cast(pl.Float64, strict=False)
+        exact = column.cast(pl.Int64 if column.dtype.is_integer() else pl.Float64, strict=False)
         if column.dtype == pl.String and column.drop_nulls().str.contains(WHOLE).all():
             exact = column.cast(pl.Int64, strict=False)
         wrong = column.is_not_null() & (exact.is_null() | ~exact.is_finite().fill_null(value=True))
