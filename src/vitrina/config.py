@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -31,7 +32,9 @@ class Config(BaseModel):
 
     def __repr__(self) -> str:
         fields = type(self).model_fields
-        shown = (f"{n}={getattr(self, n)!r}" for n, f in fields.items() if getattr(self, n) != f.get_default(call_default_factory=True))
+        shown = (
+            f"{n}={_shown(getattr(self, n))}" for n, f in fields.items() if getattr(self, n) != f.get_default(call_default_factory=True)
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
     __str__ = __repr__
@@ -50,7 +53,12 @@ def to_plain(value: Any) -> Any:
         return [to_plain(v) for v in value]
     if isinstance(value, dict):
         return {k: to_plain(v) for k, v in value.items()}
-    return value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _shown(value: Any) -> str:
+    """A parameter as one would type it: dates are their ISO text."""
+    return repr(str(value) if isinstance(value, date) else value)
 
 
 def fingerprint(*values: Any) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.config import to_plain
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split.moments import Moments
@@ -421,3 +422,13 @@ def test_relabelling_users_and_items_relabels_the_split():
     before, after = asked(rule.apply(data)), asked(rule.apply(other))
     relabelled = [(int(users[u]), now, items[h].tolist(), sorted(items[t].tolist())) for u, now, h, t in before]
     assert sorted(relabelled) == sorted(after)
+
+
+def test_a_remembered_rule_can_be_written_down_and_typed_again():
+    split = vt.split.GlobalTime(days=10).apply(vt.testing.synthetic())
+    remembered = split.train.rule
+    plain = json.loads(json.dumps(to_plain(remembered)))
+    again = vt.split.GlobalTime(**{name: value for name, value in plain.items() if name != "name"})
+    assert again == remembered
+    assert asked(again.apply(split.train)) == asked(split.train.holdout())
+    assert f"until='{remembered.until}'" in str(remembered)

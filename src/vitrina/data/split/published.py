@@ -138,7 +138,7 @@ def _like(train: Dataset, test: Dataset) -> Rule:
         if length.max() == 1 and _each_later(train, test):
             return LeaveOneOut()
     share = test.n_events / max(1, test.n_events + int(np.diff(train.indptr)[length > 0].sum()))
-    return RandomShare(share=min(max(share, 0.01), 0.99))
+    return RandomShare(share=min(max(round(share, 2), 0.01), 0.99))
 
 
 def _each_later(train: Dataset, test: Dataset) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -81,7 +81,13 @@ class GlobalTime(Rule):
             after &= data.events.baskets[moments.start] >= 0
         asked = self._asked(data, moments.take(after), keep, cut)
         split = assemble(
-            data.select(keep), asked, sizes(data), self, self._before(cut, until), test_start=cut, straddling_baskets=int(straddling.sum())
+            data.select(keep),
+            asked,
+            sizes(data),
+            self,
+            self._before(cut, until, data),
+            test_start=cut,
+            straddling_baskets=int(straddling.sum()),
         )
         return replace(split, warnings=(*split.warnings, PER_USER_STEPS)) if steps_are_per_user(data) else split
 
@@ -110,11 +116,11 @@ class GlobalTime(Rule):
         place = min(int((0.9 if self.quantile is None else self.quantile) * len(times)), len(times) - 1)
         return int(np.partition(times, place)[place])
 
-    def _before(self, cut: int, until: int) -> GlobalTime:
+    def _before(self, cut: int, until: int, data: Dataset) -> GlobalTime:
         """The same rule, for the part just before the cut."""
         if self.at is not None:
-            return self.model_copy(update={"at": 2 * cut - until, "until": cut})
-        return self.model_copy(update={"until": cut if self.days is not None else None})
+            return self.model_copy(update={"at": _typed(2 * cut - until, data), "until": _typed(cut, data)})
+        return self.model_copy(update={"until": _typed(cut, data) if self.days is not None else None})
 
     def _asked(self, data: Dataset, after: Moments, keep: Bool, cut: int) -> Asked:
         times = data.events.times
@@ -151,3 +157,8 @@ def _moment(value: datetime | int, data: Dataset) -> int:
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     whole = aware - datetime(1970, 1, 1, tzinfo=UTC)
     return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+
+
+def _typed(time: int, data: Dataset) -> datetime | int:
+    """A time as people would write it into a rule."""
+    return datetime(1970, 1, 1) + timedelta(microseconds=time) if data.time_unit == "us" else time
