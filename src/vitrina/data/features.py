@@ -57,7 +57,7 @@ class FeatureTable:
         rows = index.cast(pl.UInt32)
         declared: Mapping[str, FeatureKind] = kinds or {}
         frame = pl.DataFrame([as_kind(c.gather(rows), declared.get(c.name)) for c in table.drop(id_column)])
-        chosen = {c: declared.get(c) or guess_kind(frame[c]) for c in frame.columns}
+        chosen: dict[str, FeatureKind | None] = {c: declared.get(c) or guess_kind(frame[c]) for c in frame.columns}
         title = title or next((c for n in TITLE_NAMES for c in frame.columns if c.lower() == n), None)
         return cls(frame, {c: k for c, k in chosen.items() if k is not None}, title)
 
