@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vitrina.data.split import Split
-from vitrina.errors import UnknownNameError
+from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.protocols import Metric, TableMetric
@@ -95,7 +95,7 @@ def evaluate(
     Raises:
         UnknownNameError: there is no metric of a name; the message says the closest.
         VocabularyError: lists and split speak of other items.
-        ParameterError: the lists are shorter than a metric's k, or not one a query.
+        ParameterError: the lists are shorter than a metric's k, or not one a query; a metric is named twice; vectors don't fit.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
@@ -103,11 +103,11 @@ def evaluate(
     >>> evaluate(lists, split, ["HitRate@2", "Coverage@2"]).numbers["metric"].to_list()
     ['HitRate@2', 'Coverage@2']
     """
-    chosen = [metric(m) for m in metrics]
+    chosen = _chosen(metrics)
     recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
     catalogue = split.train.catalogue
     if vectors is not None:
-        catalogue = replace(catalogue, vectors=unit_rows(vectors))
+        catalogue = replace(catalogue, vectors=unit_rows(_a_row_an_item(vectors, len(catalogue.users))))
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}
     table = {m.name: m.value(m.state(judged)) for m in chosen if not hasattr(m, "per_query")}
@@ -140,6 +140,23 @@ def unit_rows(vectors: Float32) -> Float32:
     """Rows scaled to length one; zero rows stay zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros(vectors.shape, np.float32), where=norms > 0)
+
+
+def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:
+    chosen = [metric(m) for m in metrics]
+    names = [m.name for m in chosen]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ParameterError(f"The metrics of an evaluation must be different. {twice[0]!r} is named twice; leave one out.")
+    return chosen
+
+
+def _a_row_an_item(vectors: Float32, items: int) -> Float32:
+    if vectors.ndim != 2 or len(vectors) != items:
+        raise ParameterError(
+            f"The 'vectors' of an evaluation must have a row for each of the {items} items. Got the shape {vectors.shape}."
+        )
+    return vectors
 
 
 def _mean(column: Float64) -> float:

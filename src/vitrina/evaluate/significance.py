@@ -164,7 +164,8 @@ def compare_paired(
         lower_is_better: what the word "better" means for this metric.
 
     Returns:
-        model, difference, low, high, p, p_holm, detectable, verdict; a row for each model but the baseline.
+        model, difference, low, high, p, p_holm, detectable, verdict; a row for each model but the baseline. Null where too few
+        people say something.
 
     Raises:
         UnknownNameError: the baseline is none of the models.
@@ -196,7 +197,8 @@ def compare_paired(
         for i, d, p in zip(others, differences, p_holm.tolist(), strict=True)
     ]  # fmt: skip
     names = ("difference", "low", "high", "p", "p_holm", "detectable")
-    return pl.DataFrame(rows, schema={"model": pl.String} | dict.fromkeys(names, pl.Float64) | {"verdict": pl.String})
+    table = pl.DataFrame(rows, schema={"model": pl.String} | dict.fromkeys(names, pl.Float64) | {"verdict": pl.String})
+    return table.with_columns(pl.col(names).fill_nan(None))
 
 
 def holm(p: Float64) -> Float64:
@@ -240,7 +242,7 @@ def _two_sided(value: float, drawn: Float64, error: float) -> float:
 
 def _verdict(found: _Difference, p: float, detectable: float, alpha: float, lower_is_better: bool) -> str:
     if np.isnan(p):
-        return "too few users to tell"
+        return "too few people to tell"
     if found.value == 0 and found.error == 0:
         return "the same on every query"
     if p >= alpha:

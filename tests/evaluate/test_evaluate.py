@@ -1,0 +1,121 @@
+"""evaluate() from end to end: what it returns, how it prints, what it refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+import vitrina as vt
+from vitrina.errors import DataError, ParameterError, UnknownNameError, VocabularyError
+from vitrina.evaluate.run import evaluate, unit_rows
+from vitrina.evaluate.significance import bootstrap_interval
+from vitrina.metrics import DEFAULT_METRICS, Judged, metric
+from vitrina.types import Ragged, Recommendations
+
+
+@pytest.fixture(scope="module")
+def split():
+    return vt.testing.synthetic().split(vt.split.GlobalTime(days=20))
+
+
+@pytest.fixture(scope="module")
+def lists(split):
+    return vt.Popularity().fit(split.train).recommend(split.queries, k=10, eligible=split.eligible)
+
+
+@pytest.fixture(scope="module")
+def evaluation(lists, split):
+    return evaluate(lists, split, draws=300)
+
+
+def test_numbers_and_per_query_agree(evaluation, lists, split):
+    assert evaluation.numbers["metric"].to_list() == list(DEFAULT_METRICS)
+    assert evaluation.numbers.columns == ["metric", "value", "low", "high"]
+    assert evaluation.per_query["query"].to_list() == list(range(len(split.queries)))
+    assert evaluation.per_query["user"].dtype == pl.Int32
+    judged = Judged(lists, split.truth, split.train.catalogue, split.queries)
+    for name, value, low, high in evaluation.numbers.iter_rows():
+        if name in evaluation.per_query.columns:
+            assert value == pytest.approx(evaluation.per_query[name].mean(), abs=1e-12)
+            np.testing.assert_array_equal(evaluation.per_query[name].to_numpy(), metric(name).per_query(judged))
+            assert low - 1e-12 <= value <= high + 1e-12
+        else:
+            assert (low, high) == (None, None)
+            assert 0 < value <= 1
+        assert evaluation[name] == value
+
+
+def test_intervals_are_those_of_the_bootstrap_over_users(evaluation, split):
+    row = evaluation.numbers.row(by_predicate=pl.col("metric") == "nDCG@10")
+    expected = bootstrap_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users, draws=300)
+    assert row[2:] == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_intervals_the_values_are_the_same(evaluation, lists, split):
+    plain = evaluate(lists, split, intervals=False)
+    assert plain.numbers["low"].null_count() == len(plain.numbers)
+    np.testing.assert_allclose(plain.numbers["value"], evaluation.numbers["value"], rtol=1e-12)
+
+
+def test_a_part_that_says_nothing_is_null(lists, split):
+    found = evaluate(lists, replace(split, truth=Ragged.empty(len(split.truth))), ["nDCG@10", "Coverage@10"])
+    assert found.per_query["nDCG@10"].null_count() == len(split.truth)
+    assert found.numbers.row(0) == ("nDCG@10", None, None, None)
+
+
+def test_unreachable_truth_is_a_miss_and_its_share_is_told(lists, split):
+    ghost = len(split.train.items) + 5
+    truth = Ragged.of([[*row.tolist(), ghost] for row in (split.truth[q] for q in range(len(split.truth)))])
+    found = evaluate(lists, replace(split, truth=truth), ["Recall@10"], intervals=False)
+    assert found.unreachable >= len(truth) / len(truth.values)
+    assert found["Recall@10"] < evaluate(lists, split, ["Recall@10"], intervals=False)["Recall@10"]
+    assert "outside the catalogue" in str(found)
+
+
+def test_it_prints_as_a_table(evaluation):
+    text = str(evaluation)
+    assert "nDCG@10" in text
+    assert f"{evaluation['nDCG@10']:.4f}" in text
+    assert "95% intervals over users" in text
+
+
+def test_diversity_over_given_vectors(lists, split):
+    vectors = np.random.default_rng(0).normal(size=(split.train.n_items, 4)).astype(np.float32)
+    found = evaluate(lists, split, ["ILD@10"], vectors=vectors, draws=100)
+    row = lists.items[0]
+    unit = unit_rows(vectors)[row].astype(float)
+    cosines = (unit @ unit.T)[np.triu_indices(10, 1)]
+    assert found.per_query["ILD@10"][0] == pytest.approx(1 - cosines.mean(), abs=1e-6)
+    scaled = evaluate(lists, split, ["ILD@10"], vectors=3 * vectors, draws=100)
+    assert scaled["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
+    with pytest.raises(DataError, match="vector for each item"):
+        evaluate(lists, split, ["ILD@10"])
+    with pytest.raises(ParameterError, match="row for each of"):
+        evaluate(lists, split, ["ILD@10"], vectors=vectors[:5])
+
+
+def test_a_metric_of_ones_own(lists, split):
+    class Constant:
+        name = "Constant"
+
+        def per_query(self, judged):
+            return np.full(len(judged), 0.25)
+
+    assert evaluate(lists, split, [Constant(), "nDCG@5"], draws=50)["Constant"] == 0.25
+
+
+def test_what_cannot_be_judged_is_refused(lists, split):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'nDCG@10'"):
+        evaluate(lists, split, ["NDCG@10"])
+    with pytest.raises(UnknownNameError, match="evaluated metric"):
+        evaluate(lists, split, ["nDCG@10"], intervals=False)["Recall@10"]
+    with pytest.raises(ParameterError, match="recommend with k=20"):
+        evaluate(lists, split, ["nDCG@20"])
+    with pytest.raises(ParameterError, match="same queries"):
+        evaluate(lists[:3], split)
+    with pytest.raises(ParameterError, match="twice"):
+        evaluate(lists, split, ["nDCG@10", "nDCG@10"])
+    stranger = Recommendations(lists.items, lists.scores, vt.Vocabulary.of(range(120)))
+    with pytest.raises(VocabularyError):
+        evaluate(stranger, split)

@@ -1,0 +1,98 @@
+"""Metrics beyond accuracy against plain Python; states of shards merge."""
+
+import math
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from worlds import rows, world
+
+from vitrina.errors import DataError
+from vitrina.metrics import Judged, metric
+from vitrina.types import Ragged
+
+
+def mean(values):
+    return sum(values) / len(values) if values else math.nan
+
+
+@pytest.fixture(scope="module")
+def judged():
+    return world(seed=11)
+
+
+def plain_lists(judged, k):
+    return [[i for i in items[:k] if i is not None] for items, _ in rows(judged)]
+
+
+@pytest.mark.parametrize("k", [1, 7, 12])
+def test_popularity_and_novelty(judged, k):
+    users = judged.catalogue.users
+    popularity = [mean([users[i] / 50 for i in items]) for items in plain_lists(judged, k)]
+    novelty = [mean([-math.log2(max(users[i], 1) / 50) for i in items]) for items in plain_lists(judged, k)]
+    np.testing.assert_allclose(metric(f"MeanPopularity@{k}").per_query(judged), popularity, atol=1e-12)
+    np.testing.assert_allclose(metric(f"MIUF@{k}").per_query(judged), novelty, atol=1e-12)
+
+
+def test_an_item_beyond_the_training_vocabulary_is_unpopular_and_novel(judged):
+    items = judged.recommendations.items.copy()
+    items[0] = -1
+    items[0, 0] = 32
+    stranger = replace(judged, recommendations=replace(judged.recommendations, items=items), _cache={})
+    assert metric("MeanPopularity@5").per_query(stranger)[0] == 0
+    assert metric("MIUF@5").per_query(stranger)[0] == pytest.approx(math.log2(50))
+    assert np.isnan(metric("ILD@5").per_query(stranger)[0])
+    assert metric("Coverage@5").value(metric("Coverage@5").state(stranger)) <= 1
+
+
+@pytest.mark.parametrize("k", [3, 10])
+def test_serendipity(judged, k):
+    order = sorted((i for i in range(30) if judged.catalogue.events[i] > 0), key=lambda i: (-judged.catalogue.users[i], i))
+    rank = {item: place for place, item in enumerate(order, 1)}
+    expected = []
+    for items, truth in rows(judged):
+        gains = [max(rank.get(i, len(order) + 1) - place, 0) for place, i in enumerate(items[:k], 1) if i is not None and i in truth]
+        expected.append(sum(gains) / len(order) / k if truth else math.nan)
+    np.testing.assert_allclose(metric(f"Serendipity@{k}").per_query(judged), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("k", [2, 10])
+def test_intra_list_diversity(judged, k):
+    vectors = judged.catalogue.vectors.astype(float)
+    expected = [mean([1 - vectors[a] @ vectors[b] for a, b in combinations(items, 2)]) for items in plain_lists(judged, k)]
+    np.testing.assert_allclose(metric(f"ILD@{k}").per_query(judged), expected, atol=1e-6)
+
+
+def test_diversity_without_vectors_says_what_to_give(judged):
+    bare = replace(judged, catalogue=replace(judged.catalogue, vectors=None), _cache={})
+    with pytest.raises(DataError, match=r"evaluate\(\.\.\., vectors="):
+        metric("ILD@10").per_query(bare)
+
+
+def test_coverage_and_gini(judged):
+    catalogue = [i for i in range(30) if judged.catalogue.events[i] > 0]
+    listed = [i for items in plain_lists(judged, 10) for i in items if i in catalogue]
+    counts = [listed.count(i) for i in catalogue]
+    gini = sum(abs(a - b) for a in counts for b in counts) / (2 * len(counts) * sum(counts))
+    for name, expected in (("Coverage@10", len(set(listed)) / len(catalogue)), ("Gini@10", gini)):
+        assert metric(name).value(metric(name).state(judged)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Coverage@4", "Gini@4"])
+def test_states_of_shards_merge(judged, name):
+    m = metric(name)
+
+    def part(which):
+        truth = Ragged.of([judged.truth[q] for q in range(len(judged))][which])
+        return m.state(Judged(judged.recommendations[which], truth, judged.catalogue))
+
+    merged = m.merge(m.merge(part(slice(0, 20)), part(slice(20, 25))), part(slice(25, 60)))
+    assert m.value(merged) == m.value(m.state(judged))
+
+
+def test_gini_at_its_ends():
+    m = metric("Gini@1")
+    assert m.value(np.array([3, 3, 3, 3])) == 0
+    assert m.value(np.array([0, 0, 0, 9])) == 0.75
+    assert np.isnan(m.value(np.zeros(4, np.int64)))
