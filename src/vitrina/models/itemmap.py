@@ -1,0 +1,198 @@
+"""The fitted form of item-to-item models: a history through weights from its items to all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import final
+
+import numba
+import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
+from scipy import sparse
+
+from vitrina.catalogue import Catalogue
+from vitrina.kernels import kernel
+from vitrina.models.forms import SPARSE_QUERIES, Arrays, Form
+from vitrina.models.reading import History, Reading
+from vitrina.topk import block_size, top_k_ragged
+from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+CANDIDATES = 1 << 22  # a block: 32 MB of items and scores
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ItemMap(Form):
+    """score[j] = the combined weights from the history's items to j; -inf for items that nothing in the history points to.
+
+    Weights are sparse (each item's nearest ones), or a dense square over the items in `kept`, row = from, column = to.
+
+    Cost: a query costs history x neighbours, or history x items with dense weights. Memory beside the weights, whatever
+    the number of queries: sparse 32 MB of candidates and 12 bytes x items x threads; dense a block of scores of 16 MB.
+
+    Args:
+        weight_from_to: (items, items) float32 CSR, or (kept, kept) float32.
+        kept: item codes of the rows and columns of dense weights, ascending; empty with sparse weights.
+        reading: how the history is read and combined.
+        notes: what the model says of itself.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    weight_from_to: sparse.csr_matrix | Float32
+    kept: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
+    reading: Reading = field(default_factory=Reading)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_dense(self) -> bool:
+        return isinstance(self.weight_from_to, np.ndarray)
+
+    @cached_property
+    def row_of(self) -> Int32:
+        """(items,) row of each item in dense weights, -1 for those not kept."""
+        rows = np.full(len(self.vocabulary), -1, np.int32)
+        rows[self.kept] = np.arange(len(self.kept), dtype=np.int32)
+        return rows
+
+    def queries_a_block(self) -> int:
+        return block_size(len(self.vocabulary)) if self.is_dense else SPARSE_QUERIES
+
+    def score_block(self, queries: Queries) -> Float32:
+        out = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
+        history, code, threads = self.reading.read(queries, len(self.vocabulary)), self.reading.combine.code, numba.get_num_threads()
+        if isinstance(self.weight_from_to, np.ndarray):
+            _score_dense(*history, self.weight_from_to, self.kept, self.row_of, code, threads, out)
+        else:
+            m = self.weight_from_to
+            _score_sparse(*history, m.indptr, m.indices, m.data, code, out)
+        return out
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        if self.is_dense:
+            return super().answer_block(queries, k, eligible)
+        history = self.reading.read(queries, len(self.vocabulary))
+        room = self._room(history)
+        return Recommendations.concat([self._answer(history.rows(p), room[p], queries[p], k, eligible.rows(p)) for p in _cuts(room)])
+
+    @property
+    def _sparse(self) -> sparse.csr_matrix:
+        assert not isinstance(self.weight_from_to, np.ndarray)
+        return self.weight_from_to
+
+    def _room(self, history: History) -> Int64:
+        """(queries,) how many candidates each query can have at most."""
+        rows = np.append(np.diff(self._sparse.indptr).astype(np.int64)[history.items], 0)
+        sums = np.concatenate([[0], np.cumsum(rows)])
+        return np.minimum(sums[history.start + history.counts] - sums[history.start], len(self.vocabulary))
+
+    def _answer(self, history: History, room: Int64, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        candidates = Ragged.of_lengths(room, np.zeros(int(room.sum()), np.int32))
+        scores = np.full(len(candidates.values), -np.inf, np.float32)  # what stays so is skipped by the top-k
+        m = self._sparse
+        _candidates(
+            *history, m.indptr, m.indices, m.data, self.reading.combine.code, len(self.vocabulary), numba.get_num_threads(),
+            candidates.indptr, candidates.values, scores,
+        )  # fmt: skip
+        return top_k_ragged(candidates, scores, queries, k, eligible, self.catalogue, self.vocabulary)
+
+    def arrays(self) -> Arrays:
+        settings = {"settings": self.reading.to_array(self.notes)}
+        if isinstance(self.weight_from_to, np.ndarray):
+            return settings | {"weights": self.weight_from_to, "kept": self.kept}
+        m = self.weight_from_to
+        return settings | {"indptr": m.indptr, "indices": m.indices, "data": m.data}
+
+    @classmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> ItemMap:
+        reading, notes = Reading.of_array(arrays["settings"])
+        if "weights" in arrays:
+            return cls(vocabulary, catalogue, arrays["weights"], arrays["kept"], reading, notes)
+        shape = (len(vocabulary), len(vocabulary))
+        weights = sparse.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+        return cls(vocabulary, catalogue, weights, reading=reading, notes=notes)
+
+
+def _cuts(room: Int64) -> list[slice]:
+    """Runs of queries that have at most `CANDIDATES` candidates together (or one query that has more)."""
+    ends, first = np.cumsum(room), 0
+    cuts = []
+    while first < len(room):
+        before = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, before + CANDIDATES, side="right")), first + 1)
+        cuts.append(slice(first, last))
+        first = last
+    return cuts or [slice(0, 0)]
+
+
+@kernel
+def _with(code, score, term):  # pragma: no cover
+    """One more weight in a score; the codes are those of vitrina.models.combine."""
+    if code == 0:
+        return score + term
+    if code == 1:
+        return max(score, term)
+    return score + np.log1p(term)
+
+
+@kernel(parallel=True)
+def _candidates(
+    start, counts, items, weights, indptr, indices, data, code, n_items, threads, out_indptr, out_items, out_scores
+):  # pragma: no cover
+    """Each query's candidates from `out_indptr[q]` on; a thread's `place` says where an item of the query is written."""
+    places = np.full((threads, n_items), -1, np.int64)
+    for q in numba.prange(len(start)):
+        place, first = places[get_thread_id()], out_indptr[q]
+        end = first
+        for h in range(start[q], start[q] + counts[q]):
+            item, weight = items[h], weights[h]
+            for at in range(indptr[item], indptr[item + 1]):
+                to, term = indices[at], np.float32(weight * data[at])
+                spot = place[to]
+                if spot < first or spot >= end or out_items[spot] != to:
+                    place[to] = spot = end
+                    out_items[spot] = to
+                    out_scores[spot] = term if code < 2 else np.log1p(term)
+                    end += 1
+                else:
+                    out_scores[spot] = _with(code, out_scores[spot], term)
+
+
+@kernel(parallel=True)
+def _score_sparse(start, counts, items, weights, indptr, indices, data, code, out):  # pragma: no cover
+    for q in numba.prange(len(start)):
+        row = out[q]
+        for h in range(start[q], start[q] + counts[q]):
+            item, weight = items[h], weights[h]
+            for at in range(indptr[item], indptr[item + 1]):
+                to, term = indices[at], np.float32(weight * data[at])
+                if row[to] == -np.inf:
+                    row[to] = term if code < 2 else np.log1p(term)
+                else:
+                    row[to] = _with(code, row[to], term)
+
+
+@kernel(parallel=True)
+def _score_dense(start, counts, items, weights, matrix, kept, row_of, code, threads, out):  # pragma: no cover
+    """Rows of weights are added up in a buffer that stays in the cache, and then put in their places."""
+    buffers = np.empty((threads, len(kept)), np.float32)
+    for q in numba.prange(len(start)):
+        total, known = buffers[get_thread_id()], False
+        total[:] = -np.inf if code == 1 else 0
+        for h in range(start[q], start[q] + counts[q]):
+            row = row_of[items[h]]
+            if row < 0:
+                continue
+            known = True
+            weight, vector = weights[h], matrix[row]
+            if code == 0:
+                for j in range(len(vector)):
+                    total[j] += weight * vector[j]
+            else:
+                for j in range(len(vector)):
+                    total[j] = _with(code, total[j], weight * vector[j])
+        if known:
+            for j in range(len(kept)):
+                out[q, kept[j]] = total[j]

@@ -1,0 +1,160 @@
+"""The compiled sparse product behind co-occurrence: pairs of a user's items, weighted, added up, the best of each row kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
+from numpy.typing import NDArray
+
+from vitrina.kernels import kernel
+from vitrina.models.decay import faded
+from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
+from vitrina.types import Int32
+
+
+def dealt(work: NDArray[Any], threads: int) -> Int32:
+    """Rows in an order in which each thread gets its share of the long ones."""
+    longest = np.argsort(-work, kind="stable").astype(np.int32)
+    return np.concatenate([longest[t::threads] for t in range(threads)])
+
+
+@kernel
+def add_products(item, by_item, by_user, total, touched, count):  # pragma: no cover
+    """total[j] += sum over the users u of `item` of x[u, item] * x[u, j]; returns how many j have been touched."""
+    item_indptr, item_users, item_values = by_item
+    indptr, items, values = by_user
+    for at in range(item_indptr[item], item_indptr[item + 1]):
+        user, value = item_users[at], item_values[at]
+        for other in range(indptr[user], indptr[user + 1]):
+            to, product = items[other], value * values[other]
+            if to == item or not product > 0:
+                continue
+            if total[to] == 0:
+                touched[count] = to
+                count += 1
+            total[to] += product
+    return count
+
+
+@kernel
+def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pragma: no cover
+    """As `add_products`, with the best pair of events of each user, by their weights and their gap.
+
+    `by_item` has the positions of each item's events in the log, ascending, so those of one user follow one another.
+    """
+    indptr, positions = by_item
+    items, users, bounds, times, weights, factors = log
+    shapes, scales, by_time, reach, one_way = gaps
+    at, stop = indptr[item], indptr[item + 1]
+    while at < stop:
+        user, found = users[positions[at]], 0
+        factor = factors[positions[at]]
+        while at < stop and users[positions[at]] == user:
+            event = positions[at]
+            at += 1
+            first = event + 1 if one_way else max(bounds[user], event - reach)
+            for other in range(first, min(bounds[user + 1], event + reach + 1)):
+                to = items[other]
+                if to == item or (one_way and len(times) and times[other] <= times[event]):
+                    continue
+                elapsed = abs(times[other] - times[event]) if len(times) else 0
+                weight = faded(shapes, scales, by_time, float(abs(other - event) - 1), float(elapsed))
+                weight *= weights[event] * factor * weights[other] * factors[other]
+                if not weight > 0:
+                    continue
+                if best[to] == 0:
+                    own[found] = to
+                    found += 1
+                best[to] = max(best[to], weight)
+        for place in range(found):
+            to = own[place]
+            if total[to] == 0:
+                touched[count] = to
+                count += 1
+            total[to] += best[to]
+            best[to] = 0
+    return count
+
+
+@kernel
+def add_content(item, content, weight, likeness, touched, count, total):  # pragma: no cover
+    """likeness[j] += weight * dot product of the vectors of `item` and j; j that are new are touched."""
+    indptr, terms, values, term_indptr, term_items, term_values = content
+    for at in range(indptr[item], indptr[item + 1]):
+        term, value = terms[at], weight * values[at]
+        for other in range(term_indptr[term], term_indptr[term + 1]):
+            to = term_items[other]
+            if to == item:
+                continue
+            if total[to] == 0 and likeness[to] == 0:
+                touched[count] = to
+                count += 1
+            likeness[to] += value * term_values[other]
+    return count
+
+
+@kernel
+def keep_best(item, total, likeness, touched, count, denominator, allowed, out_items, out_scores):  # pragma: no cover
+    """Divide, keep the best (ties to the lower code), best first, and clean up behind; returns how many were kept."""
+    from_factor, to_factor, from_term, to_term, row_total, own, constant = denominator
+    mass, size, room = 0.0, 0, len(out_items)
+    if row_total:
+        for place in range(count):
+            mass += total[touched[place]]
+    for place in range(count):
+        to = touched[place]
+        pairs = total[to]
+        score = np.float32(likeness[to]) if len(likeness) else np.float32(0)
+        total[to] = 0
+        if len(likeness):
+            likeness[to] = 0
+        divisor = from_factor[item] * to_factor[to] + from_term[item] + to_term[to] + row_total * mass + own * pairs + constant
+        if pairs > 0 and divisor > 0:
+            score += np.float32(pairs / divisor)
+        if not score > 0 or not allowed[to] or room == 0:
+            continue
+        if size < room:
+            out_items[size], out_scores[size] = to, score
+            _sift_up(out_items, out_scores, size)
+            size += 1
+        elif _worse(out_scores[0], out_items[0], score, to):
+            out_items[0], out_scores[0] = to, score
+            _sift_down(out_items, out_scores, size)
+    _best_first(out_items, out_scores, size)
+    return size
+
+
+@kernel(parallel=True)
+def best_products(
+    order, by_item, by_user, content, weight, denominator, allowed, threads, out_items, out_scores, sizes
+):  # pragma: no cover
+    """Rows of X'X of binary or weighted entries."""
+    n_items = len(allowed)
+    totals, touches = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
+    likes = np.zeros((threads, n_items if weight > 0 else 0))
+    for place in numba.prange(len(order)):
+        thread, item = get_thread_id(), order[place]
+        total, touched, likeness = totals[thread], touches[thread], likes[thread]
+        count = add_products(item, by_item, by_user, total, touched, 0)
+        if weight > 0:
+            count = add_content(item, content, weight, likeness, touched, count, total)
+        sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])
+
+
+@kernel(parallel=True)
+def best_gaps(order, by_item, log, gaps, content, weight, denominator, allowed, threads, out_items, out_scores, sizes):  # pragma: no cover
+    """Rows of pairs that depend on the gap between their events."""
+    n_items = len(allowed)
+    totals, touches = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
+    bests, owns = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
+    likes = np.zeros((threads, n_items if weight > 0 else 0))
+    for place in numba.prange(len(order)):
+        thread, item = get_thread_id(), order[place]
+        total, touched, likeness = totals[thread], touches[thread], likes[thread]
+        count = add_gaps(item, by_item, log, gaps, total, touched, 0, bests[thread], owns[thread])
+        if weight > 0:
+            count = add_content(item, content, weight, likeness, touched, count, total)
+        sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])

@@ -1,0 +1,127 @@
+"""How an item map reads a history: which events, how much each counts, each item once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
+from numpy.typing import NDArray
+
+from vitrina.kernels import kernel
+from vitrina.models.combine import Combine, Sum, combine_named
+from vitrina.models.decay import Decay, factors_of, faded, of_plain, plain_of
+from vitrina.types import Float32, Int32, Int64, Queries
+
+
+class History(NamedTuple):
+    """The distinct items of each query with their weights: row q is `start[q]..start[q] + counts[q]`, newest first."""
+
+    start: Int64  # (queries,)
+    counts: Int64  # (queries,)
+    items: Int32
+    weights: Float32
+
+    def rows(self, selection: slice) -> History:
+        """A run of consecutive queries."""
+        return self._replace(start=self.start[selection], counts=self.counts[selection])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Settings of an item map that concern the history.
+
+    An item that comes several times counts once, with the largest of its weights; a weight is the product of the decay
+    and of the weight of the event's kind, and an event of weight 0 is not read.
+
+    Args:
+        combine: from the weights of several items of the history to one score.
+        decay: old events count less, by events since (0 for the newest) or by days until the moment of asking (or until the
+            newest event, if that moment is not known). A history without times does not fade by days.
+        last: read only so many events at the end.
+        kinds: weights by the name of the kind of event; a kind that is not named counts 1.
+    """
+
+    combine: Combine = field(default_factory=Sum)
+    decay: Decay | None = None
+    last: int | None = None
+    kinds: Mapping[str, float] = field(default_factory=dict)
+
+    def read(self, queries: Queries, n_items: int) -> History:
+        """The histories of a block of queries. Items beyond `n_items` are left out."""
+        recent = queries if self.last is None else queries.last(self.last)
+        lengths = recent.lengths
+        start = np.cumsum(lengths) - lengths
+        items, weights = np.empty(int(lengths.sum()), np.int32), np.empty(int(lengths.sum()), np.float32)
+        counts = np.zeros(len(queries), np.int64)
+        times, now = _moments(recent)
+        _read(
+            recent.events.items, times, self._kind_of(recent), recent.start, recent.stop, now, kind_weights(self.kinds, recent.kind_names),
+            *factors_of(self.decay), n_items, numba.get_num_threads(), start, counts, items, weights,
+        )  # fmt: skip
+        return History(start, counts, items, weights)
+
+    def _kind_of(self, queries: Queries) -> NDArray[np.uint8]:
+        kinds = queries.events.kinds
+        return np.empty(0, np.uint8) if kinds is None or not self.kinds else kinds
+
+    def to_array(self, notes: tuple[str, ...]) -> NDArray[np.uint8]:
+        """What an artifact keeps of it: JSON as bytes."""
+        plain = {
+            "combine": type(self.combine).__name__, "decay": plain_of(self.decay), "last": self.last,
+            "kinds": dict(self.kinds), "notes": list(notes),
+        }  # fmt: skip
+        return np.frombuffer(json.dumps(plain).encode(), np.uint8)
+
+    @classmethod
+    def of_array(cls, array: NDArray[np.uint8]) -> tuple[Reading, tuple[str, ...]]:
+        """The inverse of `to_array`."""
+        plain = json.loads(array.tobytes())
+        reading = cls(combine_named(plain["combine"]), of_plain(plain["decay"]), plain["last"], plain["kinds"])
+        return reading, tuple(plain["notes"])
+
+
+def kind_weights(kinds: Mapping[str, float], names: tuple[str, ...]) -> Float32:
+    """(kinds,) the weight of each kind of event."""
+    return np.array([kinds.get(name, 1.0) for name in names], np.float32)
+
+
+def _moments(queries: Queries) -> tuple[Int64, Int64]:
+    """Times of the events and moments of asking; empty without times."""
+    times: Any = queries.events.times
+    if times is None:
+        return np.empty(0, np.int64), np.zeros(len(queries), np.int64)
+    newest = times[np.maximum(queries.stop - 1, 0)] if len(times) else np.zeros(len(queries), np.int64)
+    return times, newest if queries.now is None else queries.now
+
+
+@kernel(parallel=True)
+def _read(
+    items, times, kinds, start, stop, now, kind_weights, shapes, scales, by_time, n_items, threads, out_start, counts, out_items,
+    out_weights,
+):  # fmt: skip  # pragma: no cover
+    places = np.full((threads, n_items), -1, np.int64)
+    for q in numba.prange(len(start)):
+        place, first, count = places[get_thread_id()], out_start[q], 0
+        for at in range(stop[q] - 1, start[q] - 1, -1):
+            item = items[at]
+            if item < 0 or item >= n_items:
+                continue
+            elapsed = now[q] - times[at] if len(times) else 0
+            weight = faded(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
+            if len(kinds):
+                weight *= kind_weights[kinds[at]]
+            if not weight > 0:
+                continue
+            spot = place[item]
+            if spot < first or spot >= first + count or out_items[spot] != item:
+                place[item] = first + count
+                out_items[first + count], out_weights[first + count] = item, weight
+                count += 1
+            elif weight > out_weights[spot]:
+                out_weights[spot] = weight
+        counts[q] = count
