@@ -56,7 +56,8 @@ class Reading:
         recent = queries if self.last is None else queries.last(self.last)
         lengths = recent.lengths
         start = np.cumsum(lengths) - lengths
-        items, weights = np.empty(int(lengths.sum()), np.int32), np.empty(int(lengths.sum()), np.float32)
+        # zeros: places behind the distinct items of a history are looked up, though never counted
+        items, weights = np.zeros(int(lengths.sum()), np.int32), np.empty(int(lengths.sum()), np.float32)
         counts = np.zeros(len(queries), np.int64)
         times, now = _moments(recent)
         _read(

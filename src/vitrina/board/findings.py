@@ -1,0 +1,253 @@
+"""From differences with their intervals to sentences: what the data say, and what that means for the next model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vitrina.board.design import BY_POPULARITY, EXPONENTS, LENGTHS, PLAIN, Question
+
+Answer = Literal["yes", "no", "harmful", "unclear"]
+ALPHA = 0.05
+REPEATS = "Do people repeat?"
+CONTENT = "Does content help beyond collaboration?"
+FADING = "Do old events of the history count less?"
+LENGTH = "How long is the useful history?"
+ORDER = "Is order informative?"
+TRENDS = "Are there trends?"
+POPULARITY = "Does removing popularity help?"
+ORDER_OF_QUESTIONS: tuple[Question, ...] = ("popularity", "trends", "order", "gap", "length", "fading", "content", "repeats")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One variant against the one it is held against; differences of the metric, p corrected by Holm over all effects."""
+
+    variant: str
+    against: str
+    question: Question
+    value: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+
+    @property
+    def sure(self) -> bool:
+        return self.p < ALPHA
+
+    @property
+    def words(self) -> str:
+        """The difference as people would say it."""
+        if not self.sure:
+            return f"no measurable difference ({self.low:+.4f} to {self.high:+.4f}; {self.detectable:.4f} would have been seen)"
+        return f"{self.difference:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question about the data, its answer, and the consequence."""
+
+    question: str
+    answer: Answer
+    evidence: str
+    meaning: str
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the questions are answered from."""
+
+    effects: tuple[Effect, ...]
+    values: Mapping[str, float]  # of each variant
+    metric: str
+    repeat_share: float  # of the targets, before any were dropped
+    longest: int
+
+    def of(self, question: Question) -> tuple[Effect, ...]:
+        return tuple(e for e in self.effects if e.question == question)
+
+
+def findings(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every question that the variants can answer, in a fixed order."""
+    made = [_QUESTIONS[question](evidence) for question in ORDER_OF_QUESTIONS if evidence.of(question) or question in ("repeats", "length")]
+    return tuple(finding for finding in made if finding is not None)
+
+
+def advice(found: tuple[Finding, ...]) -> str:
+    """One sentence on what to try next, from the answers together."""
+    answers = {f.question: f.answer for f in found}
+    said = {question for question, answer in answers.items() if answer == "yes"}
+    ordered = {ORDER, FADING, LENGTH} & said
+    parts = ["a sequence model (the end of the history or its order counts)" if ordered else "EASE (the history counts as a set)"]
+    if POPULARITY in said:
+        parts.append("with corrected in-batch negatives" if ordered else "beside co-occurrence with popularity divided out")
+    if CONTENT in said:
+        parts.append("with item features")
+    if TRENDS in said:
+        parts.append("refitted often")
+    if REPEATS in said:
+        parts.append("and own favourites beside it (TopPersonal, TifuKNN)")
+    return f"Try next: {', '.join(parts)}."
+
+
+def _verdict(effect: Effect) -> Answer:
+    if not effect.sure:
+        return "unclear"
+    return "yes" if effect.difference > 0 else "harmful"
+
+
+def _best(effects: tuple[Effect, ...]) -> Effect:
+    return max(effects, key=lambda e: e.difference)
+
+
+def _popularity(evidence: Evidence) -> Finding | None:
+    effects = tuple(e for e in evidence.of("popularity") if e.against == BY_POPULARITY.format(EXPONENTS[0]))
+    if not effects:
+        return None
+    best = _best(effects)
+    gain = best.sure and best.difference > 0
+    full = effects[-1]
+    shown = best if gain or not full.sure else full
+    meaning = {
+        "yes": f"Normalise: {best.variant} is a good start for co-occurrence. Train the sequence model with corrected in-batch or mixed negatives "
+        "(logQ), which does the same there.",
+        "harmful": "People follow what is popular. Keep popularity in: uniform negatives or the full softmax, no correction, and popularity as a "
+        "strong baseline.",
+        "unclear": "Popularity normalisation is a free choice here: take the one with the better coverage.",
+    }
+    verdict = _verdict(shown)
+    return Finding(POPULARITY, verdict, f"{_capital(shown.variant)}: {shown.words}.", meaning[verdict], effects)
+
+
+def _trends(evidence: Evidence) -> Finding | None:
+    effects = tuple(e for e in evidence.of("trends") if e.against != PLAIN or "half" in e.variant)
+    if not effects:
+        return None
+    recent = next((e for e in effects if e.variant.startswith("popularity")), effects[0])
+    half = next((e for e in effects if "half" in e.variant), None)
+    moving = recent.sure and recent.difference > 0
+    stale = half is not None and half.sure and half.difference > 0
+    evidence_text = f"{_capital(recent.variant)} against all time: {recent.words}." + (
+        f" {_capital(half.variant)}: {half.words}." if half else ""
+    )
+    if moving or stale:
+        meaning = "Taste moves. Refit often, put recent popularity on the board, and let old events fade; give the model the time."
+        return Finding(TRENDS, "yes", evidence_text, meaning, effects)
+    needs = half is not None and half.sure and half.difference < 0
+    meaning = "Old events still inform: train on the whole log." if needs else "No need to hurry with refitting; the whole log can be used."
+    return Finding(TRENDS, "no" if recent.sure else "unclear", evidence_text, meaning, effects)
+
+
+def _simple(question: Question, asked: str, meanings: Mapping[Answer, str]) -> Callable[[Evidence], Finding | None]:
+    """A question that one variant answers."""
+
+    def find(evidence: Evidence) -> Finding | None:
+        effects = evidence.of(question)
+        first = effects[0]
+        verdict = _verdict(first)
+        return Finding(asked, verdict, f"{_capital(first.variant)} against {first.against}: {first.words}.", meanings[verdict], effects)
+
+    return find
+
+
+def _length(evidence: Evidence) -> Finding | None:
+    effects = evidence.of("length")
+    if not effects:
+        meaning = "There is little history to look at: a sequence model has not much to read."
+        return Finding(LENGTH, "unclear", f"Histories have at most {evidence.longest} events.", meaning, ())
+    best = max(effects, key=lambda e: e.value)
+    whole = evidence.values[PLAIN]
+    if best.sure and best.difference > 0:
+        count = best.variant.removeprefix("the ")
+        meaning = f"Read about the {count}; a sequence model of length {_several(best)} sees enough. Longer histories need fading, or they blur the answer."
+        return Finding(LENGTH, "yes", f"Reading only the {count}: {best.words} against all of it.", meaning, effects)
+    enough = next((e for e in effects if not (e.sure and e.difference < 0)), None)
+    if enough is None:
+        meaning = f"Everything helps: give the model long windows (the longest history has {evidence.longest} events)."
+        return Finding(LENGTH, "no", f"Every shorter history is worse than all of it ({whole:.4f}).", meaning, effects)
+    count = enough.variant.removeprefix("the ")
+    meaning = f"The {count} say about as much as everything; a sequence model of length {_several(enough)} is enough."
+    return Finding(LENGTH, "unclear", f"Reading only the {count}: {enough.words} against all of it.", meaning, effects)
+
+
+def _several(effect: Effect) -> int:
+    count = next((n for n in LENGTHS if effect.variant == f"last {n}"), 1)
+    return max(10, 2 * count)
+
+
+def _content(evidence: Evidence) -> Finding | None:
+    effects = evidence.of("content")
+    added = effects[0]
+    verdict = _verdict(added)
+    alone = next((e for e in effects if e.variant == "descriptions alone"), None)
+    meanings: dict[Answer, str] = {
+        "yes": "Descriptions know what clicks don't: add item features or content vectors to the sequence model's embedding.",
+        "harmful": "These descriptions mislead where clicks exist; keep them for items that nobody has taken yet.",
+        "unclear": "Where clicks exist descriptions add nothing that can be seen; they are for items that nobody has taken yet.",
+    }
+    tail = f" Descriptions alone reach {alone.value:.4f}." if alone is not None else ""
+    return Finding(CONTENT, verdict, f"With descriptions: {added.words}.{tail}", meanings[verdict], effects)
+
+
+def _repeats(evidence: Evidence) -> Finding | None:
+    effects = evidence.of("repeats")
+    share = f"{evidence.repeat_share:.0%} of the targets had been taken by the same person before"
+    if not effects:
+        many = evidence.repeat_share >= 0.1
+        meaning = (
+            "This job leaves repeats out. If they should come back, set repeat = true: own favourites are then hard to beat."
+            if many
+            else "Leave seen items out of the lists; personal counts have no part to play."
+        )
+        return Finding(REPEATS, "yes" if many else "no", f"{share}.", meaning, ())
+    own = effects[0]
+    meaning = (
+        "Own favourites beat co-occurrence: put TopPersonal and TifuKNN on the board, and give a sequence model personalised popularity."
+        if own.sure and own.difference > 0
+        else "Repeats are there, but co-occurrence holds against own favourites: mix both, and watch the explore part of the metrics."
+    )
+    return Finding(REPEATS, "yes", f"{share}; own favourites against co-occurrence: {own.words}.", meaning, effects)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
+    "popularity": _popularity,
+    "trends": _trends,
+    "order": _simple(
+        "order",
+        ORDER,
+        {
+            "yes": "What comes after differs from what goes together: a causal sequence model (SASRec, eSASRec) has something to learn.",
+            "harmful": "What goes together says more than what comes after: keep pairs in both directions. Whether recency counts is another question, below.",
+            "unclear": "Direction says nothing that can be seen. Whether recency counts is another question, below.",
+        },
+    ),
+    "gap": _simple(
+        "gap",
+        "Do near events belong together more than distant ones?",
+        {
+            "yes": "Sessions matter: nearby events share an intent. Use a gap decay, and a sequence model with positions or time.",
+            "harmful": "Taste is lasting: distant pairs inform as well. Use whole histories as sets.",
+            "unclear": "Distance between events says nothing that can be seen: treat a history as a set.",
+        },
+    ),
+    "length": _length,
+    "fading": _simple(
+        "fading",
+        FADING,
+        {
+            "yes": "The latest events steer: let old ones fade, or take a model that attends to the end of the history.",
+            "harmful": "Old events count as much as new ones: long-lasting taste. EASE and long windows fit.",
+            "unclear": "Fading makes no measurable difference: keep it simple.",
+        },
+    ),
+    "content": _content,
+    "repeats": _repeats,
+}

@@ -1,0 +1,55 @@
+"""The page of a diagnosis: findings in words, one plot of all effects."""
+
+from __future__ import annotations
+
+from vitrina.board.diagnose import Diagnosis
+from vitrina.board.findings import Effect, Finding
+from vitrina.board.report.charts import Dot, dots
+from vitrina.board.report.html import Column, Html, el, figure, join, section, table
+from vitrina.board.report.page import document
+
+CLASSES = {"yes": "better", "harmful": "worse", "no": "unsure", "unclear": "unsure"}
+
+
+def render(diagnosis: Diagnosis) -> str:
+    """One self-contained HTML page."""
+    parts = (
+        el("header", el("h1", diagnosis.title), el("p", diagnosis.advice)),
+        section("findings", "What the data say", *(_finding(f) for f in diagnosis.findings)),
+        section("effects", "How that was seen", _plot(diagnosis), el("p", diagnosis.footnote, class_="sub")),
+    )
+    return document(f"{diagnosis.title}: diagnosis", join(parts, "\n"))
+
+
+def _finding(finding: Finding) -> Html:
+    answer = el("span", finding.answer, class_=CLASSES[finding.answer])
+    return el("div", el("h3", finding.question, " ", answer), el("p", finding.meaning), el("p", finding.evidence, class_="sub"))
+
+
+def _plot(diagnosis: Diagnosis) -> Html:
+    rows = [
+        Dot(e.variant, e.difference, e.low, e.high, _class(e), f"{e.variant} against {e.against}: {e.words}") for e in diagnosis.effects
+    ]
+    helpful = sum(e.sure and e.difference > 0 for e in diagnosis.effects)
+    harmful = sum(e.sure and e.difference < 0 for e in diagnosis.effects)
+    title = f"{helpful} of {len(diagnosis.effects)} changes help, {harmful} do harm, the rest can't be told from zero"
+    drawing = dots(rows, description=f"Difference in {diagnosis.metric} of each change, with its 95% interval.", marker=0.0)
+    heads = [
+        Column("change", number=False),
+        Column("against", number=False),
+        *(Column(h) for h in (diagnosis.metric, "difference", "low", "high", "p")),
+    ]
+    body = [
+        (e.variant, e.against, f"{e.value:.4f}", f"{e.difference:+.4f}", f"{e.low:+.4f}", f"{e.high:+.4f}", f"{e.p:.3f}")
+        for e in diagnosis.effects
+    ]
+    data = table(heads, body, caption=f"Every change, {diagnosis.metric}")
+    return figure(
+        "effects-plot", title, drawing, data, note=f"difference in {diagnosis.metric} to what each is held against, 95% intervals"
+    )
+
+
+def _class(effect: Effect) -> str:
+    if not effect.sure:
+        return "unsure"
+    return "better" if effect.difference > 0 else "worse"

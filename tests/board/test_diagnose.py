@@ -1,0 +1,118 @@
+"""A diagnosis is right about data whose truth is planted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import vitrina as vt
+from vitrina.board.design import PLAIN, design
+from vitrina.board.diagnose import Diagnosis, diagnose
+from vitrina.board.findings import CONTENT, FADING, LENGTH, ORDER, POPULARITY, REPEATS, TRENDS
+from vitrina.testing import synthetic
+from vitrina.testing.toy import BASE, HOUR
+from vitrina.types import Events
+
+
+def log(rows: list[tuple[int, int]]) -> vt.Dataset:
+    """Events (user, item) in the order given, one an hour."""
+    users, items = np.array(rows).T
+    events = Events(items.astype(np.int32), BASE + HOUR * np.arange(len(rows), dtype=np.int64))
+    names = (vt.Vocabulary.of(range(int(users.max()) + 1)), vt.Vocabulary.of(range(int(items.max()) + 1)))
+    return vt.Dataset.of_codes(users, events, *names, time_unit="us", name="planted")
+
+
+def chain(users: int = 400, items: int = 40, length: int = 8) -> vt.Dataset:
+    """Item i is always followed by item i + 1, whoever it is: only the last event and its direction say anything."""
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, items, users)
+    return log([(u, int((start[u] + step) % items)) for step in range(length) for u in rng.permutation(users)])
+
+
+def answers(found: Diagnosis) -> dict[str, str]:
+    return {f.question: f.answer for f in found.findings}
+
+
+@pytest.fixture(scope="module")
+def chained() -> Diagnosis:
+    return diagnose(chain().split(vt.split.LeaveOneOut(repeat=False)))
+
+
+def test_order_is_seen_where_it_is_planted(chained: Diagnosis) -> None:
+    found = answers(chained)
+    assert found[ORDER] == "yes"
+    assert found[FADING] == "yes"
+    assert found[LENGTH] == "yes"
+    assert "sequence model" in chained.advice
+
+
+def test_order_is_not_seen_where_histories_are_sets() -> None:
+    rng = np.random.default_rng(1)
+    people = [(u, u % 5 + 5 * int(i)) for u in range(300) for i in rng.choice(12, 8, replace=False)]
+    shuffled = [people[p] for p in rng.permutation(len(people))]
+    found = answers(diagnose(log(shuffled).split(vt.split.LeaveOneOut(repeat=False))))
+    assert found[ORDER] != "yes"
+    assert found[FADING] != "yes"
+
+
+def test_repeats_are_seen() -> None:
+    rng = np.random.default_rng(2)
+    favourites = rng.integers(0, 60, (200, 3))
+    found = diagnose(log([(u, int(favourites[u, rng.integers(3)])) for _ in range(10) for u in rng.permutation(200)]))
+    assert answers(found)[REPEATS] == "yes"
+    assert "TopPersonal" in found.advice
+
+
+def test_trends_are_seen_where_fashion_changes() -> None:
+    rng = np.random.default_rng(3)
+    rows = [(int(u), int(10 * (week // 3) + rng.integers(10))) for week in range(24) for u in rng.permutation(200)]
+    assert answers(diagnose(log(rows).split(vt.split.GlobalTime(quantile=0.9))))[TRENDS] == "yes"
+
+
+def test_questions_that_the_data_cannot_answer_are_not_asked() -> None:
+    data = synthetic(users=100, items=30, text=False)
+    data = replace(data, events=replace(data.events, times=None), time_unit=None)
+    found = diagnose(data)
+    assert CONTENT not in answers(found)
+    assert "recent" not in " ".join(found.variants["variant"])
+    assert {POPULARITY, ORDER, LENGTH} <= set(answers(found))
+
+
+def test_the_test_part_is_never_asked() -> None:
+    split = synthetic(users=100, items=30).split(vt.split.LeaveOneOut())
+    blind = replace(split, truth=vt.Ragged.empty(len(split.truth)))
+    assert diagnose(split).variants.drop("seconds").equals(diagnose(blind).variants.drop("seconds"))
+
+
+def test_every_variant_is_held_against_one_that_is_fitted() -> None:
+    variants = design(synthetic(users=50, items=20).split(vt.split.LeaveOneOut()))
+    names = [v.name for v in variants]
+    assert len(set(names)) == len(names)
+    assert all(v.against in names for v in variants if v.name != PLAIN)
+
+
+def test_an_effect_is_the_difference_of_its_variants(chained: Diagnosis) -> None:
+    values = dict(chained.variants.select("variant", "value").iter_rows())
+    for effect in chained.effects:
+        assert effect.difference == pytest.approx(values[effect.variant] - values[effect.against], abs=1e-12)
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_holds_every_finding_and_nothing_from_outside(chained: Diagnosis) -> None:
+    html = chained.html()
+    page = _Page()
+    page.feed(html)
+    assert all(f.question in page.text and f.meaning in page.text for f in chained.findings)
+    assert "src=" not in html
+    assert "nan" not in page.text.lower().split()
