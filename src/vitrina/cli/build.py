@@ -1,0 +1,154 @@
+"""Plain values of a config to objects: models, their parts, filters; every error says the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from vitrina.board.tune import is_range, tune
+from vitrina.cli import names
+from vitrina.cli.toml import Keys, TomlFile
+from vitrina.config import Config
+from vitrina.errors import ParameterError, UnknownNameError, VitrinaError
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Dataset
+
+
+class Located:
+    """Puts file and line before an error that is raised inside: `with Located(file, ("job", "metrics")): ...`."""
+
+    def __init__(self, file: TomlFile, keys: Keys) -> None:
+        self.prefix = file.where(keys) + ": "
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, VitrinaError) and not str(error).startswith(self.prefix.partition(",")[0]):
+            raise type(error)(self.prefix + str(error)) from None
+
+
+def construct(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """`cls(**given)`; nested tables with a `type` become parts.
+
+    Raises:
+        UnknownNameError: a parameter or a part has an unknown name.
+        ParameterError: a value is wrong.
+    """
+    _check_names(file, keys, cls, given)
+    return _call(file, keys, cls, {name: value_of(file, (*keys, name), value, field_of(cls, name)) for name, value in given.items()})
+
+
+def tunable(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """A model, or a search over models where a parameter is a list or a range.
+
+    A list is a search unless the parameter itself takes a list.
+    """
+    _check_names(file, keys, cls, given)
+    arguments: dict[str, Any] = {}
+    for name, value in given.items():
+        field = field_of(cls, name)
+        arguments[name] = value if is_range(value) else value_of(file, (*keys, name), value, field)
+        if isinstance(value, list) and (field is None or not accepts(field, arguments[name])):
+            arguments[name] = [value_of(file, (*keys, name), choice, field) for choice in value]
+        elif isinstance(value, list):
+            arguments[name] = tuple(arguments[name])
+    if any(isinstance(v, list) or is_range(v) for v in arguments.values()):
+        return _call(file, keys, partial(tune, cls), arguments)
+    return _call(file, keys, cls, arguments)
+
+
+def _check_names(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    known = names.parameters(cls)
+    for name in given:
+        if name not in known:
+            with Located(file, (*keys, name)):
+                raise UnknownNameError.of(f"{cls.__name__} parameter", name, known)
+
+
+def _call(file: TomlFile, keys: Keys, make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """`make(**arguments)`; an error points at the line of the parameter that it names."""
+    try:
+        return make(**arguments)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        named = re.search(r"'(\w+)'", str(error))
+        culprit = (*keys, named[1]) if named and named[1] in arguments else keys
+        raise ParameterError(f"{file.where(culprit)}: {error}") from None
+
+
+def value_of(file: TomlFile, keys: Keys, value: Any, field: Any) -> Any:
+    """A value of the file as the class wants it."""
+    if isinstance(value, list):
+        return [value_of(file, keys, v, None) for v in value]
+    if isinstance(value, str) and field is not None and not accepts(field, value) and _is_part(value):
+        value = {"type": value}
+    if isinstance(value, Mapping) and "type" in value:
+        with Located(file, keys):
+            cls = names.find("part", str(value["type"]), names.parts())
+        return construct(file, keys, cls, {name: v for name, v in value.items() if name != "type"})
+    if isinstance(value, Mapping):
+        return {name: value_of(file, (*keys, name), v, None) for name, v in value.items()}
+    return value
+
+
+def _is_part(name: str) -> bool:
+    return name in names.parts() or name in names.exported()
+
+
+def field_of(cls: Any, name: str) -> Any:
+    """The annotation of a parameter, or None where it is not known."""
+    if isinstance(cls, type) and issubclass(cls, Config):
+        return cls.model_fields[name].annotation
+    return None
+
+
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether a parameter of this type takes the value as it is."""
+    try:
+        TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except (ValidationError, VitrinaError):
+        return False
+    except (PydanticSchemaGenerationError, NameError, TypeError):
+        return False
+    return True
+
+
+def check_filter(name: str, argument: Any) -> None:
+    """Refuse an unknown filter or parameter.
+
+    Raises:
+        UnknownNameError: there is no such filter, or it has no such parameter.
+    """
+    known = names.parameters(names.find("filter", name, names.filters()))[1:]
+    for key in argument if isinstance(argument, Mapping) and not _is_first(argument, known) else ():
+        if key not in known:
+            raise UnknownNameError.of(f"{name} parameter", key, known)
+
+
+def filtered(data: Dataset, name: str, argument: Any) -> Dataset:
+    """Apply a filter: a table of its parameters gives them by name, anything else is its first one."""
+    function = names.filters()[name]
+    if not isinstance(argument, Mapping) or _is_first(argument, names.parameters(function)[1:]):
+        return function(data, argument)
+    return function(data, **argument)
+
+
+def _is_first(argument: Mapping[str, Any], known: list[str]) -> bool:
+    """Whether a table is itself the one parameter of the filter: kinds = {view = 0.1, buy = 1}."""
+    return len(known) == 1 and not set(argument) <= set(known)
+
+
+def of_plain(plain: Mapping[str, Any], cls: Any = None) -> Any:
+    """The object that a board describes: {"name": "EASE", "l2": 500}; `cls` where its name is not an exported one."""
+    cls = cls or names.find("part", plain["name"], names.parts())
+    return cls(**{key: _of_plain(value) for key, value in plain.items() if key != "name"})
+
+
+def _of_plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return of_plain(value) if "name" in value else {key: _of_plain(v) for key, v in value.items()}
+    return tuple(_of_plain(v) for v in value) if isinstance(value, list) else value

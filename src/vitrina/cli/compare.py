@@ -1,0 +1,64 @@
+"""`vitrina compare`: the leaderboard."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitrina.cli import options as o
+
+if TYPE_CHECKING:
+    from vitrina.cli.config import Plan
+    from vitrina.data.dataset import Dataset
+
+MODEL_FAILED = 3  # exit code
+
+
+def command(
+    config: o.Config,
+    out: o.Out = None,
+    trust: o.Trust = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget finished models and fit all again.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Fit every model of the config on one split, print the leaderboard, write report.html, per_query.parquet and board.json.
+
+    Finished models are kept in the folder of the results: an interrupted comparison goes on where it stopped.
+    """
+    from vitrina.cli.config import read_config
+
+    compare(read_config(config, trust=trust), out, fresh=fresh, json=json)
+
+
+def compare(plan: Plan, out: Path | None = None, *, fresh: bool = False, json: bool = False, data: Dataset | None = None) -> None:
+    """Run a checked config on its log, or on `data` where that has been read already.
+
+    Raises:
+        typer.Exit: with code 3, when a model has failed; the results are written and the others stand.
+    """
+    from vitrina import compare as run
+    from vitrina.cli import console
+
+    out = out or plan.out
+    cache = out / ".cache"
+    if fresh:
+        shutil.rmtree(cache, ignore_errors=True)
+    data = plan.filtered(plan.log()) if data is None else data
+    with console.working("Splitting"):
+        split = plan.split(data)
+    for warning in split.warnings:
+        console.warn(warning)
+    found = run(plan.models, split, cache=cache, data=data, **plan.options())
+    report = found.save(out)
+    if json:
+        console.print_json(found)
+    else:
+        console.out().print(found)
+        console.note(f"\nReport: {report}")
+    failed = [entry.name for entry in found.entries if entry.status != "ok"]
+    if failed:
+        console.note(f"Failed: {', '.join(failed)}. The rest stands; run the same command to try these again.")
+        raise typer.Exit(MODEL_FAILED)

@@ -1,0 +1,274 @@
+"""The config of a comparison: a TOML file, checked whole before any data are read, with errors that name the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vitrina.cli import build, names
+from vitrina.cli.log import DEMO, read_log
+from vitrina.cli.toml import Keys, TomlFile
+from vitrina.data.inspect.advice import recommended
+from vitrina.data.split import Rule, Split
+from vitrina.errors import DataError, ParameterError, UnknownNameError, VitrinaError
+from vitrina.metrics import DEFAULT_METRICS, metric
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Dataset
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSection(Section):
+    """What to read: the arguments of `vitrina.read_interactions`."""
+
+    source: str | list[str] = Field(description="CSV (also .gz, .zst) or Parquet: a path, a glob or a list of paths.")
+    user: str = Field(default="user_id", description="Column of the user.")
+    item: str = Field(default="item_id", description="Column of the item.")
+    time: str | None = Field(default=None, description="Column of the time; without it the order of rows is the order.")
+    value: str | None = Field(default=None, description="Column of a number: rating, quantity, money.")
+    kind: str | None = Field(default=None, description="Column of the kind of event: view, buy.")
+    basket: str | None = Field(default=None, description="Column of the basket or order.")
+    time_unit: str | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")
+    items: str | None = Field(default=None, description="Table of items, with the item column.")
+    users: str | None = Field(default=None, description="Table of users, with the user column.")
+    title: str | None = Field(default=None, description="Column of the item table to show to people.")
+    item_kinds: dict[str, str] | None = Field(default=None, description="Kinds of the item columns: category, categories, number, text.")
+    user_kinds: dict[str, str] | None = Field(default=None, description="Kinds of the user columns.")
+    on_bad_row: Literal["error", "quarantine"] = Field(
+        "error", description="Stop at a bad row, or put bad rows in a file beside the output."
+    )
+    name: str | None = Field(default=None, description="What the report calls the log.")
+
+
+class JobSection(Section):
+    """What is asked of the models and how it is judged."""
+
+    k: int = Field(default=10, ge=1, description="Length of a list.")
+    repeat: bool | None = Field(default=None, description="May people get again what they had; decided from the data when left out.")
+    metrics: list[str] | None = Field(default=None, description='Names such as "nDCG@10"; a good set when left out.')
+    primary: str | None = Field(
+        default=None, description="The metric that ranks the models, tunes them, and that verdicts speak of; nDCG when left out."
+    )
+    baselines: bool = Field(
+        default=True, description="Put popularity, own favourites, co-occurrence and EASE on the board where they are not listed."
+    )
+    baseline: str | None = Field(default=None, description="The model that all are compared with; the strongest baseline when left out.")
+    limit: float | None = Field(
+        default=None, gt=0, description="Seconds for one fit with its answers; a model that takes longer has failed."
+    )
+    slices: list[str] = Field(
+        default_factory=list, description="Columns of the user table to slice by; all of its categories when left out."
+    )
+
+
+class TuneSection(Section):
+    """The budget of the search where a model has lists or ranges: the same for each model."""
+
+    trials: int | None = Field(default=None, ge=1, description="Configurations to try, for each model.")
+    seconds: float | None = Field(default=None, gt=0, description="Seconds to spend, for each model.")
+    seed: int = Field(default=0, description="Seed of the search and of the intervals.")
+
+
+class ReportSection(Section):
+    """Where the results go."""
+
+    out: str = Field(default="vitrina-report", description="Folder for report.html, per_query.parquet and board.json.")
+    title: str | None = Field(default=None, description="Title of the report.")
+
+
+class Settings(Section):
+    """The whole file."""
+
+    data: DataSection
+    filters: dict[str, Any] = Field(default_factory=dict, description="Filters of vitrina.data.filters, in this order.")
+    split: dict[str, Any] = Field(default_factory=dict, description="rule = the name of a split rule, and its parameters.")
+    job: JobSection = JobSection()
+    models: dict[str, dict[str, Any]] = Field(description="One table a model; the name of the table is its name on the board.")
+    tune: TuneSection = TuneSection()
+    report: ReportSection = ReportSection()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked config: everything is built, nothing is read yet."""
+
+    file: TomlFile
+    settings: Settings
+    rule: Rule | None  # None: the data decide
+    models: Mapping[str, Any]
+
+    @property
+    def out(self) -> Path:
+        return self.folder / self.settings.report.out
+
+    @property
+    def folder(self) -> Path:
+        """Paths in the file are relative to where the file is."""
+        return self.file.path.parent
+
+    def model(self, name: str) -> Any:
+        """One model by its name in the file."""
+        if name not in self.models:
+            raise UnknownNameError(f"{self.file.path}: {UnknownNameError.of('model', name, self.models)}")
+        return self.models[name]
+
+    def source(self) -> dict[str, Any]:
+        """The arguments of `read_interactions`, with absolute paths: what an artifact keeps to read the log again."""
+        given = self.settings.data.model_dump(exclude_defaults=True)
+        for key in ("source", "items", "users"):
+            if key in given:
+                given[key] = _absolute(given[key], self.folder)
+        return given
+
+    def log(self) -> Dataset:
+        """The log as it is."""
+        return read_log(self.source(), bad_rows=self.out / "bad_rows.csv")
+
+    def filtered(self, data: Dataset) -> Dataset:
+        """The log after the filters of the file."""
+        for name, argument in self.settings.filters.items():
+            with build.Located(self.file, ("filters", name)):
+                data = build.filtered(data, name, argument)
+        return data
+
+    def repeat(self, data: Dataset) -> bool:
+        """Whether people may get again what they had: as the file says, or as the split decides."""
+        said = self.settings.job.repeat
+        return self.split(data).eligible.repeat if said is None else said
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of `vitrina.compare` beside models, split and data."""
+        job, tune = self.settings.job, self.settings.tune
+        at_k = [name.replace("@10", f"@{job.k}") for name in DEFAULT_METRICS]
+        return {
+            "metrics": job.metrics or at_k, "primary": job.primary or f"nDCG@{job.k}", "k": job.k, "slices": job.slices or None,
+            "baselines": job.baselines, "baseline": job.baseline, "limit": job.limit,
+            "trials": tune.trials, "seconds": tune.seconds, "seed": tune.seed, "title": self.settings.report.title,
+        }  # fmt: skip
+
+    def split(self, data: Dataset) -> Split:
+        """The one split on which all models are compared."""
+        if self.rule is not None:
+            return data.split(self.rule)
+        rule, _ = recommended(data)
+        return data.split(rule.model_copy(update={"repeat": self.settings.job.repeat}))
+
+
+def read_config(path: Path, *, trust: bool = False) -> Plan:
+    """Read and check a config.
+
+    Args:
+        path: the TOML file.
+        trust: allow `type = "package.module:Class"`, which imports and runs that code.
+    Raises:
+        UnknownNameError: a key, model, metric, rule or part is not known; names the line and the closest names.
+        ParameterError: a value is wrong; names the line.
+        DataError: there is no such file, or what it points to is missing.
+    """
+    file = TomlFile.read(path)
+    settings = _settings(file)
+    _check_files(file, settings.data)
+    for name, argument in settings.filters.items():
+        with build.Located(file, ("filters", name)):
+            build.check_filter(name, argument)
+    _check_metrics(file, settings.job)
+    return Plan(file, settings, _rule(file, settings), dict(_models(file, settings, trust)))
+
+
+def _settings(file: TomlFile) -> Settings:
+    try:
+        return Settings.model_validate(dict(file.content))
+    except ValidationError as error:
+        _explain(file, error)
+
+
+def _explain(file: TomlFile, error: ValidationError) -> NoReturn:
+    """The first mistake as a sentence with its line; a misspelt key before the one that is missing for it."""
+    first = min(error.errors(include_url=False), key=lambda e: (e["type"] == "missing", file.line_of(e["loc"]) or 0))
+    keys: Keys = first["loc"]
+    top, last = str(keys[0]), str(keys[-1])
+    section = f"[{top}]" if len(keys) > 1 else "file"
+    if first["type"] == "extra_forbidden":
+        known = _keys_of(keys)
+        raise UnknownNameError(f"{file.where(keys)}: {UnknownNameError.of(f'key in the {section}', last, known)}")
+    if first["type"] == "missing":
+        what = f"key {last!r} in [{top}]" if len(keys) > 1 else f"table [{top}]"
+        raise ParameterError(f"{file.where(keys[:-1])}: the {what} is missing. See a whole example with: vitrina init DATA")
+    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".")
+    raise ParameterError(f"{file.where(keys)}: {'.'.join(str(k) for k in keys[:2])} must be {said}. Got {first['input']!r}.")
+
+
+def _keys_of(keys: Keys) -> list[str]:
+    if len(keys) == 1:
+        return list(Settings.model_fields)
+    section = Settings.model_fields[str(keys[0])].annotation
+    assert isinstance(section, type)
+    assert issubclass(section, Section)
+    return list(section.model_fields)
+
+
+def _check_files(file: TomlFile, data: DataSection) -> None:
+    """What is missing is said before the models are fitted; a glob is left to the reader."""
+    for key in ("source", "items", "users"):
+        for path in _as_list(_absolute(getattr(data, key) or [], file.path.parent)):
+            if not path.startswith(DEMO) and not any(c in path for c in "*?[") and not Path(path).exists():
+                raise DataError(f"{file.where(('data', key))}: there is no file {path}. Paths are relative to the config.")
+
+
+def _absolute(paths: str | list[str], folder: Path) -> Any:
+    if isinstance(paths, list):
+        return [_absolute(p, folder) for p in paths]
+    return paths if paths.startswith(DEMO) else str((folder / Path(paths).expanduser()).resolve())
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _check_metrics(file: TomlFile, job: JobSection) -> None:
+    for key, given in (("metrics", job.metrics or []), ("primary", [job.primary] if job.primary else [])):
+        for name in given:
+            with build.Located(file, ("job", key)):
+                metric(name)
+
+
+def _rule(file: TomlFile, settings: Settings) -> Rule | None:
+    if not settings.split:
+        return None
+    given = {"repeat": settings.job.repeat} if settings.job.repeat is not None else {}
+    given |= {key: value for key, value in settings.split.items() if key != "rule"}
+    with build.Located(file, ("split", "rule")):
+        if "rule" not in settings.split:
+            raise ParameterError(f"The table [split] needs a 'rule': one of {', '.join(names.rules())}.")
+        cls = names.find("split rule", str(settings.split["rule"]), names.rules())
+    return build.construct(file, ("split",), cls, given)
+
+
+def _models(file: TomlFile, settings: Settings, trust: bool) -> Iterator[tuple[str, Any]]:
+    for name, table in settings.models.items():
+        keys: Keys = ("models", name)
+        with build.Located(file, (*keys, "type")):
+            cls = _model_class(str(table.get("type", name)), file.path.parent, trust, explicit="type" in table)
+        yield name, build.tunable(file, keys, cls, {key: value for key, value in table.items() if key != "type"})
+    if not settings.models:
+        raise ParameterError(f"{file.where(('models',))}: there is no model. Add one, for example [models.EASE].")
+
+
+def _model_class(name: str, folder: Path, trust: bool, *, explicit: bool) -> type:
+    if ":" in name:
+        if not trust:
+            raise ParameterError(f"The model type {name!r} is code of your own. Allow it to run with: --trust")
+        return names.trusted(name, folder)
+    try:
+        return names.find("model", name, names.models())
+    except VitrinaError as error:
+        raise error if explicit else UnknownNameError(f"{error} Or give this table a 'type'.") from None

@@ -1,0 +1,28 @@
+"""`vitrina diagnose`: what a log says before any neural model."""
+
+from __future__ import annotations
+
+from vitrina.cli import options as o
+
+
+def command(config: o.Config, out: o.Out = None, json: o.Json = False) -> None:
+    """Fit a dozen co-occurrence variants and say in words what the data reward: order, time, popularity, content, repeats.
+
+    Writes diagnosis.html into the folder of the results.
+    """
+    from vitrina.board.diagnose import diagnose
+    from vitrina.cli import console
+    from vitrina.cli.config import read_config
+    from vitrina.files import write_text
+
+    plan = read_config(config)
+    split = plan.split(plan.filtered(plan.log()))
+    with console.steps() as progress:
+        found = diagnose(split, progress=progress)
+    page = (out or plan.out) / "diagnosis.html"
+    write_text(page, found.html())
+    if json:
+        console.print_json(found)
+    else:
+        console.out().print(found)
+        console.note(f"Report: {page}")

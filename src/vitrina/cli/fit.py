@@ -1,0 +1,47 @@
+"""`vitrina fit`: one model on all data, kept as an artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitrina.cli import options as o
+
+
+def command(
+    config: o.Config,
+    model: Annotated[str, typer.Option(help="Name of a model in the config.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the artifact.", show_default=False)],
+    trust: o.Trust = False,
+    json: o.Json = False,
+) -> None:
+    """Fit one model of the config on all data and write an artifact that 'vitrina recommend' can use.
+
+    A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found.
+    """
+    from vitrina import persist
+    from vitrina.cli import console, results
+    from vitrina.cli.config import read_config
+
+    plan = read_config(config, trust=trust)
+    chosen = results.settled(plan, model)
+    log = plan.log()
+    data = plan.filtered(log)
+    with console.working(f"Fitting {model} on {data.n_events:,} events"):
+        recommender = chosen.fit(data)
+    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": log.fingerprint, "repeat": plan.repeat(data)}
+    persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
+    notes = tuple(getattr(recommender, "notes", ()))
+    if json:
+        console.print_json({"artifact": out, "model": repr(chosen), "events": data.n_events, "users": data.n_users, "notes": notes})
+        return
+    for said in notes:
+        console.note(said)
+    example = data.items.decode(data.catalogue.by_popularity[:2]).to_list()
+    console.out().print(
+        f"Fitted {chosen} on {data.n_events:,} events of {data.n_users:,} users. Artifact: {out}\n"
+        f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"',
+        markup=False, soft_wrap=True,
+    )  # fmt: skip

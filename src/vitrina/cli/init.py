@@ -1,0 +1,48 @@
+"""`vitrina init`: a commented config for one log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitrina.cli import options as o
+
+
+def command(
+    data: o.Data,
+    user: o.User = None,
+    item: o.Item = None,
+    time: o.Time = None,
+    value: o.Value = None,
+    kind: o.Kind = None,
+    basket: o.Basket = None,
+    time_unit: o.TimeUnit = None,
+    items: o.Items = None,
+    users: o.Users = None,
+    title: o.Title = None,
+    on_bad_row: o.OnBadRow = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("vitrina.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a commented vitrina.toml for this log, from what inspect finds in it."""
+    from vitrina.cli import console
+    from vitrina.cli.log import given_columns, read_log
+    from vitrina.cli.template import config_text
+    from vitrina.data.inspect import inspect
+    from vitrina.errors import ParameterError
+    from vitrina.files import write_text
+
+    if out.exists() and not force:
+        raise ParameterError(f"{out} exists already. Overwrite it with --force, or write another one with --out.")
+    given = {
+        "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
+    }  # fmt: skip
+    source = given_columns(data, given)
+    log = read_log(source)
+    with console.working("Looking at the log"):
+        seen = inspect(log)
+    write_text(out, config_text(source, seen, log, out.parent))
+    console.out().print(f"Wrote {out}. Compare the models in it with: vitrina compare {out}", markup=False, soft_wrap=True)

@@ -1,0 +1,38 @@
+"""`vitrina inspect`: what is in a log."""
+
+from __future__ import annotations
+
+from vitrina.cli import options as o
+
+
+def command(
+    data: o.Data,
+    user: o.User = None,
+    item: o.Item = None,
+    time: o.Time = None,
+    value: o.Value = None,
+    kind: o.Kind = None,
+    basket: o.Basket = None,
+    time_unit: o.TimeUnit = None,
+    items: o.Items = None,
+    users: o.Users = None,
+    title: o.Title = None,
+    on_bad_row: o.OnBadRow = None,
+    json: o.Json = False,
+) -> None:
+    """Say what is in a log: sizes, time span, repeats, ties, what each split would hold, and what will go wrong."""
+    from vitrina.cli import console
+    from vitrina.cli.log import given_columns, read_log
+    from vitrina.data.inspect import inspect
+
+    given = {
+        "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
+    }  # fmt: skip
+    log = read_log(given_columns(data, given))
+    with console.working("Looking at the log"):
+        seen = inspect(log)
+    if json:
+        console.print_json(seen)
+    else:
+        console.out().print(seen)

@@ -1,0 +1,110 @@
+"""Logs as the command line names them: columns found or given, ids from files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from vitrina.cli.console import warn, working
+from vitrina.data.dataset import Dataset
+from vitrina.data.demo import complete_journey
+from vitrina.data.io import read_interactions
+from vitrina.data.sources import find_sources
+from vitrina.data.validate import USUAL
+from vitrina.errors import DataError, UnknownNameError
+
+DEMO = "demo:"  # a source that a package ships, not a file
+GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
+STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
+
+
+def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None) -> Dataset:
+    """Read the log that a config or an artifact describes; a word on what reading removed.
+
+    Args:
+        source: arguments of `read_interactions`; their "source" is a path, a list of paths, or "demo:complete-journey".
+        bad_rows: where quarantined rows go.
+    """
+    where = source["source"]
+    with working(f"Reading {where}"):
+        if isinstance(where, str) and where.startswith(DEMO):
+            return _demo(where.removeprefix(DEMO))
+        rest = {key: value for key, value in source.items() if key != "source"}
+        if rest.get("on_bad_row") == "quarantine" and bad_rows is not None:
+            rest["bad_rows_path"] = bad_rows
+        data = read_interactions(where, **rest)
+    step = data.steps[0] if data.steps else None
+    if step is not None and step.events_after < step.events_before:
+        warn(f"{step.events_before - step.events_after:,} of {step.events_before:,} rows were left out. {step.note}")
+    return data
+
+
+def _demo(name: str) -> Dataset:
+    known = {"complete-journey": complete_journey}
+    if name not in known:
+        raise UnknownNameError.of("demo log", name, known)
+    return known[name]()
+
+
+def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any]:
+    """Arguments of `read_interactions` from the options of a command; columns that were not named are found by their usual names.
+
+    An empty name ("--time ''") means that there is no such column. What was found is said, so that it can be corrected.
+    """
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
+    refused = {name for name, value in given.items() if value == ""}
+    columns = _columns_of(source)
+    found = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
+    guessed = {role: name for role, name in found.items() if name != STANDARD[role]}
+    if guessed:
+        options = " ".join(f"--{role} {name}" for role, name in guessed.items())
+        warn(f"Columns taken by their names: {options}. Name others if that is wrong.")
+    return {"source": source} | chosen | guessed
+
+
+def _columns_of(source: str) -> list[str]:
+    return [] if source.startswith(DEMO) else list(find_sources(source)[0].columns)
+
+
+def _usual(role: str, columns: list[str], taken: Mapping[str, str]) -> str | None:
+    """The column with the standard name, else the one with the most usual name for this role."""
+    if STANDARD[role] in columns:
+        return STANDARD[role]
+    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(columns) if name not in taken.values()}
+    endings = {"time": r".*(at|time|date)$"}
+    named = next((plain[usual] for usual in USUAL[role] if usual in plain), None)
+    return named or next((name for key, name in plain.items() if role in endings and re.fullmatch(endings[role], key)), None)
+
+
+def read_ids(path: Path, column: str) -> pl.Series:
+    """Ids in a file: Parquet or CSV with this column (or with one column only), or text with one id a line.
+
+    Raises:
+        DataError: there is no such file or column, or it holds no id.
+    """
+    if not path.exists():
+        raise DataError(f"There is no file {path}. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
+    if path.suffix in (".parquet", ".pq", ".csv", ".tsv"):
+        ids = _ids_of_table(path, column)
+    else:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        ids = pl.Series(column, [line for line in lines if line and line != column], dtype=pl.String)
+    ids = ids.drop_nulls().unique(maintain_order=True).rename(column)
+    if not len(ids):
+        raise DataError(f"{path} holds no ids. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
+    return ids
+
+
+def _ids_of_table(path: Path, column: str) -> pl.Series:
+    (source,) = find_sources(str(path))
+    if column in source.columns:
+        name = column
+    elif len(source.columns) == 1:
+        name = source.columns[0]
+    else:
+        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(source.columns)}.")
+    return pl.concat([chunk.frame[name] for chunk in source.chunks([name])] or [pl.Series(name, [], dtype=pl.String)])

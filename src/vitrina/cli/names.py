@@ -1,0 +1,102 @@
+"""The one table from names in a config to classes, derived from what the package exports."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import vitrina
+from vitrina.config import Config
+from vitrina.errors import ParameterError, UnknownNameError
+
+NO_PARTS = ("vitrina.data.split", "vitrina.board")  # exported configs that no model holds
+
+
+@cache
+def exported() -> Mapping[str, type]:
+    """Every exported config class by its public name: "EASE", "weighting.BM25", "split.GlobalTime"."""
+    return dict(_exported())
+
+
+def _exported() -> Iterator[tuple[str, type]]:
+    for name in dir(vitrina):
+        found = getattr(vitrina, name)
+        if _buildable(found):
+            yield name, found
+        elif isinstance(found, ModuleType):
+            inner = ((n, getattr(found, n)) for n in getattr(found, "__all__", ()))
+            yield from ((f"{name}.{n}", value) for n, value in inner if _buildable(value))
+
+
+def _buildable(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Config) and not inspect.isabstract(value)
+
+
+def models() -> Mapping[str, type]:
+    """Classes with `fit`."""
+    return {name: cls for name, cls in exported().items() if "." not in name and hasattr(cls, "fit")}
+
+
+def rules() -> Mapping[str, type]:
+    """Split rules, by the name inside `vitrina.split`."""
+    return {name.removeprefix("split."): cls for name, cls in exported().items() if name.startswith("split.")}
+
+
+def parts() -> Mapping[str, type]:
+    """What a model may hold: weightings, decays, other models. A name that two modules use is written with its module."""
+    inside = {name: cls for name, cls in exported().items() if not cls.__module__.startswith(NO_PARTS)}
+    short = [name.rpartition(".")[2] for name in inside]
+    return {name if short.count(last) > 1 else last: cls for (name, cls), last in zip(inside.items(), short, strict=True)}
+
+
+def filters() -> Mapping[str, Callable[..., Any]]:
+    """Functions of `vitrina.filters` that take something."""
+    found = {name: getattr(vitrina.filters, name) for name in vitrina.filters.__all__}
+    return {name: function for name, function in found.items() if inspect.isfunction(function) and len(parameters(function)) > 1}
+
+
+def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    """The class or function of this name.
+
+    Raises:
+        UnknownNameError: lists the known names, the closest first.
+    """
+    if name not in known:
+        full = exported().get(name)  # the long form "weighting.BM25" always works for a part
+        if full is not None and full in known.values():
+            return full
+        raise UnknownNameError.of(what, name, known)
+    return known[name]
+
+
+def trusted(path: str, folder: Path) -> type:
+    """The class at `package.module:Class`; modules beside the config can be imported.
+
+    Raises:
+        ParameterError: there is no such module or class, or it has no `fit`.
+    """
+    module, _, name = path.partition(":")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise ParameterError(f"The model type {path!r} can't be imported from {folder} or the installed packages: {error}.") from None
+    except AttributeError:
+        raise ParameterError(f"The module {module!r} has no class {name!r}. Write the type as package.module:Class.") from None
+    if not hasattr(found, "fit"):
+        raise ParameterError(f"The class {path!r} has no method fit(data, ...), so it is not a model. See vitrina.protocols.Model.")
+    return found
+
+
+def parameters(cls: Callable[..., Any]) -> list[str]:
+    """Names that the class or function takes."""
+    if isinstance(cls, type) and issubclass(cls, Config):
+        return list(cls.model_fields)
+    return [n for n, p in inspect.signature(cls).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

@@ -1,0 +1,34 @@
+"""Options that several commands share, so that a name means one thing everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOG = "The log"
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="CSV (also .gz, .zst) or Parquet: one file, or a glob in quotes.", show_default=False)
+]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A vitrina.toml; write one with: vitrina init DATA", show_default=False)]
+
+User = Annotated[str | None, typer.Option(help="Column of the user.", rich_help_panel=LOG)]
+Item = Annotated[str | None, typer.Option(help="Column of the item.", rich_help_panel=LOG)]
+Time = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=LOG)]
+Value = Annotated[str | None, typer.Option(help="Column of a number: rating, quantity, money.", rich_help_panel=LOG)]
+Kind = Annotated[str | None, typer.Option(help="Column of the kind of event: view, buy.", rich_help_panel=LOG)]
+Basket = Annotated[str | None, typer.Option(help="Column of the basket or order.", rich_help_panel=LOG)]
+TimeUnit = Annotated[str | None, typer.Option(help="Unit of integer times: s, ms, us, ns, or step for an order only.", rich_help_panel=LOG)]
+Items = Annotated[str | None, typer.Option(help="Table of items: titles, categories, prices.", rich_help_panel=LOG)]
+Users = Annotated[str | None, typer.Option(help="Table of users.", rich_help_panel=LOG)]
+Title = Annotated[str | None, typer.Option(help="Column of the item table to show to people.", rich_help_panel=LOG)]
+OnBadRow = Annotated[
+    str | None,
+    typer.Option(metavar="error|quarantine", help="Stop at a bad row, or put bad rows in a file and go on.", rich_help_panel=LOG),
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Allow 'type = \"package.module:Class\"' in the config: it runs that code.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)]

@@ -1,0 +1,43 @@
+"""What a comparison left in its folder, for the commands that come after it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from vitrina.board.tune import Search
+from vitrina.cli import build
+from vitrina.cli.config import Plan
+from vitrina.errors import ParameterError
+
+BOARD = "board.json"
+
+
+def board_of(plan: Plan) -> dict[str, Any]:
+    """The finished comparison of this config; empty where there is none."""
+    path = plan.out / BOARD
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def settled(plan: Plan, name: str) -> Any:
+    """The model to fit: as it is in the config, or with the parameters that the comparison found.
+
+    Raises:
+        ParameterError: the config leaves parameters open and no comparison has closed them.
+    """
+    model = plan.model(name)
+    if not isinstance(model, Search):
+        return model
+    found = next((e["config"] for e in board_of(plan).get("entries", ()) if e["name"] == name and e["status"] == "ok"), None)
+    if found is None:
+        raise ParameterError(
+            f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it. "
+            f"Run first: vitrina compare {plan.file.path}"
+        )
+    return build.of_plain(found, model.model)
+
+
+def metrics_of(plan: Plan, name: str) -> dict[str, float]:
+    """Numbers of the comparison for one model, to keep with its artifact."""
+    numbers = board_of(plan).get("numbers", ())
+    return {row["metric"]: row["value"] for row in numbers if row["model"] == name and row["value"] is not None}

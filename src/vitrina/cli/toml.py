@@ -1,0 +1,95 @@
+"""TOML that remembers on which line each key stands, so that an error can point at it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitrina.errors import DataError, ParameterError
+
+Keys = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A parsed file and the line (from 1) of every key path in it."""
+
+    path: Path
+    content: Mapping[str, Any]
+    lines: Mapping[Keys, int]
+
+    @classmethod
+    def read(cls, path: Path) -> TomlFile:
+        """Parse `path`.
+
+        Raises:
+            DataError: there is no such file, or it is not text in UTF-8.
+            ParameterError: it is not TOML; the message has the line.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise DataError(f"There is no file {path}. Write one with: vitrina init DATA --out {path}") from None
+        except IsADirectoryError:
+            raise DataError(f"{path} is a folder, not a TOML file. Give the file itself, for example {path / 'vitrina.toml'}.") from None
+        except UnicodeDecodeError:
+            raise DataError(f"{path} is not text in UTF-8. Save it as UTF-8; a config is TOML.") from None
+        try:
+            return cls(path, tomllib.loads(text), dict(_key_lines(text)))
+        except tomllib.TOMLDecodeError as error:
+            raise ParameterError(f"{path} is not TOML: {error}.") from None
+
+    def line_of(self, keys: Keys) -> int | None:
+        """The line of the longest known beginning of `keys`."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.lines:
+                return self.lines[keys[:length]]
+        return None
+
+    def where(self, keys: Keys) -> str:
+        """ "orders.toml, line 12"."""
+        line = self.line_of(keys)
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+
+def _key_lines(text: str) -> Iterator[tuple[Keys, int]]:
+    """A statement is the fewest lines that parse alone; what it parses to names its keys. Tables of `[[...]]` are counted."""
+    table: Keys = ()
+    counts: dict[Keys, int] = {}
+    pending: list[str] = []
+    first = 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if not pending:
+            first = number
+        pending.append(line)
+        try:
+            parsed = tomllib.loads("\n".join(pending))
+        except tomllib.TOMLDecodeError:
+            continue
+        statement, pending = pending[0].lstrip(), []
+        if not parsed:
+            continue
+        if not statement.startswith("["):
+            yield from ((table + keys, first) for keys in _paths(parsed))
+            continue
+        table = next(_deepest(parsed))
+        if statement.startswith("[["):
+            counts[table] = counts.get(table, -1) + 1
+            table = (*table, counts[table])
+        yield table, first
+
+
+def _paths(value: Any) -> Iterator[Keys]:
+    """Every key path inside nested tables."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield (key,)
+            yield from ((key, *rest) for rest in _paths(inner))
+
+
+def _deepest(value: Any) -> Iterator[Keys]:
+    paths = list(_paths(value))
+    yield max(paths, key=len)
