@@ -1,1 +1,8 @@
 """Judging ranked lists: numbers with their doubt, by slice, and on the Pareto front. Knows no model by name."""
+
+from vitrina.evaluate.pareto import best_at, front
+from vitrina.evaluate.run import Evaluation, evaluate
+from vitrina.evaluate.significance import bootstrap_interval, compare_paired
+from vitrina.evaluate.slices import by_slice, slice_labels
+
+__all__ = ["Evaluation", "best_at", "bootstrap_interval", "by_slice", "compare_paired", "evaluate", "front", "slice_labels"]

@@ -35,7 +35,7 @@ class MeanPopularity(PerQuery):
 
 @final
 class MIUF(PerQuery):
-    """Novelty: mean inverse user frequency, -log2(users[i] / n_users) bits, over the listed items. [Castells et al. 2011](https://doi.org/10.1145/2043932.2043955).
+    """Novelty: mean inverse user frequency, -log2(users[i] / n_users) bits, over the listed items. [Vargas and Castells 2011](https://doi.org/10.1145/2043932.2043955).
 
     An item that nobody took counts as taken by one person. NaN for an empty list.
     Elsewhere: RePlay's `Surprisal` divides by log2(n_users); its `Novelty` is the share of unseen items, another thing.
