@@ -1,0 +1,271 @@
+"""Co-occurrence against loops over users and pairs of events in plain Python."""
+
+from dataclasses import replace
+from math import log, log1p, sqrt
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose
+
+import vitrina as vt
+from vitrina.data.dataset import Dataset
+from vitrina.errors import DataError, ParameterError
+from vitrina.models.content_vectors import item_tfidf
+from vitrina.types import Events
+
+DAY = 86_400_000_000
+W = vt.weighting
+
+
+def log_of(users=40, items=15, seed=0, kinds=False, times=True):
+    """Repeats, ties in time, popular and rare items, users without order of codes."""
+    rng = np.random.default_rng(seed)
+    n = users * 8
+    user_codes = rng.integers(0, users, n)
+    item_codes = np.minimum(rng.geometric(0.15, n) - 1, items - 2).astype(np.int32)  # the last item has no event
+    moments = (rng.integers(0, 20, n) * DAY // 2).astype(np.int64)
+    events = Events(item_codes, moments if times else None, kinds=rng.integers(0, 3, n).astype(np.uint8) if kinds else None)
+    vocabularies = vt.Vocabulary.of(list(range(users))), vt.Vocabulary.of([f"i{c}" for c in range(items)])
+    names = ("view", "cart", "buy") if kinds else ()
+    return Dataset.of_codes(user_codes, events, *vocabularies, time_unit="us" if times else None, kind_names=names)
+
+
+def histories(data):
+    return [range(int(a), int(b)) for a, b in zip(data.indptr[:-1], data.indptr[1:], strict=True)]
+
+
+def oracle_pairs(data, entry=lambda u, i: 1.0, gap=None, one_way=False, kinds=None):
+    """co as the docstring defines it; the diagonal is the sum of squared entries."""
+    items, times = data.events.items, data.events.times
+    weight = [1.0 if not kinds else kinds.get(data.kind_names[data.events.kinds[e]], 1.0) for e in range(data.n_events)]
+    co = np.zeros((data.n_items, data.n_items))
+    for u, events in enumerate(histories(data)):
+        counted = [e for e in events if weight[e] > 0]
+        best = {}
+        for p, e in enumerate(counted):
+            for r, f in enumerate(counted):
+                i, j = int(items[e]), int(items[f])
+                if i == j:
+                    if p == r:
+                        best[i, i] = max(best.get((i, i), 0), weight[e] ** 2)
+                    continue
+                if one_way and (r < p or (times is not None and times[f] <= times[e])):
+                    continue
+                span = abs(times[e] - times[f]) / DAY if times is not None else 0
+                g = gap(abs(p - r) - 1, span) if gap else 1.0
+                best[i, j] = max(best.get((i, j), 0), weight[e] * weight[f] * g)
+        for (i, j), value in best.items():
+            co[i, j] += value * entry(u, i) * entry(u, j)
+    return co
+
+
+def fitted(model, data):
+    return model.fit(data).weight_from_to.toarray()
+
+
+def without_diagonal(matrix):
+    matrix = np.array(matrix)
+    np.fill_diagonal(matrix, 0)
+    return matrix
+
+
+S = 2.5  # shrinkage
+EQUATIONS = {
+    "count": (W.Count(), lambda co, c, n, i, j: co[i, j]),
+    "rows": (W.RowNormalised(shrinkage=S), lambda co, c, n, i, j: co[i, j] / (co[i].sum() - c[i] + S)),
+    "cosine": (W.Cosine(shrinkage=S), lambda co, c, n, i, j: co[i, j] / (sqrt(c[i] * c[j]) + S)),
+    "jaccard": (W.Jaccard(shrinkage=S), lambda co, c, n, i, j: co[i, j] / (c[i] + c[j] - co[i, j] + S)),
+    "lift": (W.Lift(shrinkage=S), lambda co, c, n, i, j: co[i, j] / (c[i] * c[j] / n + S)),
+    "conditional": (W.ConditionalProbability(alpha=0.3, shrinkage=S), lambda co, c, n, i, j: co[i, j] / (c[i] * c[j] ** 0.3 + S)),
+}
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+@pytest.mark.parametrize("pairs", [{}, {"gap": vt.decay.Exponential(days=1.5), "one_way": True}], ids=["all pairs", "decayed one way"])
+def test_weightings_are_their_equations(name, pairs):
+    data = log_of()
+    weighting, equation = EQUATIONS[name]
+    how = {"gap": lambda events, days: 0.5 ** (days / 1.5), "one_way": True} if pairs else {}
+    co = oracle_pairs(data, **how)
+    c = co.diagonal()
+    expected = [
+        [equation(co, c, data.n_users, i, j) if i != j and co[i, j] else 0 for j in range(data.n_items)] for i in range(data.n_items)
+    ]
+    assert_allclose(fitted(vt.Cooccurrence(weighting=weighting, **pairs), data), expected, rtol=1e-6)
+
+
+def test_tfidf_is_a_cosine_of_items_over_weighted_users():
+    data = log_of()
+    counts = data.csr(binary=False).toarray()
+    n_items = (counts.sum(axis=0) > 0).sum()
+    idf = [max(log(n_items / (1 + (row > 0).sum())), 0) for row in counts]
+    vectors = np.sqrt(counts) * np.array(idf)[:, None]
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=0), 1e-30)
+    assert_allclose(fitted(vt.Cooccurrence(weighting=W.TfIdf()), data), without_diagonal(vectors.T @ vectors), rtol=1e-5)
+
+
+def test_bm25_is_a_dot_product_of_items_over_weighted_users():
+    data = log_of()
+    counts = data.csr(binary=False).toarray()
+    lengths = counts.sum(axis=0)
+    n_items, mean = (lengths > 0).sum(), lengths[lengths > 0].mean()
+    vectors = np.zeros(counts.shape)
+    for u, i in zip(*np.nonzero(counts), strict=True):
+        idf = max(log(n_items / (1 + (counts[u] > 0).sum())), 0)
+        vectors[u, i] = idf * counts[u, i] * 2.2 / (counts[u, i] + 1.2 * (0.6 + 0.4 * lengths[i] / mean))
+    assert_allclose(fitted(vt.Cooccurrence(weighting=W.BM25(b=0.4)), data), without_diagonal(vectors.T @ vectors), rtol=1e-5)
+
+
+GAPS = {
+    "exponential": (vt.decay.Exponential(events=2), lambda e, d: 0.5 ** (e / 2)),
+    "linear": (vt.decay.Linear(events=3), lambda e, d: max(0, 1 - e / 3)),
+    "adjacent": (vt.decay.Window(events=1), lambda e, d: float(e < 1)),
+    "hyperbolic days": (vt.decay.Hyperbolic(days=2), lambda e, d: 1 / (1 + d / 2)),
+    "window of days": (vt.decay.Window(days=3), lambda e, d: float(d < 3)),
+    "both": (
+        vt.decay.All(of=(vt.decay.Linear(events=3), vt.decay.Exponential(days=1))),
+        lambda e, d: max(0, 1 - e / 3) * 0.5**d,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GAPS)
+@pytest.mark.parametrize("one_way", [False, True])
+def test_gaps_and_directions(name, one_way):
+    data = log_of(seed=3, kinds=True)
+    decay, curve = GAPS[name]
+    kinds = {"view": 0.0, "cart": 0.5}
+    expected = without_diagonal(oracle_pairs(data, gap=curve, one_way=one_way, kinds=kinds))
+    model = vt.Cooccurrence(weighting=W.Count(), gap=decay, one_way=one_way, kinds=kinds)
+    assert_allclose(fitted(model, data), expected, rtol=1e-6)
+
+
+def test_one_way_without_times_takes_the_order_of_rows():
+    data = log_of(times=False)
+    expected = without_diagonal(oracle_pairs(data, one_way=True))
+    assert_allclose(fitted(vt.Cooccurrence(weighting=W.Count(), one_way=True), data), expected)
+
+
+def test_one_way_points_from_the_earlier_to_the_later():
+    data = vt.Vocabulary.of(["u"]), vt.Vocabulary.of(["first", "second"])
+    log_ = Dataset.of_codes(np.zeros(2, int), Events(np.array([0, 1], np.int32)), *data)
+    weights = fitted(vt.Cooccurrence(one_way=True), log_)
+    assert weights[0, 1] > 0
+    assert weights[1, 0] == 0
+
+
+@pytest.mark.parametrize("pairs", [{}, {"gap": vt.decay.Window(events=10**6)}], ids=["products", "gaps"])
+def test_kinds_weigh_the_best_event_of_a_pair(pairs):
+    data = log_of(kinds=True)
+    kinds = {"view": 0.1, "buy": 2.0}
+    co = oracle_pairs(data, kinds=kinds)
+    norms = np.sqrt(co.diagonal())
+    expected = without_diagonal(co / np.maximum(np.outer(norms, norms), 1e-30))
+    assert_allclose(fitted(vt.Cooccurrence(kinds=kinds, **pairs), data), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", [W.TfIdf(), W.BM25(), W.Jaccard()])
+def test_a_gap_that_decays_nothing_changes_nothing(weighting):
+    data = log_of()
+    everything = vt.decay.Window(events=10**6)
+    plain, gapped = (fitted(vt.Cooccurrence(weighting=weighting, gap=gap), data) for gap in (None, everything))
+    assert_allclose(plain, gapped, rtol=1e-6)
+
+
+def described(data, words):
+    from vitrina.data.features import FeatureTable
+
+    table = pl.DataFrame({"item_id": data.items.ids, "about": words, "price": np.arange(data.n_items)})
+    features = FeatureTable.of(table, "item_id", data.items, kinds={"about": "text", "price": "number"})
+    return replace(data, item_table=features)
+
+
+def test_content_adds_the_weighted_dot_product():
+    words = ["red wine", "white wine", "green tea", "black tea", "rye bread"] * 3
+    data = described(log_of(), words)
+    vectors = item_tfidf(data.item_table).toarray()
+    plain = fitted(vt.Cooccurrence(), data)
+    expected = plain + 0.4 * without_diagonal(vectors @ vectors.T)
+    expected[:, ~data.catalogue.mask] = 0  # nobody is pointed to an item that was never taken; such an item may point
+    found = fitted(vt.Cooccurrence(content=vt.Content(weight=0.4)), data)
+    assert found[-1].any()
+    assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_content_vectors_are_tfidf_of_scikit_learn():
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    words = ["red wine and wine", "white wine", "green tea", "", "rye bread"] * 3
+    data = described(log_of(), words)
+    expected = text.TfidfVectorizer().fit_transform(words).toarray()
+    assert_allclose(item_tfidf(data.item_table, ["about"]).toarray(), expected, rtol=1e-5)
+
+
+def test_content_of_a_number_is_refused():
+    with pytest.raises(DataError, match=r"\(about\). Got price"):
+        vt.Cooccurrence(content=vt.Content(columns=("price",))).fit(described(log_of(), ["tea"] * 15))
+
+
+def test_neighbours_keep_the_best_and_ties_go_to_the_lower_code():
+    data = log_of()
+    full, few = (fitted(vt.Cooccurrence(weighting=W.Count(), neighbours=n), data) for n in (100, 3))
+    for row, kept in zip(full, few, strict=True):
+        best = np.lexsort((np.arange(len(row)), -row))[:3]
+        expected = np.zeros(len(row))
+        expected[best] = row[best]
+        assert_allclose(kept, expected)
+
+
+@pytest.mark.parametrize("model", [vt.Cooccurrence(weighting=W.BM25()), vt.Cooccurrence(gap=vt.decay.Linear(days=4), one_way=True)])
+def test_shards_add_up(model):
+    data = log_of(kinds=True)
+    one, three = model.fit(data), model.fit(data.sharded(3))
+    assert_allclose(one.weight_from_to.toarray(), three.weight_from_to.toarray(), rtol=0, atol=0)
+
+
+def test_relabelling_items_relabels_the_weights():
+    data = log_of()
+    order = np.random.default_rng(1).permutation(data.n_items).astype(np.int32)
+    renamed = replace(data, events=replace(data.events, items=order[data.events.items]))
+    weights, moved = fitted(vt.Cooccurrence(), data), fitted(vt.Cooccurrence(), renamed)
+    assert_allclose(moved[np.ix_(order, order)], weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("combine", "term"), [(vt.combine.Sum(), lambda w: w), (vt.combine.Product(), log1p)])
+def test_scores_are_the_combined_weights_of_distinct_items(combine, term):
+    data = log_of()
+    fit = vt.Cooccurrence(combine=combine).fit(data)
+    weights, queries = fit.weight_from_to.toarray(), data.queries()
+    for q, row in enumerate(fit.score_block(queries)):
+        for j in range(data.n_items):
+            terms = [term(weights[i, j]) for i in set(queries.histories()[q].tolist()) if weights[i, j]]
+            assert row[j] == (pytest.approx(sum(terms), rel=1e-5) if terms else -np.inf)
+
+
+def test_what_cannot_be_done_is_said():
+    with pytest.raises(DataError, match="real time"):
+        vt.Cooccurrence(gap=vt.decay.Linear(days=2)).fit(log_of(times=False))
+    with pytest.raises(DataError, match=r"\(view, cart, buy\). Got bought"):
+        vt.Cooccurrence(kinds={"bought": 2}).fit(log_of(kinds=True))
+    with pytest.raises(DataError, match="table of items"):
+        vt.Cooccurrence(content=vt.Content()).fit(log_of())
+    with pytest.raises(ParameterError, match="negative"):
+        vt.Cooccurrence(kinds={"view": -1})
+    with pytest.raises(ParameterError, match="either events"):
+        vt.decay.Linear()
+    with pytest.raises(ParameterError, match="greater than or equal to 1"):
+        vt.Cooccurrence(neighbours=0)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        vt.Cooccurrence(),
+        vt.Cooccurrence(
+            weighting=W.BM25(), gap=vt.decay.Exponential(events=3), one_way=True, content=vt.Content(), combine=vt.combine.Product()
+        ),
+        vt.Cooccurrence(decay=vt.decay.Linear(days=5), last=8, combine=vt.combine.Max()),
+    ],
+)
+def test_contract(model):
+    vt.testing.check_model(model)
