@@ -59,8 +59,8 @@ class Vocabulary:
         return self.ids.gather(np.asarray(codes, dtype=np.uint32))
 
     def extended(self, ids: pl.Series) -> Vocabulary:
-        """The vocabulary with the new ones among `ids` appended."""
-        return Vocabulary.of(pl.concat([self.ids, ids.cast(self.ids.dtype).rename("id")]))
+        """The vocabulary with the new ones among `ids` appended; what can't be an id of this kind (text among numbers) is left out."""
+        return Vocabulary.of(pl.concat([self.ids.rename("id"), ids.cast(self.ids.dtype, strict=False).drop_nulls().rename("id")]))
 
     def fingerprint(self, length: int | None = None) -> str:
         """sha256 (16 hex digits) of the first `length` ids, so that a prefix can be recognised."""

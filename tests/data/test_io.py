@@ -235,7 +235,7 @@ class TestTables:
     def test_a_table_is_aligned_with_the_codes(self):
         data = vt.read_interactions(LOG, items=self.ITEMS, item_kinds={"tags": "categories"}, title="label")
         assert data.titles(np.arange(3)) == ["Tea", "Jam", "Oats"]
-        assert data.item_table.frame["tags"].to_list() == [["b"], None, ["a", "b"]]
+        assert data.item_table.frame["tags"].to_list() == [["b"], None, ["a", "b"], ["c"]]  # the last is known from the table alone
         assert data.item_table.kinds == {"label": "category", "tags": "categories", "price": "number"}
         assert "1 of its rows describe items without an event" in data.steps[0].note
 
@@ -243,7 +243,7 @@ class TestTables:
         self.ITEMS.write_csv("items.csv")
         data = vt.read_interactions(LOG, items="items.csv", title="label")
         assert data.item_table.kinds["price"] == "number"
-        assert data.item_table.frame["price"].to_list() == [None, 3.0, 1.0]
+        assert data.item_table.frame["price"].to_list() == [None, 3.0, 1.0, 4.0]
 
     def test_declared_text_stays_text(self):
         Path("items.csv").write_text("item_id,shelf\ntea,007\njam,008\noat,009\n")
@@ -313,3 +313,18 @@ def test_the_demo_log():
     spread = pl.DataFrame({"b": data.events.baskets, "t": data.events.times}).group_by("b").agg(pl.col("t").n_unique())["t"]
     assert spread.max() == 1
     assert all(data.titles(np.arange(100)))
+
+
+def test_items_of_the_table_without_an_event_can_be_recommended_by_their_content() -> None:
+    log = pl.DataFrame(
+        {"user_id": ["a", "b", "a"], "item_id": ["tea", "jam", "milk"], "timestamp": ["2024-01-01", "2024-01-02", "2024-01-03"]}
+    )
+    table = pl.DataFrame(
+        {"item_id": ["jam", "iced tea", "tea", "milk"], "title": ["Plum jam", "Green tea with ice", "Green tea", "Whole milk"]}
+    )
+    data = vt.filters.min_length(vt.read_interactions(log, items=table), 1)
+    assert data.items.ids.to_list() == ["tea", "jam", "milk", "iced tea"]
+    assert "1 of its rows describe items without an event" in data.steps[0].note
+    lists = vt.ContentSimilarity().fit(data).recommend(vt.Queries.of_histories(data.items, [["tea"]]), k=1)
+    assert data.titles(lists.items[0]) == ["Green tea with ice"]
+    assert 3 not in vt.Popularity().fit(data).recommend(data.queries(), k=4).items

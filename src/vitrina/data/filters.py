@@ -172,15 +172,22 @@ def period(data: Dataset, start: Moment | None = None, end: Moment | None = None
     return _filtered(data, keep, "period", f"from {start or 'the beginning'} to {end or 'the end'}")
 
 
-def compact(data: Dataset) -> Dataset:
+def compact(data: Dataset, idle: NDArray[Any] | None = None) -> Dataset:
     """The same events with vocabularies that hold only users and items with events, codes in the order they had.
+
+    Args:
+        data: a whole log.
+        idle: codes of items that stay although they have no event.
 
     Raises:
         SplitError: the data are a training part, whose codes the rest of its split shares.
     """
     if data.rule is not None:
         raise SplitError(f"The {data!r} is a training part and shares its ids with the queries of its split. Filter before splitting.")
-    users, items = np.flatnonzero(np.diff(data.indptr)), np.flatnonzero(np.bincount(data.events.items, minlength=data.n_items))
+    held = np.bincount(data.events.items, minlength=data.n_items) > 0
+    if idle is not None:
+        held[idle] = True
+    users, items = np.flatnonzero(np.diff(data.indptr)), np.flatnonzero(held)
     if len(users) == len(data.users) and len(items) == data.n_items:
         return data
     new_code = np.full(data.n_items, -1, np.int32)
@@ -201,11 +208,12 @@ def _filtered(data: Dataset, keep: Bool, name: str, note: str) -> Dataset:
     if not keep.any():
         raise DataError(f"The filter {name} leaves nothing of {data!r}. Loosen it.")
     before = (data.n_events, data.n_users, int(np.count_nonzero(np.bincount(data.events.items))))
-    kept = compact(data.select(keep))
+    new = np.flatnonzero(np.bincount(data.events.items, minlength=data.n_items) == 0)  # known from the item table alone
+    kept = compact(data.select(keep), idle=new)
     if kept.events.baskets is not None:
         codes = number_within(kept.events.baskets, kept.indptr, int(kept.events.baskets.max()) + 1)
         kept = replace(kept, events=replace(kept.events, baskets=codes))
-    after = (kept.n_events, kept.n_users, kept.n_items)
+    after = (kept.n_events, kept.n_users, kept.n_items - len(new))
     step = Step(name, before[0], after[0], before[1], after[1], before[2], after[2], note)
     return replace(kept, steps=(*data.steps, step))
 

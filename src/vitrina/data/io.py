@@ -231,11 +231,11 @@ def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: 
     if source is None and title is not None:
         raise ParameterError(f"A 'title' is a column of the item table, and there is none. Give items=... Got {title!r}.")
     if source is not None:
-        table, note = read_features(source, "items", column, data.items, kinds, title)
-        data, notes = replace(data, item_table=table), [note]
+        table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title)
+        data, notes = replace(data, item_table=table, items=vocabulary), [note]
     source, column, kinds = users
     if source is not None:
-        table, note = read_features(source, "users", column, data.users, kinds, None)
+        table, _, note = read_features(source, "users", column, data.users, kinds, None)
         data, notes = replace(data, user_table=table), [*notes, note]
     if not any(notes):
         return data

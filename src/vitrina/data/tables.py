@@ -18,8 +18,10 @@ from vitrina.vocabulary import Vocabulary
 
 def read_features(
     source: Any, what: str, column: str, vocabulary: Vocabulary, kinds: Mapping[str, FeatureKind] | None, title: str | None
-) -> tuple[FeatureTable, str]:
-    """A table of `what` ("items" or "users") aligned with the vocabulary, and a sentence on how many it covers.
+) -> tuple[FeatureTable, Vocabulary, str]:
+    """A table of `what` ("items" or "users"), the vocabulary that it is aligned with, and a sentence on how many it covers.
+
+    Items of the table without an event are appended to the vocabulary: what is new in the shop can be recommended by its content.
 
     Args:
         column: the id column of the log; the table's is named so, or `item_id` (`user_id`).
@@ -40,11 +42,14 @@ def read_features(
         frame = frame.with_columns(
             _numbers(frame[c]) for c in frame.columns if c != id_column and (kinds or {}).get(c, "number") == "number"
         )
+    note = _coverage(frame[id_column], vocabulary, what, label)
+    if what == "items":
+        vocabulary = vocabulary.extended(frame[id_column].drop_nulls())
     try:
         table = FeatureTable.of(frame, id_column, vocabulary, kinds=kinds, title=title)
     except DataError as error:
         raise DataError(f"{label}: {error}") from None
-    return table, _coverage(frame[id_column], vocabulary, what, label)
+    return table, vocabulary, note
 
 
 def _read(source: Any, what: str) -> tuple[str, pl.DataFrame, bool]:
@@ -86,5 +91,9 @@ def _coverage(ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> 
     idle = len(ids) - described
     missing = len(vocabulary) - described
     parts = [f"{missing:,} of {len(vocabulary):,} {what} have no row in {label}"] if missing else []
-    parts += [f"{idle:,} of its rows describe {what} without an event"] if idle else []
+    parts += (
+        [f"{idle:,} of its rows describe {what} without an event{', which only models of content can recommend' * (what == 'items')}"]
+        if idle
+        else []
+    )
     return f"{'; '.join(parts)}." if parts else ""
