@@ -22,7 +22,7 @@ class Config(BaseModel):
     vitrina.errors.ParameterError: The 'l2' parameter of EASE must be greater than 0. Got -1.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 
     def __init__(self, **parameters: Any) -> None:
         try:

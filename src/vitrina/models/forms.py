@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue
-from vitrina.models.history import Fade, fade_arrays, fade_of_arrays, history_matrix, normalised
+from vitrina.models.decay import Decay
+from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix, normalised
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, id_hashes, places, query_keys, walk
@@ -194,28 +195,28 @@ class Personal(Form):
 
     vocabulary: Vocabulary
     catalogue: Catalogue
-    fade: Fade | None = None
+    decay: Decay | None = None
 
     def queries_a_block(self) -> int:
         return SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:
-        own = history_matrix(queries, len(self.vocabulary), self.fade)
+        own = history_matrix(queries, len(self.vocabulary), self.decay)
         scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
         scores[np.repeat(np.arange(len(queries)), np.diff(own.indptr)), own.indices] = own.data
         return scores
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        own = history_matrix(queries, len(self.vocabulary), self.fade)
+        own = history_matrix(queries, len(self.vocabulary), self.decay)
         candidates = Ragged(np.asarray(own.indptr, np.int64), np.asarray(own.indices, np.int32))
         return top_k_ragged(candidates, np.asarray(own.data, np.float32), queries, k, eligible, self.catalogue, self.vocabulary)
 
     def arrays(self) -> Arrays:
-        return fade_arrays(self.fade)
+        return decay_arrays(self.decay)
 
     @classmethod
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Personal:
-        return cls(vocabulary, catalogue, fade_of_arrays(arrays))
+        return cls(vocabulary, catalogue, decay_of_arrays(arrays))
 
 
 @final
@@ -278,7 +279,7 @@ class Embeddings(Form):
     vocabulary: Vocabulary
     catalogue: Catalogue
     vectors: sparse.csr_matrix | Float32  # (items, dim)
-    fade: Fade | None = None
+    decay: Decay | None = None
 
     @cached_property
     def described(self) -> Bool:
@@ -292,7 +293,7 @@ class Embeddings(Form):
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
-        mean = history_matrix(queries, len(self.vocabulary), self.fade) @ self.vectors
+        mean = history_matrix(queries, len(self.vocabulary), self.decay) @ self.vectors
         return normalised(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
 
     def score_block(self, queries: Queries) -> Float32:
@@ -306,12 +307,12 @@ class Embeddings(Form):
 
     def arrays(self) -> Arrays:
         vectors = {"vectors": self.vectors} if isinstance(self.vectors, np.ndarray) else sparse_arrays(self.vectors)
-        return vectors | fade_arrays(self.fade)
+        return vectors | decay_arrays(self.decay)
 
     @classmethod
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Embeddings:
         vectors = arrays["vectors"] if "vectors" in arrays else sparse_of_arrays(arrays, int(arrays["dim"][0]))
-        return cls(vocabulary, catalogue, vectors, fade_of_arrays(arrays))
+        return cls(vocabulary, catalogue, vectors, decay_of_arrays(arrays))
 
 
 def known_candidates(include: Ragged, known: Bool) -> Ragged:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from scipy import sparse
 
-from vitrina.config import Config
-from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError
-from vitrina.types import Float32, Float64, Int64, Queries, ranges
-
-DAY = 86_400_000_000  # microseconds
+from vitrina.kernels import kernel
+from vitrina.models.decay import Decay, factors_of, faded, of_plain, plain_of
+from vitrina.types import Float32, Int64, Queries, ranges
 
 
 @dataclass(frozen=True)
@@ -61,115 +57,75 @@ class Baskets:
         return ranges(np.zeros(len(self.counts), np.int64), self.counts)
 
     def items(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
-        """(baskets, items) 1 where a basket holds an item. Items beyond `n_items` are left out."""
+        """(baskets, items) 1 where a basket holds an item."""
         items = queries.histories().values
-        known = items < n_items
         shape = (int(self.indptr[-1]), n_items)
-        matrix = sparse.csr_matrix((known[known].astype(np.float32), (self.of_event[known], items[known])), shape=shape)
+        matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (self.of_event, items)), shape=shape)
         matrix.data[:] = 1
         return matrix
 
 
-class Fade(Config, ABC):
-    """Old events count less: the weight is 0.5 ^ (age / half_life), the newest event of a history has age 0."""
+def event_weights(queries: Queries, decay: Decay | None) -> Float32:
+    """(events,) the weight of each event of the histories, one after another: 1, or what the decay leaves of it.
 
-    half_life: float = Field(gt=0)
-
-    @abstractmethod
-    def age(self, queries: Queries) -> Float64:
-        """(events,) how old each event of the histories is, in the units of `half_life`."""
-
-    def require(self, data: Dataset) -> None:
-        """Raise unless the log has what the age is made of."""
-
-    def weights(self, queries: Queries) -> Float64:
-        """(events,) the weight of each event of the histories, one after another."""
-        return np.exp2(-self.age(queries) / self.half_life)
-
-
-@final
-class FadeByDays(Fade):
-    """An event counts half after `half_life` days, measured back from the newest event of the history.
-
-    Raises:
-        DataError: the log of the fit has no real time. A history that comes without times doesn't fade.
-
-    >>> import vitrina as vt
-    >>> data = vt.testing.toy()
-    >>> vt.TopPersonal(fade=vt.FadeByDays(half_life=30)).fit(data).recommend(data.queries(), k=2).items.shape
-    (6, 2)
+    The distance of an event is the number of later ones, or the days until the moment of asking (until the newest event
+    where that moment is not known). A history without times doesn't fade by days.
     """
-
-    def require(self, data: Dataset) -> None:
-        if data.time_unit != "us":
-            raise DataError(f"{self!r} needs events with real time, and {data!r} has none. Use FadeByEvents or FadeByBaskets.")
-
-    def age(self, queries: Queries) -> Float64:
-        times = queries.events.times
-        if times is None:
-            return np.zeros(int(queries.lengths.sum()))
-        newest = times[np.maximum(queries.stop - 1, 0)] if len(times) else np.zeros(len(queries), np.int64)
-        elapsed = np.repeat(newest, queries.lengths) - times[ranges(queries.start, queries.lengths)]
-        return elapsed.astype(np.float64) / DAY
+    weights = np.ones(int(queries.lengths.sum()), np.float32)
+    if decay is None:
+        return weights
+    times = queries.events.times
+    newest = np.zeros(len(queries), np.int64)
+    if times is not None and len(times):
+        newest = times[np.maximum(queries.stop - 1, 0)] if queries.now is None else queries.now
+    _fade(queries.start, queries.stop, newest, np.empty(0, np.int64) if times is None else times, *factors_of(decay), weights)
+    return weights
 
 
-@final
-class FadeByBaskets(Fade):
-    """An event counts half after `half_life` later baskets of the same person.
+@kernel
+def _fade(start, stop, newest, times, shapes, scales, by_time, weights):  # pragma: no cover
+    place = 0
+    for q in range(len(start)):
+        for at in range(start[q], stop[q]):
+            elapsed = newest[q] - times[at] if len(times) else 0
+            weights[place] = faded(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
+            place += 1
 
-    >>> import vitrina as vt
-    >>> vt.FadeByBaskets(half_life=3)
-    FadeByBaskets(half_life=3.0)
+
+def decay_arrays(decay: Decay | None) -> dict[str, NDArray[Any]]:
+    """What an artifact keeps of a decay: JSON as bytes."""
+    return {} if decay is None else {"decay": np.frombuffer(json.dumps(plain_of(decay)).encode(), np.uint8)}
+
+
+def decay_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Decay | None:
+    """The inverse of `decay_arrays`."""
+    return of_plain(json.loads(arrays["decay"].tobytes())) if "decay" in arrays else None
+
+
+def history_matrix(queries: Queries, n_items: int, decay: Decay | None = None) -> sparse.csr_matrix:
+    """(queries, items) how often each item is in each history, old events fading.
+
+    Items beyond `n_items` are left out, and so are events of which the decay leaves nothing.
     """
-
-    def age(self, queries: Queries) -> Float64:
-        baskets = Baskets.of(queries)
-        age = np.repeat(baskets.counts, baskets.counts) - 1 - baskets.places
-        return age[baskets.of_event].astype(np.float64)
-
-
-@final
-class FadeByEvents(Fade):
-    """An event counts half after `half_life` later events of the same person.
-
-    >>> import vitrina as vt
-    >>> vt.FadeByEvents(half_life=20)
-    FadeByEvents(half_life=20.0)
-    """
-
-    def age(self, queries: Queries) -> Float64:
-        lengths = queries.lengths
-        age = np.repeat(lengths, lengths) - 1 - ranges(np.zeros(len(queries), np.int64), lengths)
-        return age.astype(np.float64)
-
-
-FADES: tuple[type[Fade], ...] = (FadeByDays, FadeByBaskets, FadeByEvents)  # append only: artifacts keep the place
-
-
-def fade_arrays(fade: Fade | None) -> dict[str, NDArray[Any]]:
-    """What an artifact keeps of a fade."""
-    return {} if fade is None else {"fade": np.array([FADES.index(type(fade)), fade.half_life])}
-
-
-def fade_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Fade | None:
-    """The inverse of `fade_arrays`."""
-    if "fade" not in arrays:
-        return None
-    place, half_life = arrays["fade"].tolist()
-    return FADES[int(place)](half_life=half_life)
-
-
-def history_matrix(queries: Queries, n_items: int, fade: Fade | None = None) -> sparse.csr_matrix:
-    """(queries, items) how often each item is in each history, old events fading. Items beyond `n_items` are left out."""
-    items = queries.histories().values
-    weights = np.ones(len(items), np.float32) if fade is None else fade.weights(queries).astype(np.float32)
-    known = items < n_items
-    rows = _row_of(queries.lengths)[known]
+    queries = known_only(queries, n_items)
+    items, weights = queries.histories().values, event_weights(queries, decay)
+    read = weights > 0
     indptr = np.zeros(len(queries) + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(queries)), out=indptr[1:])
-    matrix = sparse.csr_matrix((weights[known], items[known], indptr), shape=(len(queries), n_items))
+    np.cumsum(np.bincount(_row_of(queries.lengths)[read], minlength=len(queries)), out=indptr[1:])
+    matrix = sparse.csr_matrix((weights[read], items[read], indptr), shape=(len(queries), n_items))
     matrix.sum_duplicates()
     return matrix
+
+
+def known_only(queries: Queries, n_items: int) -> Queries:
+    """The queries without the events of items that came after the fit, whose codes are `n_items` or more."""
+    items = queries.histories().values
+    if not len(items) or items.max() < n_items:
+        return queries
+    known = items < n_items
+    places = ranges(queries.start, queries.lengths)[known]
+    stop = np.cumsum(np.bincount(_row_of(queries.lengths)[known], minlength=len(queries)))
+    return replace(queries, events=queries.events.take(places), start=np.append(0, stop[:-1]), stop=stop)
 
 
 def normalised(rows: Float32) -> Float32:

@@ -7,23 +7,23 @@ from typing import Any, final
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.models.decay import Decay
 from vitrina.models.forms import Personal
-from vitrina.models.history import Fade
 
 
 @final
 class TopPersonal(Config):
     """Rank the items of the history by how often the person took them; popularity fills the rest of the list.
 
-    score[q, i] = sum over the events e of i in the history of q of 0.5 ^ (age of e / half_life), or their count without a
-    fade. GP-TopFreq of [Li et al. 2021](https://arxiv.org/abs/2109.14233). Only a job with `repeat=True` can show what was
+    score[q, i] = sum over the events e of i in the history of q of the weight that the decay leaves of e: without one
+    their count. GP-TopFreq of [Li et al. 2021](https://arxiv.org/abs/2109.14233). Only a job with `repeat=True` can show what was
     taken before: without it every place is filled from popularity.
 
     Args:
-        fade: how old events lose weight: `FadeByDays`, `FadeByBaskets` or `FadeByEvents`; None counts all alike.
+        decay: how old events lose weight, one of `vt.decay`: `vt.decay.Exponential(days=60)`; None counts all alike.
 
     Raises:
-        DataError: the fade needs real time and the log has none.
+        DataError: the decay needs real time and the log has none.
 
     Cost: nothing to fit; a query costs the length of its history.
 
@@ -34,9 +34,9 @@ class TopPersonal(Config):
     ['Green tea', 'Whole milk', 'Rye bread']
     """
 
-    fade: Fade | None = None
+    decay: Decay | None = None
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Personal:
-        if self.fade is not None:
-            self.fade.require(data)
-        return Personal(data.items, data.catalogue, self.fade)
+        if self.decay is not None:
+            self.decay.require(data)
+        return Personal(data.items, data.catalogue, self.decay)

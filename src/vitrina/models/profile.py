@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.models.history import Baskets
+from vitrina.models.history import Baskets, known_only
 from vitrina.types import Float64, Queries
 
 
@@ -41,7 +41,8 @@ class BasketProfile:
         return self.within ** (counts - 1.0 - places) * self.between ** (1.0 * (last - run)) / (length * runs)
 
     def vectors(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
-        """(queries, items) float32 vector of each history, indices sorted; an item counts once a basket."""
+        """(queries, items) float32 vector of each history, indices sorted; an item counts once a basket. Items that came after the fit are left out."""
+        queries = known_only(queries, n_items)
         baskets = Baskets.of(queries)
         weights, total = self.basket_weights(baskets), int(baskets.indptr[-1])
         by_basket = sparse.csr_matrix((weights, np.arange(total), baskets.indptr), shape=(len(queries), total))

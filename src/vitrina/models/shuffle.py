@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.kernels import kernel
+from vitrina.models.history import known_only
 from vitrina.types import Bool, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -28,14 +29,12 @@ def id_hashes(vocabulary: Vocabulary) -> Keys:
 
 def query_keys(queries: Queries, hashes: Keys, seed: int) -> Keys:
     """(queries,) a number for each user and history."""
+    queries = known_only(queries, len(hashes))
     lengths = queries.lengths
-    places = ranges(np.zeros(len(queries), np.int64), lengths)
-    items = queries.histories().values
-    known = items < len(hashes)
+    places = ranges(np.zeros(len(queries), np.int64), lengths).astype(np.uint64)
+    keys = np.zeros(len(queries), np.uint64)
     with np.errstate(over="ignore"):
-        of_event = _mix_array(hashes[items[known]] + places[known].astype(np.uint64))
-        keys = np.zeros(len(queries), np.uint64)
-        np.add.at(keys, np.repeat(np.arange(len(queries)), lengths)[known], of_event)
+        np.add.at(keys, np.repeat(np.arange(len(queries)), lengths), _mix_array(hashes[queries.histories().values] + places))
         keys += _mix_array(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
     return _mix_array(keys)
 

@@ -1,0 +1,99 @@
+"""The laws that every recommender keeps; one line in a test holds a model to them, your own too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from vitrina.data.dataset import Dataset
+from vitrina.errors import UnknownNameError
+from vitrina.protocols import Model
+from vitrina.testing.cases import BrokenLawError, Case, NotAskedError, contract_data
+from vitrina.testing.laws import LAWS
+
+
+class ContractError(AssertionError):
+    """A model broke laws; the message names each with its first counterexample."""
+
+
+@dataclass(frozen=True)
+class ContractReport:
+    """Which laws a model keeps, and which could not be asked of it, with the reason."""
+
+    model: str
+    kept: tuple[str, ...]
+    skipped: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.model} keeps {len(self.kept)} laws: {', '.join(self.kept)}."]
+        return "\n".join(lines + [f"Not asked: {name} ({reason})" for name, reason in self.skipped.items()])
+
+
+def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str] | None = None) -> ContractReport:
+    """Hold a model to the laws of a recommender; raise if it breaks one.
+
+    | law | what it says |
+    |---|---|
+    | `config` | the config is frozen, equals its copy, and goes through `to_plain` and JSON |
+    | `lists` | arrays are (queries, k) of int32 and float32, no item twice, pads of -1 at the end |
+    | `scores` | model places have finite scores, best first; places of the fallback have NaN and come after |
+    | `ties` | equal scores stand in the order of the item codes |
+    | `prefix` | a shorter list is the beginning of a longer one |
+    | `batch` | a query alone gets what it gets among others |
+    | `seen` | without `repeat` no item of the history comes back |
+    | `full` | a list is short only where too few items are eligible |
+    | `eligible` | only `include`, never `exclude`, whether for all queries or a row a query |
+    | `nobody` | an empty history and one of unknown items get full lists |
+    | `score` | `score` and `score_pairs`, where it has them, agree with `recommend` |
+    | `relabel` | other item codes give the same lists of ids |
+    | `grown` | a query encoded with more item ids than the model knows gets the same list |
+    | `again` | fitting twice gives the same lists |
+    | `shards` | a log in three shards gives the lists of one |
+    | `saved` | saved and loaded it answers the same |
+    | `data` | fitting and recommending change neither the log nor the queries |
+    | `lean` | the recommender doesn't keep the training data |
+    | `timeless` | a log without times, values and kinds is served, or refused with a DataError |
+    | `baskets` | a log with baskets is served |
+
+    Args:
+        model: a config with `fit`.
+        data: a small log; made up if not given: 60 people, 36 items with text, times and values.
+        laws: only these.
+
+    Returns:
+        The laws kept, and those that could not be asked.
+
+    Raises:
+        ContractError: a law is broken; the message has the first counterexample of each.
+        UnknownNameError: there is no such law.
+
+    Cost: about ten fits on the small log.
+
+    >>> import vitrina as vt
+    >>> print(vt.testing.check_model(vt.Popularity(), laws=["seen", "batch"]))
+    Popularity() keeps 2 laws: batch, seen.
+    """
+    wanted = set(LAWS) if laws is None else set(laws)
+    for name in sorted(wanted - set(LAWS)):
+        raise UnknownNameError.of("law", name, LAWS)
+    case = Case(model, contract_data() if data is None else data)
+    kept, skipped, broken = [], {}, []
+    for name in (n for n in LAWS if n in wanted):
+        try:
+            LAWS[name](case)
+            kept.append(name)
+        except NotAskedError as reason:
+            skipped[name] = str(reason)
+        except BrokenLawError as counterexample:
+            broken.append(f"{name}: {counterexample}")
+        except Exception as error:
+            broken.append(f"{name}: raised {_named(error)}")
+    if broken:
+        count = "a law" if len(broken) == 1 else f"{len(broken)} laws"
+        raise ContractError(f"{model!r} breaks {count} of a recommender.\n" + "\n".join(broken))
+    return ContractReport(repr(model), tuple(kept), skipped)
+
+
+def _named(error: Any) -> str:
+    return f"{type(error).__name__}: {error}"
