@@ -26,7 +26,7 @@ METRICS = {
     "nDCG@10": 1.0, "Recall@10": 0.62, "Precision@10": 0.47, "HitRate@10": 1.9, "MAP@10": 0.61, "MRR@10": 1.22,
     "repeat nDCG@10": 1.15, "explore nDCG@10": 0.21, "debiased nDCG@10": 0.71,
 }  # fmt: skip
-BUCKETS = ("top 1% of items", "1 to 5%", "5 to 20%", "20 to 50%", "the last half", "no event in training")
+BUCKETS = ("top 1%", "1 to 5%", "5 to 20%", "20 to 50%", "the last half", "no event in training")
 TITLES = (
     "Soft drinks 12/18 & 15pk can car", "Fluid milk white only", "Bananas", "Yogurt not multi-packs", "Shredded cheese", "Mainstream white bread",
     "Toilet tissue", "Candy bars (singles) (including)", "Potato chips", "Dairy case 100% pure juice – orange", "Primal", "Ground beef 80% lean, family pack, value size",

@@ -211,7 +211,7 @@ def test_titles_say_what_the_numbers_say() -> None:
     assert "2 of 7 models did better than Cooccurrence on nDCG@10, 3 did worse and 2 can’t be told from it. 2 models failed." in shown
     assert "EASE is better than Cooccurrence by 0.015 (0.011 to 0.020)" in shown
     assert "keeps 98% of the best nDCG@10 with 41% more Coverage@10" in shown
-    assert "45% of the places of EASE go to “top 1% of items”, 1.4 times what people take" in shown
+    assert "45% of the places of EASE go to items of “top 1%”, 1.4 times what people take" in shown
 
 
 def test_nothing_found_is_said_too() -> None:
@@ -219,7 +219,17 @@ def test_nothing_found_is_said_too() -> None:
     unsure = board.comparisons.with_columns(verdict=pl.lit("no measurable difference; a difference of 0.2 or more would have been seen"))
     shown = Page(render(dataclasses.replace(board, comparisons=unsure))).text
     assert "No model can be shown to be better than Cooccurrence" in shown
-    assert "0 of 7 models did better" in shown
+    assert "None of 7 models did better" in shown
+
+
+def test_a_lead_in_a_slice_needs_intervals_that_do_not_meet_and_enough_queries() -> None:
+    board = boards.full()
+    clear = board.slices.with_columns(low=pl.col("value") - 1e-4, high=pl.col("value") + 1e-4)
+    assert "EASE leads whatever the days since the cut" in Page(render(dataclasses.replace(board, slices=clear))).text
+    assert "EASE is first in every group, but no lead is larger than its doubt" in page("full").text
+    few = clear.with_columns(queries=pl.when(pl.col("group") == "week 1").then(12).otherwise("queries"))
+    shown = Page(render(dataclasses.replace(board, slices=few))).text
+    assert "Too few queries for a plot (under 30): “week 1”" in shown
 
 
 def test_a_verdict_against_zero_is_grey() -> None:

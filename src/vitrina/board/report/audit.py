@@ -106,11 +106,16 @@ def _time_title(facts: DataFacts, split: SplitFacts) -> str:
     moved = (
         f"Events a day {trend} from about {about(before)} in the first half to {about(after)} in the second"
         if trend
-        else f"About {about((before + after) / 2)} events a day from beginning to end"
+        else _level(facts.per_day)
     )
     parts = {p.name: p for p in split.parts}
     overlap = _cut(split) is None and all(p.first for p in split.parts) and len(parts) == 2
     return moved + ("; the test overlaps the training in time" if overlap else "")
+
+
+def _level(per_day: Sequence[float]) -> str:
+    mean, most = sum(per_day) / len(per_day), max(per_day)
+    return f"About {about(mean)} events a day, " + (f"{about(most)} on the busiest" if most > 3 * mean else "from beginning to end")
 
 
 def _monthly(facts: DataFacts) -> list[list[object]]:
@@ -181,6 +186,8 @@ def _lengths(facts: DataFacts) -> Html:
 def _steps(facts: DataFacts) -> Html:
     if not facts.steps:
         return el("p", "No event was removed by reading or filters.", class_="sub")
+    if not any(s.events or s.users or s.items for s in facts.steps):
+        return el("p", f"Nothing was removed ({listed([s.name for s in facts.steps])}).", class_="sub")
     columns = [
         Column("Step", number=False), Column("Events removed"), Column("People removed"), Column("Items removed"), Column("Events left"),
         Column("Remark", number=False),

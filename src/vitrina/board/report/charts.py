@@ -101,7 +101,7 @@ class Group:
 
 def trellis(groups: Sequence[Group], *, scale: tuple[float, float], description: str) -> Drawing:
     """Groups beside each other on one scale, the names once at the left; below each other where there is no room."""
-    high = 40 + ROW * len(groups[0].rows) + 4 + AXIS
+    high = 54 + ROW * len(groups[0].rows) + 4 + AXIS
 
     def columns(width: int) -> int:
         return 1 if width < 600 else -(-len(groups) // -(-len(groups) // 5))
@@ -118,7 +118,7 @@ def trellis(groups: Sequence[Group], *, scale: tuple[float, float], description:
             )
         return join(parts)
 
-    return Drawing(draw, lambda width: -(-len(groups) // columns(width)) * high, description)
+    return Drawing(draw, lambda width: -(-len(groups) // columns(width)) * high - 14, description)
 
 
 def _group(group: Group, gutter: float, left: float, each: float, scale: tuple[float, float], named: bool) -> Html:

@@ -64,12 +64,12 @@ def _popularity_title(view: View, shares: Mapping[str, Mapping[str, float]], buc
     subject = view.leader if view.leader in models else next(iter(models))
     share = models[subject]
     if not taken:
-        return f"{percent(share)} of the places of {subject} go to “{head}”"
+        return f"{percent(share)} of the places of {subject} go to items of “{head}”"
     ratio = share / taken
     if ratio >= 1.25:
-        return f"{percent(share)} of the places of {subject} go to “{head}”, {_times(ratio)} what people take"
+        return f"{percent(share)} of the places of {subject} go to items of “{head}”, {_times(ratio)} what people take"
     if ratio <= 0.8:
-        return f"{percent(share)} of the places of {subject} go to “{head}”, less than the {percent(taken)} that people take"
+        return f"{percent(share)} of the places of {subject} go to items of “{head}”, less than the {percent(taken)} that people take"
     return f"{subject} recommends “{head}” about as often as people take it"
 
 

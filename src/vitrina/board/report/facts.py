@@ -135,11 +135,12 @@ def _remarks(found: Mapping[str, Any]) -> tuple[str, ...]:
     histories, timing, groups = (found.get(n) or {} for n in ("histories", "timing", "groups"))
     said = []
     if finite(histories.get("repeat_share")):
-        said.append(f"{percent(histories['repeat_share'])} of events are of an item that the person had already")
+        share = histories["repeat_share"]
+        said.append(f"{percent(share)} of events are of an item that the person had already" if share else "nobody took an item twice")
     if finite(timing.get("ties")):
         said.append(f"{percent(timing['ties'])} share person and time stamp with another event")
     if finite(found.get("duplicates")):
-        said.append(f"{plural(found['duplicates'], 'exact duplicate')}")
+        said.append(plural(found["duplicates"], "exact duplicate") if found["duplicates"] else "no exact duplicates")
     if finite(groups.get("count")):
         said.append(f"{count(groups['count'])} {groups['what']} of {fixed(groups.get('size_mean'), 1)} events on average")
     if timing.get("gap_days"):

@@ -61,7 +61,7 @@ def name(text: str) -> Html:
 
 def breakable(text: str) -> Html:
     """A text that may go to the next line after the punctuation of code, as in Model(parameter=value)."""
-    return Html(re.sub(r"([(,=_/])(?=[^\s)])", r"\1<wbr>", escape(text)))
+    return Html(re.sub(r"(?<=\w)([(=_/])(?=\w)", r"\1<wbr>", escape(text)))
 
 
 @dataclass(frozen=True)

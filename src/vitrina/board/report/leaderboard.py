@@ -41,7 +41,7 @@ def _summary(view: View) -> str:
         for word, text in (
             (
                 "better",
-                f"{said.count('better')} of {plural(len(said), 'model')} did better than {view.board.baseline} on {view.board.primary}",
+                f"{said.count('better') or 'None'} of {plural(len(said), 'model')} did better than {view.board.baseline} on {view.board.primary}",
             ),
             ("worse", f"{said.count('worse')} did worse"),
             ("unsure", f"{said.count('unsure')} can’t be told from it"),

@@ -7,6 +7,7 @@ from vitrina.board.report.view import View
 from vitrina.board.report.words import plural
 from vitrina.board.result import Example
 
+MOST_ACROSS = 5  # lists
 COUNTS = ("No", "One person", "Two people", "Three people", "Four people", "Five people", "Six people", "Seven people", "Eight people")
 
 
@@ -24,7 +25,12 @@ def _person(view: View, example: Example) -> Html:
     models = [m for m in view.models if m in example.lists] + [m for m in example.lists if m not in view.models]
     heading = el("h3", "Person ", name(example.user))
     columns = [_past(example), *(_list(view, m, example.lists[m]) for m in models)]
-    return el("article", heading, el("p", _outcome(example, models), class_="sub"), scrolling(el("div", *columns, class_="lists"), f"Lists for person {example.user}"), class_="person")  # fmt: skip
+    return el("article", heading, el("p", _outcome(example, models), class_="sub"), scrolling(el("div", *columns, class_="lists", style=f"--across: {_across(len(columns))}"), f"Lists for person {example.user}"), class_="person")  # fmt: skip
+
+
+def _across(lists: int) -> int:
+    """Lists beside each other, so that the rows are about equally full."""
+    return -(-lists // -(-lists // MOST_ACROSS))
 
 
 def _outcome(example: Example, models: list[str]) -> str:

@@ -10,6 +10,8 @@ from vitrina.board.report.html import Column, Html, el, figure, section, sentenc
 from vitrina.board.report.view import View, distinct, has, known, rows
 from vitrina.board.report.words import between, fixed, listed, plural
 
+FEWEST = 30  # queries of a group that is drawn
+
 
 class Best(NamedTuple):
     """Who is ahead in a group, and whether the intervals say so."""
@@ -20,19 +22,15 @@ class Best(NamedTuple):
 
 def slices(view: View) -> Html:
     """One trellis of plots for each way to divide the queries."""
-    found = [r for r in _rows(view) if r["model"] in view.models]
+    title, found = "Where each model is good", [r for r in _rows(view) if r["model"] in view.models]
     names = distinct(r["slice"] for r in found)
     if not names:
-        return section(
-            "slices", "Where each model is good", sentence("There are no slices on this board: there was nothing to divide the queries by.")
-        )
-    ends = [known(r.get(c)) for r in found for c in ("value", "low", "high")]
-    high = max((v for v in ends if v is not None), default=1.0)
-    low = min((v for v in ends if v is not None), default=0.0)
-    scale = (min(low, 0.0), high * 1.03 or 1.0)
+        return section("slices", title, sentence("There are no slices on this board: there was nothing to divide the queries by."))
+    ends = [known(r.get(c)) for r in found for c in ("value", "low", "high") if not _few(r)]
+    scale = (min([0.0, *(v for v in ends if v is not None)]), 1.03 * max([0.0, *(v for v in ends if v is not None)]) or 1.0)
     small = f"{view.board.primary} with {view.confidence} intervals; one scale for all the plots of this section"
     parts = [_slice(view, at, name, [r for r in found if r["slice"] == name], scale) for at, name in enumerate(names)]
-    return section("slices", "Where each model is good", el("p", small, class_="sub"), *parts)
+    return section("slices", title, el("p", small, class_="sub"), *parts)
 
 
 def _rows(view: View) -> list[dict[str, Any]]:
@@ -41,15 +39,24 @@ def _rows(view: View) -> list[dict[str, Any]]:
     return [r for r in rows(view.board.slices, metric=view.board.primary) if known(r["value"]) is not None]
 
 
+def _few(row: dict[str, Any]) -> bool:
+    """Whether the group has too few queries for a plot: intervals that wide hide the others."""
+    queries = known(row.get("queries"))
+    return queries is not None and queries < FEWEST
+
+
 def _slice(view: View, at: int, name: str, found: list[dict[str, Any]], scale: tuple[float, float]) -> Html:
     groups = distinct(r["group"] for r in sorted(found, key=lambda r: (r["order"], r["group"])))
     by_group = {g: {r["model"]: r for r in found if r["group"] == g} for g in groups}
-    parts = [_group(view, g, by_group[g]) for g in groups]
+    drawn = {g: rows for g, rows in by_group.items() if not all(map(_few, rows.values()))}
+    data = _table(view, name, by_group)
+    if not drawn:
+        return el("div", sentence(f"Every group of {_lower(name)} has fewer than {FEWEST} queries: too few for a plot."), data)
+    parts = [_group(view, g, rows) for g, rows in drawn.items()]
     described = f"{view.board.primary} by {_lower(name)}. " + " ".join(f"{p.title}: {'; '.join(d.detail for d in p.rows)}." for p in parts)
-    drawn = trellis(parts, scale=scale, description=described)
-    return figure(
-        f"slice-{at}", _title(name, by_group), drawn, _table(view, name, by_group), note=f"{view.board.primary} by {_lower(name)}"
-    )
+    left = [f"“{g}”" for g in by_group if g not in drawn]
+    note = f"By {_lower(name)}" + (f". Too few queries for a plot (under {FEWEST}): {listed(left)}" if left else "")
+    return figure(f"slice-{at}", _title(name, drawn), trellis(parts, scale=scale, description=described), data, note=note)
 
 
 def _group(view: View, group: str, found: Mapping[str, dict[str, Any]]) -> Group:
@@ -84,16 +91,15 @@ def _best(found: Mapping[str, dict[str, Any]]) -> Best:
 def _title(name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
     best = {g: _best(found) for g, found in by_group.items()}
     clear = {g: b.model for g, b in best.items() if b.clear}
-    models = distinct(clear.values())
+    models, what = distinct(clear.values()), _lower(name)
     if not clear:
         first = distinct(b.model for b in best.values())
         said = f"{first[0]} is first in every group" if len(first) == 1 else f"The order changes with {_lower(name)}"
         return f"{said}, but no lead is larger than its doubt"
     if len(models) == 1 and len(clear) == len(best):
         return f"{models[0]} leads whatever the {_lower(name)}"
-    said = [f"{m} leads in “{listed([str(g) for g in clear if clear[g] == m])}”" for m in models]
-    rest = "" if len(clear) == len(best) else ", elsewhere it is too close to tell"
-    return listed(said) + rest
+    said = [f"{m} leads where {what} is {' or '.join(f'“{g}”' for g in clear if clear[g] == m)}" for m in models]
+    return "; ".join([*said, *(["elsewhere it is too close to tell"] if len(clear) < len(best) else [])])
 
 
 def _lower(name: str) -> str:

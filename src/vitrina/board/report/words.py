@@ -75,7 +75,7 @@ def percent(share: float | None, places: int | None = None) -> str:
         return f">{100 - least:g}%"
     if places is not None:
         return f"{fixed(100 * share, places)}%"
-    return fixed(100 * share, 1 if abs(share) < 0.0995 else 0).removesuffix(".0") + "%"
+    return fixed(100 * share, 1 if abs(share) < 0.0995 or 0.995 <= share < 1 else 0).removesuffix(".0") + "%"
 
 
 def about(value: float) -> str:
@@ -109,7 +109,7 @@ def day(value: object) -> str:
 def minute(value: object) -> str:
     """A date with its time of day, where it has one."""
     moment = value if isinstance(value, datetime) else _parse(str(value))
-    return day(value) if moment is None else f"{day(moment)}, {moment:%H:%M}"
+    return day(value) if moment is None else f"{day(moment)}, {moment:%H:%M}" + (f" {moment.tzname()}" if moment.tzinfo else "")
 
 
 def _parse(text: str) -> datetime | None:
