@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vitrina.board.report.charts import Bar, Curve, bars, curves
-from vitrina.board.report.html import Column, Html, Panel, panels, section, sentence, table
+from vitrina.board.report.html import Column, Html, Panel, name, panels, section, sentence, table
 from vitrina.board.report.scales import Log
 from vitrina.board.report.view import View, distinct, has, known, rows
 from vitrina.board.report.words import count, percent, short_count
@@ -51,7 +51,7 @@ def _popularity_panel(view: View, model: str, shares: Mapping[str, Mapping[str, 
         Bar(str(b), own.get(b, 0.0), percent(own.get(b, 0.0), 0), None if model == TAKEN else taken.get(b) or None, colour) for b in buckets
     ]
     described = f"{_named(model)}: " + "; ".join(f"{b} {percent(own.get(b, 0.0))}" for b in buckets) + "."
-    return Panel(_named(model), bars(drawn, description=described, top=top), model=view.place.get(model))
+    return Panel(name(_named(model)), bars(drawn, description=described, top=top), model=view.place.get(model))
 
 
 def _named(model: str) -> str:
@@ -131,7 +131,7 @@ def _coverage_panel(view: View, model: str, lines: Mapping[str, Sequence[tuple[f
         drawn, across=across, up=(0, 1), across_ticks=[(p, short_count(p)) for p in across.powers()], up_ticks=[(0.5, "50%"), (1, "100%")],
         note=None, description=described, tall=150,
     )  # fmt: skip
-    return Panel(model, chart, f"half of the places go to {count(half)} of {_items(last)}", model=view.place.get(model))
+    return Panel(name(model), chart, f"half of the places go to {count(half)} of {_items(last)}", model=view.place.get(model))
 
 
 def _items(number: float) -> str:

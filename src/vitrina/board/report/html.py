@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 VOID = frozenset({"br", "col", "hr", "link", "meta", "wbr"})
 DRAWN = frozenset({"circle", "line", "path", "rect"})
-WIDE, HALF, NARROW = 1040, 490, 350  # widths that a figure is drawn at, in px
+WIDE, HALF, NARROW = 900, 430, 350  # widths that a figure is drawn at; a screen shows it a little larger, paper smaller
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vitrina.board.report.facts import SplitFacts
-from vitrina.board.report.html import Column, Html, el, name, section, sentence, table
+from vitrina.board.report.html import Column, Html, el, join, name, section, sentence, table
 from vitrina.board.report.view import View, definition, has, known, lower_is_better, rows
 from vitrina.board.report.words import finite, fixed, minute, plural
 from vitrina.board.result import Entry
@@ -128,7 +128,11 @@ def _definitions(view: View) -> Html:
     found = [(m, definition(m)) for m in view.metrics]
     if not found:
         return sentence("No metric was computed.")
-    return el("dl", *(part for m, text in found for part in (el("dt", m), el("dd", _meaning(m, text)))), class_="settings")
+    symbols = (
+        "k is the number after the @, hit[j] is 1 where place j holds something that the person took, R is how many items the person took."
+    )
+    meanings = el("dl", *(part for m, text in found for part in (el("dt", m), el("dd", _meaning(m, text)))), class_="settings")
+    return join((el("p", symbols, class_="sub"), meanings))
 
 
 def _meaning(metric: str, text: str | None) -> str:
