@@ -1,0 +1,287 @@
+"""Every public model keeps the laws, and a model made to break one is caught by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vitrina as vt
+from vitrina.config import Config
+from vitrina.errors import UnknownNameError
+from vitrina.testing import ContractError, check_model
+from vitrina.testing.laws import LAWS
+from vitrina.types import Eligibility, Queries, Recommendations
+
+VARIANTS = [
+    vt.Popularity(days=30, by="events"), vt.Popularity(half_life=5), vt.TopPersonal(decay=vt.decay.Exponential(days=9)),
+    vt.TopPersonal(decay=vt.decay.Window(events=3)), vt.TifuKNN(neighbours=5), vt.TifuKNN(neighbours=3, groups=2, short="oldest"),
+    vt.ContentSimilarity(columns=("group",), decay=vt.decay.Exponential(events=2)),
+]  # fmt: skip
+
+
+def public_models() -> list[Any]:
+    """One of each public config that has a `fit`, with its defaults."""
+    public = (getattr(vt, name) for name in vt.__all__)
+    return [cls() for cls in public if isinstance(cls, type) and issubclass(cls, Config) and hasattr(cls, "fit")]
+
+
+@pytest.mark.parametrize("model", [*public_models(), *VARIANTS], ids=repr)
+def test_a_model_keeps_the_laws(model):
+    report = check_model(model)
+    assert set(report.kept) | set(report.skipped) == set(LAWS)
+    assert set(report.skipped) <= {"timeless"}
+
+
+def test_the_public_models_are_found():
+    names = {type(model).__name__ for model in public_models()}
+    assert {"Popularity", "TopPersonal", "RandomItems", "TifuKNN", "ContentSimilarity"} <= names
+
+
+Change = Callable[[Recommendations, Queries, int, Eligibility], Recommendations]
+
+
+@dataclass(frozen=True)
+class Bent:
+    """A recommender whose answers are changed on the way out."""
+
+    inner: Any
+    change: Change
+
+    @property
+    def vocabulary(self) -> vt.Vocabulary:
+        return self.inner.vocabulary
+
+    @property
+    def catalogue(self) -> Any:
+        return self.inner.catalogue
+
+    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        return self.change(self.inner.recommend(queries, k, eligible=eligible), queries, k, eligible)
+
+
+@dataclass(frozen=True)
+class BentModel:
+    """Nothing is wrong with it but what `change` does."""
+
+    change: Change
+
+    def fit(self, data: vt.Dataset, *, validation: Any = None, start: Any = None) -> Any:
+        return Bent(vt.TifuKNN(neighbours=5).fit(data), self.change)
+
+
+def with_items(answer: Recommendations, items: Any) -> Recommendations:
+    return replace(answer, items=np.asarray(items, np.int32))
+
+
+def twice(answer, queries, k, eligible):
+    items = answer.items.copy()
+    items[:, -1] = items[:, 0]
+    return with_items(answer, items)
+
+
+def wide_scores(answer, queries, k, eligible):
+    return replace(answer, scores=answer.scores.astype(np.float64))
+
+
+def upside_down(answer, queries, k, eligible):
+    return replace(answer, scores=-answer.scores)
+
+
+def all_equal(answer, queries, k, eligible):
+    return replace(answer, scores=np.where(answer.fallback, np.nan, 0).astype(np.float32))
+
+
+def odd_k_turned(answer, queries, k, eligible):
+    return with_items(answer, answer.items[:, ::-1]) if k % 2 else answer
+
+
+def by_company(answer, queries, k, eligible):
+    return replace(answer, scores=(answer.scores * len(queries)).astype(np.float32))
+
+
+def seen_again(answer, queries, k, eligible):
+    items = answer.items.copy()
+    for row in np.flatnonzero(queries.lengths):
+        items[row, 0] = queries.histories()[row][0]
+    return with_items(answer, items)
+
+
+def filtered_after(answer, queries, k, eligible):
+    """What back-ends do: drop items from a list that was already cut."""
+    items = answer.items.copy()
+    items[:, k // 2 :] = -1
+    return with_items(answer, items)
+
+
+def deaf(answer, queries, k, eligible):
+    return with_items(answer, np.tile(np.arange(k) % 30, (len(queries), 1)))
+
+
+def nothing_for_strangers(answer, queries, k, eligible):
+    items = answer.items.copy()
+    items[queries.lengths == 0] = -1
+    return with_items(answer, items)
+
+
+def by_code(answer, queries, k, eligible):
+    return replace(answer, scores=np.where(answer.fallback, np.nan, -answer.items).astype(np.float32))
+
+
+def by_vocabulary(answer, queries, k, eligible):
+    return replace(answer, scores=(answer.scores * len(queries.vocabulary)).astype(np.float32))
+
+
+CHANGES = {
+    "lists": [twice, wide_scores], "scores": [upside_down], "ties": [all_equal], "prefix": [odd_k_turned], "batch": [by_company],
+    "seen": [seen_again], "full": [filtered_after], "eligible": [deaf, filtered_after], "nobody": [nothing_for_strangers],
+    "relabel": [by_code], "grown": [by_vocabulary],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("law", "change"), [(law, change) for law, changes in CHANGES.items() for change in changes])
+def test_a_bent_answer_breaks_its_law(law, change):
+    with pytest.raises(ContractError, match=rf"\n{law}: "):
+        check_model(BentModel(change), laws=[law])
+
+
+def test_a_straight_answer_breaks_none():
+    report = check_model(BentModel(lambda answer, queries, k, eligible: answer))
+    assert set(report.skipped) == {"config", "score", "saved"}
+
+
+class Fits:
+    """Models that are wrong in how they fit."""
+
+    @dataclass(frozen=True)
+    class Moody:
+        """Another seed at each fit."""
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.RandomItems(seed=int(np.random.default_rng().integers(2**31))).fit(data)
+
+    @dataclass(frozen=True)
+    class FirstShard:
+        """Looks at one shard only."""
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.Popularity().fit(replace(next(data.shards()), shard_count=1))
+
+    @dataclass(frozen=True)
+    class Spoiler:
+        """Sorts the log in place."""
+
+        def fit(self, data, *, validation=None, start=None):
+            recommender = vt.Popularity().fit(data)
+            data.events.items[:2] = data.events.items[:2][::-1].copy()
+            return recommender
+
+    @dataclass(frozen=True)
+    class Hoarder:
+        """Keeps the log in a corner."""
+
+        keep: Callable[[Any], Any]
+
+        def fit(self, data, *, validation=None, start=None):
+            recommender = vt.Popularity().fit(data)
+            recommender.__dict__["corner"] = [{"log": self.keep(data)}]
+            return recommender
+
+    @dataclass(frozen=True)
+    class NeedsTimes:
+        """Falls over without times."""
+
+        def fit(self, data, *, validation=None, start=None):
+            assert data.events.times.max() > 0
+            return vt.Popularity().fit(data)
+
+    @dataclass(frozen=True)
+    class NoBaskets:
+        """Falls over with baskets."""
+
+        def fit(self, data, *, validation=None, start=None):
+            if data.events.baskets is not None:
+                raise KeyError("basket")
+            return vt.Popularity().fit(data)
+
+    @dataclass
+    class Soft:
+        """A config that can be changed."""
+
+        l2: float = 1.0
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.Popularity().fit(data)
+
+
+@pytest.mark.parametrize(
+    ("law", "model", "says"),
+    [
+        ("again", Fits.Moody(), "fitted again"),
+        ("shards", Fits.FirstShard(), "three shards"),
+        ("data", Fits.Spoiler(), "items of the log"),
+        ("lean", Fits.Hoarder(lambda data: data), "'log'.* is the Dataset"),
+        ("lean", Fits.Hoarder(lambda data: data.events.items[3:]), "is a column of the log"),
+        ("timeless", Fits.NeedsTimes(), "AttributeError"),
+        ("baskets", Fits.NoBaskets(), "KeyError"),
+        ("config", Fits.Soft(), "frozen=True"),
+    ],
+)
+def test_a_wrong_fit_breaks_its_law(law, model, says):
+    with pytest.raises(ContractError, match=rf"\n{law}: .*{says}"):
+        check_model(model, laws=[law])
+
+
+def test_a_config_that_forgets_a_parameter_is_caught():
+    class Forgetful(Config):
+        l2: float = 1.0
+
+        def __init__(self, **parameters: Any) -> None:
+            super().__init__(l2=2 * parameters.get("l2", 1.0))
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.Popularity().fit(data)
+
+    with pytest.raises(ContractError, match=r"\nconfig: .*is another"):
+        check_model(Forgetful(l2=3.0), laws=["config"])
+
+
+def test_a_score_that_disagrees_with_the_list_is_caught(monkeypatch):
+    from vitrina.models.forms import Personal
+
+    monkeypatch.setattr(Personal, "score_block", lambda self, queries: np.zeros((len(queries), len(self.vocabulary)), np.float32))
+    with pytest.raises(ContractError, match=r"\nscore: .*its list says"):
+        check_model(vt.TopPersonal(), laws=["score"])
+
+
+def test_an_artifact_that_forgets_is_caught(monkeypatch):
+    from vitrina.models.forms import Personal
+
+    monkeypatch.setattr(Personal, "arrays", lambda self: {})
+    with pytest.raises(ContractError, match=r"\nsaved: saved and loaded"):
+        check_model(vt.TopPersonal(decay=vt.decay.Exponential(events=1)), laws=["saved"])
+
+
+def test_every_law_can_fail_and_is_in_the_documentation():
+    elsewhere = {"again", "shards", "data", "lean", "timeless", "baskets", "config", "score", "saved"}
+    assert set(CHANGES) | elsewhere == set(LAWS)
+    for law in LAWS:
+        assert f"| `{law}` |" in (check_model.__doc__ or "")
+
+
+def test_all_broken_laws_are_told_at_once():
+    with pytest.raises(ContractError, match=r"breaks 2 laws[^\n]*\nscores: [^\n]*\nprefix: [^\n]*$"):
+        check_model(BentModel(lambda a, q, k, e: upside_down(odd_k_turned(a, q, k, e), q, k, e)), laws=["prefix", "scores", "seen"])
+
+
+def test_an_unknown_law_names_the_known_ones():
+    with pytest.raises(UnknownNameError, match="Did you mean 'shards'"):
+        check_model(vt.Popularity(), laws=["shard"])
+
+
+def test_own_data_can_be_given():
+    report = check_model(vt.Popularity(), vt.testing.toy())
+    assert "full" in report.kept
