@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+from rich.console import Console, Group
+
+from vitrina.errors import UnknownNameError
+from vitrina.files import atomic_file, write_text
+
+Status = Literal["ok", "failed", "out of memory"]
+TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials")
 
 
 @dataclass(frozen=True)
@@ -14,8 +23,8 @@ class Entry:
     """One model on the board, whatever became of it."""
 
     name: str
-    config: Mapping[str, Any]  # to_plain(model) of the winner of its tuning
-    status: Literal["ok", "failed", "out of memory"] = "ok"
+    config: Mapping[str, Any]  # plain values of the winner of its tuning
+    status: Status = "ok"
     error: str = ""  # one sentence, when not ok
     baseline: bool = False  # added by Vitrina so that a strong baseline is always there
     fit_seconds: float = float("nan")
@@ -39,17 +48,18 @@ class Example:
 
 @dataclass(frozen=True)
 class Board:
-    """A finished comparison on one split.
+    """A finished comparison on one split. Entries are in the order of the primary metric, models without lists last.
 
     Tables (Polars), `model` is Entry.name and `metric` a name like "nDCG@10":
         numbers: model, metric, value, low, high (null where a metric has no interval)
-        comparisons: model, metric, baseline, difference, low, high, p, p_holm, detectable, verdict
+        comparisons: model, metric, baseline, difference, low, high, p, p_holm (null but for the primary metric), detectable, verdict
         slices: model, slice, group, order, metric, value, low, high, queries
-        pareto: model, x (accuracy), y (beyond), on_front
+        pareto: model, x (accuracy), y (beyond), on_front, x_metric, y_metric
         popularity: model (also "taken" for the truth), bucket, order, share: how popular the recommended items are
         coverage: model, rank, share: cumulative share of places by the most recommended items
-        trials: model, trial, config (JSON), metric, value
+        trials: model, trial, config (JSON), metric, value (null for a failed one)
         per_query: model, query, user, one column a per-query metric
+        against_winner: like comparisons, of each model with the best one on the primary metric
     """
 
     title: str
@@ -69,6 +79,58 @@ class Board:
     examples: tuple[Example, ...] = ()
     headline: tuple[str, ...] = ()  # the three sentences
     settings: Mapping[str, Any] = field(default_factory=dict)  # seed, k, versions, machine, budget, fingerprints, command
+    against_winner: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def entry(self, name: str) -> Entry:
-        return next(e for e in self.entries if e.name == name)
+        """The entry of that name.
+
+        Raises:
+            UnknownNameError: no model has it.
+        """
+        found = next((e for e in self.entries if e.name == name), None)
+        if found is None:
+            raise UnknownNameError.of("model on the board", name, [e.name for e in self.entries])
+        return found
+
+    def __rich__(self) -> Group:
+        from vitrina.board.show import show  # noqa: PLC0415  how it looks needs what it is
+
+        return show(self)
+
+    def __str__(self) -> str:
+        console = Console(width=140, no_color=True)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the values of single queries, in plain values."""
+        plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "headline", "settings")}
+        records = {n: getattr(self, n).to_dicts() for n in TABLES}
+        people = [asdict(e) for e in self.examples]
+        judged = {n: getattr(self, n).to_dict() if hasattr(getattr(self, n), "to_dict") else None for n in ("inspection", "split")}
+        return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | judged | records)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write report.html, board.json and per_query.parquet; each is whole or the old one stays. Returns the report's path.
+
+        The values of single queries are float64, one row a model and query.
+        """
+        from vitrina.board.report import render  # noqa: PLC0415  only who saves needs the report
+
+        folder = Path(folder)
+        report = folder / "report.html"
+        with atomic_file(folder / "per_query.parquet") as path:
+            self.per_query.write_parquet(path)
+        write_text(folder / "board.json", json.dumps(self.to_dict(), ensure_ascii=False, indent=1, default=str))
+        write_text(report, render(self))
+        return report
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: what is not a number becomes null."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not (abs(value) < float("inf")) else value

@@ -1,0 +1,118 @@
+"""The tables of a board, from the lists of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from vitrina.catalogue import Catalogue
+from vitrina.data.split import Split
+from vitrina.evaluate.pareto import front, lower_is_better
+from vitrina.evaluate.run import Evaluation
+from vitrina.evaluate.significance import compare_paired
+from vitrina.evaluate.slices import by_slice
+from vitrina.types import Float64, Int32, Recommendations
+
+BEYOND = ("IntraListDiversity", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against, the first that is there
+BUCKETS = (("top 1%", 0.01), ("1 to 5%", 0.05), ("5 to 20%", 0.2), ("20 to 50%", 0.5), ("the other half", 1.0))
+NEVER = "not in training"
+CURVE_POINTS = 60
+SLICE_DRAWS = 300
+COMPARISON = {
+    "model": pl.String, "metric": pl.String, "baseline": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+    "p": pl.Float64, "p_holm": pl.Float64, "detectable": pl.Float64, "verdict": pl.String,
+}  # fmt: skip
+Evaluations = Mapping[str, Evaluation]
+
+
+def numbers(evaluations: Evaluations) -> pl.DataFrame:
+    """model, metric, value, low, high."""
+    return pl.concat([e.numbers.select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()])
+
+
+def per_query(evaluations: Evaluations) -> pl.DataFrame:
+    """model, query, user, and a column a metric."""
+    return pl.concat([e.per_query.select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()])
+
+
+def column(evaluation: Evaluation, metric: str) -> Float64:
+    """One metric of one model, NaN where a query says nothing."""
+    return evaluation.per_query[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def query_metrics(evaluations: Evaluations) -> list[str]:
+    """Metrics with a value a query."""
+    first = next(iter(evaluations.values()))
+    return [c for c in first.per_query.columns if c not in ("query", "user")]
+
+
+def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[str], primary: str, **draw: Any) -> pl.DataFrame:
+    """Each model with the one it is held against. Holm's correction is over the models on the primary metric alone."""
+    users = next(iter(evaluations.values())).per_query["user"].to_numpy()
+    tables = [pl.DataFrame(schema=COMPARISON)]
+    for metric in metrics:
+        columns = {name: column(e, metric) for name, e in evaluations.items()}
+        found = compare_paired(columns, against, users, lower_is_better=lower_is_better(metric), **draw)
+        corrected = pl.col("p_holm") if metric == primary else pl.lit(None, pl.Float64).alias("p_holm")
+        found = found.with_columns(corrected, metric=pl.lit(metric), baseline=pl.lit(against))
+        tables.append(found.select(list(COMPARISON)))
+    return pl.concat(tables)
+
+
+def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: Sequence[str], **draw: Any) -> pl.DataFrame:
+    """The metrics of each model in each group of queries."""
+    tables = [
+        by_slice(e.per_query, labels, metrics, **draw).select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()
+    ]
+    return pl.concat(tables)
+
+
+def pareto(values: pl.DataFrame, primary: str) -> pl.DataFrame:
+    """The models by the primary metric and the first beyond-accuracy metric that was computed; empty without one."""
+    names = values["metric"].unique(maintain_order=True).to_list()
+    known = [m for label in BEYOND for m in names if m.partition("@")[0] == label and m != primary]
+    for beyond in known:
+        if values.filter(pl.col("metric") == beyond)["value"].is_not_null().any():
+            return front(values, primary, beyond).with_columns(x_metric=pl.lit(primary), y_metric=pl.lit(beyond))
+    return pl.DataFrame(schema={"model": pl.String, "x": pl.Float64, "y": pl.Float64, "on_front": pl.Boolean})
+
+
+def popularity(lists: Mapping[str, Recommendations], split: Split) -> pl.DataFrame:
+    """Shares of places by how popular the item was in training: buckets by rank among the catalogue, most popular first."""
+    bucket = _bucket_of(split.train.catalogue)
+    names = [name for name, _ in BUCKETS] + [NEVER]
+    tables = []
+    for model, items in {"taken": split.truth.values, **{n: r.items[r.items >= 0] for n, r in lists.items()}}.items():
+        counts = np.bincount(bucket[items], minlength=len(names))
+        share = counts / max(counts.sum(), 1)
+        tables.append(pl.DataFrame({"model": model, "bucket": names, "order": np.arange(len(names)), "share": share}))
+    table = pl.concat(tables)
+    used = table.group_by("bucket").agg(pl.col("share").sum()).filter(pl.col("share") > 0)["bucket"]
+    return table.filter(pl.col("bucket").is_in(used.implode()) | (pl.col("bucket") != NEVER))
+
+
+def _bucket_of(catalogue: Catalogue) -> Int32:
+    """(items,) which bucket an item is in; items without an event are in the last one. Code -1 reads the last place."""
+    ranked = catalogue.by_popularity[catalogue.events[catalogue.by_popularity] > 0]
+    edges = np.ceil(np.array([share for _, share in BUCKETS]) * len(ranked))
+    bucket = np.full(len(catalogue.events) + 1, len(BUCKETS), np.int32)
+    bucket[ranked] = np.searchsorted(edges, np.arange(len(ranked)), side="right")
+    return bucket
+
+
+def coverage(lists: Mapping[str, Recommendations]) -> pl.DataFrame:
+    """Cumulative share of the places that the most recommended items take, at ranks spread evenly on a logarithmic scale."""
+    tables = []
+    for model, given in lists.items():
+        items = given.items[given.items >= 0]
+        counts = np.sort(np.bincount(items))[::-1] if len(items) else np.zeros(0, np.int64)
+        counts = counts[counts > 0]
+        share = np.cumsum(counts) / max(len(items), 1)
+        ranks = np.unique(np.geomspace(1, max(len(counts), 1), CURVE_POINTS).round().astype(np.int64))[: len(counts)]
+        tables.append(
+            pl.DataFrame({"model": [model] * len(ranks), "rank": ranks, "share": share[ranks - 1] if len(counts) else ranks * 0.0})
+        )
+    return pl.concat(tables)

@@ -1,0 +1,77 @@
+"""The models that are on every board, so that nobody is impressed by a number that a counter reaches too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import vitrina
+from vitrina.board.runs import Contender
+from vitrina.board.tune import Range, Search, tune
+from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
+from vitrina.errors import ParameterError
+from vitrina.models.popularity import DAY, Popularity
+
+WINDOWS = (1, 2, 7, 14, 30, 90, 180, 365)  # days that people think in
+
+
+def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -> list[Contender]:
+    """Popularity of all time and of late, the person's own favourites where people repeat, co-occurrence and EASE.
+
+    A baseline is left out where a given model is of its class (for Popularity: also of all time, or of a window). Where the
+    given models are tuned, EASE and the window of the recent popularity are tuned under the same budget.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False))
+    >>> [c.name for c in baselines(split, [vt.EASE()])]
+    ['Popularity, all time', 'Popularity, last day', 'Cooccurrence']
+    """
+    kinds = {_kind(model) for model in given}
+    found = [Contender("Popularity, all time", Popularity(), baseline=True)]
+    days = recent_days(split.train)
+    if days is not None and tuned:
+        windows = [d for d in WINDOWS if d <= 4 * days]
+        found.append(Contender("Popularity, recent", tune(Popularity, days=windows), baseline=True))
+    elif days is not None:
+        found.append(Contender(f"Popularity, last {'day' if days == 1 else f'{days} days'}", Popularity(days=days), baseline=True))
+    if split.eligible.repeat:
+        found.append(Contender("TopPersonal", vitrina.TopPersonal(), baseline=True))
+    found.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
+    ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True)) if tuned else vitrina.EASE()
+    found.append(Contender("EASE", ease, baseline=True))
+    return [contender for contender in found if _kind(contender.model) not in kinds]
+
+
+def recent_days(train: Dataset) -> int | None:
+    """A window for recent popularity: the familiar number of days nearest to a tenth of the log's span; None without real time."""
+    if train.time_unit != "us" or train.events.times is None or not train.n_events:
+        return None
+    span = (int(train.events.times.max()) - int(train.events.times.min())) / DAY
+    return min(WINDOWS, key=lambda days: abs(days - span / 10))
+
+
+def choose_baseline(contenders: list[Contender], values: dict[str, float], wanted: str | None, *, lower_is_better: bool = False) -> str:
+    """The model that all are compared with: the wanted one, else the strongest baseline, else the weakest model.
+
+    Args:
+        contenders: all that took part.
+        values: primary metric of those that came to an end.
+        wanted: a name, or None.
+    """
+    if wanted is not None:
+        if wanted not in values:
+            raise ParameterError(f"The baseline {wanted!r} has no lists on this board. Models that have: {', '.join(values)}.")
+        return wanted
+    sign = -1 if lower_is_better else 1
+    added = [c.name for c in contenders if c.baseline and c.name in values]
+    return max(added, key=lambda n: sign * values[n]) if added else min(values, key=lambda n: sign * values[n])
+
+
+def _kind(model: Any) -> tuple[str, bool]:
+    """The class; for Popularity also whether it looks at recent events."""
+    cls, parameters = (model.model, model.space | model.fixed) if isinstance(model, Search) else (type(model), {})
+    recent = issubclass(cls, Popularity) and bool(
+        {"days", "half_life"} & set(parameters) or getattr(model, "days", None) or getattr(model, "half_life", None)
+    )
+    return f"{cls.__module__}.{cls.__qualname__}", recent

@@ -1,0 +1,339 @@
+"""Compare models on one split: each in its own process, judged on the same queries, with the baselines beside them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psutil
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+import vitrina
+from vitrina.board import assemble
+from vitrina.board.baselines import baselines as strong_baselines
+from vitrina.board.baselines import choose_baseline
+from vitrina.board.ground import prepare, work_folder
+from vitrina.board.people import examples as example_people
+from vitrina.board.result import Board, Entry
+from vitrina.board.runs import Contender, Ground, Outcome, run_contender
+from vitrina.board.specs import to_spec
+from vitrina.board.summary import find_losses, headline
+from vitrina.board.tune import Search
+from vitrina.data.dataset import Dataset
+from vitrina.data.inspect import inspect
+from vitrina.data.split import Split
+from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.evaluate.pareto import lower_is_better
+from vitrina.evaluate.run import Evaluation, evaluate
+from vitrina.evaluate.slices import slice_labels
+from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.types import Float32, Recommendations
+
+TRIALS = 20  # of each search, unless said otherwise
+MOST_TRIALS = 1000  # where only the seconds are limited
+
+
+def compare(
+    models: Sequence[Any] | Mapping[str, Any],
+    split: Split,
+    *,
+    metrics: Sequence[Any] | None = None,
+    primary: str = "nDCG@10",
+    k: int = 10,
+    baselines: bool = True,
+    baseline: str | None = None,
+    trials: int | None = None,
+    seconds: float | None = None,
+    limit: float | None = None,
+    workers: int = 1,
+    cache: str | Path | None = None,
+    seed: int = 0,
+    draws: int = 1000,
+    slices: Mapping[str, pl.Series] | Sequence[str] | None = None,
+    vectors: Float32 | None = None,
+    examples: int = 6,
+    data: Dataset | None = None,
+    title: str | None = None,
+    progress: bool = True,
+) -> Board:
+    """Fit each model on the training part in a process of its own, answer the queries, judge, and say what that means.
+
+    A model that raises, is killed for memory or takes longer than `limit` has a row that says so; the others stay. A search
+    (`vt.tune`) tries configurations on `split.train.holdout()` under a budget that is the same for every search, and the winner is
+    fitted again on the whole training part; the test part is answered once a model. Kernels are compiled on a tiny log before the
+    clock starts. Peak memory is that of the model's process, with the interpreter (about 0.2 GB) and the pages of the log it read.
+
+    Args:
+        models: configs, searches and any object with `fit`, in a list or by the name they have on the board. A class of one's own
+            must stand in a module or script file, and keep the arguments of its `__init__` as attributes.
+        split: training part, queries and truth.
+        metrics: names or metrics; None takes the usual ones.
+        primary: the metric that ranks, tunes, and has Holm's correction.
+        k: length of the lists; longer where a metric asks for it.
+        baselines: put popularity, own favourites, co-occurrence and EASE on the board where they are not there already.
+        baseline: the model that all are compared with; None takes the strongest of the baselines.
+        trials: configurations that each search may try; None is 20, or as many as the seconds allow.
+        seconds: of fitting and answering that each search may spend.
+        limit: seconds for one fit with its answers.
+        workers: processes at a time; with more than one they share the cores and their times are not those of a free machine.
+        cache: folder where finished models and trials are kept; a comparison that was interrupted goes on from there.
+        seed: of the searches, the bootstrap and the choice of examples.
+        draws: of the bootstrap over users.
+        slices: groups of queries to show besides the usual, by name, or names of the user table's columns to slice by.
+        vectors: (items, dim) for the metrics of diversity.
+        examples: people to show.
+        data: the whole log for the audit in the report; None takes the training part.
+        title: of the board.
+        progress: show a bar with the time left, in a terminal.
+
+    Raises:
+        ParameterError: two models have one name, or a model can't be built in another process.
+        KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False))
+    >>> board = vt.compare({"by events": vt.Popularity(by="events")}, split, baselines=False, metrics=["nDCG@2"], primary="nDCG@2", k=2)
+    >>> board.entry("by events").status
+    'ok'
+    """
+    started = time.time()
+    chosen = _metrics(metrics, primary)
+    contenders = _contenders(models, split, baselines)
+    tuned = any(isinstance(c.model, Search) for c in contenders)
+    trials = trials or (TRIALS if seconds is None else MOST_TRIALS)
+    _check(trials, workers, contenders)
+    labels = _labels(split, slices)
+    deepest = max(k, *(_cutoff(m) for m in chosen))
+    with work_folder(None if cache is None else Path(cache)) as work:
+        stamp, validation = prepare(split, work, tuned=tuned)
+        ground = Ground(
+            work, work if cache is None else Path(cache), stamp, validation, to_spec(_by_name(chosen, primary)), lower_is_better(primary),
+            deepest, trials, seconds, limit, seed, max((os.cpu_count() or 1) // workers, 1), split.queries.vocabulary,
+        )  # fmt: skip
+        outcomes = _run(contenders, ground, workers, progress)
+    draw: dict[str, Any] = {"draws": draws, "seed": seed}
+    lists = {o.entry.name: o.lists for o in outcomes if o.lists is not None}
+    settings = _settings(ground, k, workers, draws, tuned, started)
+    judged = _judge(lists, split, chosen, vectors, draw)
+    tried = _trials(outcomes, primary)
+    look = inspect(split.train if data is None else data)
+    about = {"title": title or f"Models for {split.train.name}", "primary": primary, "inspection": look, "split": split.summary}
+    if not judged:
+        return _empty_board(outcomes, about, settings, tried)
+    values = {name: e[primary] for name, e in judged.items()}
+    base = choose_baseline(contenders, values, baseline, lower_is_better=ground.lower_is_better)
+    return _board(outcomes, judged, lists, split, labels, base, examples, k, about | {"settings": settings, "trials": tried}, draw)
+
+
+def _metrics(metrics: Sequence[Any] | None, primary: str) -> list[Any]:
+    """Metric objects, the primary one among them."""
+    found = [metric(m) for m in (DEFAULT_METRICS if metrics is None else metrics)]
+    if primary not in [m.name for m in found]:
+        found = [metric(primary), *found]
+    if not hasattr(_by_name(found, primary), "per_query"):
+        raise ParameterError(
+            f"The primary metric must have a value for each query, and {primary} is one number of all lists. Take nDCG@10."
+        )
+    return found
+
+
+def _by_name(metrics: Sequence[Any], name: str) -> Any:
+    return next(m for m in metrics if m.name == name)
+
+
+def _cutoff(found: Any) -> int:
+    return int(getattr(found, "k", 0) or getattr(getattr(found, "metric", None), "k", 0) or 0)
+
+
+def _contenders(models: Sequence[Any] | Mapping[str, Any], split: Split, baselines: bool) -> list[Contender]:
+    named = dict(models) if isinstance(models, Mapping) else _named(models)
+    for name, model in named.items():
+        if not isinstance(model, Search) and not hasattr(model, "fit"):
+            raise ParameterError(f"The model {name!r} must have a method fit(data). Got {type(model).__name__}.")
+        if isinstance(model, type):
+            raise ParameterError(f"The model {name!r} is a class. Give an object: {model.__name__}().")
+    tuned = any(isinstance(m, Search) for m in named.values())
+    added = strong_baselines(split, named.values(), tuned=tuned) if baselines else []
+    renamed = [Contender(f"{c.name}, baseline" if c.name in named else c.name, c.model, baseline=True) for c in added]
+    return [Contender(name, model) for name, model in named.items()] + renamed
+
+
+def _named(models: Sequence[Any]) -> dict[str, Any]:
+    """The class name where only one model has it, the whole config otherwise."""
+    classes = [(m.model if isinstance(m, Search) else type(m)).__name__ for m in models]
+    counts = Counter(classes)
+    names = [cls if counts[cls] == 1 else repr(m) for cls, m in zip(classes, models, strict=True)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ParameterError(f"The model {twice[0]} is there twice. Give each model once, or names in a mapping.")
+    return dict(zip(names, models, strict=True))
+
+
+def _check(trials: int, workers: int, contenders: Sequence[Contender]) -> None:
+    """Everything that is wrong is told before the first process starts."""
+    if not contenders:
+        raise ParameterError("There is nothing to compare. Give at least one model, or baselines=True.")
+    for name, value in (("trials", trials), ("workers", workers)):
+        if value < 1:
+            raise ParameterError(f"The {name!r} of compare must be at least 1. Got {value}.")
+    for contender in contenders:
+        for model in contender.model.candidates(1) if isinstance(contender.model, Search) else [contender.model]:
+            to_spec(model)
+
+
+def _labels(split: Split, slices: Mapping[str, pl.Series] | Sequence[str] | None) -> dict[str, pl.Series]:
+    """The usual slices with one's own; or, with names of columns, only these of the user table."""
+    found = slice_labels(split)
+    if not slices:
+        return found
+    if isinstance(slices, Mapping):
+        return found | dict(slices)
+    table = split.train.user_table
+    known = [] if table is None else table.frame.columns
+    for name in slices:
+        if name not in known:
+            raise UnknownNameError.of("column of the user table", name, known)
+    return {name: s for name, s in found.items() if not name.startswith("user: ") or name.removeprefix("user: ") in slices}
+
+
+def _run(contenders: Sequence[Contender], ground: Ground, workers: int, progress: bool) -> list[Outcome]:
+    """All outcomes, in the order of the contenders. On Ctrl-C the processes are ended before it is raised again."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    steps = sum(_steps(c, ground) for c in contenders)
+    stop = Event()
+    with Progress(*columns, console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
+        task = bar.add_task("comparing", total=steps)
+
+        def one(contender: Contender) -> Outcome:
+            bar.update(task, description=contender.name)
+            return run_contender(contender, ground, stop, lambda: bar.advance(task))
+
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(one, c) for c in contenders]
+            try:
+                _wait(futures)
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    return [future.result() for future in futures]
+
+
+def _wait(futures: Sequence[Future[Outcome]]) -> None:
+    """Short waits, so that Ctrl-C is heard."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+
+
+def _steps(contender: Contender, ground: Ground) -> int:
+    if not isinstance(contender.model, Search):
+        return 1
+    size = contender.model.size
+    return 1 + (ground.trials if size is None else min(ground.trials, size))
+
+
+def _judge(lists: Mapping[str, Recommendations], split: Split, metrics: Sequence[Any], vectors: Float32 | None, draw: Mapping[str, Any]) -> dict[str, Evaluation]:  # fmt: skip
+    """Every model's lists with the same draws of people."""
+    return {name: evaluate(found, split, metrics, vectors=vectors, **draw) for name, found in lists.items()}
+
+
+def _trials(outcomes: Sequence[Outcome], primary: str) -> pl.DataFrame:
+    rows = [
+        {"model": o.entry.name, "trial": number, "config": t["config"], "metric": primary, "value": t["value"]}
+        for o in outcomes
+        for number, t in enumerate(o.trials, 1)
+    ]
+    schema = {"model": pl.String, "trial": pl.Int64, "config": pl.String, "metric": pl.String, "value": pl.Float64}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _board(
+    outcomes: Sequence[Outcome], judged: dict[str, Evaluation], lists: dict[str, Recommendations], split: Split,
+    labels: dict[str, pl.Series], base: str, examples: int, k: int, about: Mapping[str, Any], draw: dict[str, Any],
+) -> Board:  # fmt: skip
+    primary, seed = about["primary"], draw["seed"]
+    sign = 1 if lower_is_better(primary) else -1
+    order = sorted(judged, key=lambda name: sign * judged[name][primary])
+    judged, lists = {n: judged[n] for n in order}, {n: lists[n] for n in order}
+    entries = _ordered([o.entry for o in outcomes], order)
+    metrics = assemble.query_metrics(judged)
+    values = assemble.numbers(judged)
+    against_base = assemble.comparisons(judged, base, metrics, primary, **draw)
+    against_winner = assemble.comparisons(judged, order[0], [primary], primary, **draw)
+    users = split.queries.users
+    losses = find_losses({n: assemble.column(e, primary) for n, e in judged.items()}, order[0], labels, users, primary, seed=seed)
+    shown = {r["model"]: (r["value"], r["low"], r["high"]) for r in values.filter(pl.col("metric") == primary).iter_rows(named=True)}
+    first = against_base.filter(pl.col("metric") == primary)
+    return Board(
+        **about, baseline=base, entries=entries, numbers=values, comparisons=against_base, against_winner=against_winner,
+        slices=assemble.slices(judged, labels, metrics, draws=min(draw["draws"], assemble.SLICE_DRAWS), seed=seed),
+        pareto=assemble.pareto(values, primary), popularity=assemble.popularity(lists, split), coverage=assemble.coverage(lists),
+        per_query=assemble.per_query(judged), examples=example_people(lists, split, examples, k, seed),
+        headline=headline(primary, base, entries, shown, first, against_winner, losses),
+    )  # fmt: skip
+
+
+def _ordered(entries: Sequence[Entry], order: Sequence[str]) -> tuple[Entry, ...]:
+    by_name = {e.name: e for e in entries}
+    return (*(by_name[name] for name in order), *(e for e in entries if e.name not in order))
+
+
+def _empty_board(outcomes: Sequence[Outcome], about: Mapping[str, Any], settings: Mapping[str, Any], tried: pl.DataFrame) -> Board:
+    """No model came to an end: the rows say why."""
+    entries = tuple(o.entry for o in outcomes)
+    nothing = pl.DataFrame({"model": [], "metric": [], "value": []}, schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
+    said = headline(about["primary"], "", entries, {}, pl.DataFrame(), pl.DataFrame())
+    return Board(
+        **about, baseline="", entries=entries, numbers=nothing, comparisons=pl.DataFrame(schema=assemble.COMPARISON), slices=pl.DataFrame(),
+        pareto=pl.DataFrame(), popularity=pl.DataFrame(), coverage=pl.DataFrame(), trials=tried, per_query=pl.DataFrame(),
+        headline=said, settings=settings,
+    )  # fmt: skip
+
+
+def _settings(ground: Ground, k: int, workers: int, draws: int, tuned: bool, started: float) -> dict[str, Any]:
+    budget = f"{ground.trials} trials" if ground.seconds is None else f"{ground.trials} trials or {ground.seconds:g} seconds"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB of memory"
+    return {
+        "date": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 1),
+        "k": k,
+        "seed": ground.seed,
+        "confidence": 0.95,
+        "bootstrap_draws": draws,
+        "tuning_budget": f"{budget} for each search, on validation; a fixed config is not tuned" if tuned else "nothing was tuned",
+        "processes_at_a_time": workers,
+        "threads_per_process": ground.threads,
+        "times": "without compiling; peak memory is of the model's own process",
+        "split_fingerprint": ground.stamp,
+        "versions": {
+            "vitrina": vitrina.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "polars": pl.__version__,
+        },
+        "machine": machine,
+        "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
+    }

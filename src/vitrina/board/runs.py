@@ -1,0 +1,211 @@
+"""One contender, from its config to its lists: tuned where it is a search, fitted in its own process, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+import vitrina
+from vitrina.board.processes import run_job
+from vitrina.board.result import Entry
+from vitrina.board.specs import describe, to_spec
+from vitrina.board.tune import Search
+from vitrina.board.worker import LISTS, RESULT, add_trial, finished_trials, trial_lines
+from vitrina.config import fingerprint
+from vitrina.types import Recommendations
+from vitrina.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that takes part: a config, or a search over configs."""
+
+    name: str
+    model: Any
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all contenders share.
+
+    Args:
+        work: folder of this comparison alone; gone after it.
+        store: where finished models and trials are kept: the cache, or `work`.
+        stamp: fingerprint of data and split.
+        validation: its split folder, and its own stamp; empty where nothing is tuned.
+        metric: primary metric, as a spec.
+        lower_is_better: whether the smallest value of it wins.
+        seconds: for the trials of each model, or None.
+        limit: seconds for one fit with its answers, or None.
+    """
+
+    work: Path
+    store: Path
+    stamp: str
+    validation: str
+    metric: Any
+    lower_is_better: bool
+    k: int
+    trials: int
+    seconds: float | None
+    limit: float | None
+    seed: int
+    threads: int
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row for the board, and the lists if there are any."""
+
+    entry: Entry
+    lists: Recommendations | None = None
+    trials: tuple[Mapping[str, Any], ...] = ()  # config, value, error
+
+
+class TuningError(Exception):
+    """Every configuration that was tried failed; the message is the first one's."""
+
+    def __init__(self, tried: Sequence[Mapping[str, Any]]) -> None:
+        first = next((t["error"] for t in tried), "no trial came to an end")
+        super().__init__(f"None of its {len(tried)} trials gave a value. The first: {first}")
+        self.tried = len(tried)
+
+
+def run_contender(contender: Contender, ground: Ground, stop: Event, step: Callable[[], None]) -> Outcome:
+    """Tune, fit, answer. `step` is called after each trial and after the fit.
+
+    Raises:
+        StoppedError: `stop` was set.
+    """
+    search, trials = contender.model, ()
+    model: Any = search
+    try:
+        if isinstance(search, Search):
+            model, trials = _best_of(search, ground, stop, step)
+        return _fitted(contender, model, trials, ground, stop)
+    except TuningError as error:
+        config = {"name": search.model.__name__, "search": repr(search)}
+        return Outcome(Entry(contender.name, config, "failed", str(error), contender.baseline, trials=error.tried))
+    finally:
+        step()
+
+
+def _fitted(contender: Contender, model: Any, trials: Sequence[Mapping[str, Any]], ground: Ground, stop: Event) -> Outcome:
+    spec = to_spec(model)
+    kept = ground.store / f"model-{fingerprint(spec, code_stamp(spec), ground.stamp, ground.k, vitrina.__version__)}"
+    cached = (kept / RESULT).exists()
+    result = json.loads((kept / RESULT).read_text(encoding="utf-8")) if cached else _run_fit(spec, contender.name, kept, ground, stop)
+    entry = Entry(
+        contender.name, describe(model), result["status"], result["error"], contender.baseline,
+        trials=max(len(trials), 1), cached=cached,
+        notes=tuple(result.get("notes", ())), **{n: result[n] for n in _MEASURED if n in result},
+    )  # fmt: skip
+    lists = _read_lists(kept / LISTS, ground.vocabulary) if entry.status == "ok" else None
+    return Outcome(entry, lists, tuple(trials))
+
+
+_MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share")
+
+
+def _run_fit(spec: Any, name: str, kept: Path, ground: Ground, stop: Event) -> dict[str, Any]:
+    out = _fresh(ground.work / f"fit-{fingerprint(name)}")
+    job = {"kind": "fit", "model": spec, "split": str(ground.work / "split"), "warm": str(ground.work / "warm"), "k": ground.k}
+    result = run_job(job, out, stop, threads=ground.threads, limit=ground.limit)
+    if result["status"] == "ok" and not kept.exists():  # the same config under two names may have been quicker
+        out.rename(kept)
+    return result
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:
+    items, scores, fallback = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "scores", "fallback"))
+    return Recommendations(items, scores, vocabulary, {"source": fallback.astype(np.uint8)})
+
+
+def _best_of(search: Search, ground: Ground, stop: Event, step: Callable[[], None]) -> tuple[Any, tuple[Mapping[str, Any], ...]]:
+    """The configuration with the best value on validation, and all that were tried."""
+    candidates = search.candidates(ground.trials, ground.seed)
+    specs = [to_spec(model) for model in candidates]
+    path = _run_trials(specs, ground, stop, step)
+    done = finished_trials(path)
+    tried = [(model, done[fingerprint(spec)]) for model, spec in zip(candidates, specs, strict=True) if fingerprint(spec) in done]
+    trials = tuple({"config": json.dumps(describe(m), default=repr), "value": t["value"], "error": t["error"]} for m, t in tried)
+    known = [(m, t["value"]) for m, t in tried if t["value"] is not None]
+    if not known:
+        raise TuningError(trials)
+    sign = -1 if ground.lower_is_better else 1
+    return max(known, key=lambda pair: sign * pair[1])[0], trials
+
+
+def _run_trials(specs: Sequence[Any], ground: Ground, stop: Event, step: Callable[[], None]) -> Path:
+    """Run the tuning process until every trial has an end; one that dies is a failed trial, and the rest goes on in a new process."""
+    keys = [fingerprint(spec) for spec in specs]
+    named = fingerprint(keys[0], [code_stamp(spec) for spec in specs], ground.validation, ground.metric, ground.k, vitrina.__version__)
+    path = ground.store / f"trials-{named}.jsonl"
+    job = {
+        "kind": "tune", "models": list(specs), "split": str(ground.work / "validation"), "warm": str(ground.work / "warm"),
+        "k": ground.k, "metric": ground.metric, "seconds": ground.seconds, "trials": str(path),
+    }  # fmt: skip
+    while set(keys) - set(finished_trials(path)):
+        out = _fresh(ground.work / f"tune-{named}")
+        before = len(finished_trials(path))
+        result = run_job(job, out, stop, threads=ground.threads, limit=ground.limit)
+        died = result["status"] != "ok"
+        if died:
+            _mark_dead(path, keys, result["error"])
+        for _ in range(len(finished_trials(path)) - before):
+            step()
+        if not died:
+            break
+    return path
+
+
+def _mark_dead(path: Path, keys: Sequence[str], error: str) -> None:
+    """The trial that was running when the process ended has failed; a process that began none fails the first one left."""
+    done = finished_trials(path)
+    started = [line["key"] for line in trial_lines(path) if line["state"] == "started" and line["key"] not in done]
+    key = started[-1] if started else next(k for k in keys if k not in done)
+    add_trial(path, {"key": key, "state": "finished", "value": None, "seconds": 0.0, "error": error})
+
+
+def code_stamp(spec: Any) -> str:
+    """sha256 over the source files of the classes in a spec that are not Vitrina's: a changed model is another model."""
+    digest = hashlib.sha256()
+    for module in sorted(set(_modules(spec))):
+        digest.update(_source_of(module))
+    return digest.hexdigest()[:16]
+
+
+def _modules(spec: Any) -> Iterator[str]:
+    if isinstance(spec, list):
+        for part in spec:
+            yield from _modules(part)
+    elif isinstance(spec, dict):
+        if "class" in spec:
+            yield spec["class"].rpartition(":")[0]
+        for part in spec.values():
+            yield from _modules(part)
+
+
+def _source_of(module: str) -> bytes:
+    if module.startswith("vitrina."):
+        return b""
+    found = None if module.endswith(".py") else importlib.util.find_spec(module)
+    path = Path(module) if found is None else Path(found.origin or "")
+    return path.read_bytes() if path.is_file() else b""

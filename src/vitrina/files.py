@@ -1,0 +1,89 @@
+"""Files that are whole or not there: written beside, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside `target` that takes its place, in one step, when the block ends well.
+
+    An old folder stays readable until then; after an error or Ctrl-C it is untouched and the temporary one is gone.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        staging.chmod(0o777 & ~_umask())
+        yield staging
+        for path in [*staging.rglob("*"), staging]:
+            _flush(path)
+        if target.exists():
+            _exchange(staging, target)
+        else:
+            staging.rename(target)
+        _flush(target.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)  # after an exchange this is the old content
+
+
+@contextlib.contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that takes its place when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".{target.name}-{os.getpid()}")
+    try:
+        yield staging
+        _flush(staging)
+        staging.replace(target)
+        _flush(target.parent)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a whole text file, or leave the old one."""
+    with atomic_file(target) as staging:
+        staging.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to put a file or folder on the disk; some file systems can't do it for folders."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swap two folders: in one system call where there is one (Linux), with two renames elsewhere."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if rename is not None and rename(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old), _RENAME_EXCHANGE) == 0:
+        return
+    aside = new.with_name(new.name + "-old")
+    old.rename(aside)
+    new.rename(old)
+    aside.rename(new)

@@ -1,0 +1,83 @@
+"""Models that misbehave, in a module that another process can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import vitrina as vt
+from vitrina.config import Config
+
+
+class Raises(Config):
+    def fit(self, data, *, validation=None, start=None):
+        raise RuntimeError("the third wheel came off")
+
+
+class Hungry(Config):
+    def fit(self, data, *, validation=None, start=None):
+        raise MemoryError("no room for 40 GB")
+
+
+class Exits(Config):
+    code: int = 137
+
+    def fit(self, data, *, validation=None, start=None):
+        os._exit(self.code)
+
+
+class Killed(Config):
+    def fit(self, data, *, validation=None, start=None):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Talks(Config):
+    """Answers in the wrong shape."""
+
+    def fit(self, data, *, validation=None, start=None):
+        fitted = vt.Popularity().fit(data)
+
+        class Fitted:
+            vocabulary = fitted.vocabulary
+
+            def recommend(self, queries, k, *, eligible):
+                return fitted.recommend(queries, k + 1, eligible=eligible)
+
+        return Fitted()
+
+
+class Fickle(Config):
+    """Popularity by one parameter; others end the process, raise, or are worse."""
+
+    way: str = "good"
+
+    def fit(self, data, *, validation=None, start=None):
+        if self.way == "dies":
+            os._exit(137)
+        if self.way == "raises":
+            raise ValueError("not this way")
+        return vt.Popularity().fit(data) if self.way == "good" else vt.RandomItems().fit(data)
+
+
+@dataclass(frozen=True)
+class Favourite:
+    """A user's own model that is no Config: one item first, then the rest by code. Waits while the file `gate` exists, but not to warm up."""
+
+    first: int
+    gate: str = ""
+    pid_file: str = ""
+
+    def fit(self, data, *, validation=None, start=None):
+        if self.pid_file and data.n_users > 40:
+            Path(self.pid_file).write_text(str(os.getpid()))
+        while self.gate and data.n_users > 40 and Path(self.gate).exists():
+            time.sleep(0.05)
+        scores = np.linspace(1, 0.5, data.n_items).astype(np.float32)
+        scores[self.first] = 2
+        fitted = vt.Popularity().fit(data)
+        return type(fitted)(fitted.vocabulary, fitted.catalogue, scores)
