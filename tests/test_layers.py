@@ -23,6 +23,16 @@ UP_TO_MODELS = {"testing"}  # what tests and examples use
 NEVER = {"evaluate": {"models", "sequence", "combine", "decay", "weighting", "testing"}}  # a judge knows no model
 
 
+def public_names():
+    """The module behind each name that `from vitrina import name` gives."""
+    stub = ast.parse((SOURCE / "__init__.pyi").read_text(encoding="utf-8"))
+    nodes = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: f"vitrina.{node.module or alias.name}" for node in nodes for alias in node.names}
+
+
+PUBLIC = public_names()
+
+
 def imports(path):
     """Modules of Vitrina that a file needs when it runs; what is only for type checkers is no import."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -33,7 +43,7 @@ def imports(path):
         if node in typing_only:
             continue
         if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").partition(".")[0] == "vitrina":
-            yield from [node.module] if node.module != "vitrina" else [f"vitrina.{alias.name}" for alias in node.names]
+            yield from [node.module] if node.module != "vitrina" else [PUBLIC[a.name] for a in node.names if a.name in PUBLIC]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
         elif isinstance(node, ast.Import):

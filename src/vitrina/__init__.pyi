@@ -7,10 +7,10 @@ from . import split as split
 from . import testing as testing
 from . import weighting as weighting
 from .board.compare import compare as compare
+from .board.diagnose import diagnose as diagnose
 from .board.result import Board as Board
 from .board.tune import Range as Range
 from .board.tune import tune as tune
-from .board.diagnose import diagnose as diagnose
 from .data.dataset import Dataset as Dataset
 from .data.demo import complete_journey as complete_journey
 from .data.inspect import inspect as inspect
