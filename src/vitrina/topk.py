@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
 
 from vitrina.catalogue import Catalogue
 from vitrina.errors import ParameterError
@@ -137,7 +138,7 @@ def _select(
     n_items, k, dense = len(allowed), out_items.shape[1], len(items) == 0
     stamps = np.full((threads, n_items), -1, np.int64)
     for q in numba.prange(len(out_items)):
-        stamp = stamps[numba.get_thread_id()]
+        stamp = stamps[get_thread_id()]
         if limited:
             for at in range(include_indptr[q], include_indptr[q + 1]):
                 if 0 <= include_items[at] < n_items:

@@ -154,26 +154,26 @@ class Shuffled(Form):
     def score_block(self, queries: Queries) -> Float32:
         n_items = len(self.vocabulary)
         every = np.tile(np.arange(n_items, dtype=np.int32), len(queries))
-        return self._scores(queries, Ragged.of_lengths(np.full(len(queries), n_items), every)).reshape(len(queries), n_items)
+        rows = Ragged.of_lengths(np.full(len(queries), n_items), every)
+        return self.score_pairs(queries, rows).reshape(len(queries), n_items)
 
     def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
-        return self._scores(queries, items)
+        return self._scores(query_keys(queries, self.hashes, self.seed), items)
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        candidates = self._candidates(queries, k, eligible)
-        return top_k_ragged(candidates, self._scores(queries, candidates), queries, k, eligible, self.catalogue, self.vocabulary)
+        keys = query_keys(queries, self.hashes, self.seed)
+        candidates = self._candidates(keys, queries, k, eligible)
+        return top_k_ragged(candidates, self._scores(keys, candidates), queries, k, eligible, self.catalogue, self.vocabulary)
 
-    def _candidates(self, queries: Queries, k: int, eligible: Eligibility) -> Ragged:
+    def _candidates(self, keys: Keys, queries: Queries, k: int, eligible: Eligibility) -> Ragged:
         if isinstance(eligible.include, Ragged):
             return known_candidates(eligible.include, self.catalogue.mask)
         wanted = np.minimum(k + eligible.banned(queries).lengths, len(self.order))
         room = Ragged.of_lengths(wanted, np.full(int(wanted.sum()), -1))
-        keys = query_keys(queries, self.hashes, self.seed)
         walk(keys, self.order, allowed_mask(eligible, self.catalogue), wanted, room.indptr, room.values)
         return room.keep(room.values >= 0)
 
-    def _scores(self, queries: Queries, items: Ragged) -> Float32:
-        keys = query_keys(queries, self.hashes, self.seed)
+    def _scores(self, keys: Keys, items: Ragged) -> Float32:
         found = places(keys, items.row_of, self.position[items.values], len(self.order))
         return np.where(found < 0, -np.inf, 1 - found / max(len(self.order), 1)).astype(np.float32)
 

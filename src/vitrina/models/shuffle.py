@@ -32,9 +32,10 @@ def query_keys(queries: Queries, hashes: Keys, seed: int) -> Keys:
     queries = known_only(queries, len(hashes))
     lengths = queries.lengths
     places = ranges(np.zeros(len(queries), np.int64), lengths).astype(np.uint64)
-    keys = np.zeros(len(queries), np.uint64)
+    ends = np.append(0, np.cumsum(lengths))
     with np.errstate(over="ignore"):
-        np.add.at(keys, np.repeat(np.arange(len(queries)), lengths), _mix_array(hashes[queries.histories().values] + places))
+        sums = np.append(np.uint64(0), np.cumsum(_mix_array(hashes[queries.histories().values] + places), dtype=np.uint64))
+        keys = sums[ends[1:]] - sums[ends[:-1]]
         keys += _mix_array(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
     return _mix_array(keys)
 
