@@ -16,7 +16,7 @@ from vitrina.evaluate.significance import compare_paired
 from vitrina.evaluate.slices import by_slice
 from vitrina.types import Float64, Int32, Recommendations
 
-BEYOND = ("IntraListDiversity", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against, the first that is there
+BEYOND = ("ILD", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against, the first that is there
 BUCKETS = (("top 1%", 0.01), ("1 to 5%", 0.05), ("5 to 20%", 0.2), ("20 to 50%", 0.5), ("the other half", 1.0))
 NEVER = "not in training"
 CURVE_POINTS = 60

@@ -40,6 +40,7 @@ from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.run import Evaluation, evaluate
 from vitrina.evaluate.slices import slice_labels
 from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.models.content_vectors import likeness
 from vitrina.types import Float32, Recommendations
 
 TRIALS = 20  # of each search, unless said otherwise
@@ -93,7 +94,7 @@ def compare(
         seed: of the searches, the bootstrap and the choice of examples.
         draws: of the bootstrap over users.
         slices: groups of queries to show besides the usual, by name, or names of the user table's columns to slice by.
-        vectors: (items, dim) for the metrics of diversity.
+        vectors: (items, dim) for the metrics of diversity; None takes what the item table says of the items, if it says something.
         examples: people to show.
         data: the whole log for the audit in the report; None takes the training part.
         title: of the board.
@@ -110,7 +111,8 @@ def compare(
     'ok'
     """
     started = time.time()
-    chosen = _metrics(metrics, primary)
+    vectors = likeness(split.train) if vectors is None else vectors
+    chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)
     tuned = any(isinstance(c.model, Search) for c in contenders)
     trials = trials or (TRIALS if seconds is None else MOST_TRIALS)
@@ -138,9 +140,14 @@ def compare(
     return _board(outcomes, judged, lists, split, labels, base, examples, k, about | {"settings": settings, "trials": tried}, draw)
 
 
-def _metrics(metrics: Sequence[Any] | None, primary: str) -> list[Any]:
+def _usual(k: int, vectors: Float32 | None) -> list[str]:
+    """The usual metrics, and diversity where it can be told how alike two items are."""
+    return [*DEFAULT_METRICS] if vectors is None else [*DEFAULT_METRICS, f"ILD@{k}"]
+
+
+def _metrics(metrics: Sequence[Any], primary: str) -> list[Any]:
     """Metric objects, the primary one among them."""
-    found = [metric(m) for m in (DEFAULT_METRICS if metrics is None else metrics)]
+    found = [metric(m) for m in metrics]
     if primary not in [m.name for m in found]:
         found = [metric(primary), *found]
     if not hasattr(_by_name(found, primary), "per_query"):

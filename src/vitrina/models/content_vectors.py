@@ -9,11 +9,14 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 from scipy import sparse
+from scipy.sparse.linalg import svds
 
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.errors import DataError
+from vitrina.models.history import normalised
+from vitrina.types import Float32
 
 DESCRIBING = ("category", "categories", "text")
 
@@ -105,3 +108,24 @@ def _tfidf(entries: pl.DataFrame, shape: tuple[int, int]) -> sparse.csr_matrix:
     indptr = np.zeros(shape[0] + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=shape[0]), out=indptr[1:])
     return sparse.csr_matrix(((values / norms[rows]).astype(np.float32), terms.astype(np.int32), indptr), shape=shape)
+
+
+def likeness(data: Dataset, dim: int = 64) -> Float32 | None:
+    """(items, dim) vectors whose products say how alike the descriptions of two items are; None where nothing describes them.
+
+    U S of the truncated singular value decomposition of `item_tfidf`, rows of length 1.
+
+    >>> import vitrina as vt
+    >>> likeness(vt.testing.toy(), dim=2).shape
+    (4, 2)
+    """
+    table = data.item_table
+    if table is None or not any(_describes(table, c) for c in table.frame.columns):
+        return None
+    terms = item_tfidf(table)
+    smaller = min(len(terms.indptr) - 1, int(terms.indices.max(initial=0)) + 1)
+    dim = min(dim, smaller - 1)
+    if dim < 1:
+        return None
+    left, sizes, _ = svds(terms.astype(np.float64), k=dim, v0=np.random.default_rng(0).standard_normal(min(terms.get_shape())))
+    return normalised((left * sizes).astype(np.float32))

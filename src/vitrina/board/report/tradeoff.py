@@ -17,7 +17,7 @@ def tradeoff(view: View) -> Html:
     """The Pareto front and what 95% of the best accuracy buys."""
     found = [r for r in _rows(view) if r["model"] in view.models]
     if not found:
-        said = "There is no second metric to weigh accuracy against. Add one, for example Coverage@10 or IntraListDiversity@10."
+        said = "There is no second metric to weigh accuracy against. Add one, for example Coverage@10 or ILD@10."
         return section("trade-off", "Accuracy and diversity", sentence(said))
     x, y = _metric_of(view, found, "x", view.board.primary), _metric_of(view, found, "y", "beyond accuracy")
     best = max(r["x"] for r in found)

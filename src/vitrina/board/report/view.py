@@ -17,7 +17,7 @@ from vitrina.board.result import Board, Entry
 from vitrina.errors import UnknownNameError
 from vitrina.metrics import names as metric_names
 
-BEYOND_FIRST = ("Coverage", "IntraListDiversity", "MIUF", "Gini", "Serendipity", "MeanPopularity", "RepeatShare")
+BEYOND_FIRST = ("Coverage", "ILD", "MIUF", "Gini", "Serendipity", "MeanPopularity", "RepeatShare")
 NOTHING = (None, None, None)
 
 
