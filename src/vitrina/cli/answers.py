@@ -80,7 +80,8 @@ def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility
         console.print_json({"history": given, "unknown": [i for i, c in zip(given, codes, strict=True) if c < 0], "items": shown})
         return
     known = artifact.names(codes[codes >= 0])
-    console.out().print(_table(", ".join(known) or "nobody knows what", shown, with_ids=artifact.titles is not None))
+    console.out().print(f"After {', '.join(known)}" if known else "Knowing nothing", markup=False, soft_wrap=True)
+    console.out().print(_table(shown, with_ids=artifact.titles is not None))
 
 
 def _closest(artifact: Artifact, item: str) -> str:
@@ -94,8 +95,8 @@ def _closest(artifact: Artifact, item: str) -> str:
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else "Give ids as in the log."
 
 
-def _table(history: str, shown: pl.DataFrame, *, with_ids: bool) -> Table:
-    table = Table(box=None, title=Text(f"After {history}"), title_justify="left", pad_edge=False)
+def _table(shown: pl.DataFrame, *, with_ids: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
     table.add_column("item")
     if with_ids:
@@ -138,7 +139,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
 
 def _histories(artifact: Artifact, source: Mapping[str, Any]) -> Dataset:
     """The log in the model's item codes; says what has changed since the fit."""
-    data = read_log(source["read"])
+    data = read_log(source["read"], as_typed=True)
     if source.get("fingerprint") not in (None, data.fingerprint):
         console.warn("The log has changed since the fit: histories are as it is now, the model is as it was.")
     for name, argument in source.get("filters", {}).items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from vitrina.board.tune import is_range, tune
+from vitrina.board.tune import Range, is_range, tune
 from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.config import Config
@@ -52,12 +52,12 @@ def tunable(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[
     arguments: dict[str, Any] = {}
     for name, value in given.items():
         field = field_of(cls, name)
-        arguments[name] = value if is_range(value) else value_of(file, (*keys, name), value, field)
+        arguments[name] = value_of(file, (*keys, name), value, field)
         if isinstance(value, list) and (field is None or not accepts(field, arguments[name])):
             arguments[name] = [value_of(file, (*keys, name), choice, field) for choice in value]
         elif isinstance(value, list):
             arguments[name] = tuple(arguments[name])
-    if any(isinstance(v, list) or is_range(v) for v in arguments.values()):
+    if any(isinstance(v, (list, Range)) for v in arguments.values()):
         return _call(file, keys, partial(tune, cls), arguments)
     return _call(file, keys, cls, arguments)
 
@@ -90,6 +90,8 @@ def value_of(file: TomlFile, keys: Keys, value: Any, field: Any) -> Any:
         with Located(file, keys):
             cls = names.find("part", str(value["type"]), names.parts())
         return construct(file, keys, cls, {name: v for name, v in value.items() if name != "type"})
+    if is_range(value) and not (field is not None and accepts(field, value)):
+        return _call(file, keys, Range, value)
     if isinstance(value, Mapping):
         return {name: value_of(file, (*keys, name), v, None) for name, v in value.items()}
     return value
@@ -108,6 +110,8 @@ def field_of(cls: Any, name: str) -> Any:
 
 def accepts(annotation: Any, value: Any) -> bool:
     """Whether a parameter of this type takes the value as it is."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return isinstance(value, annotation)
     try:
         TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
     except (ValidationError, VitrinaError):

@@ -196,10 +196,10 @@ def _explain(file: TomlFile, error: ValidationError) -> NoReturn:
     first = min(error.errors(include_url=False), key=lambda e: (e["type"] == "missing", file.line_of(e["loc"]) or 0))
     keys: Keys = first["loc"]
     top, last = str(keys[0]), str(keys[-1])
-    section = f"[{top}]" if len(keys) > 1 else "file"
+    unknown = f"[{top}] key" if len(keys) > 1 else "table"
     if first["type"] == "extra_forbidden":
         known = _keys_of(keys)
-        raise UnknownNameError(f"{file.where(keys)}: {UnknownNameError.of(f'key in the {section}', last, known)}")
+        raise UnknownNameError(f"{file.where(keys)}: {UnknownNameError.of(unknown, last, known)}")
     if first["type"] == "missing":
         what = f"key {last!r} in [{top}]" if len(keys) > 1 else f"table [{top}]"
         raise ParameterError(f"{file.where(keys[:-1])}: the {what} is missing. See a whole example with: vitrina init DATA")

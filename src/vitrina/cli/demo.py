@@ -21,13 +21,25 @@ target = "basket"
 [job]
 k = 10
 repeat = true              # groceries: people buy again what they had
+baseline = "favourites"
+
+[models.favourites]        # what each person bought most often: what all are compared with
+type = "TopPersonal"
+
+[models.fading]            # the same, old baskets fading; how fast is searched on a validation part
+type = "TopPersonal"
+decay = [{type = "Exponential", days = 30}, {type = "Exponential", days = 60}, {type = "Exponential", days = 120}]
+
+[models.tifuknn]
+type = "TifuKNN"
 
 [models.cooccurrence]
 type = "Cooccurrence"
 weighting = {type = "BM25"}
 
-[models.tifuknn]
-type = "TifuKNN"
+[models.ease]
+type = "EASE"
+max_items = 6000           # of 68,509, with most of the lines: a fit takes seconds instead of minutes
 
 [report]
 out = "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,8 @@ def command(
     data = plan.filtered(log)
     with console.working(f"Fitting {model} on {data.n_events:,} events"):
         recommender = chosen.fit(data)
-    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": log.fingerprint, "repeat": plan.repeat(data)}
+    events = replace(log, item_table=None, user_table=None).fingerprint  # histories need no tables, so they are not read for them
+    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events, "repeat": plan.repeat(data)}
     persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))
     if json:

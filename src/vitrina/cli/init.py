@@ -41,7 +41,7 @@ def command(
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip
     source = given_columns(data, given)
-    log = read_log(source)
+    log = read_log(source, as_typed=True)
     with console.working("Looking at the log"):
         seen = inspect(log)
     write_text(out, config_text(source, seen, log, out.parent))

@@ -29,7 +29,7 @@ def command(
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip
-    log = read_log(given_columns(data, given))
+    log = read_log(given_columns(data, given), as_typed=True)
     with console.working("Looking at the log"):
         seen = inspect(log)
     if json:

@@ -20,14 +20,17 @@ from vitrina.errors import DataError, UnknownNameError
 DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
 STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
+ARGUMENT = r"\b(user|item|time|value|kind|basket|time_unit|items|users|title|on_bad_row)=('[^']*'|\"[^\"]*\"|\.\.\.)"
+QUOTES = "'\""
 
 
-def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None) -> Dataset:
+def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_typed: bool = False) -> Dataset:
     """Read the log that a config or an artifact describes; a word on what reading removed.
 
     Args:
         source: arguments of `read_interactions`; their "source" is a path, a list of paths, or "demo:complete-journey".
         bad_rows: where quarantined rows go.
+        as_typed: an error speaks of options of the command, not of arguments.
     """
     where = source["source"]
     with working(f"Reading {where}"):
@@ -36,11 +39,19 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None) -> Data
         rest = {key: value for key, value in source.items() if key != "source"}
         if rest.get("on_bad_row") == "quarantine" and bad_rows is not None:
             rest["bad_rows_path"] = bad_rows
-        data = read_interactions(where, **rest)
+        data = _as_typed(where, rest) if as_typed else read_interactions(where, **rest)
     step = data.steps[0] if data.steps else None
     if step is not None and step.events_after < step.events_before:
         warn(f"{step.events_before - step.events_after:,} of {step.events_before:,} rows were left out. {step.note}")
     return data
+
+
+def _as_typed(where: Any, arguments: Mapping[str, Any]) -> Dataset:
+    try:
+        return read_interactions(where, **arguments)
+    except DataError as error:
+        options = re.sub(ARGUMENT, lambda found: f"--{found[1].replace('_', '-')} {found[2].strip(QUOTES)}", str(error))
+        raise DataError(options) from None
 
 
 def _demo(name: str) -> Dataset:
@@ -58,6 +69,8 @@ def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
     refused = {name for name, value in given.items() if value == ""}
     columns = _columns_of(source)
+    if any(name not in columns for role, name in chosen.items() if role in USUAL):
+        return {"source": source} | chosen  # reading will refuse it; a guess beside it would only be noise
     found = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
     guessed = {role: name for role, name in found.items() if name != STANDARD[role]}
     if guessed:

@@ -56,9 +56,9 @@ def parts() -> Mapping[str, type]:
 
 
 def filters() -> Mapping[str, Callable[..., Any]]:
-    """Functions of `vitrina.filters` that take something."""
-    found = {name: getattr(vitrina.filters, name) for name in vitrina.filters.__all__}
-    return {name: function for name, function in found.items() if inspect.isfunction(function) and len(parameters(function)) > 1}
+    """Functions of `vitrina.filters`, but for `compact`, which each of them does at its end."""
+    found = {name: getattr(vitrina.filters, name) for name in vitrina.filters.__all__ if name != "compact"}
+    return {name: function for name, function in found.items() if inspect.isfunction(function)}
 
 
 def find(what: str, name: str, known: Mapping[str, Any]) -> Any:

@@ -1,0 +1,315 @@
+"""Commands as a person types them, on a log with column names of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import vitrina as vt
+from vitrina import batch
+from vitrina.cli.config import read_config
+from vitrina.models.forms import Static
+
+Type = Callable[..., Any]
+NAMES = ("--user", "customer", "--item", "sku", "--time", "bought_at")
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [p.name for p in folder.iterdir() if p.name.startswith(".") or "tmp" in p.name]
+
+
+# --- inspect, init
+
+
+def test_inspect_prints_and_finds_columns_by_their_names(shop: Path, vitrina: Type) -> None:
+    named, found = vitrina("inspect", "shop.csv", *NAMES), vitrina("inspect", "shop.csv")
+    assert named.exit_code == found.exit_code == 0
+    assert "120 users" in named.stdout
+    assert found.stdout == named.stdout
+    assert "--user customer --item sku --time bought_at" in found.stderr
+    assert named.stderr == ""
+
+
+def test_an_empty_name_refuses_a_column(shop: Path, vitrina: Type) -> None:
+    told = vitrina("inspect", "shop.csv", "--time", "", "--json")
+    assert json.loads(told.stdout)["timing"] is None
+
+
+def test_inspect_json(shop: Path, vitrina: Type) -> None:
+    assert json.loads(vitrina("inspect", "shop.csv", *NAMES, "--json").stdout)["sizes"]["users"] == 120
+
+
+def test_init_writes_a_config_that_is_valid_and_never_overwrites(shop: Path, vitrina: Type) -> None:
+    assert vitrina("init", "shop.csv", *NAMES, "--items", "goods.csv").exit_code == 0
+    plan = read_config(shop / "vitrina.toml")
+    assert plan.rule == vt.inspect(plan.log()).recommended
+    assert {"cooccurrence", "ease"} <= set(plan.models)
+    assert plan.log().item_table is not None
+    (shop / "vitrina.toml").write_text("mine")
+    again = vitrina("init", "shop.csv", *NAMES)
+    assert again.exit_code == 2
+    assert "--force" in again.stderr
+    assert (shop / "vitrina.toml").read_text() == "mine"
+    assert vitrina("init", "shop.csv", *NAMES, "--force").exit_code == 0
+
+
+def test_init_elsewhere_keeps_paths_right(shop: Path, vitrina: Type) -> None:
+    (shop / "deep").mkdir()
+    assert vitrina("init", "shop.csv", *NAMES, "--out", "deep/v.toml").exit_code == 0
+    assert read_config(shop / "deep" / "v.toml").log().n_users == 120
+
+
+# --- compare
+
+
+@pytest.fixture
+def compared(config: Callable[..., Path], shop: Path, vitrina: Type) -> Any:
+    """A comparison of a search, a model of one's own that breaks, and no baselines."""
+    (shop / "broken_shelf.py").write_text(
+        "from vitrina.config import Config\n"
+        "class Shelf(Config):\n    def fit(self, data, *, validation=None, start=None):\n        raise RuntimeError('the shelf fell')\n"
+    )
+    path = config(
+        "[split]\nrule = 'GlobalTime'\nquantile = 0.8\n[job]\nk = 5\nbaselines = false\nrepeat = true\n[models.pop]\ntype = 'Popularity'\n"
+        "by = ['users', 'events']\n[models.mine]\ntype = 'broken_shelf:Shelf'\n"
+    )
+    return vitrina("compare", path, "--trust", "--json")
+
+
+def test_compare_then_fit_what_it_found(compared: Any, shop: Path, vitrina: Type) -> None:
+    assert compared.exit_code == 3, compared.stderr
+    board = json.loads(compared.stdout)
+    entries = {e["name"]: e for e in board["entries"]}
+    assert entries["pop"]["status"] == "ok"
+    assert entries["pop"]["trials"] == 2
+    assert "the shelf fell" in entries["mine"]["error"]
+    out = shop / "vitrina-report"
+    assert {"report.html", "board.json", "per_query.parquet"} <= {p.name for p in out.iterdir()}
+    assert json.loads((out / "board.json").read_text())["primary"] == "nDCG@5"
+    assert "nDCG@5" in pl.read_parquet(out / "per_query.parquet").columns
+
+    fitted = vitrina("fit", "vitrina.toml", "--model", "pop", "--out", "model", "--trust", "--json")
+    assert fitted.exit_code == 0, fitted.stderr
+    manifest = vt.load(shop / "model").manifest
+    assert manifest["model"]["by"] == entries["pop"]["config"]["by"]
+    assert manifest["metrics"]["nDCG@5"] == next(r["value"] for r in board["numbers"] if r["metric"] == "nDCG@5")
+    assert manifest["source"]["repeat"] is True
+
+
+def test_fit_refuses_open_parameters_and_unknown_models(config: Callable[..., Path], vitrina: Type) -> None:
+    config("[models.pop]\ntype = 'Popularity'\nby = ['users', 'events']\n")
+    told = vitrina("fit", "vitrina.toml", "--model", "pop", "--out", "model")
+    assert told.exit_code == 2
+    assert "vitrina compare" in told.stderr
+    told = vitrina("fit", "vitrina.toml", "--model", "pup", "--out", "model")
+    assert told.exit_code == 2
+    assert "'pop'" in told.stderr
+
+
+# --- recommend
+
+
+@pytest.fixture
+def model(config: Callable[..., Path], vitrina: Type, shop: Path) -> Path:
+    config("[job]\nrepeat = false\n[models.EASE]\nl2 = 5\n", head=HEAD_WITH_TITLES)
+    told = vitrina("fit", "vitrina.toml", "--model", "EASE", "--out", "model")
+    assert told.exit_code == 0, told.stderr
+    return shop / "model"
+
+
+HEAD_WITH_TITLES = '[data]\nsource = "shop.csv"\nuser = "customer"\nitem = "sku"\ntime = "bought_at"\nitems = "goods.csv"\n'
+
+
+def by_hand(shop: Path, k: int, *, repeat: bool = False, include: Any = None) -> pl.DataFrame:
+    data = vt.read_interactions(shop / "shop.csv", user="customer", item="sku", time="bought_at")
+    queries = data.queries()
+    include = None if include is None else data.items.encode(include)
+    lists = vt.EASE(l2=5).fit(data).recommend(queries, k, eligible=vt.Eligibility(include=include, repeat=repeat))
+    return lists.to_frame(data.users.decode(queries.users).rename("customer")).rename({"item_id": "sku"})
+
+
+@pytest.mark.parametrize("block", [8192, 50])
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_lists_for_everybody_equal_the_python_api(
+    model: Path, shop: Path, vitrina: Type, ending: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "BLOCK", block)
+    told = vitrina("recommend", "model", "--out", f"lists.{ending}", "--k", "4")
+    assert told.exit_code == 0, told.stderr
+    assert told.stderr == ""
+    lists = pl.read_parquet("lists.parquet") if ending == "parquet" else pl.read_csv("lists.csv", schema_overrides={"score": pl.Float32})
+    expected = by_hand(shop, 4)
+    assert lists.drop("score").equals(expected.drop("score"))
+    assert (lists["score"].fill_nan(0) - expected["score"].fill_nan(0)).abs().max() < 1e-6
+    assert not leftovers(shop)
+
+
+def test_repeat_candidates_and_users(model: Path, shop: Path, vitrina: Type) -> None:
+    (shop / "who.txt").write_text("customer\nu7\nnobody\nu3\nu7\n")
+    (shop / "may.csv").write_text("sku\ni1\ni2\ni3\nunheard\n")
+    told = vitrina(
+        "recommend", "model", "--out", "l.parquet", "-k", 2, "--users", "who.txt", "--candidates", "may.csv", "--repeat", "--json"
+    )
+    assert told.exit_code == 0, told.stderr
+    assert json.loads(told.stdout) == {"out": "l.parquet", "users": 3, "users_not_in_log": 1, "rows": 6, "k": 2, "repeat": True}
+    assert "1 of 3 users" in told.stderr
+    assert "1 of the 4 items" in told.stderr
+    lists = pl.read_parquet("l.parquet")
+    assert lists["customer"].unique(maintain_order=True).to_list() == ["u7", "nobody", "u3"]
+    known = by_hand(shop, 2, repeat=True, include=["i1", "i2", "i3"])
+    assert lists.filter(customer="u3")["sku"].to_list() == known.filter(customer="u3")["sku"].to_list()
+    assert lists.filter(customer="nobody")["source"].to_list() == ["fallback"] * 2
+
+
+def test_seen_items_stay_away_and_come_back(model: Path, shop: Path, vitrina: Type) -> None:
+    log = pl.read_csv("shop.csv").select("customer", "sku").unique()
+    vitrina("recommend", "model", "--out", "without.csv", "--exclude-seen")
+    vitrina("recommend", "model", "--out", "with.csv", "--repeat")
+    assert pl.read_csv("without.csv").join(log, on=["customer", "sku"]).is_empty()
+    assert not pl.read_csv("with.csv").join(log, on=["customer", "sku"]).is_empty()
+
+
+def test_another_log_is_read_with_the_models_items(model: Path, shop: Path, vitrina: Type) -> None:
+    (shop / "today.csv").write_text("customer,sku,bought_at\nzoe,brand-new,2024-03-01\nzoe,i5,2024-03-02\nann,i1,2024-03-02\n")
+    told = vitrina("recommend", "model", "--data", "today.csv", "--out", "l.csv", "-k", 1)
+    assert told.exit_code == 0, told.stderr
+    assert "1 of 3 events" in told.stderr
+    artifact = vt.load(model)
+    lists = artifact.recommender.recommend(vt.Queries.of_histories(artifact.vocabulary, [["i5"], ["i1"]]), 1)
+    assert pl.read_csv("l.csv")["sku"].to_list() == artifact.vocabulary.decode(lists.items[:, 0]).to_list()
+    (shop / "alien.csv").write_text("customer,sku,bought_at\nzoe,x,2024-03-01\n")
+    told = vitrina("recommend", "model", "--data", "alien.csv", "--out", "l2.csv")
+    assert told.exit_code == 2
+    assert "knows none of the items" in told.stderr
+
+
+def test_a_log_that_changed_is_said(model: Path, shop: Path, vitrina: Type) -> None:
+    with (shop / "shop.csv").open("a") as file:
+        file.write("u1,i1,2024-03-01,1\n")
+    assert "has changed since the fit" in vitrina("recommend", "model", "--out", "l.csv").stderr
+
+
+def test_one_history_prints_titles(model: Path, vitrina: Type) -> None:
+    told = vitrina("recommend", "model", "--history", "i3, i7", "--k", 3)
+    assert told.exit_code == 0
+    assert "After Item 3 of group 3, Item 7 of group 3" in told.stdout
+    answer = json.loads(vitrina("recommend", "model", "--history", "i3,i7", "-k", 3, "--json").stdout)
+    artifact = vt.load(model)
+    lists = artifact.recommender.recommend(vt.Queries.of_histories(artifact.vocabulary, [["i3", "i7"]]), 3)
+    assert [row["item_id"] for row in answer["items"]] == artifact.vocabulary.decode(lists.items[0]).to_list()
+    assert [row["title"] for row in answer["items"]] == artifact.names(lists.items[0])
+    assert all(row["title"] in told.stdout for row in answer["items"])
+
+
+def test_an_unknown_item_of_a_history_gets_a_hint(model: Path, vitrina: Type) -> None:
+    told = vitrina("recommend", "model", "--history", "item 5 of,i333", "--json")
+    assert told.exit_code == 0
+    assert "'i5'" in told.stderr
+    assert json.loads(told.stdout)["unknown"] == ["item 5 of", "i333"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_what_breaks_in_the_middle_leaves_no_half_file(
+    config: Callable[..., Path], shop: Path, vitrina: Type, monkeypatch: pytest.MonkeyPatch, ending: str, error: type[BaseException]
+) -> None:
+    config("[models.Popularity]\n")
+    assert vitrina("fit", "vitrina.toml", "--model", "Popularity", "--out", "model").exit_code == 0
+    (shop / f"lists.{ending}").write_text("what was there before")
+    calls, real = [], Static.recommend
+
+    def breaks(*given: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise error("in the middle")
+        return real(*given, **named)
+
+    monkeypatch.setattr(Static, "recommend", breaks)
+    monkeypatch.setattr(batch, "BLOCK", 30)
+    told = vitrina("recommend", "model", "--out", f"lists.{ending}")
+    assert told.exit_code == (130 if error is KeyboardInterrupt else 1), told.stderr
+    assert len(calls) == 3
+    assert (shop / f"lists.{ending}").read_text() == "what was there before"
+    assert not leftovers(shop)
+
+
+# --- errors and exit codes
+
+REFUSED = [
+    (("inspect", "nothing.csv"), "nothing.csv"),
+    (("inspect", "shop.csv", "--user", "custmer"), "--user customer"),
+    (("compare", "nothing.toml"), "vitrina init"),
+    (("recommend", "nothing", "--history", "a"), "not an artifact"),
+    (("recommend", "."), "--history"),
+    (("recommend", ".", "--history", "a", "--out", "b.csv"), "--history"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED)
+def test_a_mistake_is_one_sentence_and_code_2(shop: Path, vitrina: Type, words: tuple[str, ...], said: str) -> None:
+    told = vitrina(*words)
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert said in told.stderr
+    assert told.stderr.startswith("Error: ")
+    assert "Traceback" not in told.stderr
+
+
+def test_wrong_usage_is_code_2(vitrina: Type) -> None:
+    assert vitrina("inspect").exit_code == 2
+    assert vitrina("recommend", "x", "--k", "0", "--history", "a").exit_code == 2
+    assert vitrina("nonsense").exit_code == 2
+
+
+def test_a_wrong_ending_is_refused_before_any_work(model: Path, vitrina: Type) -> None:
+    told = vitrina("recommend", "model", "--out", "lists.txt")
+    assert told.exit_code == 2
+    assert ".parquet" in told.stderr
+
+
+def test_a_broken_row_is_told_or_set_aside(shop: Path, vitrina: Type) -> None:
+    with (shop / "shop.csv").open("a") as file:
+        file.write("u1,,2024-03-01,1\n")
+    told = vitrina("inspect", "shop.csv", *NAMES)
+    assert told.exit_code == 2
+    assert "'sku'" in told.stderr
+    assert "--on-bad-row quarantine" in told.stderr
+    aside = vitrina("inspect", "shop.csv", *NAMES, "--on-bad-row", "quarantine")
+    assert aside.exit_code == 0
+    assert "1 of" in aside.stderr
+    assert (shop / "shop.bad_rows.csv").exists()
+
+
+def test_an_unexpected_error_is_code_1_and_shows_its_trace_on_request(shop: Path, vitrina: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("vitrina.data.inspect.inspect", breaks)
+    told = vitrina("inspect", "shop.csv", *NAMES)
+    assert told.exit_code == 1
+    assert "--debug" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert isinstance(vitrina("inspect", "shop.csv", *NAMES, "--debug").exception, ZeroDivisionError)
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    code = (
+        "import sys, vitrina.cli.main as m\n"
+        "heavy = {'numpy', 'polars', 'numba', 'scipy', 'pydantic', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\nm.app(['--version'], standalone_mode=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == vt.__version__
+
+
+def test_plain_text_when_piped(shop: Path) -> None:
+    command = [sys.executable, "-c", "from vitrina.cli.main import run; run()", "inspect", "shop.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=shop, check=True)
+    assert "\x1b" not in done.stdout + done.stderr

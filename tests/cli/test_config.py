@@ -1,0 +1,158 @@
+"""A config becomes objects; each mistake names its line and the closest known names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import vitrina as vt
+from vitrina.board.tune import Search
+from vitrina.cli import build, names
+from vitrina.cli.config import read_config
+from vitrina.config import to_plain
+from vitrina.errors import VitrinaError
+
+Write = Callable[..., Path]
+
+
+def test_objects(config: Write) -> None:
+    plan = read_config(
+        config("""
+[split]
+rule = "GlobalTime"
+at = 2024-01-20
+[job]
+k = 5
+repeat = false
+[models.EASE]
+l2 = 20
+[models.near]
+type = "Cooccurrence"
+weighting = {type = "BM25", k1 = 2}
+gap = {type = "decay.Exponential", days = 3}
+[models.short]
+type = "Cooccurrence"
+weighting = "Lift"
+[models.fading]
+type = "TopPersonal"
+decay = {type = "All", of = [{type = "Exponential", days = 3}, {type = "Window", events = 9}]}
+""")
+    )
+    assert plan.rule == vt.split.GlobalTime(at=datetime(2024, 1, 20), repeat=False)
+    assert plan.models["EASE"] == vt.EASE(l2=20)
+    assert plan.models["near"] == vt.Cooccurrence(weighting=vt.weighting.BM25(k1=2), gap=vt.decay.Exponential(days=3))
+    assert plan.models["short"] == vt.Cooccurrence(weighting=vt.weighting.Lift())
+    assert plan.models["fading"] == vt.TopPersonal(decay=vt.decay.All(of=(vt.decay.Exponential(days=3), vt.decay.Window(events=9))))
+    assert plan.options()["primary"] == "nDCG@5"
+    assert "Recall@5" in plan.options()["metrics"]
+
+
+def test_lists_and_ranges_are_searches(config: Write) -> None:
+    plan = read_config(
+        config("""
+[models.EASE]
+l2 = {low = 1, high = 1e3, log = true}
+max_items = 20
+[models.near]
+type = "Cooccurrence"
+weighting = ["Cosine", {type = "BM25", k1 = 2}]
+""")
+    )
+    assert plan.models["EASE"] == vt.tune(vt.EASE, l2=vt.Range(low=1, high=1e3, log=True), max_items=20)
+    near = plan.models["near"]
+    assert isinstance(near, Search)
+    assert near.space == {"weighting": (vt.weighting.Cosine(), vt.weighting.BM25(k1=2))}
+
+
+MISTAKES = [
+    ("[models.EASE]\nl3 = 5", 8, "l2"),
+    ("[models.EESE]\nl2 = 5", 7, "EASE"),
+    ("[models.x]\n\ntype = 'Cooccurence'", 9, "Cooccurrence"),
+    ("[models.x]\ntype = 'Cooccurrence'\nneighbours = 3\nweighting = {type = 'BM52'}", 10, "BM25"),
+    ("[models.x]\ntype = 'Cooccurrence'\nweighting = {type = 'BM25', k2 = 1}", 9, "k1"),
+    ("[models.x]\ntype = 'Cooccurrence'\nweighting = {type = 'BM25', k1 = -1}", 9, "greater than or equal to 0. Got -1"),
+    ("[models.EASE]\nmax_items = 9\nl2 = -1", 9, "greater than 0. Got -1"),
+    ("[models.EASE]\nmax_items = 9\nl2 = [10, -1]", 9, "greater than 0. Got -1"),
+    ("[models.EASE]\nl2 = {low = 5, high = 1}", 8, "low must be below high"),
+    ("[job]\nmetrics = ['nDGC@10']\n[models.EASE]", 8, "nDCG@10"),
+    ("[job]\nk = 5\nprimary = 'nDGC@5'\n[models.EASE]", 9, "nDCG@5"),
+    ("[job]\nk = 0\n[models.EASE]", 8, "greater than or equal to 1. Got 0"),
+    ("[jobs]\nk = 5\n[models.EASE]", 7, "job"),
+    ("[job]\nkk = 5\n[models.EASE]", 8, "repeat"),
+    ("[split]\nrule = 'GlobalTme'\n[models.EASE]", 8, "GlobalTime"),
+    ("[split]\nrule = 'GlobalTime'\nday = 3\n[models.EASE]", 9, "days"),
+    ("[split]\ndays = 3\n[models.EASE]", 7, "GlobalTime"),
+    ("[filters]\nkcore = 3\n[models.EASE]", 8, "k_core"),
+    ("[filters]\nk_core = {user = 3}\n[models.EASE]", 8, "users"),
+    ("[models.x]\ntype = 'shelf:Cls'", 8, "--trust"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "hint"), MISTAKES)
+def test_a_mistake_names_its_line_and_what_is_meant(config: Write, text: str, line: int, hint: str) -> None:
+    with pytest.raises(VitrinaError) as raised:
+        read_config(config(text))
+    assert f"vitrina.toml, line {line}: " in str(raised.value)
+    assert hint in str(raised.value)
+    assert str(raised.value).count("toml, line ") == 1
+
+
+def test_a_misspelt_key_is_told_before_the_missing_one(config: Write) -> None:
+    with pytest.raises(VitrinaError, match=r"line 2: There is no \[data\] key 'sorce'. Did you mean 'source'"):
+        read_config(config('[data]\nsorce = "shop.csv"\n[models.EASE]\n', head=""))
+
+
+def test_a_missing_file_is_told_before_anything_is_read(config: Write) -> None:
+    with pytest.raises(VitrinaError, match=r"line 2: there is no file .*shp.csv"):
+        read_config(config('[data]\nsource = "shp.csv"\n[models.EASE]\n', head=""))
+
+
+def test_filters_apply_in_the_order_of_the_file(config: Write) -> None:
+    plan = read_config(config('[filters]\nmin_length = 3\ndedupe = "last"\nk_core = {users = 2, items = 4}\n[models.EASE]\n'))
+    data = plan.filtered(plan.log())
+    assert [step.name for step in data.steps][1:] == [s.name for s in _by_hand(plan.log()).steps][1:]
+    assert data.fingerprint == _by_hand(plan.log()).fingerprint
+
+
+def _by_hand(data: vt.Dataset) -> vt.Dataset:
+    return vt.filters.k_core(vt.filters.dedupe(vt.filters.min_length(data, 3), "last"), users=2, items=4)
+
+
+def test_paths_are_relative_to_the_config(config: Write, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = config("[models.EASE]\n")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    plan = read_config(path)
+    assert plan.out == path.parent / "vitrina-report"
+    assert plan.log().n_users == 120
+
+
+def test_a_model_of_ones_own(config: Write, shop: Path) -> None:
+    (shop / "own_shelf.py").write_text(
+        "from vitrina.config import Config\nfrom vitrina import Popularity\n"
+        "class Shelf(Config):\n    days: int = 1\n"
+        "    def fit(self, data, *, validation=None, start=None):\n        return Popularity().fit(data)\n"
+    )
+    plan = read_config(config('[models.mine]\ntype = "own_shelf:Shelf"\ndays = 3\n'), trust=True)
+    assert repr(plan.models["mine"]) == "Shelf(days=3)"
+    with pytest.raises(VitrinaError, match="has no class 'Shef'"):
+        read_config(config('[models.mine]\ntype = "own_shelf:Shef"\n'), trust=True)
+    with pytest.raises(VitrinaError, match="can't be imported"):
+        read_config(config('[models.mine]\ntype = "nowhere_at_all:X"\n'), trust=True)
+
+
+@pytest.mark.parametrize(
+    "model", [vt.EASE(l2=7), vt.Cooccurrence(weighting=vt.weighting.BM25(k1=2), decay=vt.decay.All(of=(vt.decay.Window(events=3),)))]
+)
+def test_what_a_board_describes_is_built_again(model: object) -> None:
+    assert build.of_plain(to_plain(model)) == model
+
+
+def test_the_table_of_names_holds_every_exported_model_and_part() -> None:
+    assert {"EASE", "Cooccurrence", "TopPersonal", "Popularity"} <= set(names.models())
+    assert {"BM25", "Exponential", "EASE"} <= set(names.parts())
+    assert "Range" not in names.parts()
+    assert set(names.rules()) == {"GlobalTime", "LeaveLastBasket", "LeaveOneOut", "RandomShare", "UserShare"}
+    assert names.find("part", "weighting.BM25", names.parts()) is vt.weighting.BM25
