@@ -13,6 +13,7 @@ from vitrina.data.split import Split
 from vitrina.errors import ParameterError
 from vitrina.models.popularity import DAY, Popularity
 
+MINUTES, TRIAL_MINUTES = 1.0, 0.25  # that EASE may take: a baseline should not be what everybody waits for
 WINDOWS = (1, 2, 7, 14, 30, 90, 180, 365)  # days that people think in
 
 
@@ -38,7 +39,7 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
     if split.eligible.repeat:
         found.append(Contender("TopPersonal", vitrina.TopPersonal(), baseline=True))
     found.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
-    ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True)) if tuned else vitrina.EASE()
+    ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True), minutes=TRIAL_MINUTES) if tuned else vitrina.EASE(minutes=MINUTES)
     found.append(Contender("EASE", ease, baseline=True))
     return [contender for contender in found if _kind(contender.model) not in kinds]
 

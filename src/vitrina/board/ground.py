@@ -29,7 +29,7 @@ def work_folder(cache: Path | None) -> Iterator[Path]:
     """A folder of this comparison alone, gone at its end. What a killed comparison left in the cache is removed first."""
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-        for left in cache.glob("work-*"):
+        for left in cache.glob("work-[0-9]*-*"):
             if not psutil.pid_exists(int(left.name.split("-")[1])):
                 shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"work-{os.getpid()}-", dir=cache))
