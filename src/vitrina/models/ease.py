@@ -21,6 +21,7 @@ from vitrina.models.pairs import dealt
 from vitrina.types import Float32, Int32
 
 MEMORY_SHARE = 0.85  # of what is free
+LARGEST = 46_340  # LAPACK in SciPy counts entries in 32 bits
 SURELY_FAST = 10_000  # items that are never too many for the time
 TILE = 64
 
@@ -55,7 +56,7 @@ class EASE(Config):
     l2: float = Field(default=500, gt=0)
     dropout: float = Field(default=0, ge=0, lt=1)
     max_items: int | None = Field(default=None, ge=2)
-    minutes: float = Field(default=20, gt=0)
+    minutes: float = Field(default=2, gt=0)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> ItemMap:
         if not data.n_events:
@@ -79,12 +80,19 @@ class EASE(Config):
         wanted = len(ranked) if self.max_items is None else min(self.max_items, len(ranked))
         free = psutil.virtual_memory().available
         limit = int(np.sqrt(MEMORY_SHARE * free / 4))
+        if self.max_items is not None and wanted > LARGEST:
+            raise ParameterError(
+                f"The 'max_items' parameter of EASE must be at most {LARGEST:,}, where 32-bit LAPACK ends. Got {self.max_items:,}. "
+                f"Use max_items={LARGEST} or Cooccurrence(), which keeps only each item's nearest ones."
+            )
         if self.max_items is not None and wanted > limit:
             raise MemoryBudgetError(
                 f"EASE of {wanted:,} items needs {4 * wanted**2 / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
                 f"Use max_items={limit // 1000 * 1000 or limit} or Cooccurrence(), which keeps only each item's nearest ones."
             )
         reason = "memory"
+        if limit > LARGEST:
+            limit, reason = LARGEST, "32-bit LAPACK"
         if self.max_items is None and wanted > SURELY_FAST and (fast := items_in(60 * self.minutes)) < limit:
             limit, reason = fast, f"{self.minutes:g} minutes"
         taken = min(wanted, limit)
