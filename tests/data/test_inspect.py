@@ -139,14 +139,14 @@ def test_the_recommended_split_fits_the_kind_of_log():
 
 def test_warnings_name_their_consequence_and_are_silent_on_a_clean_log():
     dated = [(f"u{u}", f"i{(u + i) % 20}", MIDNIGHT + (i * 7 + u % 5) * DAY) for u in range(60) for i in range(12)]
-    text = " ".join(vt.inspect(log(dated)).warnings)
+    text = " ".join([*vt.inspect(log(dated)).choices, *vt.inspect(log(dated)).warnings])
     assert "whole day" in text
     assert "negative" not in text
     returned = np.where(np.arange(len(dated)) % 10 == 0, -1, 1).astype(np.float32)
     assert "10.0% of the values are negative" in " ".join(vt.inspect(log(dated, values=returned)).warnings)
     baskets = np.unique([f"{u} {t}" for u, _, t in dated], return_inverse=True)[1].astype(np.int32)
     several = [(u, i, t + MINUTE) for u, _, t in dated for i in ("x", "y")]
-    assert "baskets have one time stamp each" in " ".join(vt.inspect(log(several, baskets=np.repeat(baskets, 2))).warnings)
+    assert "baskets have one time stamp each" in " ".join(vt.inspect(log(several, baskets=np.repeat(baskets, 2))).choices)
 
 
 def test_values_and_kinds_and_features_are_described():

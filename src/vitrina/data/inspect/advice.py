@@ -95,9 +95,24 @@ def _date(time: int | None, data: Dataset) -> str | None:
     return None if time is None else str(moment(time, data.time_unit))
 
 
+def choices(seen: Inspection) -> tuple[str, ...]:
+    """Sentences that say which split to take: for somebody who has yet to choose."""
+    return (*_about_split(seen), *_about_baskets(seen))
+
+
 def warnings(seen: Inspection) -> tuple[str, ...]:
-    """Sentences with their consequence, the gravest first."""
-    return (*_about_split(seen), *_about_time(seen), *_about_people(seen), *_about_items(seen), *_about_columns(seen))
+    """Sentences about the log itself with their consequence, the gravest first."""
+    return (*_about_time(seen), *_about_people(seen), *_about_items(seen), *_about_columns(seen))
+
+
+def _about_baskets(seen: Inspection) -> list[str]:
+    groups = seen.groups
+    if groups is None or groups.what != "baskets" or groups.one_time_share < 0.9 or seen.timing is None:
+        return []
+    return [
+        f"{_nearly_all(groups.one_time_share)} baskets have one time stamp each: the order inside a basket means nothing, and "
+        'a split by rows would show half of a basket to predict the other half. Ask about whole baskets: target="basket".'
+    ]
 
 
 def _about_split(seen: Inspection) -> list[str]:
@@ -133,7 +148,7 @@ def _about_split(seen: Inspection) -> list[str]:
 
 
 def _about_time(seen: Inspection) -> list[str]:
-    said, timing, groups = [], seen.timing, seen.groups
+    said, timing = [], seen.timing
     if timing is None:
         if seen.steps_are_per_user or seen.sizes.first is None:
             said.append(
@@ -141,12 +156,7 @@ def _about_time(seen: Inspection) -> list[str]:
                 "of other people. Read the log with time=... if it has a time stamp."
             )
         return said
-    if groups is not None and groups.what == "baskets" and groups.one_time_share >= 0.9:
-        said.append(
-            f"{_nearly_all(groups.one_time_share)} baskets have one time stamp each: the order inside a basket means nothing, and "
-            'a split by rows would show half of a basket to predict the other half. Ask about whole baskets: target="basket".'
-        )
-    elif timing.ties >= 0.1 and not timing.whole_days:
+    if not _about_baskets(seen) and timing.ties >= 0.1 and not timing.whole_days:
         said.append(
             f"{timing.ties:.0%} of the events share user and time stamp with another one: the order among them is the order of the file. "
             "GlobalTime asks about them together; LeaveOneOut shows all but the last of them to predict the last."

@@ -29,7 +29,7 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
     (300, 0.23)
     >>> seen.recommended
     GlobalTime(repeat=True, days=7)
-    >>> print(seen.warnings[0])
+    >>> print(seen.choices[0])
     36% of the test targets were in the person's history already: set repeat=true, ...
     """
     if not data.n_events:
@@ -56,4 +56,4 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
         reason=reason,
         steps=data.steps,
     )
-    return replace(seen, warnings=advice.warnings(seen))
+    return replace(seen, choices=advice.choices(seen), warnings=advice.warnings(seen))

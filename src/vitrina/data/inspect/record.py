@@ -49,6 +49,7 @@ class Inspection:
     recommended: Rule
     reason: str
     steps: tuple[Step, ...]
+    choices: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,7 +63,7 @@ class Inspection:
             parts += [Text(), self._features()]
         if self.steps:
             parts += [Text(), self._steps()]
-        if self.warnings:
+        if self.choices or self.warnings:
             parts += [Text(), self._warnings()]
         return Group(*parts)
 
@@ -170,7 +171,7 @@ class Inspection:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold yellow", no_wrap=True)
         table.add_column()
-        for warning in self.warnings:
+        for warning in (*self.choices, *self.warnings):
             table.add_row("!", Text(warning))
         return table
 
