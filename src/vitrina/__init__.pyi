@@ -6,6 +6,7 @@ from . import metrics as metrics
 from . import split as split
 from . import testing as testing
 from . import weighting as weighting
+from .batch import recommend_to as recommend_to
 from .board.compare import compare as compare
 from .board.diagnose import diagnose as diagnose
 from .board.result import Board as Board

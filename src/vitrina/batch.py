@@ -60,7 +60,7 @@ def recommend_to(
     >>> queries = data.queries()
     >>> users = data.users.decode(queries.users).rename("user_id")
     >>> # five of six: one person has had everything
-    >>> recommend_to(tempfile.mkdtemp() + "/lists.csv", vt.Popularity().fit(data), queries, users, k=1)
+    >>> vt.recommend_to(tempfile.mkdtemp() + "/lists.csv", vt.Popularity().fit(data), queries, users, k=1)
     5
     """
     path = Path(path)

@@ -85,12 +85,12 @@ def value_of(file: TomlFile, keys: Keys, value: Any, field: Any) -> Any:
     if isinstance(value, list):
         return [value_of(file, keys, v, None) for v in value]
     if isinstance(value, str) and field is not None and not accepts(field, value) and _is_part(value):
-        value = {"type": value}
+        return value_of(file, keys, {"type": value}, field)
     if isinstance(value, Mapping) and "type" in value:
         with Located(file, keys):
             cls = names.find("part", str(value["type"]), names.parts())
         return construct(file, keys, cls, {name: v for name, v in value.items() if name != "type"})
-    if is_range(value) and not (field is not None and accepts(field, value)):
+    if isinstance(value, Mapping) and is_range(value) and not (field is not None and accepts(field, value)):
         return _call(file, keys, Range, value)
     if isinstance(value, Mapping):
         return {name: value_of(file, (*keys, name), v, None) for name, v in value.items()}

@@ -15,7 +15,7 @@ import vitrina
 from vitrina.config import Config
 from vitrina.errors import ParameterError, UnknownNameError
 
-NO_PARTS = ("vitrina.data.split", "vitrina.board")  # exported configs that no model holds
+NO_PARTS = ("vitrina.data", "vitrina.board", "vitrina.metrics", "vitrina.evaluate")  # exported configs that no model holds
 
 
 @cache
