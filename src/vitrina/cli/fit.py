@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +24,7 @@ def command(
     from vitrina import persist
     from vitrina.cli import console, results
     from vitrina.cli.config import read_config
+    from vitrina.cli.log import events_fingerprint
 
     plan = read_config(config, trust=trust)
     chosen = results.settled(plan, model)
@@ -32,8 +32,7 @@ def command(
     data = plan.filtered(log)
     with console.working(f"Fitting {model} on {data.n_events:,} events"):
         recommender = chosen.fit(data)
-    events = replace(log, item_table=None, user_table=None).fingerprint  # histories need no tables, so they are not read for them
-    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events, "repeat": plan.repeat(data)}
+    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": plan.repeat(data)}
     persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))
     if json:

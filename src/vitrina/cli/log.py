@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ def _demo(name: str) -> Dataset:
     if name not in known:
         raise UnknownNameError.of("demo log", name, known)
     return known[name]()
+
+
+def events_fingerprint(data: Dataset) -> str:
+    """Of the events and ids alone: histories need no item or user table, so none is read for them."""
+    return replace(data, item_table=None, user_table=None).fingerprint
 
 
 def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any]:
