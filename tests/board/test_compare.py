@@ -123,6 +123,13 @@ def test_a_second_comparison_takes_finished_models_from_the_cache(split, tmp_pat
         vt.compare([vt.Popularity()], split, metrics=METRICS, primary="nDCG@5", baselines=False, cache=tmp_path)
 
 
+def test_a_script_that_compares_again_while_its_model_is_looked_for_is_told_how_to_stop(tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text("from vitrina.board.specs import to_spec\nclass A: ...\nto_spec(A())\n")
+    with pytest.raises(ParameterError, match="__main__"):
+        of_spec({"class": f"{script}:A", "parameters": {}})
+
+
 def test_the_key_of_the_cache_knows_the_data_the_split_and_the_source_of_ones_own_models(split, tmp_path):
     assert split_fingerprint(split) == split_fingerprint(split)
     other = vt.testing.synthetic(users=150, items=40).split(vt.split.GlobalTime(quantile=0.8, repeat=False))

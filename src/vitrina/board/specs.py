@@ -19,6 +19,7 @@ from vitrina.config import Config
 from vitrina.errors import ParameterError
 
 _SCRIPT = "__main__"
+_RERUN = "__vitrina_model__"  # what a script is called while a model's process runs it for its classes
 
 
 def parameters_of(model: Any) -> dict[str, Any]:
@@ -104,6 +105,11 @@ def _path_of(cls: type) -> str:
         raise ParameterError(
             f"Each model runs in its own process, which can't import {cls.__name__} from {where}. Put the class at the top of a .py file and import it."
         )
+    if module == _RERUN:
+        raise ParameterError(
+            f"Each model runs in its own process, which runs the script of {cls.__name__} to find the class, and the script compares again. "
+            'Put the comparison under: if __name__ == "__main__":'
+        )
     return f"{module}:{cls.__qualname__}"
 
 
@@ -118,4 +124,4 @@ def _class_at(path: str) -> Any:
 @cache
 def _script(path: str) -> Any:
     """The names of a script, run as a module so that what it keeps under `if __name__ == "__main__"` stays still."""
-    return type("Script", (), runpy.run_path(path, run_name="__vitrina_model__"))
+    return type("Script", (), runpy.run_path(path, run_name=_RERUN))
