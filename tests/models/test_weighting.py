@@ -47,7 +47,7 @@ def test_shrinkage_takes_more_from_rare_pairs(data, make):
 
 def test_lift_of_independent_items_is_about_one():
     rng = np.random.default_rng(0)
-    taken = rng.random((4000, 6)) < np.array([0.1, 0.2, 0.3, 0.4, 0.5, 1])  # everybody has an event
+    taken = rng.random((4000, 6)) < np.array([0.3, 0.4, 0.5, 0.6, 0.7, 1])  # everybody has an event
     users, items = np.nonzero(taken)
     vocabularies = vt.Vocabulary.of(range(4000)), vt.Vocabulary.of(range(6))
     log = vt.Dataset.of_codes(users, Events(items.astype(np.int32)), *vocabularies)
