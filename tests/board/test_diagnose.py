@@ -11,7 +11,7 @@ import pytest
 import vitrina as vt
 from vitrina.board.design import PLAIN, design
 from vitrina.board.diagnose import Diagnosis, diagnose
-from vitrina.board.findings import CONTENT, FADING, LENGTH, ORDER, POPULARITY, REPEATS, TRENDS
+from vitrina.board.findings import CONTENT, FADING, LENGTH, ORDER, POPULARITY, REPEATS, TRENDS, Effect, Evidence, findings
 from vitrina.testing import synthetic
 from vitrina.testing.toy import BASE, HOUR
 from vitrina.types import Events
@@ -116,3 +116,26 @@ def test_the_page_holds_every_finding_and_nothing_from_outside(chained: Diagnosi
     assert all(f.question in page.text and f.meaning in page.text for f in chained.findings)
     assert "src=" not in html
     assert "nan" not in page.text.lower().split()
+
+
+def effect(variant: str, low: float, high: float, p: float) -> Effect:
+    return Effect(variant, PLAIN, "length", 0.5 + (low + high) / 2, (low + high) / 2, low, high, p, 0.04)
+
+
+def test_a_loss_that_only_the_correction_hides_is_not_called_enough() -> None:
+    effects = (
+        effect("the last event only", -0.15, -0.08, 1e-6),
+        effect("last 5", -0.055, -0.004, 0.2),
+        effect("last 10", -0.011, 0.006, 1.0),
+    )
+    (found, _) = findings(Evidence(effects, {PLAIN: 0.5}, "nDCG@10", 0.0, 16))
+    assert "last 10 events" in found.meaning
+    assert "not sure" in effects[1].words
+    assert "no measurable" not in effects[1].words
+    (found, _) = findings(Evidence(effects[:2], {PLAIN: 0.5}, "nDCG@10", 0.0, 16))
+    assert found.answer == "no"
+
+
+def test_a_diagnosis_prints_its_findings(chained: Diagnosis) -> None:
+    assert str(chained).count("\n") > 20
+    assert "Diagnosis(" not in str(chained)

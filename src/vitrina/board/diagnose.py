@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 import polars as pl
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -59,6 +59,12 @@ class Diagnosis:
             table.add_row(f.question, Text(f.answer, style=styles[f.answer]), f.evidence, f.meaning)
             table.add_row("", "", "", "")
         return Group(table, Text(self.advice, style="bold"), Text(self.footnote, style="dim"))
+
+    def __str__(self) -> str:
+        console = Console(width=140, no_color=True)
+        with console.capture() as capture:
+            console.print(self)
+        return capture.get()
 
     @property
     def advice(self) -> str:

@@ -41,9 +41,12 @@ class Effect:
     @property
     def words(self) -> str:
         """The difference as people would say it."""
-        if not self.sure:
-            return f"no measurable difference ({self.low:+.4f} to {self.high:+.4f}; {self.detectable:.4f} would have been seen)"
-        return f"{self.difference:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+        found = f"{self.difference:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+        if self.sure:
+            return found
+        if self.low > 0 or self.high < 0:
+            return f"{found}, but not sure: among so many comparisons that happens by chance"
+        return f"no measurable difference ({self.low:+.4f} to {self.high:+.4f}; {self.detectable:.4f} would have been seen)"
 
 
 @dataclass(frozen=True)
@@ -160,18 +163,23 @@ def _length(evidence: Evidence) -> Finding | None:
         meaning = "There is little history to look at: a sequence model has not much to read."
         return Finding(LENGTH, "unclear", f"Histories have at most {evidence.longest} events.", meaning, ())
     best = max(effects, key=lambda e: e.value)
-    whole = evidence.values[PLAIN]
     if best.sure and best.difference > 0:
-        count = best.variant.removeprefix("the ")
-        meaning = f"Read about the {count}; a sequence model of length {_several(best)} sees enough. Longer histories need fading, or they blur the answer."
-        return Finding(LENGTH, "yes", f"Reading only the {count}: {best.words} against all of it.", meaning, effects)
-    enough = next((e for e in effects if not (e.sure and e.difference < 0)), None)
+        meaning = f"Read about the {_count(best)}; a sequence model of length {_several(best)} sees enough. Longer histories need fading, or they blur the answer."
+        return Finding(LENGTH, "yes", f"Reading only the {_count(best)}: {best.words} against all of it.", meaning, effects)
+    enough = next((e for e in effects if e.high >= 0), None)  # not merely unsure: a loss that only the correction hides is a loss
     if enough is None:
         meaning = f"Everything helps: give the model long windows (the longest history has {evidence.longest} events)."
-        return Finding(LENGTH, "no", f"Every shorter history is worse than all of it ({whole:.4f}).", meaning, effects)
-    count = enough.variant.removeprefix("the ")
-    meaning = f"The {count} say about as much as everything; a sequence model of length {_several(enough)} is enough."
-    return Finding(LENGTH, "unclear", f"Reading only the {count}: {enough.words} against all of it.", meaning, effects)
+        said = (
+            f"Every shorter history loses against all of it ({evidence.values[PLAIN]:.4f}); the {_count(effects[-1])}: {effects[-1].words}."
+        )
+        return Finding(LENGTH, "no", said, meaning, effects)
+    meaning = f"No loss is seen with the {_count(enough)} alone: a sequence model of length {_several(enough)} is a fair start."
+    return Finding(LENGTH, "unclear", f"Reading only the {_count(enough)}: {enough.words} against all of it.", meaning, effects)
+
+
+def _count(effect: Effect) -> str:
+    """ "last 5 events" for the variant "last 5"."""
+    return next((f"last {n} events" for n in LENGTHS if effect.variant == f"last {n}"), "last event")
 
 
 def _several(effect: Effect) -> int:

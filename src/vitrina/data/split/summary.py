@@ -127,6 +127,11 @@ def moment(time: int, unit: TimeUnit | None) -> str | int:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)).strftime("%Y-%m-%d %H:%M")
 
 
+def _share(share: float) -> str:
+    """A share that is not nothing never reads "0%"."""
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}" if share >= 0.001 else "Less than 0.1%"
+
+
 _NOTES = {
     "seen_targets_dropped": "{} targets were dropped: the person had taken the item before, and repeats are not recommended.",
     "queries_without_truth": "{} queries were dropped: no target was left.",
@@ -146,12 +151,12 @@ def _leakage(split: Split) -> tuple[str, ...]:
     late = counts.get("late_train_events_share", 0.0)
     if late:
         said.append(
-            f"{late:.0%} of the training events are not earlier than the first query: models are fitted on the future of some people."
+            f"{_share(late)} of the training events are not earlier than the first query: models are fitted on the future of some people."
         )
     mates = counts.get("targets_with_mates_in_history_share", 0.0)
     if mates:
         said.append(
-            f"{mates:.0%} of the targets have the time stamp or basket of the event before them, which is in the history: "
+            f"{_share(mates)} of the targets have the time stamp or basket of the event before them, which is in the history: "
             "what was taken at once is half the answer."
         )
     return tuple(said)
