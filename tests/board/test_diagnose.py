@@ -11,7 +11,21 @@ import pytest
 import vitrina as vt
 from vitrina.board.design import PLAIN, design
 from vitrina.board.diagnose import Diagnosis, diagnose
-from vitrina.board.findings import CONTENT, FADING, LENGTH, ORDER, POPULARITY, REPEATS, TRENDS, Effect, Evidence, findings
+from vitrina.board.findings import (
+    CONTENT,
+    FADING,
+    LENGTH,
+    NEAR,
+    ORDER,
+    POPULARITY,
+    REPEATS,
+    TRENDS,
+    Effect,
+    Evidence,
+    Finding,
+    advice,
+    findings,
+)
 from vitrina.testing import synthetic
 from vitrina.testing.toy import BASE, HOUR
 from vitrina.types import Events
@@ -139,3 +153,8 @@ def test_a_loss_that_only_the_correction_hides_is_not_called_enough() -> None:
 def test_a_diagnosis_prints_its_findings(chained: Diagnosis) -> None:
     assert str(chained).count("\n") > 20
     assert "Diagnosis(" not in str(chained)
+
+
+def test_the_advice_does_not_call_a_history_a_set_where_near_events_belong_together() -> None:
+    assert "set" in advice(())
+    assert "set" not in advice((Finding(NEAR, "yes", "", "", ()),))

@@ -14,6 +14,7 @@ REPEATS = "Do people repeat?"
 CONTENT = "Does content help beyond collaboration?"
 FADING = "Do old events of the history count less?"
 LENGTH = "How long is the useful history?"
+NEAR = "Do near events belong together more than distant ones?"
 ORDER = "Is order informative?"
 TRENDS = "Are there trends?"
 POPULARITY = "Does removing popularity help?"
@@ -85,7 +86,10 @@ def advice(found: tuple[Finding, ...]) -> str:
     answers = {f.question: f.answer for f in found}
     said = {question for question, answer in answers.items() if answer == "yes"}
     ordered = {ORDER, FADING, LENGTH} & said
-    parts = ["a sequence model (the end of the history or its order counts)" if ordered else "EASE (the history counts as a set)"]
+    as_set = (
+        "co-occurrence with a gap decay (near events belong together), and EASE" if NEAR in said else "EASE (the history counts as a set)"
+    )
+    parts = ["a sequence model (the end of the history or its order counts)" if ordered else as_set]
     if POPULARITY in said:
         parts.append("with corrected in-batch negatives" if ordered else "beside co-occurrence with popularity divided out")
     if CONTENT in said:
@@ -239,7 +243,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
     ),
     "gap": _simple(
         "gap",
-        "Do near events belong together more than distant ones?",
+        NEAR,
         {
             "yes": "Sessions matter: nearby events share an intent. Use a gap decay, and a sequence model with positions or time.",
             "harmful": "Taste is lasting: distant pairs inform as well. Use whole histories as sets.",
