@@ -86,12 +86,12 @@ def advice(found: tuple[Finding, ...]) -> str:
     answers = {f.question: f.answer for f in found}
     said = {question for question, answer in answers.items() if answer == "yes"}
     ordered = {ORDER, FADING, LENGTH} & said
-    as_set = (
-        "co-occurrence with a gap decay (near events belong together), and EASE" if NEAR in said else "EASE (the history counts as a set)"
-    )
+    as_set = "co-occurrence with a gap decay (near events belong together)" if NEAR in said else "EASE (the history counts as a set)"
     parts = ["a sequence model (the end of the history or its order counts)" if ordered else as_set]
-    if POPULARITY in said:
-        parts.append("with corrected in-batch negatives" if ordered else "beside co-occurrence with popularity divided out")
+    if POPULARITY in said and ordered:
+        parts.append("with corrected in-batch negatives")
+    elif POPULARITY in said:
+        parts.append("with popularity divided out" if NEAR in said else "beside co-occurrence with popularity divided out")
     if CONTENT in said:
         parts.append("with item features")
     if TRENDS in said:
