@@ -1,0 +1,137 @@
+"""The README, the docs and the examples are run, in a folder with a small log; what they say is printed is printed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import vitrina
+from vitrina.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+ARGUMENTS = {"own_log": ("purchases.csv", "customer", "sku", "bought_at")}
+MODULES = ("combine", "decay", "evaluate", "filters", "metrics", "split", "testing", "weighting")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the made-up shop, and in `.cache` what comparisons have finished: two pages show the same one."""
+    folder = tmp_path_factory.mktemp("docs")
+    spec = importlib.util.spec_from_file_location("shop", ROOT / "examples" / "shop.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write_shop(folder)
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def shop(kept: Path, tmp_path: Path) -> Path:
+    """A fresh copy of the folder; finished models come back."""
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    yield tmp_path
+    if (tmp_path / "vitrina-report" / ".cache").exists():
+        shutil.copytree(tmp_path / "vitrina-report" / ".cache", kept / "vitrina-report" / ".cache", dirs_exist_ok=True)
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    return [body for kind, body in FENCE.findall(page.read_text()) if kind in languages]
+
+
+def run(command: list[str], folder: Path) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=240, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The `vitrina ...` and `python ...` lines of the console blocks; set-up lines (make, pip) are what CI and newcomers run."""
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    split = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+    return [words for words in split if words[:1] in (["vitrina"], ["python"]) and "demo" not in words]
+
+
+def run_script(page: Path, folder: Path) -> str:
+    """The Python blocks of a page as one script; a block that begins with `# name.py` is that file."""
+    script = []
+    for block in blocks(page, "python"):
+        if named := FILE.match(block):
+            (folder / named[1]).write_text(block)
+        else:
+            script.append(block)
+    (folder / "page.py").write_text("\n".join(script))
+    return run([sys.executable, "page.py"], folder) if script else ""
+
+
+def assert_shown(wanted: list[str], output: str) -> None:
+    """Each text block is a run of lines of the output, in this order; blanks at the ends of lines don't count."""
+    lines = [line.rstrip() for line in output.splitlines()]
+    start = 0
+    for block in wanted:
+        shown = [line.rstrip() for line in block.splitlines()]
+        found = next((at for at in range(start, len(lines)) if lines[at : at + len(shown)] == shown), None)
+        assert found is not None, f"not printed:\n{block}\nin:\n{output}"
+        start = found + len(shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_a_page_runs(page: Path, shop: Path) -> None:
+    for words in commands(page):
+        run(words, shop)
+    assert_shown(blocks(page, "text"), run_script(page, shop))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_runs(example: Path, shop: Path) -> None:
+    run([sys.executable, str(shop / "examples" / example.name), *ARGUMENTS.get(example.stem, ())], shop)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_commands_in_the_text_exist(page: Path) -> None:
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    named = set(re.findall(r"`vitrina (\w+)", page.read_text()))
+    assert named <= set(known)
+
+
+def documented() -> set[str]:
+    """Every name that a table of docs/api.md explains: the code in the first cell of a row."""
+    cells = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([\w.]+)", cell)}
+
+
+def test_every_public_name_is_documented_and_nothing_else() -> None:
+    inner = {f"{module}.{name}" for module in MODULES for name in getattr(vitrina, module).__all__}
+    public = {f"vt.{name}" for name in (set(vitrina.__all__) | inner)}
+    assert public - documented() == set()
+    assert {name for name in documented() if name.startswith("vt.")} - public == set()
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    targets = re.findall(r"^make (\w+)", text, re.MULTILINE)
+    assert targets[:2] == ["demo", "test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
