@@ -21,6 +21,7 @@ import vitrina as vt
 from beside import HERE, data_folder, machine
 from vitrina.board.specs import describe
 from vitrina.board.tune import Search
+from vitrina.config import Config
 
 OUT = HERE / ".cache" / "boards"
 TRIALS, SECONDS, SEED, DRAWS = 12, 60, 0, 1000
@@ -225,7 +226,7 @@ def _default(model: str, parameter: str) -> Any:
     found = next((getattr(place, model) for place in (vt, vt.weighting, vt.decay, vt.combine) if hasattr(place, model)), None)
     known = getattr(found, "model_fields", {}).get(parameter)
     default = None if known is None else known.get_default(call_default_factory=True)
-    return describe(default) if hasattr(default, "model_fields") else default
+    return describe(default) if isinstance(default, Config) else default
 
 
 def searches() -> dict[str, list[str]]:
