@@ -24,7 +24,12 @@ class Config(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *unnamed: Any, **parameters: Any) -> None:
+        if unnamed:
+            name = type(self).__name__
+            fields = list(type(self).model_fields)
+            example = f"{name}({fields[0]}={unnamed[0]!r})" if fields else f"{name}()"
+            raise ParameterError(f"{name} takes its parameters by name, for example {example}. Got {unnamed[0]!r} without one.")
         try:
             super().__init__(**parameters)
         except ValidationError as error:
@@ -69,7 +74,7 @@ def fingerprint(*values: Any) -> str:
 
 def _sentence(cls: type[BaseModel], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "?"
+    name = str(first["loc"][0]) if first["loc"] else "?"  # what follows is the place inside it, or the type that was tried
     if first["type"] == "extra_forbidden":
         known = ", ".join(sorted(cls.model_fields)) or "none"
         return f"{cls.__name__} has no parameter {name!r}. Its parameters: {known}."

@@ -118,7 +118,7 @@ class Events:
         return Events(**{name: column[index] for name, column in self.columns().items()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Queries:
     """Who is asked about, with which history: views into shared events, never copies.
 
@@ -144,7 +144,13 @@ class Queries:
     def of_histories(
         cls, vocabulary: Vocabulary, histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]] | None = None
     ) -> Queries:
-        """Queries for histories that come from outside; unknown items are skipped and counted in `unknown`."""
+        """Queries for histories that come from outside; unknown items are skipped and counted in `unknown`.
+
+        Raises:
+            ParameterError: a history is a text, which would be taken letter by letter.
+        """
+        if isinstance(histories, str) or any(isinstance(history, str) for history in histories):
+            raise ParameterError(f"Histories are a list of lists of ids: [['tea', 'milk'], ['salt']]. Got {histories!r}.")
         codes = [vocabulary.encode(list(history)) for history in histories]
         known = [c >= 0 for c in codes]
         ragged = Ragged.of([c[k] for c, k in zip(codes, known, strict=True)])
@@ -158,6 +164,9 @@ class Queries:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def __repr__(self) -> str:
+        return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items)"
 
     def __getitem__(self, selection: slice | NDArray[Any]) -> Queries:
         return replace(
@@ -261,7 +270,7 @@ def _join(left: Ragged, right: Ragged) -> Ragged:
     return Ragged.of_lengths(left.lengths + right.lengths, np.concatenate([left.values, right.values])[order])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recommendations:
     """Ranked lists: item codes and scores, best first; -1 pads a list that ran out of eligible items.
 
@@ -275,6 +284,9 @@ class Recommendations:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Recommendations({len(self):,} lists of {self.k})"
 
     def __getitem__(self, selection: slice | NDArray[Any]) -> Recommendations:
         extra = {name: column[selection] for name, column in self.extra.items()}

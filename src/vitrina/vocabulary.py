@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.errors import VocabularyError
+from vitrina.errors import ParameterError, VocabularyError
 from vitrina.hashing import IdTable
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
     """The ids of users or items: code c stands for `ids[c]`. Ids are strings or integers.
 
@@ -38,14 +38,22 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self):,} ids)"
+
     def __getstate__(self) -> dict[str, Any]:
         return {"ids": self.ids, "_cache": {}}
 
     def encode(self, ids: Sequence[Any] | pl.Series) -> NDArray[np.int32]:
         """Codes of `ids`; -1 for what is not in the vocabulary. Numbers and their text are taken as equal.
 
+        Raises:
+            ParameterError: the ids are one text, which would be taken letter by letter.
+
         Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id.
         """
+        if isinstance(ids, str):
+            raise ParameterError(f"Ids are encoded as a list. Got the text {ids!r}; write [{ids!r}].")
         series = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids), strict=False)
         series = series.cast(self.ids.dtype, strict=False).rename("id")
         if "table" not in self._cache:

@@ -111,6 +111,8 @@ def compare(
     'ok'
     """
     started = time.time()
+    if not isinstance(split, Split):
+        raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {split!r}.")
     vectors = likeness(split.train) if vectors is None else vectors
     chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)
@@ -166,12 +168,14 @@ def _cutoff(found: Any) -> int:
 
 
 def _contenders(models: Sequence[Any] | Mapping[str, Any], split: Split, baselines: bool) -> list[Contender]:
-    named = dict(models) if isinstance(models, Mapping) else _named(models)
-    for name, model in named.items():
-        if not isinstance(model, Search) and not hasattr(model, "fit"):
-            raise ParameterError(f"The model {name!r} must have a method fit(data). Got {type(model).__name__}.")
+    if hasattr(models, "fit") or isinstance(models, Search):
+        raise ParameterError(f"Models are given in a list, or by name: [{models!r}]. Got one model.")
+    for model in models.values() if isinstance(models, Mapping) else models:
         if isinstance(model, type):
-            raise ParameterError(f"The model {name!r} is a class. Give an object: {model.__name__}().")
+            raise ParameterError(f"The model {model.__name__} is a class. Give an object: {model.__name__}().")
+        if not isinstance(model, Search) and not hasattr(model, "fit"):
+            raise ParameterError(f"A model must have a method fit(data). Got {model!r}.")
+    named = dict(models) if isinstance(models, Mapping) else _named(models)
     tuned = any(isinstance(m, Search) for m in named.values())
     added = strong_baselines(split, named.values(), tuned=tuned) if baselines else []
     renamed = [Contender(f"{c.name}, baseline" if c.name in named else c.name, c.model, baseline=True) for c in added]

@@ -17,7 +17,7 @@ from scipy import sparse
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
-from vitrina.errors import SplitError
+from vitrina.errors import ParameterError, SplitError
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -144,7 +144,13 @@ class Dataset:
             yield self.user_range(int(first), int(last))
 
     def split(self, rule: Rule) -> Split:
-        """Training part, queries and truth under `rule`."""
+        """Training part, queries and truth under `rule`.
+
+        Raises:
+            SplitError: the rule doesn't fit the log; says why.
+        """
+        if isinstance(rule, type) or not hasattr(rule, "apply"):
+            raise ParameterError(f"A log is split by a rule, for example vt.split.GlobalTime(days=30). Got {rule!r}.")
         return rule.apply(self)
 
     def holdout(self) -> Split:

@@ -35,6 +35,9 @@ class Form(ABC):
     vocabulary: Vocabulary
     catalogue: Catalogue
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
+
     @abstractmethod
     def score_block(self, queries: Queries) -> Float32:
         """(queries, items) float32, C-contiguous; -inf where the form has no opinion. Called with few queries at a time."""
@@ -77,7 +80,7 @@ class Form(ABC):
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Static(Form):
     """The same scores for everybody; -inf for items that are never shown but as a fallback.
 
@@ -118,7 +121,7 @@ class Static(Form):
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Shuffled(Form):
     """The catalogue in an order of each query's own; asked again, a query gets the same order.
 
@@ -186,7 +189,7 @@ class Shuffled(Form):
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Personal(Form):
     """How often the person took an item before, old events fading; no opinion of items that the person never took.
 
@@ -220,7 +223,7 @@ class Personal(Form):
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neighbours(Form):
     """alpha * own vector + (1 - alpha) * mean vector of the nearest people, by Euclidean distance; -inf where both are 0.
 
@@ -266,7 +269,7 @@ class Neighbours(Form):
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embeddings(Form):
     """The cosine of the item's vector and the mean vector of the history's items, old events fading.
 

@@ -23,7 +23,7 @@ CANDIDATES = 1 << 22  # a block: 32 MB of items and scores
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ItemMap(Form):
     """score[j] = the combined weights from the history's items to j; -inf for items that nothing in the history points to.
 

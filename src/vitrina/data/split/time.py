@@ -13,6 +13,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments, steps_are_per_user
+from vitrina.data.split.summary import moment
 from vitrina.errors import ParameterError, SplitError
 from vitrina.types import Bool, Int64
 
@@ -71,6 +72,9 @@ class GlobalTime(Rule):
         times = self._times(data)
         until = int(times.max()) + 1 if self.until is None else _moment(self.until, data)
         cut = self._cut(times[times < until], until, data)
+        if cut > times.max():
+            end = moment(int(times.max()), data.time_unit)
+            raise SplitError(f"{self} leaves nothing to ask: the log ends at {end}. Move the cut to an earlier time.")
         keep = times < cut
         moments = Moments.of(data)
         begins = times[moments.start]

@@ -1,0 +1,53 @@
+"""What a newcomer types wrong is answered with a sentence that has the remedy, and what is printed fits a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import vitrina as vt
+from vitrina.errors import ParameterError, SplitError, VitrinaError
+
+DATA = vt.testing.toy()
+SPLIT = DATA.split(vt.split.LeaveOneOut(repeat=False))
+
+MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
+    (lambda: vt.EASE(100), ParameterError, r"EASE\(l2=100\)"),
+    (lambda: vt.split.GlobalTime(at="2024-13-01"), ParameterError, "The 'at' parameter of GlobalTime"),
+    (lambda: vt.Cooccurrence(gap=vt.decay.Exponential(days=-1)), ParameterError, "The 'days' parameter of Exponential"),
+    (lambda: DATA.split("last"), ParameterError, "GlobalTime"),
+    (lambda: DATA.split(vt.split.GlobalTime), ParameterError, "by a rule"),
+    (lambda: DATA.split(vt.split.GlobalTime(at="2030-01-01")), SplitError, "the log ends at 2023-11-15"),
+    (lambda: vt.compare(vt.EASE(), SPLIT), ParameterError, "in a list"),
+    (lambda: vt.compare([vt.EASE], SPLIT), ParameterError, r"EASE\(\)"),
+    (lambda: vt.compare({"mine": 3}, SPLIT), ParameterError, "fit"),
+    (lambda: vt.compare([vt.EASE()], DATA), ParameterError, "on a split"),
+    (lambda: vt.Queries.of_histories(DATA.items, ["tea", "milk"]), ParameterError, "list of lists"),
+    (lambda: vt.Queries.of_histories(DATA.items, "tea"), ParameterError, "list of lists"),
+    (lambda: DATA.items.encode("tea"), ParameterError, r"\['tea'\]"),
+]
+
+
+@pytest.mark.parametrize(("typed", "error", "said"), MISTAKES)
+def test_a_mistake_is_answered_with_its_remedy(typed: Callable[[], object], error: type[VitrinaError], said: str) -> None:
+    with pytest.raises(error, match=said):
+        typed()
+
+
+@pytest.mark.parametrize(
+    "model", [vt.Popularity(), vt.EASE(l2=1), vt.Cooccurrence(), vt.TopPersonal(), vt.TifuKNN(), vt.RandomItems()], ids=str
+)
+def test_what_is_fitted_prints_in_a_line(model: vt.EASE) -> None:
+    recommender = model.fit(DATA)
+    lists = recommender.recommend(DATA.queries(), k=2)
+    shown = [repr(x) for x in (DATA, DATA.items, SPLIT, DATA.queries(), recommender, lists)]
+    assert all("\n" not in line and len(line) < 140 for line in shown)
+    assert "4 items" in repr(recommender)
+    assert repr(lists) == "Recommendations(6 lists of 2)"
+
+
+def test_a_list_of_histories_may_hold_any_sequence() -> None:
+    histories = (np.array(["tea", "milk"]), ("salt",), [])
+    assert vt.Queries.of_histories(DATA.items, histories).lengths.tolist() == [2, 0, 0]
