@@ -145,7 +145,11 @@ def _trends(evidence: Evidence) -> Finding | None:
         meaning = "Taste moves. Refit often, put recent popularity on the board, and let old events fade; give the model the time."
         return Finding(TRENDS, "yes", evidence_text, meaning, effects)
     needs = half is not None and half.sure and half.difference < 0
-    meaning = "Old events still inform: train on the whole log." if needs else "No need to hurry with refitting; the whole log can be used."
+    meaning = (
+        "Old events still inform: train on the whole log."
+        if needs
+        else "No trend can be told from chance here: take the whole log, and look again when there is more of it."
+    )
     return Finding(TRENDS, "no" if recent.sure else "unclear", evidence_text, meaning, effects)
 
 

@@ -74,7 +74,7 @@ def _models(data: Dataset, *, repeat: bool) -> Iterator[str]:
     texts = data.item_table is not None and bool(data.item_table.columns("text") + data.item_table.columns("category"))
     blocks = {
         "Cooccurrence": 'weighting = {type = "BM25"}',
-        "EASE": "l2 = 500",
+        "EASE": "l2 = [20, 100, 500, 2000]   # searched on validation: an untuned EASE is a weak one",
         "TifuKNN": "" if repeat else None,
         "ContentSimilarity": "" if texts else None,
     }

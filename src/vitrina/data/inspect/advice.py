@@ -182,7 +182,7 @@ def _about_people(seen: Inspection) -> list[str]:
     said = []
     if seen.duplicates >= max(1, 0.001 * seen.sizes.events):
         said.append(
-            f"{seen.duplicates:,} events repeat another one's user, item and time ({seen.duplicates / seen.sizes.events:.1%}): they count "
+            f"{seen.duplicates:,} {'events repeat' if seen.duplicates > 1 else 'event repeats'} another one's user, item and time ({seen.duplicates / seen.sizes.events:.1%}): they count "
             "twice in popularity and in counts. Drop them with dedupe if they are one event written twice."
         )
     if seen.bots.height:
