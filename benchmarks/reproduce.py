@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from beside import HERE
-from boards import JOBS, OUT, SECONDS, SEED, TRIALS
+from boards import JOBS, OUT, SEED, TRIALS
 from boards import compare as run_board
 from common import finish, run_all
 from lessons import LESSONS
@@ -20,14 +20,14 @@ from lessons import LESSONS
 PAGE = HERE.parent / "docs" / "boards.md"
 HEAD = f"""# Boards on public data
 
-Three logs of three trades, each compared in full by `make reproduce` ([what is run](../benchmarks/boards.py)). The baseline was named
-before anything was run. Every search had one budget: at most {TRIALS} configurations and at most {SECONDS} seconds of fitting and answering (what is
-begun is finished), drawn at random with the seed {SEED} and judged on the end of the training part; a fixed model is not tuned. The seconds make
-a slow machine try fewer configurations, so another machine can end with other winners. Names of models: *as it comes* is the default;
-*weighting*, *fading* (old events of the history count less), *order* (pairs count less the further apart they are, perhaps in one direction only) and *content* (likeness
-of descriptions is added) each search that one thing. Intervals and verdicts are drawn over people, and verdicts are corrected for the
-number of models (Holm). Times are of this machine with whatever else it had to do at that time (its load is in the line), without
-compiling; the peak is of the model's own process, of which about 200 MB are the interpreter and its libraries."""
+Three logs of three trades, each compared in full by `make reproduce` ([what is run](../benchmarks/boards.py)). The baseline of each board was
+named before anything was run. Every search has one budget, at most {TRIALS} configurations, drawn at random with the seed {SEED} and judged on
+the end of the training part; smaller spaces are tried in full, a fixed model is not tuned. Names of models: *as it comes* is the
+default; *weighting*, *fading* (old events of the history count less), *order* (pairs count less the further apart they are, perhaps in one
+direction only, and the history fades) and *content* (the likeness of descriptions is added) are searches of that one thing. Intervals and
+verdicts are drawn over people, and verdicts are corrected for the number of models (Holm). Times are of this machine with whatever
+else it had to do (its load is in the line), without compiling; the peak is that of the model's own process, of which about 200 MB are the
+interpreter and its libraries."""
 
 
 def page() -> str:
