@@ -35,6 +35,9 @@ class Config(BaseModel):
         except ValidationError as error:
             raise ParameterError(_sentence(type(self), error)) from None
 
+    def __hash__(self) -> int:  # a parameter may be a mapping, which has no hash of its own
+        return hash(fingerprint(self))
+
     def __repr__(self) -> str:
         fields = type(self).model_fields
         shown = (
