@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from beside import HERE
-from boards import JOBS, OUT, SEED, TRIALS
+from boards import JOBS, OUT, SEED
 from boards import compare as run_board
 from common import finish, run_all
 from lessons import LESSONS
@@ -21,7 +21,7 @@ PAGE = HERE.parent / "docs" / "boards.md"
 HEAD = f"""# Boards on public data
 
 Three logs of three trades, each compared in full by `make reproduce` ([what is run](../benchmarks/boards.py)). The baseline of each board was
-named before anything was run. Every search has one budget, at most {TRIALS} configurations, drawn at random with the seed {SEED} and judged on
+named before anything was run. Every search of a board has one budget, named in its last line, drawn at random with the seed {SEED} and judged on
 the end of the training part; smaller spaces are tried in full, a fixed model is not tuned. Names of models: *as it comes* is the
 default; *weighting*, *fading* (old events of the history count less), *order* (pairs count less the further apart they are, perhaps in one
 direction only, and the history fades) and *content* (the likeness of descriptions is added) are searches of that one thing. Intervals and
