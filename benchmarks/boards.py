@@ -168,7 +168,7 @@ def section(board: vt.Board, job: Job, split: str, limits: str) -> Iterator[str]
     """The board in Markdown: data, split, leaderboard, how it was made."""
     made = board.settings
     yield f"{job.about}\n"
-    yield f"```text\n{split}\n```\n"
+    yield f"```\n{split}\n```\n"
     yield from table(board, job.shown)
     yield ""
     yield (
