@@ -47,14 +47,23 @@ def judged(model: Any, split: vt.split.Split, *, intervals: bool = False) -> dic
 
 def cooccurrences() -> list[vt.Cooccurrence]:
     w = vt.weighting
-    first = [
-        *(w.Cosine(shrinkage=s) for s in (0, 5, 20)),
-        *(w.Jaccard(shrinkage=s) for s in (0, 20)),
-        *(w.TfIdf(shrinkage=s) for s in (0, 20)),
+    weightings = [
+        *(w.Cosine(shrinkage=s) for s in (0, 20, 50)),
+        *(w.Jaccard(shrinkage=s) for s in (0, 100)),
+        *(w.TfIdf(shrinkage=s) for s in (0, 300, 1000, 3000)),
         *(w.BM25(b=b) for b in (0.25, 0.5, 0.75)),
         *(w.ConditionalProbability(alpha=a) for a in (0.3, 0.5)),
     ]
-    return [vt.Cooccurrence(weighting=weighting, neighbours=n) for weighting in first for n in (100, 1000)]
+    return [vt.Cooccurrence(weighting=weighting, neighbours=400) for weighting in weightings]
+
+
+def around(best: vt.Cooccurrence) -> list[vt.Cooccurrence]:
+    """The best weighting with other shrinkages, where it has one, and more neighbours."""
+    shrinkage = getattr(best.weighting, "shrinkage", None)
+    weightings = [best.weighting]
+    if shrinkage:
+        weightings = [type(best.weighting)(**dict(best.weighting) | {"shrinkage": shrinkage * f}) for f in (0.5, 0.7, 1, 1.4)]
+    return [vt.Cooccurrence(weighting=weighting, neighbours=n) for weighting in weightings for n in (400, 1500, 5000)]
 
 
 def tuned(models: list[Any], validation: vt.split.Split) -> Any:
@@ -69,17 +78,20 @@ def main() -> None:
     limits, split = machine(), gowalla()
     validation = split.train.holdout()
     print("Validation:", flush=True)
-    cooccurrence = tuned(cooccurrences(), validation)
-    grid = [vt.EASE(l2=l2, dropout=p, max_items=items) for p in (0, 0.3) for l2 in (10, 50, 200, 500)]
+    first = tuned(cooccurrences(), validation)
+    cooccurrence = tuned(around(first), validation)
+    grid = [vt.EASE(l2=l2, dropout=p, max_items=items) for p in (0, 0.3, 0.5) for l2 in (50, 100, 200)]
     best = tuned(grid, validation)
     ease = vt.EASE(l2=best.l2, dropout=best.dropout, max_items=split.train.n_items)
     print("Test:", flush=True)
-    rows = {model: judged(model, split, intervals=True) for model in (cooccurrence, ease)}
+    rows = [(model, judged(model, split, intervals=True)) for model in (cooccurrence, ease)]
     print(f"\n{limits}.\n")
     print("| model | Recall@20 | nDCG@20 | fit + recommend, s | validation |\n|---|---|---|---|---|")
-    for model, found in rows.items():
+    for model, found in rows:
         cells = (f"{found[m]['value']:.4f} [{found[m]['low']:.4f}, {found[m]['high']:.4f}]" for m in METRICS)
-        tried = f"best of {len(cooccurrences())}" if model is cooccurrence else f"best of {len(grid)}, on {items:,} items"
+        tried = (
+            f"best of {len(cooccurrences()) + len(around(first))}" if model is cooccurrence else f"best of {len(grid)}, on {items:,} items"
+        )
         print(f"| `{model!r}` | {' | '.join(cells)} | {found['seconds'][0]:.1f} + {found['seconds'][1]:.1f} | {tried} |")
 
 
