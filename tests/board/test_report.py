@@ -25,7 +25,7 @@ from vitrina.board.report.view import View, definition, is_accuracy, standing
 from vitrina.board.report.words import decimals, fixed, percent
 
 sys.path.insert(0, str(Path(__file__).parent))
-import boards  # pyright: ignore[reportMissingImports]
+import made_boards as boards  # pyright: ignore[reportMissingImports]
 
 EVERY = ("full", "bare", "nothing")
 
