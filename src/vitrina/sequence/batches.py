@@ -70,12 +70,6 @@ class Batch:
     at: Tensor  # (positions,) tokens that are asked
     targets: Tensor  # (positions,) rows; empty when there is nothing to learn
 
-    def to(self, device: torch.device) -> Batch:
-        if device.type == "cpu":
-            return self
-        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in ("rows", "users", "at", "targets")}
-        return Batch(layout=Layout(self.layout.lengths.to(device)), **moved)
-
 
 def token_batches(lengths: Int64, tokens: int, rng: np.random.Generator | None) -> Iterator[Int64]:
     """Indices of histories, grouped by similar length so that each group has about `tokens` tokens; groups in random order.

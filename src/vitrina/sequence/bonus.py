@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from vitrina.config import Config
+from vitrina.sequence.batches import Sequences
 from vitrina.sequence.layout import Layout
+from vitrina.types import Float32, ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,3 +71,10 @@ class PersonalPopularity(Config):
         keys, counts = torch.unique((position * size + row)[row >= 0], return_counts=True)
         value = torch.log((counts + self.eps) / self.eps)
         return Bonus(keys // size, keys % size, value.float(), size, len(at))
+
+    def of_histories(self, histories: Sequences, size: int) -> Float32:
+        """(histories, size) the additions to every logit at answer time."""
+        counts = np.zeros((len(histories), size), np.float32)
+        owner = np.repeat(np.arange(len(histories)), histories.lengths)
+        np.add.at(counts, (owner, histories.rows[ranges(histories.start, histories.lengths)]), 1)
+        return np.log((counts + self.eps) / self.eps)

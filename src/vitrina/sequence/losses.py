@@ -16,7 +16,11 @@ from vitrina.sequence.bonus import Bonus
 from vitrina.sequence.negatives import Drawn, Negatives, Pool, Uniform
 
 CHUNK_BYTES = 12 << 20  # of a chunk of logits: stays within the last-level cache of a CPU
-GPU_CHUNK_BYTES = 256 << 20
+
+
+def chunk_of(bytes_a_position: int) -> int:
+    """Positions a chunk, whatever their number: what bounds the memory of a loss."""
+    return max(1, CHUNK_BYTES // bytes_a_position)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +66,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
         total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
         grad_states, grad_table = torch.empty_like(states), torch.zeros_like(table)
         n, rows = len(states), len(table)
-        budget = GPU_CHUNK_BYTES if states.is_cuda else CHUNK_BYTES
-        step = max(16, budget // (states.element_size() * rows))
+        step = chunk_of(states.element_size() * rows)
         columns = table.t()
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
@@ -96,8 +99,6 @@ class Sampled(Loss, ABC):
 
     def __call__(self, task: Task) -> Tensor:
         drawn = self.negatives.draw(task.pool, task.targets)
-        device = task.states.device
-        drawn = Drawn(drawn.rows.to(device), drawn.log_q.to(device))
         positive = (task.states * task.table[task.targets]).sum(1)
         negative = _scores(task.states, task.table, drawn)
         if task.bonus is not None:
@@ -194,6 +195,5 @@ class _ChunkedScores(torch.autograd.Function):
 
 
 def _parts(states: Tensor, rows: Tensor) -> list[slice]:
-    budget = GPU_CHUNK_BYTES if states.is_cuda else CHUNK_BYTES
-    step = max(1, budget // (states.element_size() * rows.shape[1] * states.shape[1]))
+    step = chunk_of(states.element_size() * rows.shape[1] * states.shape[1])
     return [slice(first, min(first + step, len(states))) for first in range(0, len(states), step)]

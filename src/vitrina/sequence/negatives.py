@@ -110,7 +110,7 @@ class InBatch(Negatives):
 
     def draw(self, pool: Pool, targets: Tensor) -> Drawn:
         pick = torch.randint(len(targets), self._shape(targets), generator=pool.generator)
-        return self._drawn(pool, targets.cpu()[pick])
+        return self._drawn(pool, targets[pick])
 
     def q(self, pool: Pool) -> Tensor:
         return pool.frequency.clamp(min=1e-12)
@@ -130,7 +130,7 @@ class Mixed(Negatives):
         shape = self._shape(targets)
         pick = torch.randint(len(targets), shape, generator=pool.generator)
         from_batch = torch.rand(shape, generator=pool.generator) < self.ratio
-        return self._drawn(pool, torch.where(from_batch, targets.cpu()[pick], pool.uniform(shape)))
+        return self._drawn(pool, torch.where(from_batch, targets[pick], pool.uniform(shape)))
 
     def q(self, pool: Pool) -> Tensor:
         return (self.ratio * pool.frequency + (1 - self.ratio) / pool.size).clamp(min=1e-12)

@@ -27,7 +27,7 @@ class Similarity(Config, ABC):
 
 
 @final
-class Dot(Similarity):
+class DotProduct(Similarity):
     """state . item / temperature."""
 
     temperature: float = Field(default=1.0, gt=0)
@@ -40,7 +40,7 @@ class Dot(Similarity):
 
 
 @final
-class Cosine(Similarity):
+class CosineSimilarity(Similarity):
     """cos(state, item) / temperature."""
 
     temperature: float = Field(default=0.05, gt=0)

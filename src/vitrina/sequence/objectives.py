@@ -26,6 +26,11 @@ class Objective(Config, ABC):
         """Whether a token may only look back."""
         return True
 
+    @property
+    def needs_time(self) -> bool:
+        """Whether the log must have real time."""
+        return False
+
     @abstractmethod
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         """Inputs, asked tokens and targets for windows of at least two events."""
@@ -78,19 +83,20 @@ class DenseAllAction(_Shifted):
 
     days: float = Field(default=30, gt=0)
 
+    @property
+    def needs_time(self) -> bool:
+        return True
+
     def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
         times = _times(windows, self)
-        place = np.repeat(np.arange(len(windows)), windows.lengths)
         inside = times[ranges(windows.start, windows.lengths)]
-        inside = inside - inside.min(initial=0)
-        span = int(inside.max(initial=0) + self.days * DAY) + 1
-        keys = place * span + inside
-        asked = np.repeat(np.arange(len(windows)), windows.lengths - 1) * span + (
-            times[tokens] - times[ranges(windows.start, windows.lengths)].min()
-        )
-        start_of = np.cumsum(windows.lengths) - windows.lengths
-        shift = np.repeat(windows.start - start_of, windows.lengths - 1)
-        end = np.searchsorted(keys, asked + int(self.days * DAY), side="right") + shift
+        since = inside - inside.min()
+        ahead = int(self.days * DAY)
+        span = int(since.max()) + ahead + 1  # so far apart that no window reaches into the next
+        keys = np.repeat(np.arange(len(windows)) * span, windows.lengths) + since
+        asked = np.repeat(np.arange(len(windows)) * span, windows.lengths - 1) + times[tokens] - inside.min()
+        first = np.cumsum(windows.lengths) - windows.lengths
+        end = np.searchsorted(keys, asked + ahead, side="right") + np.repeat(windows.start - first, windows.lengths - 1)
         within = np.maximum(end - tokens - 1, 1)
         return tokens + 1 + (rng.random(len(tokens)) * within).astype(np.int64)
 
@@ -112,6 +118,10 @@ class AllAction(Objective):
 
     days: float = Field(default=7, gt=0)
     most: int = Field(default=32, gt=0)
+
+    @property
+    def needs_time(self) -> bool:
+        return True
 
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         times = _times(windows, self)

@@ -8,15 +8,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from vitrina.config import Config
+from vitrina.metrics import metric
 
 
 class Schedule(Config, ABC):
@@ -64,8 +64,6 @@ class Training(Config):
         schedule: of the learning rate.
         metric: of the validation, on the full ranking.
         clip: largest norm of the gradient; None doesn't clip.
-        average: decay a step of a running mean of the weights that is validated and kept instead of them; None keeps the weights.
-        start_validation: the first epoch (from 1) that is validated.
     """
 
     epochs: int = Field(default=100, gt=0)
@@ -77,8 +75,13 @@ class Training(Config):
     schedule: Schedule = Constant()
     metric: str = "nDCG@10"
     clip: float | None = Field(default=None, gt=0)
-    average: float | None = Field(default=None, gt=0, lt=1)
-    start_validation: int = Field(default=1, gt=0)
+
+    @field_validator("metric")
+    @classmethod
+    def _of_queries(cls, name: str) -> str:
+        if not hasattr(metric(name), "per_query"):
+            raise ValueError("a metric with a value for each query, such as nDCG@10")
+        return name
 
 
 @dataclass
@@ -113,7 +116,6 @@ class Run:
         vectors = [p for p in network.parameters() if p.dim() <= 1]
         groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, training.beta2), fused=True)
-        self.average = None if training.average is None else copy.deepcopy(network.state_dict())
         self.progress = Progress()
         self.best_weights: dict[str, Tensor] = {}
 
@@ -126,15 +128,13 @@ class Run:
             began = time.perf_counter()
             progress.losses.append(self._epoch())
             progress.epoch += 1
-            if self.validate is not None and progress.epoch >= plan.start_validation:
+            if self.validate is not None:
                 self._judge()
             progress.seconds += time.perf_counter() - began
             if self.report is not None:
                 self.report(progress)
         if self.best_weights:
             self.network.load_state_dict(self.best_weights)
-        elif self.average is not None:
-            self.network.load_state_dict(self.average)
         return progress
 
     def _epoch(self) -> float:
@@ -156,42 +156,22 @@ class Run:
             if self.training.clip:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
             self.optimiser.step()
-            self._follow()
             total, weight = total + float(loss.detach()) * len(batch.targets), weight + len(batch.targets)
         return total / weight
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        if self.average is None or self.training.average is None:
-            return
-        decay = min(self.training.average, (1 + self._steps()) / (10 + self._steps()))
-        for name, now in self.network.state_dict().items():
-            self.average[name].lerp_(now, 1 - decay)
-
-    def _steps(self) -> float:
-        state = next(iter(self.optimiser.state.values()), {})
-        return float(state.get("step", 0))
-
     def _judge(self) -> None:
         assert self.validate is not None
-        held = None
-        if self.average is not None:
-            held = copy.deepcopy(self.network.state_dict())
-            self.network.load_state_dict(self.average)
         self.network.eval()
         value = self.validate()
         self.progress.metrics.append(value)
         if value > self.progress.best:
             self.progress.best, self.progress.best_epoch = value, self.progress.epoch
             self.best_weights = copy.deepcopy(self.network.state_dict())
-        if held is not None:
-            self.network.load_state_dict(held)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that a resumed run needs, as tensors: safe to write with safetensors."""
+        """Everything that a resumed run needs, as tensors that share nothing with the run."""
         out = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         out |= {f"best.{n}": t for n, t in self.best_weights.items()}
-        out |= {f"average.{n}": t for n, t in (self.average or {}).items()}
         for index, parameter in enumerate(self.network.parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
                 out[f"optimiser.{index}.{name}"] = value.detach().clone().reshape(value.shape or (1,))
@@ -205,11 +185,10 @@ class Run:
         """Go on from `state()`."""
 
         def part(prefix: str) -> dict[str, Tensor]:
-            return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+            return {n.removeprefix(prefix): t.clone() for n, t in state.items() if n.startswith(prefix)}
 
         self.network.load_state_dict(part("network."))
         self.best_weights = part("best.")
-        self.average = part("average.") or self.average
         for index, parameter in enumerate(self.network.parameters()):
             saved = part(f"optimiser.{index}.")
             if saved:
