@@ -44,7 +44,7 @@ def test_the_chunked_softmax_equals_cross_entropy(monkeypatch, smoothing, bonus,
     if bonus is not None:
         logits = logits.index_put((bonus.position, bonus.row), bonus.value, accumulate=True)
     wanted = F.cross_entropy(logits, one.targets, label_smoothing=smoothing)
-    got = FullSoftmax(smoothing=smoothing)(one)
+    got = FullSoftmax(smoothing=smoothing).of(one)
     torch.testing.assert_close(got, wanted)
     slopes, wanted_slopes = (torch.autograd.grad(3 * x, [one.states, one.table]) for x in (got, wanted))
     torch.testing.assert_close(slopes, wanted_slopes)
@@ -84,7 +84,7 @@ def test_a_sampled_loss_equals_its_oracle(loss, bonus, shared):
     for position, target in enumerate(one.targets.tolist()):
         negatives = [logits[position][j] for j in drawn[position].tolist() if j != target]  # a draw of the target doesn't count
         wanted += oracle(logits[position][target], negatives, 4) / N
-    assert float(loss(one).detach()) == pytest.approx(wanted, rel=1e-6)
+    assert float(loss.of(one).detach()) == pytest.approx(wanted, rel=1e-6)
 
 
 def test_gbce_is_exact_between_its_extremes():
@@ -120,8 +120,8 @@ def test_with_many_draws_the_corrected_loss_is_the_full_one(negatives):
     states, table = (torch.randn(n, DIM, generator=generator, dtype=torch.float64) for n in (ROWS * (ROWS + 1) // 2, ROWS))
     targets = torch.repeat_interleave(torch.arange(ROWS), torch.arange(1, ROWS + 1))
     one = Task(states, table, targets, pool())
-    full, sampled = float(FullSoftmax()(one)), float(SampledSoftmax(negatives=negatives, corrected=True)(one))
-    plain = float(SampledSoftmax(negatives=negatives)(one))
+    full, sampled = float(FullSoftmax().of(one)), float(SampledSoftmax(negatives=negatives, corrected=True).of(one))
+    plain = float(SampledSoftmax(negatives=negatives).of(one))
     assert sampled == pytest.approx(full, abs=0.02)
     assert abs(plain - full) > 1
 

@@ -1,5 +1,6 @@
 """The model as people use it."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.board.specs import of_spec, to_spec
 from vitrina.cli.config import read_config
 from vitrina.config import Config
 from vitrina.errors import ArtifactError, DataError, ParameterError
@@ -102,6 +104,11 @@ def test_a_mixture_is_saved_and_answers_alone_as_among_others(model, tmp_path):
         alone = recommender.recommend(DATA.queries()[row : row + 1], 5, eligible=REPEAT)
         assert np.array_equal(alone.items[0], together.items[row])
         np.testing.assert_allclose(alone.scores[0], together.scores[row], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", MIXTURES, ids=repr)
+def test_a_mixture_goes_to_another_process(model):
+    assert of_spec(json.loads(json.dumps(to_spec(model)))) == model
 
 
 def test_states_times_item_vectors_are_the_scores():

@@ -88,4 +88,5 @@ def token_batches(lengths: Int64, tokens: int, rng: np.random.Generator | None) 
 
 
 def tensor(array: NDArray[Any]) -> Tensor:
+    """Whole numbers as a tensor of int64."""
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64))

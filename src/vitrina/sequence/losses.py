@@ -38,7 +38,7 @@ class Loss(Config, ABC):
     """A loss over (state, target) pairs."""
 
     @abstractmethod
-    def __call__(self, task: Task) -> Tensor:
+    def of(self, task: Task) -> Tensor:
         """A scalar with gradients to states and table."""
 
 
@@ -55,7 +55,7 @@ class FullSoftmax(Loss):
 
     smoothing: float = Field(default=0.0, ge=0, lt=1)
 
-    def __call__(self, task: Task) -> Tensor:
+    def of(self, task: Task) -> Tensor:
         loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing)
         return loss
 
@@ -97,7 +97,7 @@ class Sampled(Loss, ABC):
 
     negatives: Negatives = Uniform()
 
-    def __call__(self, task: Task) -> Tensor:
+    def of(self, task: Task) -> Tensor:
         drawn = self.negatives.draw(task.pool, task.targets)
         positive = (task.states * task.table[task.targets]).sum(1)
         negative = _scores(task.states, task.table, drawn)

@@ -163,7 +163,7 @@ class _Fitting:
         model, table = self.model, self.network.table()
         states = self.network.body(table, batch, model.objective.causal)
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
-        return model.loss(Task(model.similarity.states(states), model.similarity.items(table), batch.targets, self.pool, bonus))
+        return model.loss.of(Task(model.similarity.states(states), model.similarity.items(table), batch.targets, self.pool, bonus))
 
     def _validate(self) -> float:
         assert self.split is not None
