@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitrina.data.dataset import Dataset
 from vitrina.sequence.layout import Layout
 from vitrina.types import Int32, Int64, Queries, ranges
 
@@ -40,10 +39,6 @@ class Sequences:
         stop = np.cumsum(counts)
         times = None if queries.events.times is None else queries.events.times[place][known]
         return cls(rows[known], times, stop - counts, stop, queries.users, int((~known).sum()) + queries.unknown)
-
-    @classmethod
-    def of_data(cls, data: Dataset, row_of_item: Int64) -> Sequences:
-        return cls.of(data.queries(), row_of_item)
 
     def __len__(self) -> int:
         return len(self.start)
