@@ -20,13 +20,19 @@ VARIANTS = [
     vt.Popularity(days=30, by="events"), vt.Popularity(half_life=5), vt.TopPersonal(decay=vt.decay.Exponential(days=9)),
     vt.TopPersonal(decay=vt.decay.Window(events=3)), vt.TifuKNN(neighbours=5), vt.TifuKNN(neighbours=3, groups=2, short="oldest"),
     vt.ContentSimilarity(columns=("group",), decay=vt.decay.Exponential(events=2)),
+    vt.BERT4Rec(dim=8, personal=vt.sequence.PersonalPopularity(), training=vt.sequence.Training(epochs=2)),
 ]  # fmt: skip
 
 
+SMALL: dict[str, dict[str, Any]] = {"SequenceModel": {"dim": 16, "training": vt.sequence.Training(epochs=3)}}  # others have their defaults
+
+
 def public_models() -> list[Any]:
-    """One of each public config that has a `fit`, with its defaults."""
+    """One of each public config that has a `fit`."""
     public = (getattr(vt, name) for name in vt.__all__)
-    return [cls() for cls in public if isinstance(cls, type) and issubclass(cls, Config) and hasattr(cls, "fit")]
+    return [
+        cls(**SMALL.get(cls.__name__, {})) for cls in public if isinstance(cls, type) and issubclass(cls, Config) and hasattr(cls, "fit")
+    ]
 
 
 @pytest.mark.parametrize("model", [*public_models(), *VARIANTS], ids=repr)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ARGUMENTS = {"own_log": ("purchases.csv", "customer", "sku", "bought_at")}
-MODULES = ("combine", "decay", "evaluate", "filters", "metrics", "split", "testing", "weighting")
+MODULES = ("combine", "decay", "evaluate", "filters", "metrics", "sequence", "split", "testing", "weighting")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.py)\n")
 

@@ -3,6 +3,7 @@ from . import decay as decay
 from . import evaluate as evaluate
 from . import filters as filters
 from . import metrics as metrics
+from . import sequence as sequence
 from . import split as split
 from . import testing as testing
 from . import weighting as weighting
@@ -28,6 +29,11 @@ from .models.tifuknn import TifuKNN as TifuKNN
 from .persist import Artifact as Artifact
 from .persist import load as load
 from .persist import save as save
+from .sequence.model import SequenceModel as SequenceModel
+from .sequence.recipes import BERT4Rec as BERT4Rec
+from .sequence.recipes import SASRec as SASRec
+from .sequence.recipes import eSASRec as eSASRec
+from .sequence.recipes import gSASRec as gSASRec
 from .types import Eligibility as Eligibility
 from .types import Queries as Queries
 from .types import Ragged as Ragged

@@ -35,6 +35,7 @@ MANIFEST = "manifest.json"
 
 FORMS: Mapping[str, str] = {  # the one table: the name in a manifest, and the module that holds the class of that name
     "Embeddings": "vitrina.models.forms",
+    "Encoded": "vitrina.sequence.recommender",
     "ItemMap": "vitrina.models.itemmap",
     "Neighbours": "vitrina.models.forms",
     "Personal": "vitrina.models.forms",

@@ -13,7 +13,7 @@ from typing import Any
 
 import vitrina
 from vitrina.config import Config
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.errors import MissingExtraError, ParameterError, UnknownNameError
 
 NO_PARTS = ("vitrina.data", "vitrina.board", "vitrina.metrics", "vitrina.evaluate")  # exported configs that no model holds
 
@@ -26,7 +26,10 @@ def exported() -> Mapping[str, type]:
 
 def _exported() -> Iterator[tuple[str, type]]:
     for name in dir(vitrina):
-        found = getattr(vitrina, name)
+        try:
+            found = getattr(vitrina, name)
+        except MissingExtraError:  # whoever doesn't use it needs not install it; `find` says how to
+            continue
         if _buildable(found):
             yield name, found
         elif isinstance(found, ModuleType):
@@ -66,11 +69,14 @@ def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
 
     Raises:
         UnknownNameError: lists the known names, the closest first.
+        MissingExtraError: the name needs a package that is not installed.
     """
     if name not in known:
         full = exported().get(name)  # the long form "weighting.BM25" always works for a part
         if full is not None and full in known.values():
             return full
+        if name in dir(vitrina):
+            getattr(vitrina, name)  # a name whose extra is missing says so
         raise UnknownNameError.of(what, name, known)
     return known[name]
 

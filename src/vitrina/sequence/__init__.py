@@ -1,0 +1,58 @@
+"""Transformers over histories, from parts: `vt.SequenceModel` and what it is put together of."""
+
+from vitrina.errors import MissingExtraError
+
+try:
+    import torch  # noqa: F401
+except ImportError:
+    raise MissingExtraError.of("PyTorch", "torch", "A sequence model") from None
+
+from vitrina.sequence.blocks import BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
+from vitrina.sequence.bonus import PersonalPopularity
+from vitrina.sequence.embed import ContentProjection, Embed, Ids, SumOf
+from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
+from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
+from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
+from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
+from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
+
+__all__ = [
+    "BCE",
+    "BPR",
+    "GBCE",
+    "AllAction",
+    "BERT4RecBlock",
+    "Block",
+    "ByPopularity",
+    "Constant",
+    "ContentProjection",
+    "CosineSimilarity",
+    "DenseAllAction",
+    "DotProduct",
+    "Embed",
+    "FullSoftmax",
+    "Ids",
+    "InBatch",
+    "ItemMasking",
+    "LiGR",
+    "Loss",
+    "Mixed",
+    "Negatives",
+    "NextAction",
+    "Objective",
+    "PersonalPopularity",
+    "PreNorm",
+    "Progress",
+    "RandomTarget",
+    "SASRecBlock",
+    "SampledSoftmax",
+    "Schedule",
+    "ShiftedSequence",
+    "Similarity",
+    "SumOf",
+    "Training",
+    "Uniform",
+    "WarmupCosine",
+    "published_eSASRec",
+]

@@ -1,0 +1,51 @@
+"""What a block is: a config that builds a module over packed tokens, and the attention that most blocks share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vitrina.config import Config
+from vitrina.sequence.layout import Layout
+
+
+class Block(Config, ABC):
+    """One kind of layer. A new kind is one file with a config and its module."""
+
+    @abstractmethod
+    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+        """A module with `forward(x, layout, causal)`: packed (tokens, dim) to packed (tokens, dim)."""
+
+    def final(self, dim: int) -> nn.Module:
+        """What follows the last block."""
+        return nn.Identity()
+
+
+@final
+class Attention(nn.Module):
+    """Multi-head softmax attention inside each window. [Vaswani et al. 2017](https://arxiv.org/abs/1706.03762).
+
+    softmax(Q K' / sqrt(dim / heads)) V over the tokens of the same window, and only earlier ones when causal.
+
+    Cost: windows x width^2 x dim multiplications; width is the longest window of the batch.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, asking: Tensor, asked: Tensor, layout: Layout, causal: bool) -> Tensor:
+        q, k, v = (self._split(layout.pad(part)) for part in (self.query(asking), self.key(asked), self.value(asked)))
+        # behind the end of a window there are only padded keys: a causal mask hides them from every real token already
+        mask = None if causal or layout.full else layout.real[:, None, None, :]
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+        return self.out(layout.pack(mixed.transpose(1, 2).flatten(2)))
+
+    def _split(self, padded: Tensor) -> Tensor:
+        windows, width, dim = padded.shape
+        return padded.view(windows, width, self.heads, dim // self.heads).transpose(1, 2)  # (windows, heads, width, dim of a head)

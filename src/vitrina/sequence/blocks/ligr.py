@@ -1,0 +1,48 @@
+"""LiGR: pre-norm blocks whose residual branches are gated, with a SwiGLU."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.layout import Layout
+
+
+@final
+class LiGR(Block):
+    """x = x + sigmoid(Wa x) * Drop(Attention(LN x)); x = x + sigmoid(Wf x) * Drop(W2 Drop(SiLU(W1 LN x) * (W3 LN x))).
+
+    [Borisyuk et al. 2025](https://arxiv.org/abs/2502.03417), in the form of eSASRec. The gates read the unnormalised x.
+
+    Args:
+        multiplier: hidden size of the SwiGLU in units of dim.
+    """
+
+    multiplier: int = Field(default=4, gt=0)
+
+    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+        return _LiGR(dim, heads, dropout, self.multiplier)
+
+
+@final
+class _LiGR(nn.Module):
+    def __init__(self, dim: int, heads: int, dropout: float, multiplier: int) -> None:
+        super().__init__()
+        self.norm_a, self.norm_f = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads, dropout)
+        self.gate_a, self.gate_f = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.up, self.side = (nn.Linear(dim, multiplier * dim, bias=False) for _ in range(2))
+        self.down = nn.Linear(multiplier * dim, dim, bias=False)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
+        n = self.norm_a(x)
+        x = x + torch.sigmoid(self.gate_a(x)) * self.drop(self.attention(n, n, layout, causal))
+        n = self.norm_f(x)
+        hidden = self.drop(F.silu(self.up(n)) * self.side(n))
+        return x + torch.sigmoid(self.gate_f(x)) * self.drop(self.down(hidden))

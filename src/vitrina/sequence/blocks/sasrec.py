@@ -1,0 +1,41 @@
+"""The block of SASRec, with the residuals of the original code."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.layout import Layout
+
+
+@final
+class SASRecBlock(Block):
+    """q = LN x; x = q + Attention(q, x, x); f = LN x; x = f + Drop(W2 Drop(ReLU(W1 f))); LN at the end.
+
+    [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781). Residuals go through the normalised queries, as in the
+    authors' code; keys and values are not normalised.
+    """
+
+    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+        return _SASRec(dim, heads, dropout)
+
+    def final(self, dim: int) -> nn.Module:
+        return nn.LayerNorm(dim, eps=1e-8)
+
+
+@final
+class _SASRec(nn.Module):
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_a, self.norm_f = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
+        self.attention = Attention(dim, heads, dropout)
+        self.up, self.down = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
+        q = self.norm_a(x)
+        f = self.norm_f(q + self.attention(q, x, layout, causal))
+        return f + self.drop(self.down(self.drop(F.relu(self.up(f)))))

@@ -1,0 +1,199 @@
+"""What a position pays for the item it should have named. Losses are means over positions, in nats."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from vitrina.config import Config
+from vitrina.sequence.bonus import Bonus
+from vitrina.sequence.negatives import Drawn, Negatives, Pool, Uniform
+
+CHUNK_BYTES = 12 << 20  # of a chunk of logits: stays within the last-level cache of a CPU
+
+
+def chunk_of(bytes_a_position: int) -> int:
+    """Positions a chunk, whatever their number: what bounds the memory of a loss."""
+    return max(1, CHUNK_BYTES // bytes_a_position)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Positions to be scored against the whole item table."""
+
+    states: Tensor  # (positions, dim), already scaled by the similarity
+    table: Tensor  # (rows, dim)
+    targets: Tensor  # (positions,) rows of the table
+    pool: Pool
+    bonus: Bonus | None = None  # fixed additions to some logits
+
+
+class Loss(Config, ABC):
+    """A loss over (state, target) pairs."""
+
+    @abstractmethod
+    def of(self, task: Task) -> Tensor:
+        """A scalar with gradients to states and table."""
+
+
+@final
+class FullSoftmax(Loss):
+    """-s[t] + log sum_j exp s[j] over ALL items, in chunks of positions: never positions x items at once.
+
+    Each chunk's logits, probabilities and gradients are made and dropped in the forward pass, so that the peak is one chunk (about 12 MB
+    on a CPU) beside the two gradients. Cost: 6 x positions x items x dim operations.
+
+    Args:
+        smoothing: share of the target's weight that is spread over all items.
+    """
+
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+
+    def of(self, task: Task) -> Tensor:
+        loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing)
+        return loss
+
+
+class _ChunkedSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor, bonus: Bonus | None, smoothing: float) -> Tensor:
+        total = states.new_zeros((), dtype=torch.float64 if states.dtype == torch.float64 else torch.float32)
+        grad_states, grad_table = torch.empty_like(states), torch.zeros_like(table)
+        n, rows = len(states), len(table)
+        step = chunk_of(states.element_size() * rows)
+        columns = table.t()
+        for first in range(0, n, step):
+            part = slice(first, min(first + step, n))
+            logits = states[part] @ columns
+            if bonus is not None:
+                bonus.add_to(logits, part)
+            own = targets[part, None]
+            if smoothing:
+                total += smoothing * (logits.gather(1, own).squeeze(1) - logits.mean(1)).sum()
+            slope = torch.softmax(logits, 1)  # one pass a row, while the row is in cache
+            total -= slope.gather(1, own).to(total.dtype).clamp_(min=1e-38).log_().sum()
+            if smoothing:
+                slope -= smoothing / rows
+            slope.scatter_add_(1, own, slope.new_full(own.shape, smoothing - 1))
+            torch.mm(slope, table, out=grad_states[part])
+            grad_table.addmm_(slope.t(), states[part])
+        ctx.save_for_backward(grad_states.div_(n), grad_table.div_(n))
+        return total / n
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        grad_states, grad_table = ctx.saved_tensors
+        return grad_states * grads[0], grad_table * grads[0], None, None, None
+
+
+class Sampled(Loss, ABC):
+    """Losses that look at the target and at drawn negatives. A draw that is the target itself is masked out."""
+
+    negatives: Negatives = Uniform()
+
+    def of(self, task: Task) -> Tensor:
+        drawn = self.negatives.draw(task.pool, task.targets)
+        positive = (task.states * task.table[task.targets]).sum(1)
+        negative = _scores(task.states, task.table, drawn)
+        if task.bonus is not None:
+            positive = positive + task.bonus.at(task.targets[:, None]).squeeze(1)
+            negative = negative + task.bonus.at(drawn.rows.expand(len(positive), -1) if drawn.shared else drawn.rows)
+        hit = drawn.rows == task.targets[:, None]
+        return self.of_logits(positive, negative, hit, drawn, task).mean()
+
+    @abstractmethod
+    def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
+        """(positions,) from logits (positions,) and (positions, n); `hit` marks draws that are the target."""
+
+
+@final
+class SampledSoftmax(Sampled):
+    """-s[t] + log(exp s[t] + sum over draws j != t of exp(s[j] - c[j])).
+
+    With `corrected`, c[j] = log(n q[j]): the sum is an unbiased estimate of the full one, so that the loss tends to the full softmax as n grows
+    (the target is not a draw and needs no correction). Without it, c = 0, as eSASRec was published.
+    """
+
+    corrected: bool = False
+
+    def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
+        if self.corrected:
+            negative = negative - (drawn.log_q + torch.log(torch.tensor(float(drawn.n))))
+        logits = torch.cat([positive[:, None], negative.masked_fill(hit, -torch.inf)], 1)
+        return logits.logsumexp(1) - positive
+
+
+@final
+class BCE(Sampled):
+    """(softplus(-s[t]) + sum over draws of softplus(s[j])) / (1 + n). With one uniform draw, SASRec's loss."""
+
+    def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
+        return (F.softplus(-positive) + F.softplus(negative).masked_fill(hit, 0).sum(1)) / (1 + drawn.n)
+
+
+@final
+class GBCE(Sampled):
+    """(beta softplus(-s[t]) + sum over draws of softplus(s[j])) / (1 + n). [Petrov and Macdonald 2023](https://arxiv.org/abs/2308.07192).
+
+    beta = a (t (1 - 1/a) + 1/a) with a = n / (items - 1): -log sigmoid(s)^beta = beta softplus(-s), so no double precision is needed.
+
+    Args:
+        calibration: t; 0 is plain BCE, 1 fully calibrated.
+    """
+
+    calibration: float = Field(default=0.75, ge=0, le=1)
+
+    def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
+        a = min(1.0, drawn.n / max(1, len(task.table) - 1))
+        beta = a * (self.calibration * (1 - 1 / a) + 1 / a)
+        return (beta * F.softplus(-positive) + F.softplus(negative).masked_fill(hit, 0).sum(1)) / (1 + drawn.n)
+
+
+@final
+class BPR(Sampled):
+    """Mean over draws of softplus(s[j] - s[t]). [Rendle et al. 2009](https://arxiv.org/abs/1205.2618)."""
+
+    def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
+        return F.softplus(negative - positive[:, None]).masked_fill(hit, 0).sum(1) / drawn.n
+
+
+def _scores(states: Tensor, table: Tensor, drawn: Drawn) -> Tensor:
+    """(positions, n) logits of the draws: one matrix product when shared, gathers in chunks otherwise."""
+    if drawn.shared:
+        return states @ table[drawn.rows].t()
+    scores: Any = _ChunkedScores.apply(states, table, drawn.rows)
+    return scores
+
+
+class _ChunkedScores(torch.autograd.Function):
+    """Scores of each position's own rows, without ever holding positions x n x dim."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(states, table, rows)
+        out = states.new_empty(rows.shape)
+        for part in _parts(states, rows):
+            torch.bmm(table[rows[part]], states[part, :, None], out=out[part, :, None])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
+        states, table, rows = ctx.saved_tensors
+        grad_states, grad_table = torch.empty_like(states), torch.zeros_like(table)
+        for part in _parts(states, rows):
+            slope = grads[0][part]
+            grad_states[part] = torch.bmm(slope[:, None, :], table[rows[part]]).squeeze(1)
+            outer = slope[:, :, None] * states[part, None, :]
+            grad_table.index_add_(0, rows[part].reshape(-1), outer.reshape(-1, states.shape[1]))
+        return grad_states, grad_table, None
+
+
+def _parts(states: Tensor, rows: Tensor) -> list[slice]:
+    step = chunk_of(states.element_size() * rows.shape[1] * states.shape[1])
+    return [slice(first, min(first + step, len(states))) for first in range(0, len(states), step)]

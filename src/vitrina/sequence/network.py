@@ -1,0 +1,92 @@
+"""The network: an item table, reverse positions, a stack of blocks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from vitrina.config import Config
+from vitrina.sequence.batches import Batch
+from vitrina.sequence.blocks import Block
+from vitrina.sequence.embed import Table
+
+
+class Similarity(Config, ABC):
+    """How a state and an item vector make a logit: always a dot product of what these two return."""
+
+    @abstractmethod
+    def states(self, states: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def items(self, table: Tensor) -> Tensor: ...
+
+
+@final
+class DotProduct(Similarity):
+    """state . item / temperature."""
+
+    temperature: float = Field(default=1.0, gt=0)
+
+    def states(self, states: Tensor) -> Tensor:
+        return states / self.temperature if self.temperature != 1 else states
+
+    def items(self, table: Tensor) -> Tensor:
+        return table
+
+
+@final
+class CosineSimilarity(Similarity):
+    """cos(state, item) / temperature."""
+
+    temperature: float = Field(default=0.05, gt=0)
+
+    def states(self, states: Tensor) -> Tensor:
+        return F.normalize(states, dim=-1) / self.temperature
+
+    def items(self, table: Tensor) -> Tensor:
+        return F.normalize(table, dim=-1)
+
+
+@final
+class Body(nn.Module):
+    """From vectors of tokens to states: x = Drop(item + position from the end), then the blocks."""
+
+    def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.empty(length + 1, dim))
+        self.mask = nn.Parameter(torch.empty(1, dim))
+        self.drop = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(block.build(dim, heads, dropout) for _ in range(layers))
+        self.final = block.final(dim)
+
+    def forward(self, table: Tensor, batch: Batch, causal: bool) -> Tensor:
+        """States of the asked tokens, (positions, dim)."""
+        layout = batch.layout
+        # the mask is the row behind the table: -1 wraps to it
+        vectors = torch.cat([table, self.mask])
+        x = self.drop(F.embedding(batch.rows % len(vectors), vectors) + self.positions[layout.from_end])
+        for block in self.blocks:
+            x = block(x, layout, causal)
+        return self.final(x[batch.at])
+
+
+@final
+class Network(nn.Module):
+    """The item table and the body."""
+
+    def __init__(self, table: Table, body: Body) -> None:
+        super().__init__()
+        self.table, self.body = table, body
+        self.reset()
+
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Xavier normal for every matrix, as in RecTools; vectors keep torch's defaults."""
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_normal_(parameter)

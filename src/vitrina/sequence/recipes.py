@@ -1,0 +1,79 @@
+"""Ready mixtures of the parts. Every parameter of `SequenceModel` can be changed in the call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vitrina.sequence.blocks import BERT4RecBlock, SASRecBlock
+from vitrina.sequence.embed import Ids
+from vitrina.sequence.losses import GBCE, SampledSoftmax
+from vitrina.sequence.model import SequenceModel
+from vitrina.sequence.negatives import Uniform
+from vitrina.sequence.objectives import ItemMasking
+from vitrina.sequence.train import Training
+
+
+def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
+    """The block of [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781), each event naming the next one, with the full softmax.
+
+    The loss of the paper, one uniform negative, is `vt.SASRec(loss=vt.sequence.BCE(negatives=vt.sequence.Uniform(n=1)))`.
+
+    >>> import vitrina as vt
+    >>> vt.SASRec(dim=32)
+    SequenceModel(block=SASRecBlock(), layers=2, dim=32)
+    """
+    return SequenceModel(**({"block": SASRecBlock(), "layers": 2} | changes))
+
+
+def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
+    """Masked events named from both sides, with the full softmax. [Sun et al. 2019](https://arxiv.org/abs/1904.06690).
+
+    Items are scored by their vectors alone: the extra layer before the output of the original is left out.
+
+    >>> import vitrina as vt
+    >>> vt.BERT4Rec().objective
+    ItemMasking()
+    """
+    return SequenceModel(**({"block": BERT4RecBlock(), "layers": 2, "heads": 2, "objective": ItemMasking()} | changes))
+
+
+def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
+    """SASRec with 256 negatives a position and the calibrated gBCE, t = 0.75. [Petrov and Macdonald 2023](https://arxiv.org/abs/2308.07192).
+
+    One table serves as input and output; the authors' code has two.
+
+    >>> import vitrina as vt
+    >>> vt.gSASRec().loss
+    GBCE()
+    """
+    return SequenceModel(**({"block": SASRecBlock(), "layers": 2, "loss": GBCE(negatives=Uniform(n=256))} | changes))
+
+
+def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
+    """LiGR blocks, each event naming the next one, with the full softmax: for catalogues of up to about a hundred thousand items.
+
+    The mixture of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450), who sample negatives: see `published_eSASRec`.
+
+    >>> import vitrina as vt
+    >>> vt.eSASRec(layers=2)
+    SequenceModel(layers=2)
+    """
+    return SequenceModel(**changes)
+
+
+def published_eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
+    """eSASRec as its authors trained it on the Amazon data: 256 uniform negatives a position, dropout on the item table.
+
+    256 negatives without correction, dim 64, one block, length 50, dropout 0.2, Adam 1e-3 with betas .9 and .98, at most 200 epochs, patience 50.
+    A batch has about as many events as their 128 histories.
+
+    >>> import vitrina as vt
+    >>> vt.sequence.published_eSASRec().loss
+    SampledSoftmax()
+    """
+    recipe = {
+        "embed": Ids(dropout=0.2),
+        "loss": SampledSoftmax(negatives=Uniform(n=256)),
+        "training": Training(epochs=200, patience=50, tokens=1024),
+    }
+    return SequenceModel(**(recipe | changes))

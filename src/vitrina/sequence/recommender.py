@@ -1,0 +1,143 @@
+"""The fitted form of every sequence model: encode the history, multiply with the item table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+import torch
+
+from vitrina.catalogue import Catalogue
+from vitrina.config import Config, to_plain
+from vitrina.models.forms import Arrays, Form
+from vitrina.sequence.batches import Sequences, token_batches
+from vitrina.sequence.blocks import Block
+from vitrina.sequence.bonus import PersonalPopularity
+from vitrina.sequence.network import Body, Similarity
+from vitrina.sequence.objectives import Objective
+from vitrina.sequence.parts import known_part, part_of_plain
+from vitrina.types import Float32, Int32, Int64, Queries
+from vitrina.vocabulary import Vocabulary
+
+TOKENS = 16_384  # real tokens a batch when answering
+WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
+
+
+@final
+class Answering(Config):
+    """The parts of a sequence model that are still needed once it is trained."""
+
+    block: Block
+    layers: int
+    heads: int
+    dim: int
+    length: int
+    objective: Objective
+    similarity: Similarity
+    personal: PersonalPopularity | None = None
+
+    def body(self, dropout: float = 0.0) -> Body:
+        """A body of this size, with weights that mean nothing yet."""
+        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout)
+
+    def to_array(self) -> Arrays:
+        """Plain values as JSON in bytes.
+
+        Raises:
+            ArtifactError: a part is not one of Vitrina's own.
+        """
+        for part in (self.block, self.objective, self.similarity):
+            known_part(part)
+        text = json.dumps({name: value for name, value in to_plain(self).items() if name != "name"})
+        return {"answering": np.frombuffer(text.encode(), np.uint8)}
+
+    @classmethod
+    def of_array(cls, arrays: Arrays) -> Answering:
+        plain = json.loads(np.asarray(arrays["answering"]).tobytes())
+        return cls(**{name: part_of_plain(value) for name, value in plain.items()})
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Encoded(Form):
+    """score = state(history) . item. Items of a history that the table doesn't hold are skipped; a history without a known item gets the fallback.
+
+    Args:
+        codes: item codes of the table's rows; other items have no score.
+        table: the item table, which is also the input of the body.
+        body: the trained network, in evaluation mode.
+        answering: how a history is asked.
+
+    Cost: a query costs the body over its last `length` events, and items x dim.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    codes: Int32  # (rows,)
+    table: Float32  # (rows, dim)
+    body: Body
+    answering: Answering
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def vectors(self) -> Float32:
+        """(rows, dim) what a state is multiplied with."""
+        return self.answering.similarity.items(torch.from_numpy(self.table)).numpy()
+
+    @cached_property
+    def row_of_item(self) -> Int64:
+        """(items,) the row of each item in the table, -1 for none."""
+        rows = np.full(len(self.vocabulary), -1, np.int64)
+        rows[self.codes] = np.arange(len(self.codes))
+        return rows
+
+    @cached_property
+    def item_vectors(self) -> Float32:
+        """(items, dim) over the whole vocabulary; zeros where the table has no row."""
+        out = np.zeros((len(self.vocabulary), self.vectors.shape[1]), np.float32)
+        out[self.codes] = self.vectors
+        return out
+
+    def encode(self, queries: Queries) -> Float32:
+        """(queries, dim) states; zeros for a history without a known item."""
+        return self._states(self._histories(queries))
+
+    def score_block(self, queries: Queries) -> Float32:
+        histories = self._histories(queries)
+        found = self._states(histories) @ self.vectors.T
+        if self.answering.personal is not None:
+            found += self.answering.personal.of_histories(histories, len(self.codes))
+        scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
+        answered = np.flatnonzero(histories.lengths > 0)
+        scores[answered[:, None], self.codes] = found[answered]
+        return scores
+
+    def _histories(self, queries: Queries) -> Sequences:
+        return Sequences.of(queries, self.row_of_item).last(self.answering.length)
+
+    def _states(self, histories: Sequences) -> Float32:
+        """Batches of similar length, order restored."""
+        out = np.zeros((len(histories), self.answering.dim), np.float32)
+        known = np.flatnonzero(histories.lengths > 0)
+        table = torch.from_numpy(self.table)
+        with torch.inference_mode():
+            for chosen in token_batches(histories.lengths[known], TOKENS, None):
+                batch = self.answering.objective.question(histories.take(known[chosen]))
+                states = self.body(table, batch, self.answering.objective.causal)
+                out[known[chosen]] = self.answering.similarity.states(states).numpy()
+        return out
+
+    def arrays(self) -> Arrays:
+        weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
+        return {"codes": self.codes, "table": self.table, **self.answering.to_array(), **weights}
+
+    @classmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Encoded:
+        answering = Answering.of_array(arrays)
+        body = answering.body()
+        # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
+        body.load_state_dict({n.removeprefix(WEIGHTS): torch.from_numpy(a.copy()) for n, a in arrays.items() if n.startswith(WEIGHTS)})
+        return cls(vocabulary, catalogue, np.asarray(arrays["codes"]), np.array(arrays["table"]), body.eval(), answering)

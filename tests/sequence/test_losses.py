@@ -1,0 +1,135 @@
+"""Every loss against a plain oracle in float64."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vitrina.sequence import BCE, BPR, GBCE, CosineSimilarity, DotProduct, FullSoftmax, InBatch, Mixed, SampledSoftmax, Uniform
+from vitrina.sequence import losses as module
+from vitrina.sequence.bonus import Bonus
+from vitrina.sequence.losses import Task
+from vitrina.sequence.negatives import Drawn, Pool
+
+ROWS, DIM, N = 13, 5, 7
+
+
+def pool(seed=0):
+    return Pool(torch.arange(1.0, ROWS + 1), torch.Generator().manual_seed(seed))
+
+
+def task(bonus=None, positions=N, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    states, table = (torch.randn(n, DIM, generator=generator, dtype=torch.float64).requires_grad_() for n in (positions, ROWS))
+    return Task(states, table, torch.randint(0, ROWS, (positions,), generator=generator), pool(), bonus)
+
+
+def some_bonus():
+    position, row = torch.tensor([0, 0, 2, 6]), torch.tensor([1, 4, 0, 12])
+    return Bonus(position, row, torch.tensor([0.5, 1.5, 2.0, 3.0], dtype=torch.float64), ROWS, N)
+
+
+def softplus(x):
+    return math.log1p(math.exp(x))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("bonus", [None, some_bonus()])
+@pytest.mark.parametrize("chunk", [1, 600, 1 << 20])
+def test_the_chunked_softmax_equals_cross_entropy(monkeypatch, smoothing, bonus, chunk):
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    one = task(bonus)
+    logits = one.states @ one.table.t()
+    if bonus is not None:
+        logits = logits.index_put((bonus.position, bonus.row), bonus.value, accumulate=True)
+    wanted = F.cross_entropy(logits, one.targets, label_smoothing=smoothing)
+    got = FullSoftmax(smoothing=smoothing).of(one)
+    torch.testing.assert_close(got, wanted)
+    slopes, wanted_slopes = (torch.autograd.grad(3 * x, [one.states, one.table]) for x in (got, wanted))
+    torch.testing.assert_close(slopes, wanted_slopes)
+
+
+def test_a_chunk_does_not_grow_with_positions():
+    assert module.chunk_of(4 * 12_000) * 4 * 12_000 <= module.CHUNK_BYTES
+    assert module.chunk_of(1 << 40) == 1
+
+
+ORACLES = {
+    BCE(negatives=Uniform(n=4)): lambda p, ns, n: (softplus(-p) + sum(softplus(x) for x in ns)) / (1 + n),
+    GBCE(calibration=0, negatives=Uniform(n=4)): lambda p, ns, n: (softplus(-p) + sum(softplus(x) for x in ns)) / (1 + n),
+    GBCE(calibration=1, negatives=Uniform(n=4)): lambda p, ns, n: (n / (ROWS - 1) * softplus(-p) + sum(softplus(x) for x in ns)) / (1 + n),
+    BPR(negatives=Uniform(n=4)): lambda p, ns, n: sum(softplus(x - p) for x in ns) / n,
+    SampledSoftmax(negatives=Uniform(n=4)): lambda p, ns, n: math.log(math.exp(p) + sum(math.exp(x) for x in ns)) - p,
+    SampledSoftmax(negatives=Uniform(n=4), corrected=True): lambda p, ns, n: (
+        math.log(math.exp(p) + sum(math.exp(x) / (n / ROWS) for x in ns)) - p
+    ),
+}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("bonus", [None, some_bonus()])
+@pytest.mark.parametrize("loss", ORACLES, ids=repr)
+def test_a_sampled_loss_equals_its_oracle(loss, bonus, shared):
+    loss = type(loss)(**{n: getattr(loss, n) for n in type(loss).model_fields} | {"negatives": Uniform(n=4, shared=shared)})
+    oracle = ORACLES[type(loss)(**{n: getattr(loss, n) for n in type(loss).model_fields} | {"negatives": Uniform(n=4)})]
+    one = task(bonus)
+    drawn = loss.negatives.draw(pool(), one.targets).rows  # the same seed: the same draws
+    drawn = drawn.expand(N, 4) if shared else drawn
+    extra = torch.zeros(N, ROWS, dtype=torch.float64)
+    if bonus is not None:
+        extra[bonus.position, bonus.row] = bonus.value
+    logits = (one.states @ one.table.t() + extra).tolist()
+    wanted = 0.0
+    for position, target in enumerate(one.targets.tolist()):
+        negatives = [logits[position][j] for j in drawn[position].tolist() if j != target]  # a draw of the target doesn't count
+        wanted += oracle(logits[position][target], negatives, 4) / N
+    assert float(loss.of(one).detach()) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_gbce_is_exact_between_its_extremes():
+    n, t, a = 4, 0.75, 4 / (ROWS - 1)
+    one = task()
+    got = GBCE(calibration=t, negatives=Uniform(n=n)).of_logits(
+        torch.tensor([0.3]),
+        torch.tensor([[0.1, -0.2, 0.4, 0.0]]),
+        torch.zeros(1, n, dtype=torch.bool),
+        Drawn(torch.zeros(1, n), torch.zeros(1, n)),
+        one,
+    )
+    beta = a * (t * (1 - 1 / a) + 1 / a)
+    sigma = 1 / (1 + math.exp(-0.3))
+    wanted = -(math.log(sigma**beta) + sum(math.log(1 - 1 / (1 + math.exp(-x))) for x in (0.1, -0.2, 0.4, 0.0))) / (n + 1)
+    assert float(got) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_scores_of_own_rows_have_the_gradients_of_a_gather(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_BYTES", 500)
+    one, rows = task(), torch.randint(0, ROWS, (N, 6), generator=torch.Generator().manual_seed(3))
+    got = module._scores(one.states, one.table, Drawn(rows, rows))
+    wanted = (one.table[rows] * one.states[:, None]).sum(2)
+    torch.testing.assert_close(got, wanted)
+    slopes, wanted_slopes = (torch.autograd.grad((x**2).sum(), [one.states, one.table]) for x in (got, wanted))
+    torch.testing.assert_close(slopes, wanted_slopes)
+
+
+@pytest.mark.parametrize("negatives", [Uniform(n=60_000), Mixed(n=60_000, ratio=0.5), InBatch(n=60_000)], ids=repr)
+def test_with_many_draws_the_corrected_loss_is_the_full_one(negatives):
+    """Targets come as often as the pool says, so that in-batch draws have the probabilities that are corrected for."""
+    generator = torch.Generator().manual_seed(5)
+    states, table = (torch.randn(n, DIM, generator=generator, dtype=torch.float64) for n in (ROWS * (ROWS + 1) // 2, ROWS))
+    targets = torch.repeat_interleave(torch.arange(ROWS), torch.arange(1, ROWS + 1))
+    one = Task(states, table, targets, pool())
+    full, sampled = float(FullSoftmax().of(one)), float(SampledSoftmax(negatives=negatives, corrected=True).of(one))
+    plain = float(SampledSoftmax(negatives=negatives).of(one))
+    assert sampled == pytest.approx(full, abs=0.02)
+    assert abs(plain - full) > 1
+
+
+def test_similarities():
+    states, table = torch.randn(3, 4), torch.randn(5, 4)
+    for similarity, wanted in (
+        (DotProduct(temperature=2), states @ table.t() / 2),
+        (CosineSimilarity(temperature=0.1), F.cosine_similarity(states[:, None], table[None], dim=2) / 0.1),
+    ):
+        torch.testing.assert_close(similarity.states(states) @ similarity.items(table).t(), wanted)

@@ -1,0 +1,120 @@
+"""The training loop: same seed same result, resume, early stopping, schedules."""
+
+import numpy as np
+import pytest
+import torch
+
+import vitrina as vt
+from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.sequence import Constant, SampledSoftmax, Training, Uniform, WarmupCosine
+from vitrina.sequence.model import _Fitting
+
+DATA = vt.testing.synthetic(users=50, items=25, seed=1)
+
+
+def model(epochs, **changes):
+    training = Training(epochs=epochs, patience=100, tokens=150, learning_rate=0.01, schedule=WarmupCosine(until=4))
+    return vt.SequenceModel(**({"dim": 8, "dropout": 0.3, "loss": SampledSoftmax(negatives=Uniform(n=8)), "training": training} | changes))
+
+
+def fitting(epochs):
+    one = model(epochs)
+    split = DATA.split(vt.split.LeaveOneOut())
+    return _Fitting.of(one, split.train, split)
+
+
+def weights(fitted):
+    return {name: array.copy() for name, array in fitted.arrays().items()}
+
+
+def same(one, other):
+    return set(one) == set(other) and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_others():
+    one = weights(model(2).fit(DATA))
+    torch.rand(3)  # what others draw doesn't matter
+    assert same(one, weights(model(2).fit(DATA)))
+    assert not same(one, weights(model(2, seed=1).fit(DATA)))
+
+
+def test_a_resumed_run_is_an_uninterrupted_one():
+    whole = fitting(4)
+    through = whole.run()
+    through.run()
+    first = fitting(2).run()
+    first.run()
+    # the state as it is after an epoch: before the best weights are put back
+    interrupted = fitting(2)
+    run = interrupted.run()
+    kept = []
+    run.report = lambda progress: kept.append(run.state())
+    run.run()
+    rest = fitting(4)
+    resumed = rest.run()
+    resumed.restore(kept[-1])
+    resumed.run()
+    assert resumed.progress.losses == through.progress.losses
+    assert resumed.progress.metrics == through.progress.metrics
+    assert (resumed.progress.epoch, resumed.progress.best_epoch) == (4, through.progress.best_epoch)
+    for one, other in zip(whole.network.parameters(), rest.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def scripted(metrics, **training):
+    """A run on one weight that is the number of the epoch, judged by a script."""
+    network = torch.nn.Linear(1, 1, bias=False)
+    epochs = iter(range(1, 100))
+
+    class Batch:
+        targets = torch.zeros(1)
+
+    def step(batch):
+        with torch.no_grad():
+            network.weight.fill_(float(next(epochs)))
+        return (network.weight * 0).sum()
+
+    judge = None if metrics is None else iter(metrics).__next__
+    return network, vt.sequence.train.Run(network, Training(**training), lambda rng: [Batch()], step, judge, 0)
+
+
+def test_patience_ends_a_run_and_the_best_weights_come_back():
+    network, run = scripted([0.1, 0.3, 0.2, 0.3, 0.9], epochs=50, patience=2)
+    progress = run.run()
+    assert (progress.epoch, progress.best_epoch, progress.best) == (4, 2, 0.3)
+    assert progress.metrics == [0.1, 0.3, 0.2, 0.3]
+    assert float(network.weight.detach()) == 2
+
+
+def test_without_validation_all_epochs_are_run():
+    network, run = scripted(None, epochs=3, patience=None)
+    assert run.run().epoch == 3
+    assert float(network.weight.detach()) == 3
+
+
+def test_every_epoch_is_reported():
+    seen = []
+    model(3).fit(DATA, report=lambda progress: seen.append((progress.epoch, len(progress.losses), len(progress.metrics))))
+    assert seen == [(1, 1, 1), (2, 2, 2), (3, 3, 3)]
+
+
+def test_weight_decay_clipping_and_constant_rates_train():
+    training = Training(epochs=3, patience=None, weight_decay=0.1, clip=0.5, tokens=150)
+    small, plain = (model(3, training=t).fit(DATA) for t in (training, training.model_copy(update={"weight_decay": 0.0})))
+    assert np.square(small.table).sum() < np.square(plain.table).sum()
+    tight = model(3, training=training.model_copy(update={"clip": 1e-12, "weight_decay": 0.0, "learning_rate": 1e-9})).fit(DATA)
+    assert not np.array_equal(tight.table, plain.table)
+
+
+def test_schedules():
+    cosine = WarmupCosine(warmup=2, until=6, floor=0.1)
+    assert [round(cosine.share(epoch, 50), 4) for epoch in (0, 1, 2, 4, 6, 40)] == [0.01, 0.5, 1.0, 0.55, 0.1, 0.1]
+    assert WarmupCosine(warmup=0, floor=0).share(10, 10) == 0
+    assert Constant().share(3, 10) == 1
+
+
+def test_a_metric_to_stop_by_must_have_a_value_for_each_query():
+    with pytest.raises(ParameterError, match=r"'metric' parameter of Training.*Coverage@10"):
+        Training(metric="Coverage@10")
+    with pytest.raises((ParameterError, UnknownNameError), match="ndcg@10"):
+        Training(metric="ndcg@10")
