@@ -93,13 +93,15 @@ class SequenceModel(Config):
             validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`), or leaves the last event
                 of each person out where there is no rule. The network is trained on its training part; only
                 `Training(patience=None)` trains on all of `data`.
-            start: not used.
+            start: must be None: a sequence model begins anew.
             report: called after each epoch with how far it is.
 
         Raises:
             DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
+        if start is not None:
+            raise ParameterError("A sequence model can't go on from a fitted one yet: fit it anew on all data, without start=...")
         if self.objective.needs_time and data.time_unit != "us":
             raise DataError(
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
