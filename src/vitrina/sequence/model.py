@@ -15,7 +15,7 @@ from torch import Tensor
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
-from vitrina.errors import DataError
+from vitrina.errors import DataError, ParameterError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.models.shuffle import id_hashes
