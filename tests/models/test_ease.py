@@ -121,6 +121,24 @@ def test_the_estimate_grows_with_the_cube_root_of_the_time(monkeypatch):
     assert ease.items_in(64e12 / rate) == 40_000
 
 
+@pytest.mark.parametrize("panel", [7, 30, 100])
+def test_the_inverse_in_panels_is_the_inverse(panel, monkeypatch):
+    rng = np.random.default_rng(0)
+    half = rng.standard_normal((100, 100))
+    wanted = half @ half.T + 20 * np.eye(100)
+    matrix = np.tril(wanted).astype(np.float32)
+    monkeypatch.setattr(ease, "LAPACK_ITEMS", 10)
+    monkeypatch.setattr(ease, "PANEL", panel)
+    ease.invert_in_place(matrix)
+    np.testing.assert_allclose(np.tril(matrix), np.tril(np.linalg.inv(wanted)), atol=1e-6)
+
+
+def test_a_matrix_that_is_not_positive_definite_is_told_in_panels_too(monkeypatch):
+    monkeypatch.setattr(ease, "LAPACK_ITEMS", 1)
+    with pytest.raises(ArithmeticError):
+        ease.invert_in_place(np.diag([1.0, 2.0, -1.0]).astype(np.float32))
+
+
 def test_wrong_parameters_are_refused(data):
     with pytest.raises(ParameterError, match=r"'l2' parameter of EASE must be greater than 0. Got -1"):
         vt.EASE(l2=-1)

@@ -21,7 +21,8 @@ from vitrina.models.pairs import dealt
 from vitrina.types import Float32, Int32
 
 MEMORY_SHARE = 0.85  # of what is free
-LARGEST = 46_340  # LAPACK in SciPy counts entries in 32 bits
+LAPACK_ITEMS = 26_000  # the largest that one call is known to bear: at 41,000 the LAPACK of SciPy crashes the process
+PANEL = 1024
 SURELY_FAST = 10_000  # items that are never too many for the time
 TILE = 64
 
@@ -80,19 +81,12 @@ class EASE(Config):
         wanted = len(ranked) if self.max_items is None else min(self.max_items, len(ranked))
         free = psutil.virtual_memory().available
         limit = int(np.sqrt(MEMORY_SHARE * free / 4))
-        if self.max_items is not None and wanted > LARGEST:
-            raise ParameterError(
-                f"The 'max_items' parameter of EASE must be at most {LARGEST:,}, where 32-bit LAPACK ends. Got {self.max_items:,}. "
-                f"Use max_items={LARGEST} or Cooccurrence(), which keeps only each item's nearest ones."
-            )
         if self.max_items is not None and wanted > limit:
             raise MemoryBudgetError(
                 f"EASE of {wanted:,} items needs {4 * wanted**2 / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
                 f"Use max_items={limit // 1000 * 1000 or limit} or Cooccurrence(), which keeps only each item's nearest ones."
             )
         reason = "memory"
-        if limit > LARGEST:
-            limit, reason = LARGEST, "32-bit LAPACK"
         if self.max_items is None and wanted > SURELY_FAST and (fast := items_in(60 * self.minutes)) < limit:
             limit, reason = fast, f"{self.minutes:g} minutes"
         taken = min(wanted, limit)
@@ -134,9 +128,13 @@ def gram(data: Dataset, kept: Int32) -> Float32:
 def invert_in_place(matrix: Float32) -> None:
     """Replace the lower triangle of a positive definite matrix by that of its inverse (Cholesky, in the same memory).
 
+    One call of LAPACK up to `LAPACK_ITEMS` rows, which is the faster; panels of matrix products beyond.
+
     Raises:
         ArithmeticError: the matrix is not positive definite in float32.
     """
+    if len(matrix) > LAPACK_ITEMS:
+        return _invert_in_panels(matrix)
     fortran = matrix.T  # the same memory in the order of LAPACK: its upper triangle
     potrf, potri = get_lapack_funcs(("potrf", "potri"), (fortran,))
     factor, failed = potrf(fortran, lower=0, overwrite_a=1, clean=0)
@@ -146,6 +144,36 @@ def invert_in_place(matrix: Float32) -> None:
     if failed:
         raise ArithmeticError
     assert np.shares_memory(inverse, matrix)
+
+
+def _invert_in_panels(matrix: Float32) -> None:
+    """The same out of matrix products, which count in 64 bits, and one panel of memory: factor, its inverse, and their product."""
+    size = len(matrix)
+    cuts = [slice(first, min(first + PANEL, size)) for first in range(0, size, PANEL)]
+    room = np.empty((size, min(PANEL, size)), np.float32)
+    for c in cuts:  # the Cholesky factor, column panel by column panel; its diagonal blocks are inverted at once
+        width, below = c.stop - c.start, slice(c.stop, size)
+        if c.start:
+            matrix[c.start :, c] -= np.matmul(matrix[c.start :, : c.start], matrix[c, : c.start].T, out=room[c.start :, :width])
+        matrix[c, c] = inverse = _inverse_factor(matrix[c, c])
+        matrix[below, c] = np.matmul(matrix[below, c], inverse.T, out=room[below, :width])
+    for c in reversed(cuts):  # the inverse of the factor: what is below a block waits for what is below and right of it
+        width, below = c.stop - c.start, slice(c.stop, size)
+        for r in reversed([r for r in cuts if r.start >= c.stop]):
+            matrix[r, c] = np.matmul(matrix[r, c.stop : r.stop], matrix[c.stop : r.stop, c], out=room[r, :width])
+        np.negative(np.matmul(matrix[below, c], matrix[c, c], out=room[below, :width]), out=matrix[below, c])
+    for c in cuts:  # inverse of the matrix = (inverse of the factor)' times itself, row panel by row panel
+        matrix[c, : c.stop] = matrix[c.start :, c].T @ matrix[c.start :, : c.stop]
+
+
+def _inverse_factor(block: Float32) -> Float32:
+    """The inverse of the lower Cholesky factor of a block, zeros above."""
+    potrf, trtri = get_lapack_funcs(("potrf", "trtri"), (block,))
+    factor, failed = potrf(block, lower=1, clean=1)
+    if failed:
+        raise ArithmeticError
+    inverse, _ = trtri(factor, lower=1)
+    return np.ascontiguousarray(inverse)
 
 
 @kernel(parallel=True)
