@@ -23,7 +23,7 @@ LESSONS: dict[str, str] = {
     "complete-journey": (
         "In groceries the own past is nearly everything: own counts that fade (half-life 90 days) and TIFU-KNN are ahead of plain own counts by .010 and .009 and can't "
         "be told from each other, and everything else stays at or below half of them. Popularity of the last 90 days (.093) beats EASE on the 6,000 most "
-        "frequent items (.072) and nearly all co-occurrence. Nobody finds what is new: of the items that a person buys for the first time popularity finds 1.0%, "
+        "frequent items (.072) and nearly all co-occurrence. Nobody finds what is new: of the items that a person buys for the first time recent popularity finds 1.0%, that of all time .7%, "
         "all others .5% or less. Co-occurrence drowns in histories of 850 events (.030 as it comes); BM25 with a fading history doubles it (.064), and "
         "counting mostly the pairs of one day triples it (.094). A larger model on such a log has to beat a counter that needs no fitting and answers "
         "5,907 baskets in half a second; without the own counts as an input it should not be expected to. "
