@@ -7,7 +7,7 @@ import torch
 import vitrina as vt
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.sequence import Constant, SampledSoftmax, Training, Uniform, WarmupCosine
-from vitrina.sequence.model import _Fitting
+from vitrina.sequence.fitting import Fitting
 
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)
 
@@ -20,7 +20,7 @@ def model(epochs, **changes):
 def fitting(epochs):
     one = model(epochs)
     split = DATA.split(vt.split.LeaveOneOut())
-    return _Fitting.of(one, split.train, split)
+    return Fitting.of(one, split.train, split)
 
 
 def weights(fitted):
