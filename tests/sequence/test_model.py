@@ -67,7 +67,7 @@ def ndcg(recommender, split):
     [
         vt.eSASRec(dim=32, training=Training(epochs=15, tokens=256, learning_rate=0.01)),
         vt.SASRec(dim=32, training=Training(epochs=15, tokens=256, learning_rate=0.01)),
-        vt.gSASRec(dim=32, loss=GBCE(negatives=Uniform(n=20)), training=Training(epochs=30, tokens=256, learning_rate=0.01)),
+        vt.gSASRec(dim=32, loss=GBCE(negatives=Uniform(n=20)), training=Training(epochs=60, patience=60, tokens=256, learning_rate=0.01)),
     ],
     ids=["eSASRec", "SASRec", "gSASRec"],
 )

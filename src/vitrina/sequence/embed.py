@@ -80,11 +80,11 @@ class SumOf(Embed):
 class _Ids(Table):
     def __init__(self, rows: int, dim: int, dropout: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(rows, dim))
+        self.ids = nn.Embedding(rows, dim)
         self.drop = nn.Dropout(dropout)
 
     def forward(self) -> Tensor:
-        return self.drop(self.weight)
+        return self.drop(self.ids.weight)
 
 
 @final

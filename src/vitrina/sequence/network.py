@@ -86,7 +86,16 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Xavier normal for every matrix, as in RecTools; vectors keep torch's defaults."""
-        for parameter in self.parameters():
-            if parameter.dim() > 1:
-                nn.init.xavier_normal_(parameter)
+        """What tokens are made of (items, positions, the mask) is drawn with deviation .02, every other matrix by Xavier; vectors keep torch's defaults.
+
+        Xavier's deviation of a table falls with its rows, so that a few positions (.13) would drown thousands of items (.013).
+        """
+        for module in self.modules():
+            draw = _token_vectors if isinstance(module, (Body, nn.Embedding)) else nn.init.xavier_normal_
+            for parameter in module.parameters(recurse=False):
+                if parameter.dim() > 1:
+                    draw(parameter)
+
+
+def _token_vectors(parameter: Tensor) -> None:
+    nn.init.normal_(parameter, std=0.02)
