@@ -102,7 +102,7 @@ def main() -> None:
     ends = [time.perf_counter()]
     whole, (recommend, frame_of) = clocked(lambda: fit(ends))
     answers = [clocked(recommend) for _ in range(2)]  # the first one also compiles or warms up
-    frame_of(answers[-1][1]).select(COLUMNS).cast(COLUMNS).write_parquet(out)
+    frame_of(answers[-1][1]).select(list(COLUMNS)).cast(COLUMNS).write_parquet(out)
     print(json.dumps({"epochs": np.diff(ends).tolist(), "fit": whole, "recommend": min(seconds for seconds, _ in answers)}))
 
 
