@@ -97,7 +97,10 @@ def sources(folder: str) -> str:
 
 
 def commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    """Of the working tree; `-dirty` where something is not committed."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=HERE, capture_output=True, text=True, check=False
+    )
     return done.stdout.strip()
 
 

@@ -1,0 +1,211 @@
+"""One part at a time around eSASRec: blocks, losses, negatives, objectives, on three logs; writes its tables and plots into a page.
+
+    python benchmarks/ablation.py [--only ml-100k] [--epochs N] [--resume] [--page FILE]
+
+The study of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450): everything but the named part is that of `eSASRec()`. ml-100k has real time
+and is cut at one moment; amazon-beauty and ml-1m are cut by leave-one-out, as the papers do, and have no days, so that the objectives that
+count days can't run there. Every finished run is kept (see `sequence_runs`), so the hours can be taken in pieces; `--resume` takes runs of older
+code too. The page is docs/sequence.md, its plots stand beside it; `--epochs` is for a quick try and wants another page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import vitrina as vt
+from beside import HERE, machine
+from boards import JOBS
+from common import with_block
+from sequence_plot import front_plot
+from sequence_runs import Run, brief, capped, compared, leave_one_out, measured, told_of, tuned
+
+PAGE = HERE.parent / "docs" / "sequence.md"
+BASE = "eSASRec"
+MOST = 14  # trained networks a log
+METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10", "debiased nDCG@10")
+s = vt.sequence
+
+
+@dataclass(frozen=True)
+class Study:
+    """One log: how it is cut, whether it has days, and what else is compared."""
+
+    title: str
+    split: Callable[[], vt.split.Split]
+    days: bool
+    heads: Mapping[str, str]  # metric -> heading
+
+
+LEFT_OUT = {"Recall@10": "Recall@10 (HR)", "Coverage@10": "Coverage@10", "debiased nDCG@10": "debiased nDCG@10"}
+STUDIES = {
+    "ml-100k": Study(
+        "MovieLens-100K, the last fifth of time", lambda: JOBS["ml-100k"].load().split(JOBS["ml-100k"].rule), True,
+        {"HitRate@10": "HR@10", "Recall@10": "Recall@10", "Coverage@10": "Coverage@10", "debiased nDCG@10": "debiased nDCG@10"},
+    ),
+    "amazon-beauty": Study("Amazon Beauty, leave-one-out", lambda: leave_one_out("amazon-beauty"), False, LEFT_OUT),
+    "ml-1m": Study("MovieLens-1M, leave-one-out", lambda: leave_one_out("ml-1m"), False, LEFT_OUT),
+}  # fmt: skip
+
+
+def sampled(negatives: Any, *, corrected: bool = False) -> dict[str, Any]:
+    return {"loss": s.SampledSoftmax(negatives=negatives, corrected=corrected)}
+
+
+def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    """Kind of part -> name of the row -> what is changed in `eSASRec()`."""
+    uniform, batch, mixed = s.Uniform(n=256), s.InBatch(n=256), s.Mixed(n=256, ratio=0.5)
+    timed = {"dense all action, 30 days": s.DenseAllAction(days=30), "all action, 60 days": s.AllAction(days=60)}
+    untimed = {"random target": s.RandomTarget()}
+    objectives = (timed if days else untimed) | {"next action": s.NextAction(), "item masking (BERT4Rec)": s.ItemMasking()}
+    return {
+        "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}},
+        "loss": {
+            "full softmax": {"loss": s.FullSoftmax()},
+            "sampled softmax, 256 uniform": sampled(uniform),
+            "gBCE, t = .75, 256 uniform": {"loss": s.GBCE(negatives=uniform)},
+            "BCE, 1 uniform": {"loss": s.BCE(negatives=s.Uniform(n=1))},
+        },
+        "negatives": {
+            "sampled softmax, in-batch": sampled(batch),
+            "sampled softmax, in-batch, log q": sampled(batch, corrected=True),
+            "sampled softmax, half in-batch": sampled(mixed),
+            "sampled softmax, half in-batch, log q": sampled(mixed, corrected=True),
+        },
+        "objective": {name: {"objective": objective} for name, objective in objectives.items()},
+    }
+
+
+def networks(*, days: bool) -> dict[str, tuple[str, Any]]:
+    """Name of the row -> kind and model; what equals the default is not trained twice."""
+    base = vt.eSASRec()
+    named = {name: (kind, vt.eSASRec(**changes)) for kind, rows in parts(days=days).items() for name, changes in rows.items()}
+    chosen = {BASE: ("", base)} | {name: (kind, model) for name, (kind, model) in named.items() if model != base}
+    assert len(chosen) <= MOST, f"{len(chosen)} networks are more than {MOST}"
+    return chosen
+
+
+def baselines(split: vt.split.Split, *, days: bool, resume: bool) -> dict[str, tuple[str, Any]]:
+    """What a network has to beat; ridge and fading are chosen on the holdout of the training part."""
+    fades = [None, *(vt.decay.Exponential(events=events) for events in (1, 2, 5, 10))]
+    near = [vt.Cooccurrence(decay=fade, gap=gap) for fade in fades for gap in (None, vt.decay.Exponential(events=10))]
+    ridge = [vt.EASE(l2=l2) for l2 in (50, 100, 250, 500, 1000)]
+    recent = {"popularity, last week": vt.Popularity(days=7)} if days else {}
+    models = {
+        "co-occurrence": vt.Cooccurrence(),
+        "co-occurrence, fading, chosen of 10": tuned(near, split, resume=resume),
+        "EASE, chosen of 5": tuned(ridge, split, resume=resume),
+        **recent,
+        "popularity, all time": vt.Popularity(),
+        "top personal": vt.TopPersonal(),
+    }
+    return {name: ("baseline", model) for name, model in models.items()}
+
+
+@dataclass(frozen=True)
+class Found:
+    """All runs of one log, in the order of the table."""
+
+    kinds: Mapping[str, str]
+    models: Mapping[str, Any]
+    runs: Mapping[str, Run]
+
+
+def study(name: str, options: argparse.Namespace) -> Found:
+    what = STUDIES[name]
+    split = what.split()
+    rows = networks(days=what.days)
+    models = {row: (kind, capped(model, options.epochs)) for row, (kind, model) in rows.items()}
+    models |= baselines(split, days=what.days, resume=options.resume)
+    runs: dict[str, Run] = {}
+    for row, (_, model) in models.items():
+        runs[row] = run = measured(model, split, METRICS, resume=options.resume)
+        print(
+            f"{name}, {row}: nDCG@10 {run['nDCG@10']:.4f}, {run.fit:.0f} s, epoch {run.best_epoch} of {run.epochs}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return Found({row: kind for row, (kind, _) in models.items()}, {row: model for row, (_, model) in models.items()}, runs)
+
+
+def fronts(found: Found) -> dict[str, pl.DataFrame]:
+    """nDCG@10 against each metric beyond it: model, x, y, on_front."""
+    numbers = pl.DataFrame(
+        [(row, metric, run[metric]) for row, run in found.runs.items() for metric in METRICS],
+        schema=["model", "metric", "value"],
+        orient="row",
+    )
+    return {beyond: vt.evaluate.front(numbers, "nDCG@10", beyond) for beyond in ("Coverage@10", "debiased nDCG@10")}
+
+
+def section(name: str, found: Found, plot: str, options: argparse.Namespace, limits: str) -> Iterator[str]:
+    """The block of a log: table, plot, how it was made."""
+    what = STUDIES[name]
+    on_front = {row for points in fronts(found).values() for row in points.filter("on_front")["model"]}
+    verdicts = compared(found.runs, BASE)
+    yield f"### {what.title}\n"
+    yield f"| part | model | nDCG@10 | against {BASE} | {' | '.join(what.heads.values())} | front | fit, s | answer, s | best epoch |"
+    yield f"|{'---|' * (len(what.heads) + 8)}"
+    for row, run in found.runs.items():
+        value, low, high = run.numbers["nDCG@10"]
+        others = " | ".join(f"{run[metric]:.4f}" for metric in what.heads)
+        epochs = f"{run.best_epoch} of {run.epochs}" if run.epochs else ""
+        yield (
+            f"| {found.kinds[row]} | {row} | {value:.4f} ({low:.4f} to {high:.4f}) | {brief(verdicts[row])} | {others} | "
+            f"{'yes' if row in on_front else ''} | {run.fit:.1f} | {run.answer:.2f} | {epochs} |"
+        )
+    yield f"\n![{_told(found)}]({plot})\n"
+    yield from _made(what, found, options, limits)
+
+
+def _told(found: Found) -> str:
+    names = fronts(found)["Coverage@10"].filter("on_front")["model"].to_list()
+    return f"nDCG@10 and Coverage@10 of {len(found.runs)} models; on the front: {', '.join(names)}"
+
+
+def _made(what: Study, found: Found, options: argparse.Namespace, limits: str) -> Iterator[str]:
+    trained = [run for run in found.runs.values() if run.epochs]
+    hours = sum(run.fit + run.answer for run in found.runs.values()) / 3600
+    capping = f"; at most {options.epochs} epochs" if options.epochs else ""
+    timeless = (
+        "" if what.days else " The log has no days, so the objectives that count them, all action and dense all action, can't run on it."
+    )
+    yield (
+        f"{len(trained)} networks and {len(found.runs) - len(trained)} baselines, {hours:.1f} hours in all, one seed, 95% intervals and "
+        f"verdicts over people, corrected for the number of models{capping}. *front*: no model here is at least as good in nDCG@10 and in Coverage@10, or "
+        f"in debiased nDCG@10, and better in one. Top personal falls back to popularity where items don't come back.{timeless} {limits}. "
+        f"Runs: {told_of(found.runs.values())}. Chosen in validation: "
+        + "; ".join(f"`{model!r}`" for row, model in found.models.items() if "chosen" in row)
+        + "."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(STUDIES), action="append", help="one log; may be given again")
+    parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
+    parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the blocks are written; plots go beside it")
+    options = parser.parse_args()
+    if options.epochs and options.page == PAGE:
+        parser.error("A quick try doesn't belong on the page. Give another one with --page.")
+    limits = machine()
+    for name in options.only or STUDIES:
+        found = study(name, options)
+        options.page.parent.mkdir(parents=True, exist_ok=True)
+        plot = options.page.parent / f"ablation-{name}.svg"
+        plot.write_text(front_plot(found.runs, found.kinds, fronts(found)["Coverage@10"], BASE, STUDIES[name].title), encoding="utf-8")
+        text = "\n".join(section(name, found, plot.name, options, limits))
+        page = options.page.read_text(encoding="utf-8") if options.page.exists() else ""
+        options.page.write_text(with_block(page, f"ablation-{name}", text), encoding="utf-8")
+        print(f"{text}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
