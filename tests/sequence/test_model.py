@@ -234,9 +234,3 @@ assert "torch" not in sys.modules
 def test_torch_is_only_needed_by_who_uses_it(script):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_going_on_from_a_fitted_model_is_refused_and_not_ignored() -> None:
-    data = vt.testing.toy()
-    with pytest.raises(ParameterError, match="fit it anew"):
-        vt.eSASRec().fit(data, start=object())

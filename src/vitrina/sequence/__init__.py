@@ -9,7 +9,7 @@ except ImportError:
 
 from vitrina.sequence.blocks import BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Ids, SumOf
+from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
@@ -31,7 +31,9 @@ __all__ = [
     "DenseAllAction",
     "DotProduct",
     "Embed",
+    "Features",
     "FullSoftmax",
+    "Gated",
     "Ids",
     "InBatch",
     "ItemMasking",
@@ -53,6 +55,7 @@ __all__ = [
     "SumOf",
     "Training",
     "Uniform",
+    "UserFeatures",
     "WarmupCosine",
     "published_eSASRec",
 ]

@@ -5,25 +5,26 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
-from vitrina.models.shuffle import id_hashes
 from vitrina.sequence.batches import Batch, Sequences, token_batches
+from vitrina.sequence.embed import KnownUsers, Rows
 from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
+from vitrina.sequence.start import fitted_of, go_on, known_items
 from vitrina.sequence.train import Progress, Run
-from vitrina.types import Int32
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
@@ -31,33 +32,35 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Fitting:
-    """What one fit works on. Rows of the item table stand in an order of the ids, so that other codes give the same network."""
+    """What one fit works on."""
 
     model: SequenceModel
     data: Dataset
     split: Split | None
-    codes: Int32
+    rows: Rows
     windows: Sequences
     network: Network
     pool: Pool
     answering: Answering
 
     @classmethod
-    def of(cls, model: SequenceModel, data: Dataset, split: Split | None) -> Fitting:
-        codes = data.catalogue.items[np.argsort(id_hashes(data.items)[data.catalogue.items], kind="stable")]
-        row_of_item = np.full(data.n_items, -1, np.int64)
-        row_of_item[codes] = np.arange(len(codes))
-        windows = Sequences.of(data.queries(), row_of_item).last(model.length + 1)
+    def of(cls, model: SequenceModel, data: Dataset, split: Split | None, start: Any = None) -> Fitting:
+        answering = Answering(**{name: getattr(model, name) for name in Answering.model_fields})
+        fitted = None if start is None else fitted_of(start, answering)
+        rows = Rows.of(data, model.embed.covers(data), None if fitted is None else known_items(fitted, data))
+        windows = Sequences.of(data.queries(), rows.row_of_item(data.n_items)).last(model.length + 1)
         windows = windows.take(np.flatnonzero(windows.lengths >= 2))
         if not len(windows):
             raise DataError(f"A sequence model needs people with at least two events to train on, and {data!r} has none.")
-        names = Answering.model_fields
-        answering = Answering(**{name: getattr(model, name) for name in names})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
-            network = Network(model.embed.build(data, codes, model.dim), answering.body(model.dropout))
-        pool = Pool(torch.from_numpy(data.catalogue.events[codes].astype(np.float32)), torch.Generator())
-        return cls(model, data, split, codes, windows, network, pool, answering)
+            users = None if model.users is None else model.users.build(data, model.dim)
+            network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
+        if fitted is not None:
+            go_on(network, fitted, data, rows)
+        counts = data.catalogue.events[rows.codes[: rows.trained]]
+        pool = Pool(torch.from_numpy(counts.astype(np.float32)), torch.Generator())
+        return cls(model, data, split, rows, windows, network, pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None) -> Run:
         validate = None if self.split is None else self._validate
@@ -70,7 +73,7 @@ class Fitting:
 
     def _step(self, batch: Batch) -> Tensor:
         model, table = self.model, self.network.table()
-        states = self.network.body(table, batch, model.objective.causal)
+        states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
         return model.loss.of(Task(model.similarity.states(states), model.similarity.items(table), batch.targets, self.pool, bonus))
 
@@ -81,7 +84,13 @@ class Fitting:
         return float(metric(name).per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries)).mean())
 
     def recommender(self, data: Dataset, notes: tuple[str, ...] = ()) -> Encoded:
-        self.network.eval()
+        """What the present weights answer; items without an event in `data` are recommended if the embedding covers them."""
+        network, codes = self.network.eval(), self.rows.codes
         with torch.no_grad():
-            table = self.network.table().numpy().copy()
-        return Encoded(data.items, data.catalogue, self.codes, table, copy.deepcopy(self.network.body), self.answering, notes)
+            table = network.table.whole().numpy().copy()
+            kept = {name: value.detach().numpy().copy() for name, value in network.table.kept().items()}
+        known = data.catalogue
+        cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
+        catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
+        users = None if network.users is None else KnownUsers.of(network.users)
+        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body), self.answering, users, kept, notes)

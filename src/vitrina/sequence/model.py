@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
-from vitrina.errors import DataError, ParameterError
+from vitrina.errors import DataError
 from vitrina.sequence.blocks import Block, LiGR
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import Embed, Ids
+from vitrina.sequence.embed import Embed, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting
 from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
@@ -31,6 +31,7 @@ class SequenceModel(Config):
 
     Args:
         embed: how an item becomes a vector; the table is both input and output.
+        users: what is known of the person, added to every token; None looks at the history alone.
         block: the kind of layer.
         layers: how many blocks.
         heads: of the attention of each block; divides `dim`.
@@ -54,6 +55,7 @@ class SequenceModel(Config):
     """
 
     embed: Embed = Ids()
+    users: UserFeatures | None = None
     block: Block = LiGR()
     layers: int = Field(default=1, gt=0)
     heads: int = Field(default=1, gt=0)
@@ -83,21 +85,24 @@ class SequenceModel(Config):
             validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`), or leaves the last event
                 of each person out where there is no rule. The network is trained on its training part; only
                 `Training(patience=None)` trains on all of `data`.
-            start: must be None: a sequence model begins anew.
+            start: a fitted sequence model, or an artifact of one, to go on from when people, events and items were added: `data` is the
+                whole log of now. The body's weights and the vectors of known items, matched by their ids, are what they were; a new
+                item starts from its content or features where the embedding has them, from the mean of the known items otherwise;
+                features keep the vectors of their values. The optimiser is fresh. The start must have the same block, layers, heads,
+                dim and length; loss, objective and training may differ.
             report: called after each epoch with how far it is.
 
         Raises:
+            ParameterError: the start doesn't fit this model, or knows none of the items.
             DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
-        if start is not None:
-            raise ParameterError("A sequence model can't go on from a fitted one yet: fit it anew on all data, without start=...")
         if self.objective.needs_time and data.time_unit != "us":
             raise DataError(
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
             )
         split = self._validation(data, validation)
-        fitting = Fitting.of(self, data if split is None else split.train, split)
+        fitting = Fitting.of(self, data if split is None else split.train, split, start)
         progress = fitting.run(report).run()
         return fitting.recommender(data, self._notes(progress))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vitrina.config import Config
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks import Block
-from vitrina.sequence.embed import Table
+from vitrina.sequence.embed import Bags, Table
 
 
 class Similarity(Config, ABC):
@@ -54,7 +54,7 @@ class CosineSimilarity(Similarity):
 
 @final
 class Body(nn.Module):
-    """From vectors of tokens to states: x = Drop(item + position from the end), then the blocks."""
+    """From vectors of tokens to states: x = Drop(item + position from the end + person), then the blocks."""
 
     def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float) -> None:
         super().__init__()
@@ -64,12 +64,13 @@ class Body(nn.Module):
         self.blocks = nn.ModuleList(block.build(dim, heads, dropout) for _ in range(layers))
         self.final = block.final(dim)
 
-    def forward(self, table: Tensor, batch: Batch, causal: bool) -> Tensor:
-        """States of the asked tokens, (positions, dim)."""
+    def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None) -> Tensor:
+        """States of the asked tokens, (positions, dim); `people` are (windows, dim) vectors of what is known of the persons."""
         layout = batch.layout
         # the mask is the row behind the table: -1 wraps to it
         vectors = torch.cat([table, self.mask])
-        x = self.drop(F.embedding(batch.rows % len(vectors), vectors) + self.positions[layout.from_end])
+        x = F.embedding(batch.rows % len(vectors), vectors) + self.positions[layout.from_end]
+        x = self.drop(x if people is None else x + people[layout.window])
         for block in self.blocks:
             x = block(x, layout, causal)
         return self.final(x[batch.at])
@@ -77,12 +78,16 @@ class Body(nn.Module):
 
 @final
 class Network(nn.Module):
-    """The item table and the body."""
+    """The item table, the body, and the features of persons if there are any."""
 
-    def __init__(self, table: Table, body: Body) -> None:
+    def __init__(self, table: Table, body: Body, users: Bags | None = None) -> None:
         super().__init__()
-        self.table, self.body = table, body
+        self.table, self.body, self.users = table, body, users
         self.reset()
+
+    def people(self, batch: Batch) -> Tensor | None:
+        """(windows, dim) vectors of the persons of a batch."""
+        return None if self.users is None else self.users(batch.users)
 
     @torch.no_grad()
     def reset(self) -> None:

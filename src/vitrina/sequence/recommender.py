@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vitrina.catalogue import Catalogue
 from vitrina.config import Config, to_plain
@@ -16,6 +17,7 @@ from vitrina.models.forms import Arrays, Form
 from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks import Block
 from vitrina.sequence.bonus import PersonalPopularity
+from vitrina.sequence.embed import KnownUsers
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
 from vitrina.sequence.parts import known_part, part_of_plain
@@ -24,6 +26,7 @@ from vitrina.vocabulary import Vocabulary
 
 TOKENS = 16_384  # real tokens a batch when answering
 WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
+USERS, KEPT = "users.", "embed."  # and those of the persons, and of the embedding
 
 
 @final
@@ -70,6 +73,8 @@ class Encoded(Form):
         table: the item table, which is also the input of the body.
         body: the trained network, in evaluation mode.
         answering: how a history is asked.
+        users: what is known of the persons.
+        kept: what `fit(data, start=...)` needs of the embedding beside its table.
 
     Cost: a query costs the body over its last `length` events, and items x dim.
     """
@@ -80,6 +85,8 @@ class Encoded(Form):
     table: Float32  # (rows, dim)
     body: Body
     answering: Answering
+    users: KnownUsers | None = None
+    kept: Arrays = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -103,11 +110,11 @@ class Encoded(Form):
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) states; zeros for a history without a known item."""
-        return self._states(self._histories(queries))
+        return self._states(self._histories(queries), self._people(queries))
 
     def score_block(self, queries: Queries) -> Float32:
         histories = self._histories(queries)
-        found = self._states(histories) @ self.vectors.T
+        found = self._states(histories, self._people(queries)) @ self.vectors.T
         if self.answering.personal is not None:
             found += self.answering.personal.of_histories(histories, len(self.codes))
         scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
@@ -118,7 +125,10 @@ class Encoded(Form):
     def _histories(self, queries: Queries) -> Sequences:
         return Sequences.of(queries, self.row_of_item).last(self.answering.length)
 
-    def _states(self, histories: Sequences) -> Float32:
+    def _people(self, queries: Queries) -> Float32 | None:
+        return None if self.users is None else self.users.of_queries(queries)
+
+    def _states(self, histories: Sequences, people: Float32 | None) -> Float32:
         """Batches of similar length, order restored."""
         out = np.zeros((len(histories), self.answering.dim), np.float32)
         known = np.flatnonzero(histories.lengths > 0)
@@ -126,18 +136,28 @@ class Encoded(Form):
         with torch.inference_mode():
             for chosen in token_batches(histories.lengths[known], TOKENS, None):
                 batch = self.answering.objective.question(histories.take(known[chosen]))
-                states = self.body(table, batch, self.answering.objective.causal)
+                known_people = None if people is None else torch.from_numpy(people[known[chosen]])
+                states = self.body(table, batch, self.answering.objective.causal, known_people)
                 out[known[chosen]] = self.answering.similarity.states(states).numpy()
         return out
 
     def arrays(self) -> Arrays:
         weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
-        return {"codes": self.codes, "table": self.table, **self.answering.to_array(), **weights}
+        people = {} if self.users is None else {USERS + name: array for name, array in self.users.arrays().items()}
+        kept = {KEPT + name: array for name, array in self.kept.items()}
+        return {"codes": self.codes, "table": self.table, **self.answering.to_array(), **weights, **people, **kept}
 
     @classmethod
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Encoded:
         answering = Answering.of_array(arrays)
         body = answering.body()
         # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
-        body.load_state_dict({n.removeprefix(WEIGHTS): torch.from_numpy(a.copy()) for n, a in arrays.items() if n.startswith(WEIGHTS)})
-        return cls(vocabulary, catalogue, np.asarray(arrays["codes"]), np.array(arrays["table"]), body.eval(), answering)
+        body.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in _part(arrays, WEIGHTS).items()})
+        people = _part(arrays, USERS)
+        users = KnownUsers.of_arrays(people) if people else None
+        codes, table = np.asarray(arrays["codes"]), np.array(arrays["table"])
+        return cls(vocabulary, catalogue, codes, table, body.eval(), answering, users, _part(arrays, KEPT))
+
+
+def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

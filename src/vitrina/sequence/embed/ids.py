@@ -1,0 +1,51 @@
+"""One learned vector an item."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vitrina.data.dataset import Dataset
+from vitrina.sequence.embed.base import Before, Embed, Rows, Table
+
+
+@final
+class Ids(Embed):
+    """One learned vector an item. In a sum with content or features, items without an event have none of it.
+
+    Args:
+        dropout: dropout on the whole table, one mask a step for input and output alike (as in RecTools 0.13, with which eSASRec's numbers
+            were published).
+    """
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    def build(self, data: Dataset, rows: Rows, dim: int) -> Table:
+        return _Ids(rows, dim, self.dropout)
+
+
+@final
+class _Ids(Table):
+    cold: Tensor
+
+    def __init__(self, rows: Rows, dim: int, dropout: float) -> None:
+        super().__init__(rows)
+        self.ids = nn.Embedding(rows.trained, dim)
+        self.drop = nn.Dropout(dropout)
+        self.register_buffer("cold", torch.zeros(len(rows) - rows.trained, dim), persistent=False)
+
+    def head(self, n: int) -> Tensor:
+        known = self.drop(self.ids.weight[:n])
+        return known if n <= self.trained else torch.cat([known, self.cold[: n - self.trained]])
+
+    def go_on(self, before: Before) -> None:
+        """A new item starts from the mean of the known ones, or from nothing where its content says where it belongs."""
+        known = before.vectors[before.row.clamp(min=0)]
+        mean = known[before.known].mean(0)
+        start = torch.where(before.covered[:, None], 0.0, mean)
+        vectors = torch.where(before.known[:, None], known, start)
+        self.ids.weight.copy_(vectors[: self.trained])
+        self.cold.copy_(vectors[self.trained :])

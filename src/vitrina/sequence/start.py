@@ -1,0 +1,85 @@
+"""Going on from a fitted model when people, events and items were added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from vitrina.data.dataset import Dataset
+from vitrina.errors import ParameterError
+from vitrina.sequence.embed import Before, Rows
+from vitrina.sequence.network import Network
+from vitrina.sequence.recommender import Answering, Encoded
+from vitrina.types import Bool, Int32
+
+ALIKE = ("block", "layers", "heads", "dim", "length")
+
+
+def fitted_of(start: Any, answering: Answering) -> Encoded:
+    """The fitted sequence model that `start` is or, read from an artifact, holds.
+
+    Raises:
+        ParameterError: it is none, or its body is another.
+    """
+    fitted = getattr(start, "recommender", start)
+    if not isinstance(fitted, Encoded):
+        raise ParameterError(
+            "The 'start' of a sequence model must be what fit returned, or an artifact of it: start=vt.load(folder).recommender. "
+            f"Got {type(start).__name__}."
+        )
+    other = [name for name in ALIKE if getattr(fitted.answering, name) != getattr(answering, name)]
+    if other:
+        had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in other) for side in (fitted.answering, answering))
+        raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(ALIKE)}. This one has {has}, the start has {had}.")
+    return fitted
+
+
+def known_items(start: Encoded, data: Dataset) -> Bool:
+    """(items,) the items of `data` that `start` has a vector of."""
+    known = np.zeros(data.n_items, bool)
+    codes = _codes(start, data)
+    known[codes[codes >= 0]] = True
+    if not known.any():
+        raise ParameterError(f"The 'start' knows none of the {data.n_items:,} items of {data!r}: their ids must be written as they were.")
+    return known
+
+
+@torch.no_grad()
+def go_on(network: Network, start: Encoded, data: Dataset, rows: Rows) -> None:
+    """Give the network the weights of the body, and every item and feature what it had, matched by id and by value.
+
+    Raises:
+        ParameterError: the start was put together from other embeddings, or has features of persons that this model lacks.
+    """
+    kept = _tensors(start.kept)
+    if set(kept) != set(network.table.kept()):
+        raise ParameterError(
+            "A model goes on from a 'start' whose embedding is put together of the same parts. "
+            f"This one keeps {_shown(network.table.kept())}, the start {_shown(kept)}."
+        )
+    network.body.load_state_dict(start.body.state_dict())
+    codes = _codes(start, data)
+    place = np.full(data.n_items, -1, np.int64)
+    place[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
+    row, covered = torch.from_numpy(place[rows.codes]), torch.from_numpy(rows.covered)
+    network.table.go_on(Before(torch.from_numpy(start.table), kept, row, covered))
+    if start.users is not None and network.users is None:
+        raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).")
+    if network.users is not None:
+        network.users.go_on({} if start.users is None else _tensors(start.users.arrays()))
+
+
+def _codes(start: Encoded, data: Dataset) -> Int32:
+    """(rows of the start,) the codes that its items have in `data`, -1 where it hasn't them."""
+    return data.items.encode(start.vocabulary.decode(start.codes))
+
+
+def _tensors(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def _shown(kept: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(kept)) or "a table alone"
