@@ -58,7 +58,7 @@ class _Featured(Table):
         self.bags = bags
 
     def head(self, n: int) -> Tensor:
-        return self.bags(torch.arange(n))
+        return self.bags(torch.arange(n, device=self.bags.indptr.device))
 
     def kept(self) -> Kept:
         return self.bags.kept()
