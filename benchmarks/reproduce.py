@@ -1,8 +1,10 @@
-"""Everything that is claimed of quality, made anew: the boards of `docs/boards.md`, and each `reproduce_*.py` into `benchmarks/RESULTS.md`.
+"""Everything that is claimed of quality, made anew: the boards of `docs/boards.md`, each `reproduce_*.py` into `benchmarks/RESULTS.md`, and the
+tables of `docs/sequence.md`.
 
     python benchmarks/reproduce.py [--page] [--resume]
 
-Half an hour on two cores. `--page` runs nothing and writes `docs/boards.md` from the last boards.
+Half an hour on two cores for the boards; the sequence models take many hours (`docs/sequence.md` says how many for each log), and go on where they were
+interrupted. `--page` runs nothing and writes `docs/boards.md` from the last boards.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from collections.abc import Iterator
 from beside import HERE
 from boards import JOBS, OUT, SEED
 from boards import compare as run_board
-from common import finish, run_all
+from common import finish, run, run_all
 from lessons import LESSONS
 
 PAGE = HERE.parent / "docs" / "boards.md"
+SEQUENCE = HERE.parent / "docs" / "sequence.md"
 HEAD = f"""# Boards on public data
 
 Three logs of three trades, each compared in full by `make reproduce` ([what is run](../benchmarks/boards.py)). The baseline of each board was
@@ -56,7 +59,10 @@ def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
     print(f"Wrote {PAGE.name}.")
     if not options.page:
-        finish(run_all(sorted(HERE.glob("reproduce_*.py"))))
+        failed = run_all(sorted(HERE.glob("reproduce_*.py")))
+        failed += run_all([HERE / "sequence_repeats.py", HERE / "sequence_cold.py"], SEQUENCE)
+        failed += [] if run(HERE / "ablation.py") is not None else ["ablation"]
+        finish(failed)
 
 
 if __name__ == "__main__":

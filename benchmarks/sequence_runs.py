@@ -131,16 +131,19 @@ def read(file: Path) -> Run:
 
 
 def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path) -> Run:
-    told: list[Any] = []
+    told: dict[bool, Any] = {}
     begin = time.perf_counter()
-    fitted = model.fit(split.train, report=_telling(model, told)) if isinstance(model, vt.SequenceModel) else model.fit(split.train)
+    more = {"report": _telling(told), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
+    fitted = model.fit(split.train, **more)
     between = time.perf_counter()
     lists = fitted.recommend(split.queries, K, eligible=split.eligible)
-    seconds = between - begin, time.perf_counter() - between
+    spent = sum(progress.seconds for progress in told.values())  # also before a kill
+    seconds = max(between - begin, spent), time.perf_counter() - between
+    search = told.get(True) or told.get(False)
     found = evaluate(lists, split, metrics)
     numbers = {metric: (value, low, high) for metric, value, low, high in found.numbers.iter_rows()}
     run = Run(
-        repr(model), split.train.name, numbers, *seconds, told[-1][0] if told else 0, told[-1][1] if told else 0,
+        repr(model), split.train.name, numbers, *seconds, search.epoch if search else 0, search.best_epoch if search else 0,
         tuple(getattr(fitted, "notes", ())), COMMIT, os.getloadavg()[0], datetime.now(UTC).date().isoformat(), str(file),
     )  # fmt: skip
     _keep(run, found.per_query, file)
@@ -155,13 +158,12 @@ def _keep(run: Run, per_query: pl.DataFrame, file: Path) -> None:
     partial.rename(file)
 
 
-def _telling(model: Any, told: list[Any]) -> Callable[[Any], None]:
-    """Remembers (epoch, best epoch) and says on the error stream how far it is."""
+def _telling(told: dict[bool, Any]) -> Callable[[Any], None]:
+    """Remembers how far the search (True) and the training on everything after it (False) are, and says it on the error stream."""
 
     def tell(progress: Any) -> None:
-        told.append((progress.epoch, progress.best_epoch))
-        metric = f", {model.training.metric} {progress.metrics[-1]:.4f}" if progress.metrics else ""
-        print(f"    epoch {progress.epoch}: loss {progress.losses[-1]:.4f}{metric}, {progress.seconds:.0f} s", file=sys.stderr, flush=True)
+        told[bool(progress.metrics)] = progress
+        print(f"    {progress}", file=sys.stderr, flush=True)
 
     return tell
 
