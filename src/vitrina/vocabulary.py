@@ -95,3 +95,10 @@ class Vocabulary:
             f"The {what} were encoded with other item ids than the model ({len(other)} ids, the model has {len(self)}). "
             "Read the log with the model's vocabulary, or fit the model on this log."
         )
+
+
+def id_hashes(vocabulary: Vocabulary) -> NDArray[np.uint64]:
+    """(ids,) a number for each id that doesn't depend on its code, the same on every machine."""
+    text = (str(item).encode() for item in vocabulary.ids.to_list())
+    body = b"".join(hashlib.blake2b(item, digest_size=8).digest() for item in text)
+    return np.frombuffer(body, dtype="<u8").astype(np.uint64)

@@ -432,3 +432,16 @@ def test_a_remembered_rule_can_be_written_down_and_typed_again():
     assert again == remembered
     assert asked(again.apply(split.train)) == asked(split.train.holdout())
     assert f"until='{remembered.until}'" in str(remembered)
+
+
+def test_leaving_one_out_for_some_people_keeps_the_others_whole():
+    data = vt.testing.synthetic(users=40, items=20, seed=3)
+    split = vt.split.LeaveOneOut(people=6, repeat=True).apply(data)
+    assert len(split.queries) == 6
+    gone = np.diff(data.indptr) - np.diff(split.train.indptr)
+    assert sorted(np.flatnonzero(gone)) == sorted(split.queries.users)
+    assert gone.max() == 1
+    whole = vt.split.LeaveOneOut(repeat=True).apply(data)
+    of_whole = {int(u): whole.truth[q].tolist() for q, u in enumerate(whole.queries.users)}
+    assert all(of_whole[int(u)] == split.truth[q].tolist() for q, u in enumerate(split.queries.users))
+    assert len(vt.split.LeaveOneOut(people=1000, repeat=True).apply(data).queries) == len(whole.queries)

@@ -7,8 +7,9 @@ import pytest
 
 import vitrina as vt
 from vitrina.errors import ParameterError
-from vitrina.models.shuffle import _backward, _forward, _half_bits, id_hashes
+from vitrina.models.shuffle import _backward, _forward, _half_bits
 from vitrina.types import Eligibility, Ragged
+from vitrina.vocabulary import id_hashes
 
 
 def data():

@@ -36,7 +36,9 @@ def test_counts_up_to_each_position():
 def test_counts_of_whole_histories():
     histories = [[3, 3, 1], [], [0]]
     stop = np.cumsum([len(h) for h in histories])
-    found = PersonalPopularity(eps=0.1).of_histories(
-        Sequences(np.array([row for h in histories for row in h]), None, stop - [3, 0, 1], stop, np.arange(3, dtype=np.int32)), 5
+    owner, rows, values = PersonalPopularity(eps=0.1).of_histories(
+        Sequences(np.array([row for h in histories for row in h]), None, stop - [3, 0, 1], stop, np.arange(3, dtype=np.int32))
     )
+    found = np.zeros((3, 5))
+    found[owner, rows] = values
     np.testing.assert_allclose(found, [oracle(h, len(h), 5, 0.1) for h in histories], rtol=1e-6)

@@ -15,10 +15,10 @@ from vitrina.board.specs import of_spec, to_spec
 from vitrina.data.features import FeatureTable
 from vitrina.errors import DataError
 from vitrina.models.content_vectors import likeness
-from vitrina.models.shuffle import id_hashes
 from vitrina.sequence import ContentProjection, Features, Gated, Ids, ItemMasking, SumOf, Training, UserFeatures
 from vitrina.sequence.embed import Bags, KnownUsers, Rows
 from vitrina.sequence.embed.coding import Coding, Number
+from vitrina.vocabulary import id_hashes
 
 COLD = [5, 9, 17]
 SHORT = Training(epochs=2, tokens=200, patience=None)

@@ -50,6 +50,21 @@ def test_the_chunked_softmax_equals_cross_entropy(monkeypatch, smoothing, bonus,
     torch.testing.assert_close(slopes, wanted_slopes)
 
 
+@pytest.mark.skipif(not module._bf16_on_cpu(), reason="this processor doesn't multiply bfloat16")
+def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth():
+    generator = torch.Generator().manual_seed(3)
+    states, table = torch.randn(500, 32, generator=generator), 0.5 * torch.randn(300, 32, generator=generator)
+    targets = torch.randint(0, 300, (500,), generator=generator)
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        parts = [x.to(dtype).requires_grad_() for x in (states, table)]
+        loss = FullSoftmax().of(Task(parts[0], parts[1], targets, pool()))
+        found.append([loss.detach(), *torch.autograd.grad(loss, parts)])
+    assert module.product_dtype(states) == torch.bfloat16
+    for narrow, exact in zip(*found, strict=True):
+        assert (narrow - exact).norm() < 0.01 * exact.norm()
+
+
 def test_a_chunk_does_not_grow_with_positions():
     assert module.chunk_of(4 * 12_000) * 4 * 12_000 <= module.CHUNK_BYTES
     assert module.chunk_of(1 << 40) == 1

@@ -1,11 +1,13 @@
 """The training loop: same seed same result, resume, early stopping, schedules."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 import vitrina as vt
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.errors import ArtifactError, ParameterError, UnknownNameError
 from vitrina.sequence import Constant, SampledSoftmax, Training, Uniform, WarmupCosine
 from vitrina.sequence.fitting import Fitting
 
@@ -13,7 +15,7 @@ DATA = vt.testing.synthetic(users=50, items=25, seed=1)
 
 
 def model(epochs, **changes):
-    training = Training(epochs=epochs, patience=100, tokens=150, learning_rate=0.01, schedule=WarmupCosine(until=4))
+    training = Training(epochs=epochs, patience=100, tokens=150, learning_rate=0.01, schedule=WarmupCosine(until=4), refit=1.0)
     return vt.SequenceModel(**({"dim": 8, "dropout": 0.3, "loss": SampledSoftmax(negatives=Uniform(n=8)), "training": training} | changes))
 
 
@@ -118,3 +120,82 @@ def test_a_metric_to_stop_by_must_have_a_value_for_each_query():
         Training(metric="Coverage@10")
     with pytest.raises((ParameterError, UnknownNameError), match="ndcg@10"):
         Training(metric="ndcg@10")
+
+
+def test_the_average_is_of_the_last_steps():
+    network, run = scripted(None, epochs=5, patience=None, average=2)
+    run.run()
+    average = 0.0
+    for step in range(1, 6):
+        average += (step - average) / min(step, 2)
+    assert float(network.weight.detach()) == pytest.approx(average)
+
+
+def test_what_is_judged_is_the_average():
+    network, run = scripted([], epochs=3, patience=5, average=100)
+    seen = []
+    run.validate = lambda: seen.append(float(network.weight.detach())) or len(seen)
+    run.run()
+    assert seen == pytest.approx([1, 1.5, 2])
+    assert float(network.weight.detach()) == pytest.approx(2)
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_a_killed_fit_goes_on_from_its_checkpoint(tmp_path):
+    def kill(progress):
+        if progress.epoch == 2:
+            raise KilledError
+
+    averaged = model(4).training.model_copy(update={"average": 1.5})
+    one = model(4, training=averaged)
+    with pytest.raises(KilledError):
+        one.fit(DATA, checkpoint=tmp_path / "c", report=kill)
+    epochs = []
+    resumed = one.fit(DATA, checkpoint=tmp_path / "c", report=lambda progress: epochs.append(progress.epoch))
+    assert epochs == [3, 4]
+    assert same(weights(resumed), weights(one.fit(DATA)))
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    def kill(progress):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        model(3).fit(DATA, checkpoint=tmp_path, report=kill)
+    with pytest.raises(ArtifactError, match=r"checkpoint .* another model, log or start"):
+        model(4).fit(DATA, checkpoint=tmp_path)
+
+
+def test_progress_prints_as_a_line(capsys):
+    model(1).fit(DATA, report=print)
+    assert re.match(
+        r"epoch 1 of 1: loss \d\.\d{4}, nDCG@10 0\.\d{4} \(best 0\.\d{4} in epoch 1\), [\d,]+ events/s, ", capsys.readouterr().out
+    )
+
+
+def test_a_large_holdout_is_trained_on_in_the_end():
+    epochs = []
+    training = model(3).training
+    kept, again = (model(3, training=training.model_copy(update={"refit": share})) for share in (1.0, 0.0))
+    once, twice = (one.fit(DATA, report=lambda progress: epochs.append(progress.epoch)) for one in (kept, again))
+    best = int(re.search(r"epoch (\d) of 3", twice.notes[0]).group(1))
+    assert epochs == [1, 2, 3, 1, 2, 3, *range(1, best + 1)]
+    assert twice.notes[0].endswith(f"then trained on all events for {best} epochs")
+    assert not np.array_equal(once.table, twice.table)
+    everything = fitting_on_all(again, best)
+    assert np.array_equal(twice.table, everything)
+
+
+def fitting_on_all(one, epochs):
+    fit = Fitting.of(one, DATA, None)
+    fit.run(epochs=epochs).run()
+    return fit.recommender(DATA).table
+
+
+def test_few_people_are_judged_and_the_others_train_with_all_their_events():
+    training = model(1).training.model_copy(update={"judges": 7})
+    assert "on 7 queries" in model(1, training=training).fit(DATA).notes[0]

@@ -20,10 +20,10 @@ from vitrina.models.decay import Decay
 from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix, normalised
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
-from vitrina.models.shuffle import Keys, id_hashes, places, query_keys, walk
+from vitrina.models.shuffle import Keys, places, query_keys, walk
 from vitrina.topk import allowed_mask, block_size, top_k_dense, top_k_ragged
 from vitrina.types import Bool, Eligibility, Float32, Float64, Int32, Int64, Queries, Ragged, Recommendations, ranges
-from vitrina.vocabulary import Vocabulary
+from vitrina.vocabulary import Vocabulary, id_hashes
 
 Arrays = Mapping[str, NDArray[Any]]
 SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores

@@ -7,24 +7,14 @@ the place of any item can be computed backwards. Nothing of the size of the cata
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.kernels import kernel
 from vitrina.models.history import known_only
 from vitrina.types import Bool, Int32, Int64, Queries, ranges
-from vitrina.vocabulary import Vocabulary
 
 Keys = NDArray[np.uint64]
-
-
-def id_hashes(vocabulary: Vocabulary) -> Keys:
-    """(items,) a number for each id that doesn't depend on its code, the same on every machine."""
-    text = (str(item).encode() for item in vocabulary.ids.to_list())
-    body = b"".join(hashlib.blake2b(item, digest_size=8).digest() for item in text)
-    return np.frombuffer(body, dtype="<u8").astype(np.uint64)
 
 
 def query_keys(queries: Queries, hashes: Keys, seed: int) -> Keys:

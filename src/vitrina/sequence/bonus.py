@@ -14,7 +14,7 @@ from torch import Tensor
 from vitrina.config import Config
 from vitrina.sequence.batches import Sequences
 from vitrina.sequence.layout import Layout
-from vitrina.types import Float32, ranges
+from vitrina.types import Float32, Int64, ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +72,10 @@ class PersonalPopularity(Config):
         value = torch.log((counts + self.eps) / self.eps)
         return Bonus(keys // size, keys % size, value.float(), size, len(at))
 
-    def of_histories(self, histories: Sequences, size: int) -> Float32:
-        """(histories, size) the additions to every logit at answer time."""
-        counts = np.zeros((len(histories), size), np.float32)
+    def of_histories(self, histories: Sequences) -> tuple[Int64, Int64, Float32]:
+        """(history, row, addition to its logit at answer time), each pair once; the additions to all other logits are 0."""
         owner = np.repeat(np.arange(len(histories)), histories.lengths)
-        np.add.at(counts, (owner, histories.rows[ranges(histories.start, histories.lengths)]), 1)
-        return np.log((counts + self.eps) / self.eps)
+        rows = histories.rows[ranges(histories.start, histories.lengths)]
+        size = int(rows.max(initial=0)) + 1
+        keys, counts = np.unique(owner * size + rows, return_counts=True)
+        return keys // size, keys % size, np.log((counts + self.eps) / self.eps).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,9 +63,11 @@ class Fitting:
         pool = Pool(torch.from_numpy(counts.astype(np.float32)), torch.Generator())
         return cls(model, data, split, rows, windows, network, pool, answering)
 
-    def run(self, report: Callable[[Progress], None] | None = None) -> Run:
+    def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:
         validate = None if self.split is None else self._validate
-        return Run(self.network, self.model.training, self._batches, self._step, validate, self.model.seed, report)
+        return Run(
+            self.network, self.model.training, self._batches, self._step, validate, self.model.seed, report, epochs, checkpoint
+        )  # fmt: skip
 
     def _batches(self, rng: np.random.Generator) -> list[Batch]:
         self.pool.generator.manual_seed(int(rng.integers(1 << 62)))

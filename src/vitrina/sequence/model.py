@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self, final
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from vitrina.config import Config
@@ -13,6 +16,7 @@ from vitrina.data.split import LeaveOneOut, Split
 from vitrina.errors import DataError
 from vitrina.sequence.blocks import Block, LiGR
 from vitrina.sequence.bonus import PersonalPopularity
+from vitrina.sequence.checkpoint import Checkpoint
 from vitrina.sequence.embed import Embed, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting
 from vitrina.sequence.losses import FullSoftmax, Loss
@@ -20,6 +24,7 @@ from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.train import Progress, Training
+from vitrina.vocabulary import id_hashes
 
 
 @final
@@ -76,23 +81,32 @@ class SequenceModel(Config):
         return self
 
     def fit(
-        self, data: Dataset, *, validation: Split | None = None, start: Any = None, report: Callable[[Progress], None] | None = None
+        self,
+        data: Dataset,
+        *,
+        validation: Split | None = None,
+        start: Any = None,
+        report: Callable[[Progress], None] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Encoded:
         """Train until the validation metric stops getting better, and keep the weights that were best.
 
         Args:
             data: the log. Histories of one event teach nothing and are left out.
-            validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`), or leaves the last event
-                of each person out where there is no rule. The network is trained on its training part; only
-                `Training(patience=None)` trains on all of `data`.
+            validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
+                it leaves one out, the last events of `Training.judges` people are held back. The network is trained on its training
+                part, and when that lacks more than `Training.refit` of the events, again on all of `data` for as many epochs as were
+                best. `Training(patience=None)` trains on all of `data` at once.
             start: a fitted sequence model, or an artifact of one, to go on from when people, events and items were added: `data` is the
                 whole log of now. The body's weights and the vectors of known items, matched by their ids, are what they were; a new
                 item starts from its content or features where the embedding has them, from the mean of the known items otherwise;
                 features keep the vectors of their values. The optimiser is fresh. The start must have the same block, layers, heads,
                 dim and length; loss, objective and training may differ.
-            report: called after each epoch with how far it is.
+            report: called after each epoch with how far it is; `report=print` shows it.
+            checkpoint: folder in which the state after each epoch is kept, so that the same call goes on after a kill; emptied at the end.
 
         Raises:
+            ArtifactError: the checkpoint is of another model, log or start.
             ParameterError: the start doesn't fit this model, or knows none of the items.
             DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
@@ -102,16 +116,33 @@ class SequenceModel(Config):
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
             )
         split = self._validation(data, validation)
+        kept = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, start)
         fitting = Fitting.of(self, data if split is None else split.train, split, start)
-        progress = fitting.run(report).run()
-        return fitting.recommender(data, self._notes(progress))
+        progress = fitting.run(report, None if kept is None else kept.file("search")).run()
+        again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
+        if again:
+            fitting = Fitting.of(self, data, None, start)
+            fitting.run(report, None if kept is None else kept.file("again"), progress.best_epoch).run()
+        if kept is not None:
+            kept.remove()
+        return fitting.recommender(data, self._notes(progress, split, again))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
         if validation is not None or self.training.patience is None:
             return validation
-        return data.holdout() if data.rule is not None else LeaveOneOut().apply(data)
+        rule = data.rule or LeaveOneOut()
+        judges = self.training.judges
+        if isinstance(rule, LeaveOneOut):
+            return rule.model_copy(update={"people": judges}).apply(data)
+        split = rule.apply(data)
+        if len(split.queries) <= judges:
+            return split
+        asked = np.sort(np.argsort(id_hashes(data.users)[split.queries.users], kind="stable")[:judges])
+        return replace(split, queries=split.queries[asked], truth=split.truth.take(asked))
 
-    def _notes(self, progress: Progress) -> tuple[str, ...]:
-        if not progress.best_epoch:
+    def _notes(self, progress: Progress, split: Split | None, again: bool) -> tuple[str, ...]:
+        if split is None or not progress.best_epoch:
             return (f"trained for {progress.epoch} epochs without validation",)
-        return (f"epoch {progress.best_epoch} of {progress.epoch} was best: {self.training.metric} {progress.best:.4f} in validation",)
+        best = f"epoch {progress.best_epoch} of {progress.epoch} was best: {progress.metric} {progress.best:.4f} in validation"
+        people = f"on {len(split.queries):,} queries"
+        return (f"{best} {people}" + (f"; then trained on all events for {progress.best_epoch} epochs" if again else ""),)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vitrina.config import Config
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks import Block
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.embed import Bags, Table
 
 
@@ -60,7 +61,7 @@ class Body(nn.Module):
         super().__init__()
         self.positions = nn.Parameter(torch.empty(length + 1, dim))
         self.mask = nn.Parameter(torch.empty(1, dim))
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.blocks = nn.ModuleList(block.build(dim, heads, dropout) for _ in range(layers))
         self.final = block.final(dim)
 

@@ -114,12 +114,13 @@ class Encoded(Form):
 
     def score_block(self, queries: Queries) -> Float32:
         histories = self._histories(queries)
-        found = self._states(histories, self._people(queries)) @ self.vectors.T
+        scores = self._states(histories, self._people(queries)) @ self.item_vectors.T
         if self.answering.personal is not None:
-            found += self.answering.personal.of_histories(histories, len(self.codes))
-        scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
-        answered = np.flatnonzero(histories.lengths > 0)
-        scores[answered[:, None], self.codes] = found[answered]
+            owner, rows, additions = self.answering.personal.of_histories(histories)
+            scores[owner, self.codes[rows]] += additions
+        if len(self.codes) < len(self.vocabulary):
+            scores[:, self.row_of_item < 0] = -np.inf
+        scores[histories.lengths == 0] = -np.inf
         return scores
 
     def _histories(self, queries: Queries) -> Sequences:

@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from vitrina.config import Config
 from vitrina.metrics import metric
+from vitrina.sequence.checkpoint import read_state, write_state
 
 
 class Schedule(Config, ABC):
@@ -57,12 +59,17 @@ class Training(Config):
 
     Args:
         epochs: the most passes over the windows.
-        patience: epochs without a better validation metric before stopping; None never stops early.
+        patience: epochs without a better validation metric before stopping; None trains without validation.
         learning_rate: the peak.
         weight_decay: of AdamW, on matrices only.
         tokens: real tokens a batch.
         schedule: of the learning rate.
+        average: the weights that are judged and kept are an exponential average over the steps, of about this many epochs; 0 keeps the
+            last step's. [Polyak and Juditsky 1992](https://doi.org/10.1137/0330046).
         metric: of the validation, on the full ranking.
+        judges: at most that many people are asked after each epoch.
+        refit: when validation holds back more than this share of the events, the network is trained again on all of them, from the
+            same start and for as many epochs as were best; 1 never does.
         clip: largest norm of the gradient; None doesn't clip.
     """
 
@@ -73,7 +80,10 @@ class Training(Config):
     beta2: float = Field(default=0.98, gt=0, lt=1)
     tokens: int = Field(default=2048, gt=0)
     schedule: Schedule = Constant()
+    average: float = Field(default=0.0, ge=0)
     metric: str = "nDCG@10"
+    judges: int = Field(default=5000, gt=0)
+    refit: float = Field(default=0.05, ge=0, le=1)
     clip: float | None = Field(default=None, gt=0)
 
     @field_validator("metric")
@@ -86,19 +96,33 @@ class Training(Config):
 
 @dataclass
 class Progress:
-    """Where a run stands; what a checkpoint holds beside the weights."""
+    """Where a run stands; what a checkpoint holds beside the weights. Prints as one line."""
 
+    epochs: int = 0  # the most there will be
+    metric: str = ""
     epoch: int = 0
     best_epoch: int = 0
     best: float = -math.inf
     losses: list[float] = field(default_factory=list)
     metrics: list[float] = field(default_factory=list)
+    events: int = 0  # targets learned from, over all epochs
     seconds: float = 0.0
+
+    def __str__(self) -> str:
+        left = self.seconds / max(self.epoch, 1) * (self.epochs - self.epoch)
+        judged = f", {self.metric} {self.metrics[-1]:.4f} (best {self.best:.4f} in epoch {self.best_epoch})" if self.metrics else ""
+        speed = f"{self.events / max(self.seconds, 1e-9):,.0f} events/s, {self.seconds:.0f} s, at most {left:.0f} s left"
+        return f"epoch {self.epoch} of {self.epochs}: loss {self.losses[-1] if self.losses else math.nan:.4f}{judged}, {speed}"
 
 
 @final
 class Run:
-    """A training run: `step` gives a batch's loss, `batches` an epoch's batches, `validate` the metric of the present weights."""
+    """A training run: `step` gives a batch's loss, `batches` an epoch's batches, `validate` the metric of `judged`'s weights.
+
+    Args:
+        epochs: end after so many, with the schedule of `training.epochs`; None is all of them.
+        checkpoint: file that is written after each epoch and gone on from where it exists.
+    """
 
     def __init__(
         self,
@@ -109,20 +133,27 @@ class Run:
         validate: Callable[[], float] | None,
         seed: int,
         report: Callable[[Progress], None] | None = None,
+        epochs: int | None = None,
+        checkpoint: Path | None = None,
     ) -> None:
         self.network, self.training, self.batches, self.step = network, training, batches, step
-        self.validate, self.seed, self.report = validate, seed, report
+        self.validate, self.seed, self.report, self.checkpoint = validate, seed, report, checkpoint
         matrices = [p for p in network.parameters() if p.dim() > 1]
         vectors = [p for p in network.parameters() if p.dim() <= 1]
         groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, training.beta2), fused=True)
-        self.progress = Progress()
+        self.progress = Progress(epochs or training.epochs, training.metric)
+        self.steps = 0
+        self.averaged: list[Tensor] = [p.detach().clone() for p in network.parameters()] if training.average else []
         self.best_weights: dict[str, Tensor] = {}
 
     def run(self) -> Progress:
-        """Train until patience or epochs end; leaves the best weights in the network."""
+        """Train until patience or epochs end; leaves the best weights in the network, or the last ones where nothing judged them."""
         plan, progress = self.training, self.progress
-        while progress.epoch < plan.epochs:
+        if self.checkpoint is not None and self.checkpoint.exists():
+            self.restore(read_state(self.checkpoint))
+            progress = self.progress
+        while progress.epoch < progress.epochs:
             if plan.patience and progress.best_epoch and progress.epoch - progress.best_epoch >= plan.patience:
                 break
             began = time.perf_counter()
@@ -131,10 +162,14 @@ class Run:
             if self.validate is not None:
                 self._judge()
             progress.seconds += time.perf_counter() - began
+            if self.checkpoint is not None:
+                write_state(self.state(), self.checkpoint)
             if self.report is not None:
                 self.report(progress)
         if self.best_weights:
             self.network.load_state_dict(self.best_weights)
+        elif self.averaged:
+            self._swap()
         return progress
 
     def _epoch(self) -> float:
@@ -145,40 +180,60 @@ class Run:
         batches = list(self.batches(rng))
         total = weight = 0.0
         for number, batch in enumerate(batches):
-            rate = self.training.learning_rate * self.training.schedule.share(
-                self.progress.epoch + number / len(batches), self.training.epochs
-            )
+            share = self.training.schedule.share(self.progress.epoch + number / len(batches), self.training.epochs)
             for group in self.optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = self.training.learning_rate * share
             loss = self.step(batch)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             if self.training.clip:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
             self.optimiser.step()
+            self.steps += 1
+            self._average(self.training.average * len(batches))
             total, weight = total + float(loss.detach()) * len(batch.targets), weight + len(batch.targets)
+        self.progress.events += int(weight)
         return total / weight
+
+    @torch.no_grad()
+    def _average(self, window: float) -> None:
+        """Steps of the first window weigh alike, later ones decay by 1 - 1 / window a step."""
+        if self.averaged:
+            share = 1 / min(self.steps, max(window, 1.0))
+            for averaged, parameter in zip(self.averaged, self.network.parameters(), strict=True):
+                averaged.lerp_(parameter, share)
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        """Exchange the network's weights and their average, if one is kept."""
+        for averaged, parameter in zip(self.averaged, self.network.parameters() if self.averaged else (), strict=True):
+            held = parameter.detach().clone()
+            parameter.copy_(averaged)
+            averaged.copy_(held)
 
     def _judge(self) -> None:
         assert self.validate is not None
         self.network.eval()
+        self._swap()
         value = self.validate()
         self.progress.metrics.append(value)
         if value > self.progress.best:
             self.progress.best, self.progress.best_epoch = value, self.progress.epoch
             self.best_weights = copy.deepcopy(self.network.state_dict())
+        self._swap()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that a resumed run needs, as tensors that share nothing with the run."""
         out = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         out |= {f"best.{n}": t for n, t in self.best_weights.items()}
+        out |= {f"averaged.{index}": t for index, t in enumerate(self.averaged)}
         for index, parameter in enumerate(self.network.parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
                 out[f"optimiser.{index}.{name}"] = value.detach().clone().reshape(value.shape or (1,))
         for name in ("losses", "metrics"):
             out[f"progress.{name}"] = torch.tensor(getattr(self.progress, name), dtype=torch.float64)
         p = self.progress
-        out["progress.numbers"] = torch.tensor([p.epoch, p.best_epoch, p.best, p.seconds], dtype=torch.float64)
+        out["progress.numbers"] = torch.tensor([p.epoch, p.best_epoch, p.best, p.events, p.seconds, self.steps], dtype=torch.float64)
         return {name: t.contiguous().clone() for name, t in out.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -189,11 +244,15 @@ class Run:
 
         self.network.load_state_dict(part("network."))
         self.best_weights = part("best.")
+        averaged = part("averaged.")
+        self.averaged = [averaged[str(index)] for index in range(len(averaged))]
         for index, parameter in enumerate(self.network.parameters()):
             saved = part(f"optimiser.{index}.")
             if saved:
                 self.optimiser.state[parameter] = {n: t.reshape(()) if n == "step" else t for n, t in saved.items()}
-        epoch, best_epoch, best, seconds = state["progress.numbers"].tolist()
+        epoch, best_epoch, best, events, seconds, steps = state["progress.numbers"].tolist()
+        self.steps = int(steps)
+        losses, metrics = (state[f"progress.{name}"].tolist() for name in ("losses", "metrics"))
         self.progress = Progress(
-            int(epoch), int(best_epoch), best, state["progress.losses"].tolist(), state["progress.metrics"].tolist(), seconds
+            self.progress.epochs, self.training.metric, int(epoch), int(best_epoch), best, losses, metrics, int(events), seconds
         )

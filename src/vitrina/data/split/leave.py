@@ -12,7 +12,8 @@ from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
 from vitrina.errors import SplitError
-from vitrina.types import Int64
+from vitrina.types import Int32, Int64
+from vitrina.vocabulary import id_hashes
 
 
 class LeaveOneOut(Rule):
@@ -25,6 +26,7 @@ class LeaveOneOut(Rule):
     Args:
         position: which event is the target: 1 is the last, 2 the one before it (the usual validation part, equal to
             `LeaveOneOut().apply(data).train.holdout()`); what comes after the target is left out.
+        people: ask at most that many people, chosen by a hash of their ids; the others stay in the training part with all their events.
         repeat: may items of the history be recommended again; None decides from the data.
 
     >>> import vitrina as vt
@@ -34,20 +36,29 @@ class LeaveOneOut(Rule):
     """
 
     position: int = Field(default=1, ge=1)
+    people: int | None = Field(default=None, ge=1)
 
     def apply(self, data: Dataset) -> Split:
         length = np.diff(data.indptr)
-        users = np.flatnonzero(length > self.position).astype(np.int32)
+        users = self._asked(data, np.flatnonzero(length > self.position))
         target = data.indptr[users + 1] - self.position
         kept = np.minimum(length, np.maximum(1, length - self.position))
+        if self.people is not None:  # who is not asked keeps everything
+            kept, shortened = length, kept
+            kept[users] = shortened[users]
         keep = np.arange(data.n_events) - data.indptr[data.user_of] < kept[data.user_of]
         times = data.events.times
         now = None if times is None else times[target]
         asked = Asked.of_ranges(data, users, target, now=now, first=target, last=target + 1)
         mates = {} if not len(users) else _mates(data, target)
         remember = self.model_copy(update={"position": 1})
-        not_asked = int(((length > 0) & (length <= self.position)).sum())
+        not_asked = int((length > 0).sum()) - len(users)
         return assemble(data.select(keep), asked, sizes(data), self, remember, users_not_asked=not_asked, **mates)
+
+    def _asked(self, data: Dataset, users: Int64) -> Int32:
+        if self.people is not None and len(users) > self.people:
+            users = np.sort(users[np.argsort(id_hashes(data.users)[users], kind="stable")[: self.people]])
+        return users.astype(np.int32)
 
 
 def _mates(data: Dataset, target: Int64) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrina.config import Config
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
 
@@ -35,16 +37,28 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.drop = heads, Dropout(dropout)
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, asking: Tensor, asked: Tensor, layout: Layout, causal: bool) -> Tensor:
         q, k, v = (self._split(layout.pad(part)) for part in (self.query(asking), self.key(asked), self.value(asked)))
         # behind the end of a window there are only padded keys: a causal mask hides them from every real token already
         mask = None if causal or layout.full else layout.real[:, None, None, :]
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+        if self.training and self.drop.p and q.device.type == "cpu":
+            mixed = self._dropped(q, k, mask, causal) @ v
+        else:
+            dropout = self.drop.p if self.training else 0.0
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
         return self.out(layout.pack(mixed.transpose(1, 2).flatten(2)))
+
+    def _dropped(self, q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        """Attention weights with dropout; torch's own function draws its masks slowly on a CPU."""
+        logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        if causal:
+            logits = logits.masked_fill(torch.ones(logits.shape[-2:], dtype=torch.bool).triu(1), -torch.inf)
+        elif mask is not None:
+            logits = logits.masked_fill(~mask, -torch.inf)
+        return self.drop(logits.softmax(-1))
 
     def _split(self, padded: Tensor) -> Tensor:
         windows, width, dim = padded.shape

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
 
@@ -33,7 +34,7 @@ class _BERT4Rec(nn.Module):
         self.norm_a, self.norm_f = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attention = Attention(dim, heads, dropout)
         self.up, self.down = nn.Linear(dim, multiplier * dim), nn.Linear(multiplier * dim, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         x = self.norm_a(x + self.drop(self.attention(x, x, layout, causal)))

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
 
@@ -38,7 +39,7 @@ class _LiGR(nn.Module):
         self.gate_a, self.gate_f = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.up, self.side = (nn.Linear(dim, multiplier * dim, bias=False) for _ in range(2))
         self.down = nn.Linear(multiplier * dim, dim, bias=False)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = self.norm_a(x)

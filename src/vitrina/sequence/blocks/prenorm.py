@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
 
@@ -38,7 +39,7 @@ class _PreNorm(nn.Module):
         self.norm_a, self.norm_f = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attention = Attention(dim, heads, dropout)
         self.up, self.down = nn.Linear(dim, multiplier * dim), nn.Linear(multiplier * dim, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = self.norm_a(x)

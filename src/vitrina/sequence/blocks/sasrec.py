@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
 
@@ -33,7 +34,7 @@ class _SASRec(nn.Module):
         self.norm_a, self.norm_f = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
         self.attention = Attention(dim, heads, dropout)
         self.up, self.down = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         q = self.norm_a(x)

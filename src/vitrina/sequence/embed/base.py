@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
-from vitrina.models.shuffle import id_hashes
 from vitrina.types import Bool, Int32, Int64
+from vitrina.vocabulary import id_hashes
 
 Kept = Mapping[str, Tensor]
 

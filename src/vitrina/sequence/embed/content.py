@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError
 from vitrina.models.content_vectors import item_tfidf, likeness
-from vitrina.models.shuffle import id_hashes
 from vitrina.sequence.embed.base import Before, Embed, Rows, Table
 from vitrina.types import Bool, Float32
+from vitrina.vocabulary import id_hashes
 
 
 @final

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.data.dataset import Dataset
+from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.embed.base import Before, Embed, Rows, Table
 
 
@@ -34,7 +35,7 @@ class _Ids(Table):
     def __init__(self, rows: Rows, dim: int, dropout: float) -> None:
         super().__init__(rows)
         self.ids = nn.Embedding(rows.trained, dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.register_buffer("cold", torch.zeros(len(rows) - rows.trained, dim), persistent=False)
 
     def head(self, n: int) -> Tensor:

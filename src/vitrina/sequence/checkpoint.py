@@ -1,0 +1,67 @@
+"""The state of a training run in a folder, so that a run goes on after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitrina.config import fingerprint
+from vitrina.data.dataset import Dataset
+from vitrina.errors import ArtifactError
+from vitrina.files import atomic_file, write_text
+
+if TYPE_CHECKING:
+    from vitrina.sequence.model import SequenceModel
+
+
+@final
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder with one file a stage of the fit, and the name of what is being fitted."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path, model: SequenceModel, data: Dataset, start: Any) -> Checkpoint:
+        """A checkpoint for this fit, new or to be gone on from.
+
+        Raises:
+            ArtifactError: the folder holds the state of another model, log or start.
+        """
+        table = getattr(getattr(start, "recommender", start), "table", np.empty(0))
+        began = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
+        name, wanted = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {began}\n"
+        if name.exists() and name.read_text(encoding="utf-8") != wanted:
+            raise ArtifactError(
+                f"The checkpoint {str(folder)!r} is of another model, log or start. Remove the folder, or give another one."
+            )
+        write_text(name, wanted)
+        return cls(folder)
+
+    def file(self, stage: str) -> Path:
+        return self.folder / f"{stage}.npz"
+
+    def remove(self) -> None:
+        """Remove its files, and the folder when nothing else is in it."""
+        for path in (self.file("search"), self.file("again"), self.folder / "of.txt"):
+            path.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+
+def write_state(state: dict[str, Tensor], path: Path) -> None:
+    """One .npz without pickles, in one step: a run that is killed while it writes leaves the file of the epoch before."""
+    with atomic_file(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: tensor.numpy() for name, tensor in state.items()})
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """What `write_state` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: torch.from_numpy(file[name]) for name in file.files}
