@@ -61,7 +61,9 @@ print(json.dumps({"float32": rates(torch.float32), "bfloat16": rates(torch.bfloa
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {name: str(THREADS) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    """Two threads for every library. Idle ones sleep: where other work has a core, threads that wait busily make every small step many times slower."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return os.environ | dict.fromkeys(names, str(THREADS)) | {"OMP_WAIT_POLICY": "passive"}
 
 
 def last_line(command: list[str]) -> dict[str, Any]:
