@@ -189,7 +189,7 @@ def test_an_item_whose_events_are_held_back_keeps_its_vector():
     ("changes", "says"),
     [
         ({"dim": 16}, "This one has dim=16, the start has dim=8"),
-        ({"layers": 2, "heads": 2}, "layers=2, heads=2, the start has layers=1, heads=1"),
+        ({"layers": 3, "heads": 2}, "layers=3, heads=2, the start has layers=2, heads=1"),
         ({"block": PreNorm()}, r"block=PreNorm\(\), the start has block=LiGR\(\)"),
         ({"length": 20}, "length=20"),
         ({"embed": SumOf(parts=(Ids(), Features()))}, "the start a table alone"),

@@ -123,16 +123,16 @@ def test_a_metric_to_stop_by_must_have_a_value_for_each_query():
 
 
 def test_the_average_is_of_the_last_steps():
-    network, run = scripted(None, epochs=5, patience=None, average=2)
+    network, run = scripted(None, epochs=5, patience=None, average=0.5)
     run.run()
     average = 0.0
     for step in range(1, 6):
-        average += (step - average) / min(step, 2)
+        average += (step - average) / max(1, 0.5 * step)
     assert float(network.weight.detach()) == pytest.approx(average)
 
 
 def test_what_is_judged_is_the_average():
-    network, run = scripted([], epochs=3, patience=5, average=100)
+    network, run = scripted([], epochs=3, patience=5, average=1)
     seen = []
     run.validate = lambda: seen.append(float(network.weight.detach())) or len(seen)
     run.run()
@@ -149,7 +149,7 @@ def test_a_killed_fit_goes_on_from_its_checkpoint(tmp_path):
         if progress.epoch == 2:
             raise KilledError
 
-    averaged = model(4).training.model_copy(update={"average": 1.5})
+    averaged = model(4).training.model_copy(update={"average": 0.3})
     one = model(4, training=averaged)
     with pytest.raises(KilledError):
         one.fit(DATA, checkpoint=tmp_path / "c", report=kill)

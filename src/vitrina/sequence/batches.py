@@ -65,6 +65,12 @@ class Batch:
     at: Tensor  # (positions,) tokens that are asked
     targets: Tensor  # (positions,) rows; empty when there is nothing to learn
 
+    def to(self, device: torch.device) -> Batch:
+        if device.type == "cpu":
+            return self
+        layout = Layout(self.layout.lengths.to(device))
+        return Batch(self.rows.to(device), layout, self.users.to(device), self.at.to(device), self.targets.to(device))
+
 
 def token_batches(lengths: Int64, tokens: int, rng: np.random.Generator | None) -> Iterator[Int64]:
     """Indices of histories, grouped by similar length so that each group has about `tokens` tokens; groups in random order.

@@ -19,6 +19,7 @@ from vitrina.errors import DataError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence.batches import Batch, Sequences, token_batches
+from vitrina.sequence.device import narrow_products, training_device
 from vitrina.sequence.embed import KnownUsers, Rows
 from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
@@ -60,8 +61,9 @@ class Fitting:
         if fitted is not None:
             go_on(network, fitted, data, rows)
         counts = data.catalogue.events[rows.codes[: rows.trained]]
-        pool = Pool(torch.from_numpy(counts.astype(np.float32)), torch.Generator())
-        return cls(model, data, split, rows, windows, network, pool, answering)
+        device = training_device()
+        pool = Pool(torch.from_numpy(counts.astype(np.float32)).to(device), torch.Generator())
+        return cls(model, data, split, rows, windows, network.to(device), pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:
         validate = None if self.split is None else self._validate
@@ -75,8 +77,11 @@ class Fitting:
         return [self.model.objective.batch(self.windows.take(chosen), rng) for chosen in groups]
 
     def _step(self, batch: Batch) -> Tensor:
-        model, table = self.model, self.network.table()
-        states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
+        model, table, device = self.model, self.network.table(), self.pool.counts.device
+        batch = batch.to(device)
+        with narrow_products(device):
+            states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
+        states = states.float()
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
         return model.loss.of(Task(model.similarity.states(states), model.similarity.items(table), batch.targets, self.pool, bonus))
 
@@ -90,10 +95,10 @@ class Fitting:
         """What the present weights answer; items without an event in `data` are recommended if the embedding covers them."""
         network, codes = self.network.eval(), self.rows.codes
         with torch.no_grad():
-            table = network.table.whole().numpy().copy()
-            kept = {name: value.detach().numpy().copy() for name, value in network.table.kept().items()}
+            table = network.table.whole().cpu().numpy().copy()
+            kept = {name: value.detach().cpu().numpy().copy() for name, value in network.table.kept().items()}
         known = data.catalogue
         cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
         catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
         users = None if network.users is None else KnownUsers.of(network.users)
-        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body), self.answering, users, kept, notes)
+        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, kept, notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -17,11 +18,12 @@ from vitrina.sequence.bonus import Bonus
 from vitrina.sequence.negatives import Drawn, Negatives, Pool, Uniform
 
 CHUNK_BYTES = 6 << 20  # of a chunk of logits: stays within the last-level cache of a CPU
+GPU_CHUNK_BYTES = 256 << 20  # enough work for a GPU
 
 
-def chunk_of(bytes_a_position: int) -> int:
+def chunk_of(bytes_a_position: int, device: torch.device = torch.device("cpu")) -> int:
     """Positions a chunk, whatever their number: what bounds the memory of a loss."""
-    return max(1, CHUNK_BYTES // bytes_a_position)
+    return max(1, (CHUNK_BYTES if device.type == "cpu" else GPU_CHUNK_BYTES) // bytes_a_position)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
         keys = table.detach().to(narrow)
         columns = keys.t()
         grad_states, grad_table, log_chance = torch.empty_like(states), torch.zeros_like(table), states.new_empty(n)
-        step = chunk_of(keys.element_size() * len(keys))
+        step = chunk_of(keys.element_size() * len(keys), states.device)
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
             asking = states[part].to(narrow)
@@ -162,7 +164,7 @@ class SampledSoftmax(Sampled):
 
     def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
         if self.corrected:
-            negative = negative - (drawn.log_q + torch.log(torch.tensor(float(drawn.n))))
+            negative = negative - (drawn.log_q + math.log(drawn.n))
         logits = torch.cat([positive[:, None], negative.masked_fill(hit, -torch.inf)], 1)
         return logits.logsumexp(1) - positive
 
@@ -233,5 +235,5 @@ class _ChunkedScores(torch.autograd.Function):
 
 
 def _parts(states: Tensor, rows: Tensor) -> list[slice]:
-    step = chunk_of(states.element_size() * rows.shape[1] * states.shape[1])
+    step = chunk_of(states.element_size() * rows.shape[1] * states.shape[1], states.device)
     return [slice(first, min(first + step, len(states))) for first in range(0, len(states), step)]

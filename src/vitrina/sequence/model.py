@@ -59,14 +59,14 @@ class SequenceModel(Config):
     (60, 3)
     """
 
-    embed: Embed = Ids()
+    embed: Embed = Ids(dropout=0.15)
     users: UserFeatures | None = None
     block: Block = LiGR()
-    layers: int = Field(default=1, gt=0)
+    layers: int = Field(default=2, gt=0)
     heads: int = Field(default=1, gt=0)
     dim: int = Field(default=64, gt=0)
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    length: int = Field(default=50, gt=0)
+    length: int = Field(default=200, gt=0)
     objective: Objective = ShiftedSequence()
     loss: Loss = FullSoftmax()
     similarity: Similarity = DotProduct()

@@ -31,12 +31,20 @@ class Pool:
         return self.counts / self.counts.sum()
 
     def uniform(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randint(self.size, shape, generator=self.generator)
+        return self.below(self.size, shape)
+
+    def below(self, bound: int, shape: tuple[int, ...]) -> Tensor:
+        """Whole numbers from 0 to bound - 1, drawn on the CPU whatever the device, so that a seed means the same."""
+        return torch.randint(bound, shape, generator=self.generator).to(self.counts.device)
+
+    def chances(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Numbers from 0 to 1, likewise."""
+        return torch.rand(shape, generator=self.generator, dtype=dtype).to(self.counts.device)
 
     def weighted(self, weights: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Draws with replacement in proportion to `weights` (rows,): a binary search in the running sum."""
         edges = torch.cumsum(weights.double(), 0)
-        points = torch.rand(shape, generator=self.generator, dtype=torch.float64) * edges[-1]
+        points = self.chances(shape, torch.float64) * edges[-1]
         return torch.searchsorted(edges, points).clamp_(max=self.size - 1)
 
 
@@ -84,7 +92,7 @@ class Uniform(Negatives):
         return self._drawn(pool, pool.uniform(self._shape(targets)))
 
     def q(self, pool: Pool) -> Tensor:
-        return torch.full((pool.size,), 1.0 / pool.size)
+        return torch.full_like(pool.counts, 1.0 / pool.size)
 
 
 @final
@@ -109,7 +117,7 @@ class InBatch(Negatives):
     """Targets of the other positions of the batch. Over batches that is popularity: q[i] = share of i among the targets."""
 
     def draw(self, pool: Pool, targets: Tensor) -> Drawn:
-        pick = torch.randint(len(targets), self._shape(targets), generator=pool.generator)
+        pick = pool.below(len(targets), self._shape(targets))
         return self._drawn(pool, targets[pick])
 
     def q(self, pool: Pool) -> Tensor:
@@ -128,8 +136,8 @@ class Mixed(Negatives):
 
     def draw(self, pool: Pool, targets: Tensor) -> Drawn:
         shape = self._shape(targets)
-        pick = torch.randint(len(targets), shape, generator=pool.generator)
-        from_batch = torch.rand(shape, generator=pool.generator) < self.ratio
+        pick = pool.below(len(targets), shape)
+        from_batch = pool.chances(shape) < self.ratio
         return self._drawn(pool, torch.where(from_batch, targets[pick], pool.uniform(shape)))
 
     def q(self, pool: Pool) -> Tensor:

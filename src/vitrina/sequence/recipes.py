@@ -20,9 +20,10 @@ def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
 
     >>> import vitrina as vt
     >>> vt.SASRec(dim=32)
-    SequenceModel(block=SASRecBlock(), layers=2, dim=32)
+    SequenceModel(block=SASRecBlock(), dim=32)
     """
-    return SequenceModel(**({"block": SASRecBlock(), "layers": 2} | changes))
+    recipe: dict[str, Any] = {"block": SASRecBlock()}
+    return SequenceModel(**(recipe | changes))
 
 
 def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -34,19 +35,25 @@ def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.BERT4Rec().objective
     ItemMasking()
     """
-    return SequenceModel(**({"block": BERT4RecBlock(), "layers": 2, "heads": 2, "objective": ItemMasking()} | changes))
+    return SequenceModel(**({"block": BERT4RecBlock(), "heads": 2, "objective": ItemMasking()} | changes))
 
 
 def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """SASRec with 256 negatives a position and the calibrated gBCE, t = 0.75. [Petrov and Macdonald 2023](https://arxiv.org/abs/2308.07192).
 
-    One table serves as input and output; the authors' code has two.
+    One table serves as input and output; the authors' code has two. The loss may stand still for epochs before it falls, hence more patience.
 
     >>> import vitrina as vt
     >>> vt.gSASRec().loss
     GBCE()
     """
-    return SequenceModel(**({"block": SASRecBlock(), "layers": 2, "loss": GBCE(negatives=Uniform(n=256))} | changes))
+    recipe = {
+        "block": SASRecBlock(),
+        "embed": Ids(),
+        "loss": GBCE(negatives=Uniform(n=256)),
+        "training": Training(epochs=100, patience=20, learning_rate=1e-3),
+    }
+    return SequenceModel(**(recipe | changes))
 
 
 def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -55,8 +62,8 @@ def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     The mixture of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450), who sample negatives: see `published_eSASRec`.
 
     >>> import vitrina as vt
-    >>> vt.eSASRec(layers=2)
-    SequenceModel(layers=2)
+    >>> vt.eSASRec(layers=3)
+    SequenceModel(layers=3)
     """
     return SequenceModel(**changes)
 
@@ -73,7 +80,9 @@ def published_eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """
     recipe = {
         "embed": Ids(dropout=0.2),
+        "layers": 1,
+        "length": 50,
         "loss": SampledSoftmax(negatives=Uniform(n=256)),
-        "training": Training(epochs=200, patience=50, tokens=1024),
+        "training": Training(epochs=200, patience=50, learning_rate=1e-3, tokens=1024, average=0.0),
     }
     return SequenceModel(**(recipe | changes))

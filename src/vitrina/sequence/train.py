@@ -64,8 +64,8 @@ class Training(Config):
         weight_decay: of AdamW, on matrices only.
         tokens: real tokens a batch.
         schedule: of the learning rate.
-        average: the weights that are judged and kept are an exponential average over the steps, of about this many epochs; 0 keeps the
-            last step's. [Polyak and Juditsky 1992](https://doi.org/10.1137/0330046).
+        average: the weights that are judged and kept are an average over about the last this share of all steps so far, with a tail that
+            falls as a power of the step; 0 keeps the last step's. [Karras et al. 2024](https://arxiv.org/abs/2312.02696), section 3.1.
         metric: of the validation, on the full ranking.
         judges: at most that many people are asked after each epoch.
         refit: when validation holds back more than this share of the events, the network is trained again on all of them, from the
@@ -73,14 +73,14 @@ class Training(Config):
         clip: largest norm of the gradient; None doesn't clip.
     """
 
-    epochs: int = Field(default=100, gt=0)
-    patience: int | None = Field(default=10, gt=0)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    epochs: int = Field(default=50, gt=0)
+    patience: int | None = Field(default=5, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     beta2: float = Field(default=0.98, gt=0, lt=1)
     tokens: int = Field(default=2048, gt=0)
     schedule: Schedule = Constant()
-    average: float = Field(default=0.0, ge=0)
+    average: float = Field(default=0.15, ge=0, le=1)
     metric: str = "nDCG@10"
     judges: int = Field(default=5000, gt=0)
     refit: float = Field(default=0.05, ge=0, le=1)
@@ -190,18 +190,16 @@ class Run:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
             self.optimiser.step()
             self.steps += 1
-            self._average(self.training.average * len(batches))
+            self._average()
             total, weight = total + float(loss.detach()) * len(batch.targets), weight + len(batch.targets)
         self.progress.events += int(weight)
         return total / weight
 
     @torch.no_grad()
-    def _average(self, window: float) -> None:
-        """Steps of the first window weigh alike, later ones decay by 1 - 1 / window a step."""
-        if self.averaged:
-            share = 1 / min(self.steps, max(window, 1.0))
-            for averaged, parameter in zip(self.averaged, self.network.parameters(), strict=True):
-                averaged.lerp_(parameter, share)
+    def _average(self) -> None:
+        share = 1 / max(1.0, self.training.average * self.steps)
+        for averaged, parameter in zip(self.averaged, self.network.parameters() if self.averaged else (), strict=True):
+            averaged.lerp_(parameter, share)
 
     @torch.no_grad()
     def _swap(self) -> None:
@@ -234,7 +232,7 @@ class Run:
             out[f"progress.{name}"] = torch.tensor(getattr(self.progress, name), dtype=torch.float64)
         p = self.progress
         out["progress.numbers"] = torch.tensor([p.epoch, p.best_epoch, p.best, p.events, p.seconds, self.steps], dtype=torch.float64)
-        return {name: t.contiguous().clone() for name, t in out.items()}
+        return {name: t.cpu().contiguous().clone() for name, t in out.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
@@ -245,11 +243,13 @@ class Run:
         self.network.load_state_dict(part("network."))
         self.best_weights = part("best.")
         averaged = part("averaged.")
-        self.averaged = [averaged[str(index)] for index in range(len(averaged))]
         for index, parameter in enumerate(self.network.parameters()):
+            if averaged:
+                self.averaged[index].copy_(averaged[str(index)])
             saved = part(f"optimiser.{index}.")
             if saved:
-                self.optimiser.state[parameter] = {n: t.reshape(()) if n == "step" else t for n, t in saved.items()}
+                on_device = {name: value.to(parameter.device) for name, value in saved.items()}
+                self.optimiser.state[parameter] = on_device | {"step": on_device["step"].reshape(())}
         epoch, best_epoch, best, events, seconds, steps = state["progress.numbers"].tolist()
         self.steps = int(steps)
         losses, metrics = (state[f"progress.{name}"].tolist() for name in ("losses", "metrics"))

@@ -55,7 +55,7 @@ class Attention(nn.Module):
         """Attention weights with dropout; torch's own function draws its masks slowly on a CPU."""
         logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         if causal:
-            logits = logits.masked_fill(torch.ones(logits.shape[-2:], dtype=torch.bool).triu(1), -torch.inf)
+            logits = logits.masked_fill(torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).triu(1), -torch.inf)
         elif mask is not None:
             logits = logits.masked_fill(~mask, -torch.inf)
         return self.drop(logits.softmax(-1))

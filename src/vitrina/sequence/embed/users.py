@@ -54,7 +54,7 @@ class KnownUsers:
 
     @classmethod
     def of(cls, bags: Bags) -> KnownUsers:
-        return cls(bags.coding, bags.vectors.weight.detach().numpy().copy(), bags.coding.matrix(bags.frame))
+        return cls(bags.coding, bags.vectors.weight.detach().cpu().numpy().copy(), bags.coding.matrix(bags.frame))
 
     def of_queries(self, queries: Queries) -> Float32:
         """(queries, dim)"""
