@@ -278,3 +278,17 @@ def test_mistakes_are_said():
         model(Ids(), users=UserFeatures()).fit(LOG)
     with pytest.raises(DataError, match="Got colour"):
         model(Ids(), users=UserFeatures(columns=("colour",))).fit(people(LOG))
+
+
+def test_a_rare_item_loses_more_of_its_vector_than_a_frequent_one():
+    data = vt.read_interactions(pl.DataFrame({"user_id": ["a"] * 90 + ["b"] * 10, "item_id": ["often"] * 90 + ["seldom"] * 10}))
+    rows = Rows.of(data, np.zeros(2, bool))
+    table = Ids(dropout=0.1, rare=0.5).build(data, rows, 40_000).train()
+    with torch.no_grad():
+        table.ids.weight.fill_(1.0)
+        kept = table()
+    for row, code in enumerate(rows.codes):
+        share = max(0.1, 0.5 / (1 + data.catalogue.events[code] / 10) ** 0.5)
+        assert float((kept[row] == 0).float().mean()) == pytest.approx(share, abs=0.01)
+        assert float(kept[row].mean()) == pytest.approx(1, abs=0.02)
+    assert torch.equal(table.eval()(), table.ids.weight)
