@@ -72,13 +72,14 @@ class _ChunkedSoftmax(torch.autograd.Function):
         columns = keys.t()
         grad_states, grad_table, log_chance = torch.empty_like(states), torch.zeros_like(table), states.new_empty(n)
         step = chunk_of(keys.element_size() * len(keys), states.device)
+        room = keys.new_empty(min(step, n), len(keys))  # one for all chunks: fresh pages cost as much as the products
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
             asking = states[part].to(narrow)
-            logits = asking @ columns
+            logits = torch.mm(asking, columns, out=room[: len(asking)])
             if bonus is not None:
                 bonus.add_to(logits, part)
-            chances = torch.softmax(logits, 1)  # one pass a row, while the row is in cache
+            chances = torch.softmax(logits, 1, out=logits)  # one pass a row, while the row is in cache
             log_chance[part] = chances.gather(1, targets[part, None]).squeeze(1).to(states.dtype).clamp_(min=1e-38).log_()
             grad_states[part] = (chances @ keys).to(states.dtype)
             grad_table += chances.t() @ asking

@@ -59,13 +59,13 @@ class SequenceModel(Config):
     (60, 3)
     """
 
-    embed: Embed = Ids(dropout=0.15)
+    embed: Embed = Ids(rare=0.4)
     users: UserFeatures | None = None
     block: Block = LiGR()
     layers: int = Field(default=2, gt=0)
     heads: int = Field(default=1, gt=0)
     dim: int = Field(default=64, gt=0)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     length: int = Field(default=200, gt=0)
     objective: Objective = ShiftedSequence()
     loss: Loss = FullSoftmax()

@@ -80,6 +80,7 @@ def published_eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """
     recipe = {
         "embed": Ids(dropout=0.2),
+        "dropout": 0.2,
         "layers": 1,
         "length": 50,
         "loss": SampledSoftmax(negatives=Uniform(n=256)),

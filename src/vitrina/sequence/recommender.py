@@ -21,10 +21,12 @@ from vitrina.sequence.embed import KnownUsers
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
 from vitrina.sequence.parts import known_part, part_of_plain
-from vitrina.types import Float32, Int32, Int64, Queries
+from vitrina.topk import block_size, top_k_dense
+from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
-TOKENS = 16_384  # real tokens a batch when answering
+TOKENS = 4096  # real tokens a batch when answering
+QUERIES = 8192  # histories that are batched by length together when answering
 WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
 USERS, KEPT = "users.", "embed."  # and those of the persons, and of the embedding
 
@@ -113,8 +115,28 @@ class Encoded(Form):
         return self._states(self._histories(queries), self._people(queries))
 
     def score_block(self, queries: Queries) -> Float32:
-        histories = self._histories(queries)
-        scores = self._states(histories, self._people(queries)) @ self.item_vectors.T
+        return self._scores(self._histories(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
+
+    def queries_a_block(self) -> int:
+        return QUERIES
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        """States of many queries at once, so that they can be batched by length; scores and lists of few at a time."""
+        histories, states = self._histories(queries), self.encode(queries)
+        size = block_size(len(self.vocabulary))
+        parts, room = (
+            [],
+            np.empty((min(size, len(queries)), len(self.vocabulary)), np.float32),
+        )  # one, as fresh pages cost as much as the product
+        for first in range(0, max(len(queries), 1), size):
+            part = slice(first, min(first + size, len(queries)))
+            chosen = np.arange(part.start, part.stop)
+            scores = self._scores(histories.take(chosen), states[part], room[: len(chosen)])
+            parts.append(top_k_dense(scores, queries[part], k, eligible.rows(part), self.catalogue, self.vocabulary))
+        return Recommendations.concat(parts)
+
+    def _scores(self, histories: Sequences, states: Float32, scores: Float32) -> Float32:
+        torch.mm(torch.from_numpy(states), torch.from_numpy(self.item_vectors).t(), out=torch.from_numpy(scores))
         if self.answering.personal is not None:
             owner, rows, additions = self.answering.personal.of_histories(histories)
             scores[owner, self.codes[rows]] += additions

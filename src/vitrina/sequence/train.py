@@ -73,7 +73,7 @@ class Training(Config):
         clip: largest norm of the gradient; None doesn't clip.
     """
 
-    epochs: int = Field(default=50, gt=0)
+    epochs: int = Field(default=36, gt=0)
     patience: int | None = Field(default=5, gt=0)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
