@@ -70,8 +70,6 @@ LOGS = {
             "BERT4Rec": (0.2843, 0.1537),
             "SASRec": (0.2500, 0.1341),
         },
-        # width, depth and length of the published grid
-        {"layers": 2, "length": 200, "dropout": 0.1},
     ),
 }
 

@@ -39,6 +39,7 @@ def softplus(x):
 @pytest.mark.parametrize("chunk", [1, 600, 1 << 20])
 def test_the_chunked_softmax_equals_cross_entropy(monkeypatch, smoothing, bonus, chunk):
     monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(module, "LARGE_BYTES", 0)
     one = task(bonus)
     logits = one.states @ one.table.t()
     if bonus is not None:
@@ -66,7 +67,9 @@ def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth():
 
 
 def test_a_chunk_does_not_grow_with_positions():
-    assert module.chunk_of(4 * 12_000) * 4 * 12_000 <= module.CHUNK_BYTES
+    assert module.chunk_of(2 * 12_000) * 2 * 12_000 <= module.CHUNK_BYTES
+    assert module.chunk_of(2 * 200_000) == module.MANY
+    assert module.chunk_of(2 * 2_000_000) * 2 * 2_000_000 <= module.LARGE_BYTES
     assert module.chunk_of(1 << 40) == 1
 
 

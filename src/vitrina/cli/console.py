@@ -40,14 +40,14 @@ def warn(text: str) -> None:
 
 
 @contextlib.contextmanager
-def working(text: str) -> Iterator[None]:
-    """A sign of life on a terminal; nothing when piped."""
+def working(text: str) -> Iterator[Callable[[object], None]]:
+    """A sign of life on a terminal, called with how far the work is if it tells; nothing when piped."""
     console = err()
     if not console.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with console.status(text, spinner="line"):
-        yield
+    with console.status(text, spinner="line") as status:
+        yield lambda far: status.update(f"{text}: {far}")
 
 
 @contextlib.contextmanager

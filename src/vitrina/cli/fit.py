@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +31,9 @@ def command(
     chosen = results.settled(plan, model)
     log = plan.log()
     data = plan.filtered(log)
-    with console.working(f"Fitting {model} on {data.n_events:,} events"):
-        recommender = chosen.fit(data)
+    with console.working(f"Fitting {model} on {data.n_events:,} events") as tell:
+        told = {"report": tell} if "report" in signature(chosen.fit).parameters else {}  # of models that take long
+        recommender = chosen.fit(data, **told)
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": plan.repeat(data)}
     persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))

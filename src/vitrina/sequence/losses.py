@@ -18,12 +18,16 @@ from vitrina.sequence.bonus import Bonus
 from vitrina.sequence.negatives import Drawn, Negatives, Pool, Uniform
 
 CHUNK_BYTES = 6 << 20  # of a chunk of logits: stays within the last-level cache of a CPU
+LARGE_BYTES = 96 << 20  # up to here, rather than fewer than MANY positions: matrix products of few rows are slow
+MANY = 128
 GPU_CHUNK_BYTES = 256 << 20  # enough work for a GPU
 
 
 def chunk_of(bytes_a_position: int, device: torch.device = torch.device("cpu")) -> int:
     """Positions a chunk, whatever their number: what bounds the memory of a loss."""
-    return max(1, (CHUNK_BYTES if device.type == "cpu" else GPU_CHUNK_BYTES) // bytes_a_position)
+    if device.type != "cpu":
+        return max(1, GPU_CHUNK_BYTES // bytes_a_position)
+    return max(1, CHUNK_BYTES // bytes_a_position, min(MANY, LARGE_BYTES // bytes_a_position))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +53,7 @@ class Loss(Config, ABC):
 class FullSoftmax(Loss):
     """-s[t] + log sum_j exp s[j] over ALL items, in chunks of positions: never positions x items at once.
 
-    Each chunk's logits, probabilities and gradients are made and dropped in the forward pass, so that the peak is one chunk (about 6 MB
+    Each chunk's logits, probabilities and gradients are made and dropped in the forward pass, so that the peak is one chunk (6 to 96 MB
     on a CPU) beside the two gradients. Cost: 6 x positions x items x dim operations, in bfloat16 where the processor multiplies it
     faster than float32 (sums stay in float32, and so does the target's own logit).
 

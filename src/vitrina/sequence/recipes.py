@@ -59,7 +59,8 @@ def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
 def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """LiGR blocks, each event naming the next one, with the full softmax: for catalogues of up to about a hundred thousand items.
 
-    The mixture of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450), who sample negatives: see `published_eSASRec`.
+    The mixture of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450), who sample negatives: see `published_eSASRec`. Beside that, the
+    vectors of rare items are dropped more than those of frequent ones, and the weights are averaged over the last part of the steps.
 
     >>> import vitrina as vt
     >>> vt.eSASRec(layers=3)
