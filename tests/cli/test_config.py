@@ -156,3 +156,16 @@ def test_the_table_of_names_holds_every_exported_model_and_part() -> None:
     assert "Range" not in names.parts()
     assert set(names.rules()) == {"GlobalTime", "LeaveLastBasket", "LeaveOneOut", "RandomShare", "UserShare"}
     assert names.find("part", "weighting.BM25", names.parts()) is vt.weighting.BM25
+
+
+def test_a_recipe_is_a_type_of_model_and_can_be_searched(config: Write) -> None:
+    head = '[models.order]\ntype = "SASRec"\nlayers = 1\ntraining = {type = "Training", epochs = 2}\n'
+    plan = read_config(config(head + "dim = 16\n"))
+    assert plan.models["order"] == vt.SASRec(layers=1, dim=16, training=vt.sequence.Training(epochs=2))
+    search = read_config(config(head + "dim = [8, 16]\n")).models["order"]
+    assert search == vt.tune(vt.SASRec, layers=1, dim=[8, 16], training=vt.sequence.Training(epochs=2))
+    assert [vt.SequenceModel(**search.fixed, dim=dim) for dim in (8, 16)] == [
+        vt.SASRec(layers=1, dim=dim, training=vt.sequence.Training(epochs=2)) for dim in (8, 16)
+    ]
+    with pytest.raises(VitrinaError, match="dimm"):
+        read_config(config(head + "dimm = 16\n"))

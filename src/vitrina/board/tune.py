@@ -108,6 +108,10 @@ def tune(model: Any, **parameters: Any) -> Search:
     A list holds the values to try (plain values or parts of a model); a parameter that is itself a list goes in as a list of one
     list. A range is a `Range`, or a mapping with `low`, `high` and `log`, as config files write it.
 
+    Args:
+        model: a class of models, or a function that returns one with its own defaults, such as `vt.SASRec`.
+        parameters: of the model.
+
     Raises:
         ParameterError: nothing is searched, a list is empty, or a value is outside a parameter's domain.
 
@@ -126,6 +130,9 @@ def tune(model: Any, **parameters: Any) -> Search:
         what = f"has no values for {empty[0]!r}" if empty else "has nothing to search"
         raise ParameterError(f"The search over {model.__name__} {what}. Give a parameter as a list, or as a Range(low=..., high=...).")
     fixed = {name: value for name, value in parameters.items() if name not in space}
+    if not isinstance(model, type):  # a recipe: a function that fills a model in
+        filled = model()
+        model, fixed = type(filled), {name: getattr(filled, name) for name in filled.model_fields_set - set(space)} | fixed
     search = Search(model=model, space=space, fixed=fixed)
     _check_domains(search)
     return search

@@ -103,9 +103,8 @@ def _is_part(name: str) -> bool:
 
 def field_of(cls: Any, name: str) -> Any:
     """The annotation of a parameter, or None where it is not known."""
-    if isinstance(cls, type) and issubclass(cls, Config):
-        return cls.model_fields[name].annotation
-    return None
+    made = names.config_of(cls) if callable(cls) else None
+    return None if made is None else made.model_fields[name].annotation
 
 
 def accepts(annotation: Any, value: Any) -> bool:

@@ -41,9 +41,30 @@ def _buildable(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, Config) and not inspect.isabstract(value)
 
 
-def models() -> Mapping[str, type]:
-    """Classes with `fit`."""
-    return {name: cls for name, cls in exported().items() if "." not in name and hasattr(cls, "fit")}
+def models() -> Mapping[str, Callable[..., Any]]:
+    """Classes with `fit`, and functions that fill one in, such as `eSASRec`."""
+    return {name: cls for name, cls in exported().items() if "." not in name and hasattr(cls, "fit")} | dict(recipes())
+
+
+@cache
+def recipes() -> Mapping[str, Callable[..., Any]]:
+    """Exported functions that return a model."""
+    found = {name: getattr(vitrina, name) for name in dir(vitrina) if _there(name) and inspect.isfunction(getattr(vitrina, name))}
+    return {name: function for name, function in found.items() if hasattr(config_of(function), "fit")}
+
+
+def _there(name: str) -> bool:
+    try:
+        getattr(vitrina, name)
+    except MissingExtraError:
+        return False
+    return True
+
+
+def config_of(make: Callable[..., Any]) -> type[Config] | None:
+    """The class of config that a class is or a function returns; None for anything else."""
+    made = make if isinstance(make, type) else getattr(make, "__globals__", {}).get(str(inspect.signature(make).return_annotation))
+    return made if isinstance(made, type) and issubclass(made, Config) else None
 
 
 def rules() -> Mapping[str, type]:
@@ -103,6 +124,7 @@ def trusted(path: str, folder: Path) -> type:
 
 def parameters(cls: Callable[..., Any]) -> list[str]:
     """Names that the class or function takes."""
-    if isinstance(cls, type) and issubclass(cls, Config):
-        return list(cls.model_fields)
+    made = config_of(cls)
+    if made is not None:
+        return list(made.model_fields)
     return [n for n, p in inspect.signature(cls).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
