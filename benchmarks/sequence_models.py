@@ -34,6 +34,7 @@ def vitrina(model: str, log: pl.DataFrame, epochs: int, seed: int) -> Job:
     users = data.users.decode(queries.users).rename("user")
     config = {
         "default": vt.eSASRec,
+        "one": lambda: vt.eSASRec(layers=1, length=50),
         # what the peer trains: SASRec's block, 256 uniform negatives a position, about 128 histories a batch
         "same": lambda: vt.SASRec(
             layers=1,
