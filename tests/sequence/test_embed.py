@@ -292,3 +292,10 @@ def test_a_rare_item_loses_more_of_its_vector_than_a_frequent_one():
         assert float((kept[row] == 0).float().mean()) == pytest.approx(share, abs=0.01)
         assert float(kept[row].mean()) == pytest.approx(1, abs=0.02)
     assert torch.equal(table.eval()(), table.ids.weight)
+
+
+@pytest.mark.parametrize("value", [0.1, 1.1, 3.3])
+def test_a_number_that_is_the_same_for_all_is_not_blown_up(value):
+    table = FeatureTable(pl.DataFrame({"price": [value] * 7 + [value + 1]}), {"price": "number"})
+    coding = Coding.of(table, None, np.arange(7))
+    np.testing.assert_allclose(coding.matrix(table.frame).toarray()[:, 0], [0] * 7 + [1], atol=1e-6)

@@ -112,3 +112,8 @@ def test_token_batches_hold_every_history_once(seed):
     assert sorted(np.concatenate(parts).tolist()) == list(range(200))
     assert all(lengths[part].sum() <= 100 + lengths.max() for part in parts)
     assert all(np.ptp(lengths[part]) <= 8 for part in parts)
+
+
+def test_days_without_end_stay_inside_the_window():
+    for seed in range(5):
+        assert asked(DenseAllAction(days=4e7), seed) == asked(RandomTarget(), seed)

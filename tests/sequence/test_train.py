@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import vitrina as vt
-from vitrina.errors import ArtifactError, ParameterError, UnknownNameError
-from vitrina.sequence import Constant, SampledSoftmax, Training, Uniform, WarmupCosine
+from vitrina.errors import ArtifactError, ParameterError, UnknownNameError, VocabularyError
+from vitrina.sequence import Constant, FullSoftmax, SampledSoftmax, Training, Uniform, WarmupCosine
 from vitrina.sequence.fitting import Fitting
 
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)
@@ -112,6 +112,7 @@ def test_schedules():
     cosine = WarmupCosine(warmup=2, until=6, floor=0.1)
     assert [round(cosine.share(epoch, 50), 4) for epoch in (0, 1, 2, 4, 6, 40)] == [0.01, 0.5, 1.0, 0.55, 0.1, 0.1]
     assert WarmupCosine(warmup=0, floor=0).share(10, 10) == 0
+    assert WarmupCosine(warmup=0.001).share(0, 10) == 1
     assert Constant().share(3, 10) == 1
 
 
@@ -166,8 +167,49 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
     with pytest.raises(KilledError):
         model(3).fit(DATA, checkpoint=tmp_path, report=kill)
-    with pytest.raises(ArtifactError, match=r"checkpoint .* another model, log or start"):
+    with pytest.raises(ArtifactError, match=r"checkpoint .* another model, log, validation or start"):
         model(4).fit(DATA, checkpoint=tmp_path)
+    for position in (1, 2):
+        with pytest.raises(ArtifactError if position == 2 else KilledError):
+            model(3).fit(DATA, checkpoint=tmp_path, report=kill, validation=DATA.split(vt.split.LeaveOneOut(position=position)))
+
+
+def test_a_fit_that_could_not_begin_leaves_no_checkpoint(tmp_path):
+    with pytest.raises(ParameterError, match="must be what fit returned"):
+        model(1).fit(DATA, checkpoint=tmp_path / "c", start="a path")
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_training_that_diverges_is_said():
+    wild = model(9).training.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(ParameterError, match=r"diverged: in epoch 1 the loss is nan. Take a lower 'learning_rate'"):
+        model(9, training=wild, loss=FullSoftmax()).fit(DATA)
+
+
+def test_what_others_draw_stays_as_it_was():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    model(1).fit(DATA)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_the_default_type_of_others_is_not_ours():
+    wanted = model(1).fit(DATA)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = model(1).fit(DATA)
+        assert {p.dtype for p in found.body.parameters()} == {torch.float32}
+        assert wanted.answering.body().positions.dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.table.shape == wanted.table.shape
+
+
+def test_a_validation_with_other_item_codes_is_refused():
+    other = vt.read_interactions(DATA.frame().reverse(), user="user_id", item="item_id", time="timestamp")
+    with pytest.raises(VocabularyError, match="events of the validation"):
+        model(1).fit(DATA, validation=other.split(vt.split.LeaveOneOut()))
 
 
 def test_progress_prints_as_a_line(capsys):

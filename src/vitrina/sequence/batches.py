@@ -24,11 +24,10 @@ class Sequences:
     start: Int64  # (histories,)
     stop: Int64  # (histories,)
     users: Int32  # (histories,) user codes, -1 unknown
-    unknown: int = 0  # events left out because the table has no row for their item
 
     @classmethod
     def of(cls, queries: Queries, row_of_item: Int64) -> Sequences:
-        """The histories of `queries`; events whose item has no row are left out and counted."""
+        """The histories of `queries`; events whose item has no row are left out."""
         place = ranges(queries.start, queries.lengths)
         codes = queries.events.items[place]
         rows = np.full(len(codes), -1, np.int64)
@@ -38,7 +37,7 @@ class Sequences:
         counts = np.bincount(np.repeat(np.arange(len(queries)), queries.lengths)[known], minlength=len(queries))
         stop = np.cumsum(counts)
         times = None if queries.events.times is None else queries.events.times[place][known]
-        return cls(rows[known], times, stop - counts, stop, queries.users, int((~known).sum()) + queries.unknown)
+        return cls(rows[known], times, stop - counts, stop, queries.users)
 
     def __len__(self) -> int:
         return len(self.start)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vitrina.config import fingerprint
 from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
 from vitrina.errors import ArtifactError
 from vitrina.files import atomic_file, write_text
 
@@ -28,18 +29,18 @@ class Checkpoint:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, model: SequenceModel, data: Dataset, start: Any) -> Checkpoint:
+    def of(cls, folder: Path, model: SequenceModel, data: Dataset, split: Split | None, start: Any) -> Checkpoint:
         """A checkpoint for this fit, new or to be gone on from.
 
         Raises:
-            ArtifactError: the folder holds the state of another model, log or start.
+            ArtifactError: the folder holds the state of another model, log, validation or start.
         """
         table = getattr(getattr(start, "recommender", start), "table", np.empty(0))
         began = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
-        name, wanted = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {began}\n"
+        name, wanted = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_judged_by(split)} {began}\n"
         if name.exists() and name.read_text(encoding="utf-8") != wanted:
             raise ArtifactError(
-                f"The checkpoint {str(folder)!r} is of another model, log or start. Remove the folder, or give another one."
+                f"The checkpoint {str(folder)!r} is of another model, log, validation or start. Remove the folder, or give another one."
             )
         write_text(name, wanted)
         return cls(folder)
@@ -53,6 +54,16 @@ class Checkpoint:
             path.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _judged_by(split: Split | None) -> str:
+    """16 hex digits of what a validation trains on, asks and expects."""
+    digest = hashlib.sha256()
+    if split is not None:
+        digest.update(split.train.fingerprint.encode())
+        for column in (split.queries.users, split.queries.lengths, split.truth.indptr, split.truth.values):
+            digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest()[:16]
 
 
 def write_state(state: dict[str, Tensor], path: Path) -> None:

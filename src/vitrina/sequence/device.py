@@ -15,6 +15,6 @@ def training_device() -> torch.device:
 
 def narrow_products(device: torch.device) -> AbstractContextManager[Any]:
     """Matrix products and attention of the body in bfloat16 on a GPU that has it; float32 on a CPU, where the body is small beside the loss."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()

@@ -63,7 +63,7 @@ class Fitting:
         counts = data.catalogue.events[rows.codes[: rows.trained]]
         device = training_device()
         pool = Pool(torch.from_numpy(counts.astype(np.float32)).to(device), torch.Generator())
-        return cls(model, data, split, rows, windows, network.to(device), pool, answering)
+        return cls(model, data, split, rows, windows, network.to(device, torch.float32), pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:
         validate = None if self.split is None else self._validate

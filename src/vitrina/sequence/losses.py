@@ -55,7 +55,7 @@ class FullSoftmax(Loss):
 
     Each chunk's logits, probabilities and gradients are made and dropped in the forward pass, so that the peak is one chunk (6 to 96 MB
     on a CPU) beside the two gradients. Cost: 6 x positions x items x dim operations, in bfloat16 where the processor multiplies it
-    faster than float32 (sums stay in float32, and so does the target's own logit).
+    faster than float32 (sums over chunks stay in float32, and so does what the target adds to the gradients).
 
     Args:
         smoothing: share of the target's weight that is spread over all items.
@@ -127,7 +127,7 @@ def product_dtype(states: Tensor) -> torch.dtype:
     """bfloat16 where matrix products of it are faster than those of float32 by the device's own instructions."""
     if states.dtype != torch.float32:
         return states.dtype
-    quick = torch.cuda.is_bf16_supported() if states.is_cuda else _bf16_on_cpu()
+    quick = torch.cuda.is_bf16_supported(including_emulation=False) if states.is_cuda else _bf16_on_cpu()
     return torch.bfloat16 if quick else torch.float32
 
 

@@ -48,9 +48,10 @@ class SequenceModel(Config):
         similarity: dot product or cosine.
         personal: the visitor's own counts on top, for jobs with repeats.
         training: optimiser, batches, early stopping.
-        seed: the same seed gives the same result on one machine.
+        seed: the same seed gives the same result on one CPU; on a GPU sums may round differently.
 
-    Cost: an epoch costs events x items x dim for the full softmax, and windows x longest window^2 x dim for the attention. Runs on the CPU.
+    Cost: an epoch costs events x items x dim for the full softmax, and windows x longest window^2 x dim for the attention. Trains on a GPU
+    where there is one; answers on the CPU.
 
     >>> import vitrina as vt
     >>> data = vt.testing.synthetic(users=60, items=30)
@@ -96,18 +97,20 @@ class SequenceModel(Config):
             validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
                 it leaves one out, the last events of `Training.judges` people are held back. The network is trained on its training
                 part, and when that lacks more than `Training.refit` of the events, again on all of `data` for as many epochs as were
-                best. `Training(patience=None)` trains on all of `data` at once.
+                best. `Training(patience=None)` without a `validation` trains on all of `data` at once.
             start: a fitted sequence model, or an artifact of one, to go on from when people, events and items were added: `data` is the
                 whole log of now. The body's weights and the vectors of known items, matched by their ids, are what they were; a new
                 item starts from its content or features where the embedding has them, from the mean of the known items otherwise;
                 features keep the vectors of their values. The optimiser is fresh. The start must have the same block, layers, heads,
-                dim and length; loss, objective and training may differ.
+                dim and length; loss, objective and training may differ. Events that the start has learned are no test of it: stop by
+                a `validation` of newer ones, or take a fixed number of epochs.
             report: called after each epoch with how far it is; `report=print` shows it.
             checkpoint: folder in which the state after each epoch is kept, so that the same call goes on after a kill; emptied at the end.
 
         Raises:
-            ArtifactError: the checkpoint is of another model, log or start.
-            ParameterError: the start doesn't fit this model, or knows none of the items.
+            ArtifactError: the checkpoint is of another model, log, validation or start.
+            ParameterError: the start doesn't fit this model, or knows none of the items; or the training diverged.
+            VocabularyError: the validation is of a log with other item codes.
             DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
@@ -116,8 +119,8 @@ class SequenceModel(Config):
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
             )
         split = self._validation(data, validation)
-        kept = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, start)
         fitting = Fitting.of(self, data if split is None else split.train, split, start)
+        kept = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, start)
         progress = fitting.run(report, None if kept is None else kept.file("search")).run()
         again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
         if again:
@@ -128,6 +131,8 @@ class SequenceModel(Config):
         return fitting.recommender(data, self._notes(progress, split, again))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
+        if validation is not None:
+            validation.train.items.require_compatible(data.items, "events of the validation")
         if validation is not None or self.training.patience is None:
             return validation
         rule = data.rule or LeaveOneOut()

@@ -90,13 +90,13 @@ class DenseAllAction(_Shifted):
     def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
         times = _times(windows, self)
         inside = times[ranges(windows.start, windows.lengths)]
-        since = inside - inside.min()
-        ahead = int(self.days * DAY)
-        span = int(since.max()) + ahead + 1  # so far apart that no window reaches into the next
-        keys = np.repeat(np.arange(len(windows)) * span, windows.lengths) + since
-        asked = np.repeat(np.arange(len(windows)) * span, windows.lengths - 1) + times[tokens] - inside.min()
+        # ranks for times: in microseconds, windows laid one behind the other could need more than 64 bits
+        moments = np.unique(np.concatenate([inside, times[tokens] + int(self.days * DAY)]), return_inverse=True)[1]
+        window = np.arange(len(windows)) * len(moments)
+        keys = np.repeat(window, windows.lengths) + moments[: len(inside)]
+        until = np.repeat(window, windows.lengths - 1) + moments[len(inside) :]
         first = np.cumsum(windows.lengths) - windows.lengths
-        end = np.searchsorted(keys, asked + ahead, side="right") + np.repeat(windows.start - first, windows.lengths - 1)
+        end = np.searchsorted(keys, until, side="right") + np.repeat(windows.start - first, windows.lengths - 1)
         within = np.maximum(end - tokens - 1, 1)
         return tokens + 1 + (rng.random(len(tokens)) * within).astype(np.int64)
 

@@ -46,7 +46,7 @@ class Answering(Config):
 
     def body(self, dropout: float = 0.0) -> Body:
         """A body of this size, with weights that mean nothing yet."""
-        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout)
+        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout).float()
 
     def to_array(self) -> Arrays:
         """Plain values as JSON in bytes.
@@ -124,10 +124,8 @@ class Encoded(Form):
         """States of many queries at once, so that they can be batched by length; scores and lists of few at a time."""
         histories, states = self._histories(queries), self.encode(queries)
         size = block_size(len(self.vocabulary))
-        parts, room = (
-            [],
-            np.empty((min(size, len(queries)), len(self.vocabulary)), np.float32),
-        )  # one, as fresh pages cost as much as the product
+        parts: list[Recommendations] = []
+        room = np.empty((min(size, len(queries)), len(self.vocabulary)), np.float32)  # one, as fresh pages cost as much as the product
         for first in range(0, max(len(queries), 1), size):
             part = slice(first, min(first + size, len(queries)))
             chosen = np.arange(part.start, part.stop)

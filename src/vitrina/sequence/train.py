@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from vitrina.config import Config
+from vitrina.errors import ParameterError
 from vitrina.metrics import metric
 from vitrina.sequence.checkpoint import read_state, write_state
 
@@ -47,7 +48,7 @@ class WarmupCosine(Schedule):
 
     def share(self, epoch: float, epochs: int) -> float:
         if epoch < self.warmup:
-            return max(epoch, 0.02) / self.warmup
+            return min(1.0, max(epoch, 0.02) / self.warmup)
         end = self.until or epochs
         gone = min(1.0, (epoch - self.warmup) / max(end - self.warmup, 1e-9))
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * gone))
@@ -59,7 +60,7 @@ class Training(Config):
 
     Args:
         epochs: the most passes over the windows.
-        patience: epochs without a better validation metric before stopping; None trains without validation.
+        patience: epochs without a better validation metric before stopping; None never stops early, and holds nothing back by itself.
         learning_rate: the peak.
         weight_decay: of AdamW, on matrices only.
         tokens: real tokens a batch.
@@ -148,7 +149,15 @@ class Run:
         self.best_weights: dict[str, Tensor] = {}
 
     def run(self) -> Progress:
-        """Train until patience or epochs end; leaves the best weights in the network, or the last ones where nothing judged them."""
+        """Train until patience or epochs end; leaves the best weights in the network, or the last ones where nothing judged them.
+
+        Raises:
+            ParameterError: the loss is no longer a number.
+        """
+        with torch.random.fork_rng(devices=self._devices()):  # what others draw stays as it was
+            return self._run()
+
+    def _run(self) -> Progress:
         plan, progress = self.training, self.progress
         if self.checkpoint is not None and self.checkpoint.exists():
             self.restore(read_state(self.checkpoint))
@@ -191,9 +200,22 @@ class Run:
             self.optimiser.step()
             self.steps += 1
             self._average()
-            total, weight = total + float(loss.detach()) * len(batch.targets), weight + len(batch.targets)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise self._diverged(value)
+            total, weight = total + value * len(batch.targets), weight + len(batch.targets)
         self.progress.events += int(weight)
         return total / weight
+
+    def _diverged(self, loss: float) -> ParameterError:
+        return ParameterError(
+            f"The training diverged: in epoch {self.progress.epoch + 1} the loss is {loss}. Take a lower 'learning_rate' of Training "
+            f"than {self.training.learning_rate:g}, or set its 'clip', for example to 1."
+        )
+
+    def _devices(self) -> list[torch.device]:
+        """The GPUs that the network is on."""
+        return sorted({p.device for p in self.network.parameters() if p.is_cuda}, key=str)
 
     @torch.no_grad()
     def _average(self) -> None:

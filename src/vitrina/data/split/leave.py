@@ -44,8 +44,7 @@ class LeaveOneOut(Rule):
         target = data.indptr[users + 1] - self.position
         kept = np.minimum(length, np.maximum(1, length - self.position))
         if self.people is not None:  # who is not asked keeps everything
-            kept, shortened = length, kept
-            kept[users] = shortened[users]
+            kept = np.where(np.isin(np.arange(len(length)), users), kept, length)
         keep = np.arange(data.n_events) - data.indptr[data.user_of] < kept[data.user_of]
         times = data.events.times
         now = None if times is None else times[target]

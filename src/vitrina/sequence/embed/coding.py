@@ -173,5 +173,5 @@ def _floats(column: pl.Series) -> Float64:
 def _number(column: pl.Series) -> Number:
     values = _floats(column)
     values = values[~np.isnan(values)]
-    deviation = float(values.std()) if len(values) else 0.0
+    deviation = float(values.std()) if len(values) and np.ptp(values) else 0.0  # that of equal values rounds to almost nothing
     return Number(float(values.mean()) if len(values) else 0.0, deviation or 1.0)
