@@ -62,7 +62,7 @@ print(json.dumps({"float32": rates(torch.float32), "bfloat16": rates(torch.bfloa
 
 
 def environment() -> dict[str, str]:
-    """Two threads for every library. Idle ones sleep: where other work has a core, threads that wait busily make every small step many times slower."""
+    """Two threads for every library. Where other work has a core, set OMP_WAIT_POLICY=passive: threads that wait busily are slow there."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return os.environ | dict.fromkeys(names, str(THREADS))
 

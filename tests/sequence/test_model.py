@@ -40,6 +40,7 @@ from vitrina.sequence import (
     published_eSASRec,
 )  # fmt: skip
 from vitrina.sequence.blocks import Block
+from vitrina.sequence.fitting import Fitting
 
 SHORT = Training(epochs=2, tokens=200)
 DATA = vt.testing.synthetic(users=60, items=30, seed=2)
@@ -234,3 +235,11 @@ assert "torch" not in sys.modules
 def test_torch_is_only_needed_by_who_uses_it(script):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_negatives_are_counted_as_often_as_they_are_targets():
+    frame = pl.DataFrame({"user_id": [*"aaa", *"bb", "c"], "item_id": ["x", "y", "z", "x", "y", "x"], "timestamp": [1, 2, 3, 1, 2, 1]})
+    data = vt.read_interactions(frame, time="timestamp")
+    fit = Fitting.of(vt.SequenceModel(dim=4), data, None)
+    counted = dict(zip(data.items.decode(fit.rows.codes).to_list(), fit.pool.counts.tolist(), strict=True))
+    assert counted == {"x": 0, "y": 2, "z": 1}

@@ -27,6 +27,7 @@ from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
 from vitrina.sequence.start import fitted_of, go_on, known_items
 from vitrina.sequence.train import Progress, Run
+from vitrina.types import ranges
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
@@ -60,9 +61,9 @@ class Fitting:
             network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
         if fitted is not None:
             go_on(network, fitted, data, rows)
-        counts = data.catalogue.events[rows.codes[: rows.trained]]
+        targets = windows.rows[ranges(windows.start + 1, windows.lengths - 1)]  # every event of a window but its first
         device = training_device()
-        pool = Pool(torch.from_numpy(counts.astype(np.float32)).to(device), torch.Generator())
+        pool = Pool(torch.from_numpy(np.bincount(targets, minlength=rows.trained).astype(np.float32)).to(device), torch.Generator())
         return cls(model, data, split, rows, windows, network.to(device, torch.float32), pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:

@@ -16,7 +16,8 @@ from vitrina.config import Config
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """What negatives are drawn from: the rows of the item table and how often each is a target in training."""
+    """What negatives are drawn from: the rows of the item table and how often each is a target in an epoch
+    of next events."""
 
     counts: Tensor  # (rows,) float32
     generator: torch.Generator
