@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -38,6 +39,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_others():
     torch.rand(3)  # what others draw doesn't matter
     assert same(one, weights(model(2).fit(DATA)))
     assert not same(one, weights(model(2, seed=1).fit(DATA)))
+
+
+def test_the_order_of_the_rows_of_a_log_changes_no_list():
+    generator = np.random.default_rng(0)
+    frame = pl.DataFrame({
+        "user_id": [f"u{user}" for user in np.repeat(np.arange(80), 6)],
+        "item_id": [f"i{item}" for item in generator.integers(0, 30, 480)],
+        "timestamp": np.tile(np.arange(6) * 60, 80) + generator.integers(0, 60, 480),
+    })  # fmt: skip
+    lists = []
+    for log in (frame, frame.sample(fraction=1, shuffle=True, seed=1)):
+        data = vt.read_interactions(log, user="user_id", item="item_id", time="timestamp")
+        fitted = vt.eSASRec(dim=16, training=Training(epochs=3, tokens=100, patience=None)).fit(data)
+        found = fitted.recommend(data.queries(), 5).to_frame(data.users.ids)
+        lists.append(found.sort(found.columns[0], "rank"))
+    assert lists[0].equals(lists[1])
 
 
 def test_a_resumed_run_is_an_uninterrupted_one():

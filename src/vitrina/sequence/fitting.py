@@ -28,6 +28,7 @@ from vitrina.sequence.recommender import Answering, Encoded
 from vitrina.sequence.start import fitted_of, go_on, known_items
 from vitrina.sequence.train import Progress, Run
 from vitrina.types import ranges
+from vitrina.vocabulary import id_hashes
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
@@ -52,7 +53,8 @@ class Fitting:
         fitted = None if start is None else fitted_of(start, answering)
         rows = Rows.of(data, model.embed.covers(data), None if fitted is None else known_items(fitted, data))
         windows = Sequences.of(data.queries(), rows.row_of_item(data.n_items)).last(model.length + 1)
-        windows = windows.take(np.flatnonzero(windows.lengths >= 2))
+        hashed = np.argsort(id_hashes(data.users)[windows.users], kind="stable")  # whatever the order of people in the log
+        windows = windows.take(hashed[windows.lengths[hashed] >= 2])
         if not len(windows):
             raise DataError(f"A sequence model needs people with at least two events to train on, and {data!r} has none.")
         with torch.random.fork_rng(devices=[]):
