@@ -60,7 +60,9 @@ def sampled(negatives: Any, *, corrected: bool = False) -> dict[str, Any]:
 
 def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
     """Kind of part -> name of the row -> what is changed in `eSASRec()`."""
-    uniform, batch, mixed = s.Uniform(n=256), s.InBatch(n=256), s.Mixed(n=256, ratio=0.5)
+    uniform = s.Uniform(n=256)
+    shared = s.Uniform(n=1024, shared=True)
+    batch, mixed = s.InBatch(n=1024, shared=True), s.Mixed(n=1024, ratio=0.5, shared=True)
     timed = {"dense all action, 30 days": s.DenseAllAction(days=30), "all action, 60 days": s.AllAction(days=60)}
     untimed = {"random target": s.RandomTarget()}
     objectives = (timed if days else untimed) | {"next action": s.NextAction(), "item masking (BERT4Rec)": s.ItemMasking()}
@@ -68,15 +70,15 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
         "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}},
         "loss": {
             "full softmax": {"loss": s.FullSoftmax()},
-            "sampled softmax, 256 uniform": sampled(uniform),
-            "gBCE, t = .75, 256 uniform": {"loss": s.GBCE(negatives=uniform)},
-            "BCE, 1 uniform": {"loss": s.BCE(negatives=s.Uniform(n=1))},
+            "sampled softmax, 256 uniform a position": sampled(uniform),
+            "gBCE, t = .75, 256 uniform a position": {"loss": s.GBCE(negatives=uniform)},
+            "BCE, 1 uniform a position": {"loss": s.BCE(negatives=s.Uniform(n=1))},
         },
         "negatives": {
-            "sampled softmax, in-batch": sampled(batch),
-            "sampled softmax, in-batch, log q": sampled(batch, corrected=True),
-            "sampled softmax, half in-batch": sampled(mixed),
-            "sampled softmax, half in-batch, log q": sampled(mixed, corrected=True),
+            "sampled softmax, 1,024 uniform for the batch, log q": sampled(shared, corrected=True),
+            "sampled softmax, 1,024 in-batch, log q": sampled(batch, corrected=True),
+            "sampled softmax, 1,024 half in-batch": sampled(mixed),
+            "sampled softmax, 1,024 half in-batch, log q": sampled(mixed, corrected=True),
         },
         "objective": {name: {"objective": objective} for name, objective in objectives.items()},
     }

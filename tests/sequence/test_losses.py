@@ -105,6 +105,25 @@ def test_a_sampled_loss_equals_its_oracle(loss, bonus, shared):
     assert float(loss.of(one).detach()) == pytest.approx(wanted, rel=1e-6)
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("negatives", [Uniform(n=9), InBatch(n=9), Mixed(n=20)], ids=repr)
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
+def test_draws_of_the_whole_batch_have_the_slopes_of_a_plain_softmax(monkeypatch, negatives, corrected, chunk):
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(module, "LARGE_BYTES", 0)
+    shared = type(negatives)(**{name: getattr(negatives, name) for name in type(negatives).model_fields} | {"shared": True})
+    one = task()
+    drawn = shared.draw(pool(), one.targets)  # the same seed: the same draws
+    logits = one.states @ one.table[drawn.rows].t() - corrected * (math.log(drawn.n) + drawn.log_q)
+    own = (one.states * one.table[one.targets]).sum(1, keepdim=True)
+    logits = torch.cat([own, logits.masked_fill(drawn.rows == one.targets[:, None], -torch.inf)], 1)
+    wanted = F.cross_entropy(logits, torch.zeros(N, dtype=torch.int64))
+    got = SampledSoftmax(negatives=shared, corrected=corrected).of(one)
+    torch.testing.assert_close(got, wanted)
+    slopes, wanted_slopes = (torch.autograd.grad(3 * x, [one.states, one.table]) for x in (got, wanted))
+    torch.testing.assert_close(slopes, wanted_slopes)
+
+
 def test_gbce_is_exact_between_its_extremes():
     n, t, a = 4, 0.75, 4 / (ROWS - 1)
     one = task()

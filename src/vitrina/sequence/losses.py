@@ -64,13 +64,17 @@ class FullSoftmax(Loss):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
 
     def of(self, task: Task) -> Tensor:
-        loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing)
+        loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing, None)
         return loss
 
 
 class _ChunkedSoftmax(torch.autograd.Function):
+    """With `bias` (rows,), it is added to all logits of a position but that of its target."""
+
     @staticmethod
-    def forward(ctx: Any, states: Tensor, table: Tensor, targets: Tensor, bonus: Bonus | None, smoothing: float) -> Tensor:
+    def forward(
+        ctx: Any, states: Tensor, table: Tensor, targets: Tensor, bonus: Bonus | None, smoothing: float, bias: Tensor | None
+    ) -> Tensor:
         n, narrow = len(states), product_dtype(states)
         keys = table.detach().to(narrow)
         columns = keys.t()
@@ -80,7 +84,13 @@ class _ChunkedSoftmax(torch.autograd.Function):
         for first in range(0, n, step):
             part = slice(first, min(first + step, n))
             asking = states[part].to(narrow)
-            logits = torch.mm(asking, columns, out=room[: len(asking)])
+            logits = room[: len(asking)]
+            if bias is None:
+                torch.mm(asking, columns, out=logits)
+            else:
+                torch.addmm(bias.to(narrow), asking, columns, out=logits)
+                own = (states[part] * table[targets[part]]).sum(1)
+                logits[torch.arange(len(own), device=own.device), targets[part]] = own.to(narrow)  # scatter_ copies all of a bfloat16
             if bonus is not None:
                 bonus.add_to(logits, part)
             chances = torch.softmax(logits, 1, out=logits)  # one pass a row, while the row is in cache
@@ -94,7 +104,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         grad_states, grad_table = ctx.saved_tensors
-        return grad_states * grads[0], grad_table * grads[0], None, None, None
+        return grad_states * grads[0], grad_table * grads[0], None, None, None, None
 
 
 def _towards_target(
@@ -143,7 +153,10 @@ class Sampled(Loss, ABC):
     negatives: Negatives = Uniform()
 
     def of(self, task: Task) -> Tensor:
-        drawn = self.negatives.draw(task.pool, task.targets)
+        return self.of_drawn(task, self.negatives.draw(task.pool, task.targets))
+
+    def of_drawn(self, task: Task, drawn: Drawn) -> Tensor:
+        """The loss for given draws."""
         positive = (task.states * task.table[task.targets]).sum(1)
         negative = _scores(task.states, task.table, drawn)
         if task.bonus is not None:
@@ -163,9 +176,24 @@ class SampledSoftmax(Sampled):
 
     With `corrected`, c[j] = log(n q[j]): the sum is an unbiased estimate of the full one, so that the loss tends to the full softmax as n grows
     (the target is not a draw and needs no correction). Without it, c = 0, as eSASRec was published.
+
+    Draws that the batch shares are scored like `FullSoftmax`, as a table of their own, in chunks: 6 x positions x n x dim operations,
+    in bfloat16 where that is faster.
     """
 
     corrected: bool = False
+
+    def of_drawn(self, task: Task, drawn: Drawn) -> Tensor:
+        if not drawn.shared or task.bonus is not None:
+            return super().of_drawn(task, drawn)
+        rows, column = torch.unique(torch.cat([drawn.rows, task.targets]), return_inverse=True)
+        of_draw, of_target = column[: drawn.n], column[drawn.n :]
+        bias = torch.bincount(of_draw, minlength=len(rows)).to(task.states.dtype).log()  # -inf: a target that was not drawn
+        if self.corrected:
+            bias[of_draw] -= (drawn.log_q + math.log(drawn.n)).to(bias.dtype)  # once a row: without accumulation
+        table = task.table.index_select(0, rows)
+        loss: Any = _ChunkedSoftmax.apply(task.states, table, of_target, None, 0.0, bias)
+        return loss
 
     def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
         if self.corrected:

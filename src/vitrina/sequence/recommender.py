@@ -134,7 +134,7 @@ class Encoded(Form):
         return Recommendations.concat(parts)
 
     def _scores(self, histories: Sequences, states: Float32, scores: Float32) -> Float32:
-        torch.mm(torch.from_numpy(states), torch.from_numpy(self.item_vectors).t(), out=torch.from_numpy(scores))
+        np.matmul(states, self.item_vectors.T, out=scores)  # numpy's product is up to twice as fast as torch's on AMD
         if self.answering.personal is not None:
             owner, rows, additions = self.answering.personal.of_histories(histories)
             scores[owner, self.codes[rows]] += additions
