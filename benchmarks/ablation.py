@@ -63,11 +63,15 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
     uniform = s.Uniform(n=256)
     shared = s.Uniform(n=1024, shared=True)
     batch, mixed = s.InBatch(n=1024, shared=True), s.Mixed(n=1024, ratio=0.5, shared=True)
-    timed = {"dense all action, 30 days": s.DenseAllAction(days=30), "all action, 60 days": s.AllAction(days=60)}
-    untimed = {"random target": s.RandomTarget()}
-    objectives = (timed if days else untimed) | {"next action": s.NextAction(), "item masking (BERT4Rec)": s.ItemMasking()}
+    one_question = {"training": s.Training(epochs=144, patience=20)}  # a window is asked once: an epoch teaches little
+    timed = {
+        "dense all action, 30 days": {"objective": s.DenseAllAction(days=30)},
+        "all action, 60 days, patience 20": {"objective": s.AllAction(days=60)} | one_question,
+    }
+    untimed = {"random target": {"objective": s.RandomTarget()}}
+    one_block = {} if days else {"LiGR, one block": {"layers": 1}}  # MOST leaves no room for it where there are days
     return {
-        "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}},
+        "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}} | one_block,
         "loss": {
             "full softmax": {"loss": s.FullSoftmax()},
             "sampled softmax, 256 uniform a position": sampled(uniform),
@@ -80,7 +84,11 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
             "sampled softmax, 1,024 half in-batch": sampled(mixed),
             "sampled softmax, 1,024 half in-batch, log q": sampled(mixed, corrected=True),
         },
-        "objective": {name: {"objective": objective} for name, objective in objectives.items()},
+        "objective": {
+            **(timed if days else untimed),
+            "next action, patience 20": {"objective": s.NextAction()} | one_question,
+            "item masking (BERT4Rec)": {"objective": s.ItemMasking()},
+        },
     }
 
 

@@ -60,6 +60,17 @@ def test_later_tokens_change_nothing_before_them(block):
     torch.testing.assert_close(both[6:], both_changed[6:], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("lengths", [[3, 1, 6, 2], [4, 4, 4]])
+@pytest.mark.parametrize("block", BLOCKS, ids=repr)
+def test_the_last_tokens_alone_are_those_among_all(block, lengths):
+    body, table = body_of(block).eval(), torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
+    rows = torch.randint(0, 20, (sum(lengths),), generator=torch.Generator().manual_seed(2))
+    every = batch_of(rows, lengths)
+    alone = Batch(rows, every.layout, every.users, every.layout.last, every.targets)
+    for causal in (True, False):
+        torch.testing.assert_close(body(table, alone, causal), body(table, every, causal)[every.layout.last], rtol=1e-5, atol=1e-5)
+
+
 def test_a_layout_packs_what_it_pads():
     layout = Layout(LENGTHS)
     packed = torch.arange(24.0).reshape(12, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import Any, final
 
 import torch
 import torch.nn.functional as F
@@ -72,9 +72,12 @@ class Body(nn.Module):
         vectors = torch.cat([table, self.mask])
         x = F.embedding(batch.rows % len(vectors), vectors) + self.positions[layout.from_end]
         x = self.drop(x if people is None else x + people[layout.window])
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x, layout, causal)
-        return self.final(x[batch.at])
+        top: Any = self.blocks[-1]
+        if not self.training and batch.at is layout.last and hasattr(top, "last"):
+            return self.final(top.last(x, layout))
+        return self.final(top(x, layout, causal)[batch.at])
 
 
 @final

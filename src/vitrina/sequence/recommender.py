@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vitrina.catalogue import Catalogue
 from vitrina.config import Config, to_plain
@@ -134,7 +135,7 @@ class Encoded(Form):
         return Recommendations.concat(parts)
 
     def _scores(self, histories: Sequences, states: Float32, scores: Float32) -> Float32:
-        np.matmul(states, self.item_vectors.T, out=scores)  # numpy's product is up to twice as fast as torch's on AMD
+        _products(torch.from_numpy(states), torch.from_numpy(self.item_vectors).t(), torch.from_numpy(scores))
         if self.answering.personal is not None:
             owner, rows, additions = self.answering.personal.of_histories(histories)
             scores[owner, self.codes[rows]] += additions
@@ -178,6 +179,18 @@ class Encoded(Form):
         users = KnownUsers.of_arrays(people) if people else None
         codes, table = np.asarray(arrays["codes"]), np.array(arrays["table"])
         return cls(vocabulary, catalogue, codes, table, body.eval(), answering, users, _part(arrays, KEPT))
+
+
+def _products(states: Tensor, columns: Tensor, out: Tensor) -> None:
+    """out = states @ columns, a share of the rows each thread: torch divides the columns of a wide product, and is slower by two thirds."""
+    threads = torch.get_num_threads()
+    share = len(states) // threads
+    whole = share * threads
+    if share:
+        asking, room = (rows[:whole].view(threads, share, -1) for rows in (states, out))
+        torch.bmm(asking, columns.expand(threads, -1, -1), out=room)
+    if whole < len(states):
+        torch.mm(states[whole:], columns, out=out[whole:])
 
 
 def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,11 @@ class Block(Config, ABC):
 
     @abstractmethod
     def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
-        """A module with `forward(x, layout, causal)`: packed (tokens, dim) to packed (tokens, dim)."""
+        """A module with `forward(x, layout, causal)`: packed (tokens, dim) to packed (tokens, dim).
+
+        It may also have `last(x, layout)`: what `forward` gives for the last token of each window, (windows, dim), without the work for the
+        others. Answering asks no more of the uppermost block.
+        """
 
     def final(self, dim: int) -> nn.Module:
         """What follows the last block."""
@@ -50,6 +54,12 @@ class Attention(nn.Module):
             dropout = self.drop.p if self.training else 0.0
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
         return self.out(layout.pack(mixed.transpose(1, 2).flatten(2)))
+
+    def last(self, asking: Tensor, asked: Tensor, layout: Layout) -> Tensor:
+        """(windows, dim) for the last token of each window, which sees all of it, causal or not; `asking` are these tokens alone."""
+        q, k, v = (self._split(part) for part in (self.query(asking)[:, None], layout.pad(self.key(asked)), layout.pad(self.value(asked))))
+        mask = None if layout.full else layout.real[:, None, None, :]
+        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).flatten(1))
 
     def _dropped(self, q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         """Attention weights with dropout; torch's own function draws its masks slowly on a CPU."""

@@ -37,5 +37,13 @@ class _BERT4Rec(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
-        x = self.norm_a(x + self.drop(self.attention(x, x, layout, causal)))
+        return self._behind(x, self.attention(x, x, layout, causal))
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        asking = x[layout.last]
+        return self._behind(asking, self.attention.last(asking, x, layout))
+
+    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
+        """What follows the attention."""
+        x = self.norm_a(x + self.drop(seen))
         return self.norm_f(x + self.drop(self.down(F.gelu(self.up(x)))))

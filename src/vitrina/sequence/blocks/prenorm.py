@@ -43,5 +43,13 @@ class _PreNorm(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = self.norm_a(x)
-        x = x + self.drop(self.attention(n, n, layout, causal))
+        return self._behind(x, self.attention(n, n, layout, causal))
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        n = self.norm_a(x)
+        return self._behind(x[layout.last], self.attention.last(n[layout.last], n, layout))
+
+    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
+        """What follows the attention."""
+        x = x + self.drop(seen)
         return x + self.drop(self.down(self.drop(F.gelu(self.up(self.norm_f(x))))))
