@@ -30,6 +30,7 @@ THREADS, DIM = 2, 64
 MODELS = {
     ("vitrina", "default"): "Vitrina, `eSASRec()`: two blocks, length 200, full softmax",
     ("vitrina", "one"): "Vitrina, `eSASRec(layers=1, length=50)`, of the peer's size",
+    ("vitrina", "shared"): "Vitrina, the same with 4,096 negatives shared by a batch, half in-batch, log q corrected",
     ("vitrina", "same"): "Vitrina, SASRec's block, 256 uniform negatives a position, like the peer",
     ("rectools", "sasrec"): "RecTools 0.19 SASRec, sampled softmax, 256 negatives",
     ("rectools", "ligr"): "RecTools 0.19 SASRec with LiGR layers, sampled softmax, 256 negatives",

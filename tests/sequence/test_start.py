@@ -126,6 +126,15 @@ def test_a_few_epochs_from_a_start_are_worth_more_than_from_nothing():
     assert on > 0.7
 
 
+def test_events_that_the_start_may_have_learned_are_said():
+    log = whole()
+    start, stops = model().fit(log), Training(epochs=2, tokens=200, patience=1)
+    assert any("may have learned" in note for note in model(training=stops).fit(log, start=start).notes)
+    given = model(training=stops).fit(log, start=start, validation=log.split(vt.split.LeaveOneOut()))
+    for fitted in (given, model().fit(log, start=start), model(training=stops).fit(log)):
+        assert not any("may have learned" in note for note in fitted.notes)
+
+
 def test_an_artifact_is_as_good_as_the_fitted_model(tmp_path):
     log, embed = whole(), SumOf(parts=(Ids(), Features()))
     start = model(embed).fit(early())

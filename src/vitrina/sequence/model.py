@@ -26,6 +26,8 @@ from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
+SEEN = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
+
 
 @final
 class SequenceModel(Config):
@@ -128,7 +130,8 @@ class SequenceModel(Config):
             fitting.run(report, None if kept is None else kept.file("again"), progress.best_epoch).run()
         if kept is not None:
             kept.remove()
-        return fitting.recommender(data, self._notes(progress, split, again))
+        seen = start is not None and validation is None and split is not None
+        return fitting.recommender(data, self._notes(progress, split, again) + (SEEN,) * seen)
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
         if validation is not None:
