@@ -41,6 +41,7 @@ class Study:
     split: Callable[[], vt.split.Split]
     days: bool
     heads: Mapping[str, str]  # metric -> heading
+    patience: int = vt.sequence.Training().patience or 0
 
 
 LEFT_OUT = {"Recall@10": "Recall@10 (HR)", "Coverage@10": "Coverage@10", "debiased nDCG@10": "debiased nDCG@10"}
@@ -48,6 +49,7 @@ STUDIES = {
     "ml-100k": Study(
         "MovieLens-100K, the last fifth of time", lambda: JOBS["ml-100k"].load().split(JOBS["ml-100k"].rule), True,
         {"HitRate@10": "HR@10", "Recall@10": "Recall@10", "Coverage@10": "Coverage@10", "debiased nDCG@10": "debiased nDCG@10"},
+        patience=5,  # all of its validation part is asked, and each network is trained twice
     ),
     "amazon-beauty": Study("Amazon Beauty, leave-one-out", lambda: leave_one_out("amazon-beauty"), False, LEFT_OUT),
     "ml-1m": Study("MovieLens-1M, leave-one-out", lambda: leave_one_out("ml-1m"), False, LEFT_OUT),
@@ -92,10 +94,11 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-def networks(*, days: bool) -> dict[str, tuple[str, Any]]:
+def networks(*, days: bool, patience: int = STUDIES["ml-1m"].patience) -> dict[str, tuple[str, Any]]:
     """Name of the row -> kind and model; what equals the default is not trained twice."""
-    base = vt.eSASRec()
-    named = {name: (kind, vt.eSASRec(**changes)) for kind, rows in parts(days=days).items() for name, changes in rows.items()}
+    stopping = {"training": s.Training(patience=patience)}
+    base = vt.eSASRec(**stopping)
+    named = {name: (kind, vt.eSASRec(**stopping | changes)) for kind, rows in parts(days=days).items() for name, changes in rows.items()}
     chosen = {BASE: ("", base)} | {name: (kind, model) for name, (kind, model) in named.items() if model != base}
     assert len(chosen) <= MOST, f"{len(chosen)} networks are more than {MOST}"
     return chosen
@@ -130,7 +133,7 @@ class Found:
 def study(name: str, options: argparse.Namespace) -> Found:
     what = STUDIES[name]
     split = what.split()
-    rows = networks(days=what.days)
+    rows = networks(days=what.days, patience=what.patience)
     models = {row: (kind, capped(model, options.epochs)) for row, (kind, model) in rows.items()}
     models |= baselines(split, days=what.days, resume=options.resume)
     runs: dict[str, Run] = {}
@@ -188,7 +191,7 @@ def _made(what: Study, found: Found, options: argparse.Namespace, limits: str) -
     )
     yield (
         f"{len(trained)} networks and {len(found.runs) - len(trained)} baselines, {hours:.1f} hours in all, one seed, 95% intervals and "
-        f"verdicts over people, corrected for the number of models{capping}. *front*: no model here is at least as good in nDCG@10 and in Coverage@10, or "
+        f"verdicts over people, corrected for the number of models{capping}, patience {what.patience}. *front*: no model here is at least as good in nDCG@10 and in Coverage@10, or "
         f"in debiased nDCG@10, and better in one. Top personal falls back to popularity where items don't come back.{timeless} {limits}. "
         f"Runs: {told_of(found.runs.values())}. Chosen in validation: "
         + "; ".join(f"`{model!r}`" for row, model in found.models.items() if "chosen" in row)

@@ -97,11 +97,12 @@ def sources(folder: str) -> str:
 
 
 def commit() -> str:
-    """Of the working tree; `-dirty` where something is not committed."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
+    """Of the working tree; `-dirty` where code is not committed. The pages that scripts write are no code."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
+
+    return git("describe", "--always", "--exclude", "*") + "-dirty" * bool(git("status", "--porcelain", "--", "*.py", "../src"))
 
 
 CODE = {folder: sources(folder) for folder in ("sequence", "models")}  # now, when it is imported, and not when a run ends
