@@ -28,6 +28,7 @@ from sequence_runs import Run, brief, capped, compared, leave_one_out, measured,
 
 PAGE = HERE.parent / "docs" / "sequence.md"
 BASE = "eSASRec"
+CHOSEN = ("co-occurrence, fading", "EASE")  # of 10 and of 5
 MOST = 14  # trained networks a log
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10", "debiased nDCG@10")
 s = vt.sequence
@@ -68,7 +69,7 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
     one_question = {"training": s.Training(epochs=144, patience=20)}  # a window is asked once: an epoch teaches little
     timed = {
         "dense all action, 30 days": {"objective": s.DenseAllAction(days=30)},
-        "all action, 60 days, patience 20": {"objective": s.AllAction(days=60)} | one_question,
+        "all action, 60 days": {"objective": s.AllAction(days=60)} | one_question,
     }
     untimed = {"random target": {"objective": s.RandomTarget()}}
     one_block = {} if days else {"LiGR, one block": {"layers": 1}}  # MOST leaves no room for it where there are days
@@ -76,19 +77,19 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
         "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}} | one_block,
         "loss": {
             "full softmax": {"loss": s.FullSoftmax()},
-            "sampled softmax, 256 uniform a position": sampled(uniform),
-            "gBCE, t = .75, 256 uniform a position": {"loss": s.GBCE(negatives=uniform)},
-            "BCE, 1 uniform a position": {"loss": s.BCE(negatives=s.Uniform(n=1))},
+            "sampled, 256 a position": sampled(uniform),
+            "gBCE, 256 a position": {"loss": s.GBCE(negatives=uniform)},
+            "BCE, 1 a position": {"loss": s.BCE(negatives=s.Uniform(n=1))},
         },
         "negatives": {
-            "sampled softmax, 1,024 uniform for the batch, log q": sampled(shared, corrected=True),
-            "sampled softmax, 1,024 in-batch, log q": sampled(batch, corrected=True),
-            "sampled softmax, 1,024 half in-batch": sampled(mixed),
-            "sampled softmax, 1,024 half in-batch, log q": sampled(mixed, corrected=True),
+            "1,024 uniform, log q": sampled(shared, corrected=True),
+            "1,024 in-batch, log q": sampled(batch, corrected=True),
+            "1,024 mixed": sampled(mixed),
+            "1,024 mixed, log q": sampled(mixed, corrected=True),
         },
         "objective": {
             **(timed if days else untimed),
-            "next action, patience 20": {"objective": s.NextAction()} | one_question,
+            "next action": {"objective": s.NextAction()} | one_question,
             "item masking (BERT4Rec)": {"objective": s.ItemMasking()},
         },
     }
@@ -112,8 +113,8 @@ def baselines(split: vt.split.Split, *, days: bool, resume: bool) -> dict[str, t
     recent = {"popularity, last week": vt.Popularity(days=7)} if days else {}
     models = {
         "co-occurrence": vt.Cooccurrence(),
-        "co-occurrence, fading, chosen of 10": tuned(near, split, resume=resume),
-        "EASE, chosen of 5": tuned(ridge, split, resume=resume),
+        "co-occurrence, fading": tuned(near, split, resume=resume),
+        "EASE": tuned(ridge, split, resume=resume),
         **recent,
         "popularity, all time": vt.Popularity(),
         "top personal": vt.TopPersonal(),
@@ -190,11 +191,12 @@ def _made(what: Study, found: Found, options: argparse.Namespace, limits: str) -
         "" if what.days else " The log has no days, so the objectives that count them, all action and dense all action, can't run on it."
     )
     yield (
-        f"{len(trained)} networks and {len(found.runs) - len(trained)} baselines, {hours:.1f} hours in all, one seed, 95% intervals and "
-        f"verdicts over people, corrected for the number of models{capping}, patience {what.patience}. *front*: no model here is at least as good in nDCG@10 and in Coverage@10, or "
-        f"in debiased nDCG@10, and better in one. Top personal falls back to popularity where items don't come back.{timeless} {limits}. "
-        f"Runs: {told_of(found.runs.values())}. Chosen in validation: "
-        + "; ".join(f"`{model!r}`" for row, model in found.models.items() if "chosen" in row)
+        f"{len(trained)} networks and {len(found.runs) - len(trained)} baselines, {hours:.1f} hours in all, one seed, patience {what.patience} (20, and at most "
+        f"144 epochs, for the objectives that ask a window once), 95% intervals and verdicts over people, corrected for the number of models{capping}. *sampled*: "
+        "softmax over uniform draws of each position. gBCE has t = .75. *negatives*: sampled softmax whose 1,024 draws serve the whole batch; mixed is half in-batch, "
+        "half uniform. *front*: no model here is at least as good in nDCG@10 and in Coverage@10, or in debiased nDCG@10, and better in one. Top personal falls back to "
+        f"popularity where items don't come back.{timeless} {limits}. Runs: {told_of(found.runs.values())}. Chosen in validation, of 10 and of 5: "
+        + "; ".join(f"`{model!r}`" for row, model in found.models.items() if row in CHOSEN)
         + "."
     )
 
