@@ -33,7 +33,9 @@ def test_an_ablation_changes_one_part_at_a_time(days: bool, monkeypatch: pytest.
         if name != BASE:
             differing = [field for field in type(base).model_fields if getattr(model, field) != getattr(base, field)]
             wanted = {"negatives": ["loss"], "block": ["layers" if "one block" in name else "block"]}.get(kind, [kind])
-            assert differing == wanted + ["training"] * (name in ("next action", "all action, 60 days")), name  # what asks once a window needs more epochs
+            assert differing == wanted + ["training"] * (name in ("next action", "all action, 60 days")), (
+                name
+            )  # what asks once a window needs more epochs
     assert not any(model.objective.needs_time for _, model in found.values()) or days
 
 
