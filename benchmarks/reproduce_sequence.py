@@ -115,7 +115,7 @@ def one_recipe(found: Mapping[str, tuple[list[Run], list[Run]]]) -> Iterator[str
     for name, (runs, tuned) in found.items():
         mine = float(np.mean([run["nDCG@10"] for run in runs]))
         if not tuned:
-            yield f"| {name} | {mine:.4f} | nothing better is known | |"
+            yield f"| {name} | {mine:.4f} | none of ids alone is known | |"
             continue
         best = float(np.mean([run["nDCG@10"] for run in tuned]))
         yield f"| {name} | {mine:.4f} | {best:.4f} | {mine / best:.3f}{'' if mine >= CLOSE * best else ', more than 3% behind'} |"
