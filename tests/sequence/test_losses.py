@@ -52,15 +52,18 @@ def test_the_chunked_softmax_equals_cross_entropy(monkeypatch, smoothing, bonus,
 
 
 @pytest.mark.skipif(not module._bf16_on_cpu(), reason="this processor doesn't multiply bfloat16")
-def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth():
+@pytest.mark.parametrize(
+    "loss", [FullSoftmax(), GBCE(negatives=Uniform(n=20)), SampledSoftmax(negatives=Uniform(n=90, shared=True))], ids=repr
+)
+def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth(loss):
     generator = torch.Generator().manual_seed(3)
     states, table = torch.randn(500, 32, generator=generator), 0.5 * torch.randn(300, 32, generator=generator)
     targets = torch.randint(0, 300, (500,), generator=generator)
     found = []
     for dtype in (torch.float32, torch.float64):
         parts = [x.to(dtype).requires_grad_() for x in (states, table)]
-        loss = FullSoftmax().of(Task(parts[0], parts[1], targets, pool()))
-        found.append([loss.detach(), *torch.autograd.grad(loss, parts)])
+        value = loss.of(Task(parts[0], parts[1], targets, Pool(torch.ones(300), torch.Generator().manual_seed(4))))
+        found.append([value.detach(), *torch.autograd.grad(value, parts)])
     assert module.product_dtype(states) == torch.bfloat16
     for narrow, exact in zip(*found, strict=True):
         assert (narrow - exact).norm() < 0.01 * exact.norm()
@@ -140,10 +143,15 @@ def test_gbce_is_exact_between_its_extremes():
     assert float(got) == pytest.approx(wanted, rel=1e-6)
 
 
-def test_scores_of_own_rows_have_the_gradients_of_a_gather(monkeypatch):
+@pytest.mark.parametrize("dense", [0, 1 << 20])
+def test_scores_of_own_rows_have_the_gradients_of_a_gather(monkeypatch, dense):
     monkeypatch.setattr(module, "CHUNK_BYTES", 500)
+    monkeypatch.setattr(module, "LARGE_BYTES", 0)
+    monkeypatch.setattr(module, "DENSE_BYTES", dense)
     one, rows = task(), torch.randint(0, ROWS, (N, 6), generator=torch.Generator().manual_seed(3))
+    assert any(len(row.unique()) < len(row) for row in rows), "equal draws of a position must be summed"
     got = module._scores(one.states, one.table, Drawn(rows, rows))
+    assert bool(dense) == ("Picked" in type(got.grad_fn).__name__)
     wanted = (one.table[rows] * one.states[:, None]).sum(2)
     torch.testing.assert_close(got, wanted)
     slopes, wanted_slopes = (torch.autograd.grad((x**2).sum(), [one.states, one.table]) for x in (got, wanted))
