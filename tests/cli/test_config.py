@@ -156,6 +156,8 @@ def test_the_table_of_names_holds_every_exported_model_and_part() -> None:
     assert "Range" not in names.parts()
     assert set(names.rules()) == {"GlobalTime", "LeaveLastBasket", "LeaveOneOut", "RandomShare", "UserShare"}
     assert names.find("part", "weighting.BM25", names.parts()) is vt.weighting.BM25
+    for name in ("published_eSASRec", "sequence.published_eSASRec"):
+        assert names.find("model", name, names.models()) is vt.sequence.published_eSASRec
 
 
 def test_a_recipe_is_a_type_of_model_and_can_be_searched(config: Write) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,20 +21,21 @@ NO_PARTS = ("vitrina.data", "vitrina.board", "vitrina.metrics", "vitrina.evaluat
 @cache
 def exported() -> Mapping[str, type]:
     """Every exported config class by its public name: "EASE", "weighting.BM25", "split.GlobalTime"."""
-    return dict(_exported())
+    return {name: value for name, value in _public().items() if _buildable(value)}
 
 
-def _exported() -> Iterator[tuple[str, type]]:
+@cache
+def _public() -> Mapping[str, Any]:
+    """What the package and its modules export, by public name."""
+    found: dict[str, Any] = {}
     for name in dir(vitrina):
         try:
-            found = getattr(vitrina, name)
+            found[name] = value = getattr(vitrina, name)
         except MissingExtraError:  # whoever doesn't use it needs not install it; `find` says how to
             continue
-        if _buildable(found):
-            yield name, found
-        elif isinstance(found, ModuleType):
-            inner = ((n, getattr(found, n)) for n in getattr(found, "__all__", ()))
-            yield from ((f"{name}.{n}", value) for n, value in inner if _buildable(value))
+        if isinstance(value, ModuleType):
+            found |= {f"{name}.{inner}": getattr(value, inner) for inner in getattr(value, "__all__", ())}
+    return found
 
 
 def _buildable(value: Any) -> bool:
@@ -46,19 +47,10 @@ def models() -> Mapping[str, Callable[..., Any]]:
     return {name: cls for name, cls in exported().items() if "." not in name and hasattr(cls, "fit")} | dict(recipes())
 
 
-@cache
 def recipes() -> Mapping[str, Callable[..., Any]]:
-    """Exported functions that return a model."""
-    found = {name: getattr(vitrina, name) for name in dir(vitrina) if _there(name) and inspect.isfunction(getattr(vitrina, name))}
+    """Exported functions that return a model; one in a module goes by its own name, as parts do."""
+    found = {name.rpartition(".")[2]: value for name, value in _public().items() if inspect.isfunction(value)}
     return {name: function for name, function in found.items() if hasattr(config_of(function), "fit")}
-
-
-def _there(name: str) -> bool:
-    try:
-        getattr(vitrina, name)
-    except MissingExtraError:
-        return False
-    return True
 
 
 def config_of(make: Callable[..., Any]) -> type[Config] | None:
@@ -93,7 +85,7 @@ def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
         MissingExtraError: the name needs a package that is not installed.
     """
     if name not in known:
-        full = exported().get(name)  # the long form "weighting.BM25" always works for a part
+        full = _public().get(name)  # the long form "weighting.BM25" always works
         if full is not None and full in known.values():
             return full
         if name in dir(vitrina):
