@@ -11,6 +11,7 @@ code too. The page is docs/sequence.md, its plots stand beside it; `--epochs` is
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -175,12 +176,30 @@ def section(name: str, found: Found, plot: str, options: argparse.Namespace, lim
             f"{'yes' if row in on_front else ''} | {run.fit:.1f} | {run.answer:.2f} | {epochs} |"
         )
     yield f"\n![{_told(found)}]({plot})\n"
+    yield f"{_tuned(found)}\n"
     yield from _made(what, found, options, limits)
 
 
 def _told(found: Found) -> str:
     names = fronts(found)["Coverage@10"].filter("on_front")["model"].to_list()
     return f"nDCG@10 and Coverage@10 of {len(found.runs)} models; on the front: {', '.join(names)}"
+
+
+def _tuned(found: Found) -> str:
+    """What one part chosen for this log, in validation, would have brought."""
+    heard = {
+        row: judged[1] for row, run in found.runs.items() if (judged := re.search(r"nDCG@10 ([\d.]+) in validation", " ".join(run.notes)))
+    }
+    best = max(heard, key=lambda row: float(heard[row]))
+    if best == BASE:
+        return (
+            f"Of the {len(heard)} networks {BASE} itself is the best in validation ({heard[BASE]}): tuning one part by it changes nothing."
+        )
+    mine, theirs = found.runs[BASE]["nDCG@10"], found.runs[best]["nDCG@10"]
+    return (
+        f"Tuned for this log by one part, in validation: *{best}* ({heard[best]} there, {BASE} {heard[BASE]}), which has {theirs:.4f} on test. "
+        f"The default has {mine / theirs:.3f} of it."
+    )
 
 
 def _made(what: Study, found: Found, options: argparse.Namespace, limits: str) -> Iterator[str]:

@@ -60,7 +60,7 @@ def main() -> None:
     print(f"Wrote {PAGE.name}.")
     if not options.page:
         failed = run_all(sorted(HERE.glob("reproduce_*.py")))
-        failed += run_all([HERE / "sequence_repeats.py", HERE / "sequence_cold.py"], SEQUENCE)
+        failed += run_all([HERE / "sequence_repeats.py", HERE / "sequence_cold.py", HERE / "sequence_tuned.py"], SEQUENCE)
         failed += [] if run(HERE / "ablation.py") is not None else ["ablation"]
         finish(failed)
 

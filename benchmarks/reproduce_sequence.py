@@ -6,7 +6,7 @@ Leave-one-out, full ranking, items of the history left out. One recipe, that of 
 training part, the test part looked at once a seed. Finished runs are kept in `benchmarks/.cache/sequence`, so an interrupted script goes on;
 `--resume` takes those of older code too. Hours for all three on two cores: the seconds of each fit are in the table.
 
-Beside it the recipe that was tuned for the log by hand, where there is one: the default should stay within 3% of it.
+What tuning for a log would bring is in `sequence_tuned.py`.
 Published: [eSASRec](https://arxiv.org/abs/2508.06450) and SASRec with sampled softmax on all three;
 [ActionPiece](https://arxiv.org/abs/2502.13581) and [TIGER](https://arxiv.org/abs/2305.05065) on the Amazon data;
 [SASRec with the full softmax or 3,000 negatives, BERT4Rec, SASRec](https://arxiv.org/abs/2309.07602) and
@@ -18,8 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,16 +28,14 @@ from sequence_runs import Run, capped, leave_one_out, measured, spread, told_of
 
 METRICS = ("Recall@10", "nDCG@10")
 SEEDS = (0, 1, 2)
-CLOSE = 0.97  # of the tuned recipe's nDCG, from which one recipe serves all
 
 
 @dataclass(frozen=True)
 class Log:
-    """One log: what to reach, what was published, and what is better than the default there."""
+    """One log: what to reach, and what was published."""
 
     target: tuple[float, float]  # Recall@10, nDCG@10
     published: Mapping[str, tuple[float, float]]
-    tuned: Mapping[str, Any] = field(default_factory=dict)  # what was changed in the default, chosen on validation
 
 
 LOGS = {
@@ -74,12 +71,12 @@ LOGS = {
 }
 
 
-def runs_of(name: str, changes: Mapping[str, Any], options: argparse.Namespace) -> list[Run]:
+def runs_of(name: str, options: argparse.Namespace) -> list[Run]:
     """One run a seed."""
     split = leave_one_out(name)
     found = []
     for seed in options.seeds:
-        model = capped(vt.eSASRec(**changes, seed=seed), options.epochs)
+        model = capped(vt.eSASRec(seed=seed), options.epochs)
         run = measured(model, split, METRICS, resume=options.resume)
         numbers = ", ".join(f"{metric} {run[metric]:.4f}" for metric in METRICS)
         print(f"{name}, {model!r}: {numbers}, {run.fit:.0f} s, epoch {run.best_epoch} of {run.epochs}", file=sys.stderr, flush=True)
@@ -87,13 +84,11 @@ def runs_of(name: str, changes: Mapping[str, Any], options: argparse.Namespace) 
     return found
 
 
-def rows(name: str, log: Log, runs: Sequence[Run], tuned: Sequence[Run]) -> Iterator[str]:
-    """The default, the tuned recipe, the published numbers."""
-    for told, some in (("`eSASRec()`", runs), (f"`{_recipe(log.tuned)}`", tuned)):
-        if some:
-            cells = [spread([run[metric] for run in some]) for metric in METRICS]
-            epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in some)
-            yield f"| {name} | {told} | {' | '.join(cells)} | {np.mean([run.fit for run in some]):.0f} | {epochs} |"
+def rows(name: str, log: Log, runs: Sequence[Run]) -> Iterator[str]:
+    """The default and the published numbers."""
+    cells = [spread([run[metric] for run in runs]) for metric in METRICS]
+    epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs)
+    yield f"| {name} | `eSASRec()` | {' | '.join(cells)} | {np.mean([run.fit for run in runs]):.0f} | {epochs} |"
     for told, numbers in log.published.items():
         yield f"| {name} | {told}, published | {' | '.join(f'{number:.4f}' for number in numbers)} | | |"
 
@@ -109,40 +104,20 @@ def verdict(name: str, log: Log, runs: Sequence[Run]) -> str:
     return f"- {name}: {'; '.join(parts)}."
 
 
-def one_recipe(found: Mapping[str, tuple[list[Run], list[Run]]]) -> Iterator[str]:
-    """How far the default stays behind the recipe of each log."""
-    yield "| one recipe, by nDCG@10 | default | tuned for the log | default / tuned |\n|---|---|---|---|"
-    for name, (runs, tuned) in found.items():
-        mine = float(np.mean([run["nDCG@10"] for run in runs]))
-        if not tuned:
-            yield f"| {name} | {mine:.4f} | none of ids alone is known | |"
-            continue
-        best = float(np.mean([run["nDCG@10"] for run in tuned]))
-        yield f"| {name} | {mine:.4f} | {best:.4f} | {mine / best:.3f}{'' if mine >= CLOSE * best else ', more than 3% behind'} |"
-
-
-def _recipe(changes: Mapping[str, Any]) -> str:
-    return f"eSASRec({', '.join(f'{name}={value!r}' for name, value in changes.items())})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(LOGS)}; all where none is named")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
     parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
-    parser.add_argument("--no-tuned", action="store_true", help="only the default")
     options = parser.parse_args()
     unknown = set(options.logs) - set(LOGS)
     if unknown:
         parser.error(f"There is no log {', '.join(sorted(unknown))}. Known: {', '.join(LOGS)}.")
     chosen = {name: LOGS[name] for name in options.logs or LOGS}
     limits = machine()
-    found = {name: (runs_of(name, {}, options), []) for name in chosen}
-    for name, log in chosen.items():
-        if log.tuned and not options.no_tuned:
-            found[name][1].extend(runs_of(name, log.tuned, options))
-    every = [run for pair in found.values() for part in pair for run in part]
+    found = {name: runs_of(name, options) for name in chosen}
+    every = [run for runs in found.values() for run in runs]
     capping = f", at most {options.epochs} epochs" if options.epochs else ""
     print(
         f"Leave-one-out, full ranking, seen items left out{capping}; seeds {', '.join(map(str, options.seeds))}: mean (least to most). "
@@ -150,10 +125,9 @@ def main() -> None:
     )
     print("| log | model | Recall@10 | nDCG@10 | fit, s | best epoch |\n|---|---|---|---|---|---|")
     for name, log in chosen.items():
-        print("\n".join(rows(name, log, *found[name])))
+        print("\n".join(rows(name, log, found[name])))
     print()
-    print("\n".join(verdict(name, log, found[name][0]) for name, log in chosen.items()), end="\n\n")
-    print("\n".join(one_recipe(found)))
+    print("\n".join(verdict(name, log, found[name]) for name, log in chosen.items()))
 
 
 if __name__ == "__main__":
