@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -111,6 +113,37 @@ def test_fit_refuses_open_parameters_and_unknown_models(config: Callable[..., Pa
     told = vitrina("fit", "vitrina.toml", "--model", "pup", "--out", "model")
     assert told.exit_code == 2
     assert "'pop'" in told.stderr
+
+
+def test_an_interrupted_fit_of_a_network_goes_on(
+    config: Callable[..., Path], vitrina: Type, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config("[models.net]\ntype = 'eSASRec'\ndim = 8\ntraining = {type = 'Training', epochs = 3, patience = 3}\n")
+    ask = ("fit", "vitrina.toml", "--model", "net", "--out")
+    epochs: list[int] = []
+
+    @contextlib.contextmanager
+    def impatient(_: str) -> Iterator[Callable[[Any], None]]:
+        def tell(progress: Any) -> None:
+            epochs.append(progress.epoch)
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+
+        yield tell
+
+    assert vitrina(*ask, "straight").exit_code == 0
+    monkeypatch.setattr("vitrina.cli.console.working", impatient)
+    told = vitrina(*ask, "model")
+    assert told.exit_code == 130
+    assert "the same command goes on from there" in told.stderr
+    assert not (shop / "model").exists()
+    told = vitrina(*ask, "model")
+    assert told.exit_code == 0, told.stderr
+    assert "Going on" in told.stderr
+    assert epochs[:3] == [1, 2, 3]  # not 1 again
+    assert not (shop / "model.training").exists()
+    straight, resumed = (vt.load(shop / name).recommender for name in ("straight", "model"))
+    assert np.array_equal(straight.table, resumed.table)
 
 
 # --- recommend

@@ -20,7 +20,8 @@ def command(
 ) -> None:
     """Fit one model of the config on all data and write an artifact that 'vitrina recommend' can use.
 
-    A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found.
+    A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found. Networks keep each finished epoch in
+    OUT.training until they are done: after an interruption the same command goes on.
     """
     from vitrina import persist
     from vitrina.cli import console, results
@@ -31,9 +32,17 @@ def command(
     chosen = results.settled(plan, model)
     log = plan.log()
     data = plan.filtered(log)
+    takes, kept = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")
+    if kept.exists() and "checkpoint" in takes:
+        console.note(f"Going on from the training that was interrupted, kept in {kept}.")
     with console.working(f"Fitting {model} on {data.n_events:,} events") as tell:
-        told = {"report": tell} if "report" in signature(chosen.fit).parameters else {}  # of models that take long
-        recommender = chosen.fit(data, **told)
+        long = {"report": tell, "checkpoint": kept}  # of models that take long
+        try:
+            recommender = chosen.fit(data, **{name: value for name, value in long.items() if name in takes})
+        except KeyboardInterrupt:
+            if any(kept.glob("*.npz")):
+                console.note(f"The finished epochs are kept in {kept}: the same command goes on from there.")
+            raise
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": plan.repeat(data)}
     persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))
