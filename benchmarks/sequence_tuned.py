@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import vitrina as vt
-from ablation import STUDIES
+from ablation import METRICS, STUDIES
 from beside import machine
 from sequence_runs import Run, capped, changed, leave_one_out, measured, told_of
 
@@ -47,7 +47,7 @@ def searched(name: str, options: argparse.Namespace) -> Iterator[str]:
         print(f"{name}, {model!r}: validation {run[METRIC]:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
     base, best = next(iter(heard)), max(heard, key=lambda model: heard[model][METRIC])
     asked: dict[Any, Run] = {
-        model: measured(capped(model, options.epochs), split, [METRIC], resume=options.resume) for model in (base, best)
+        model: measured(capped(model, options.epochs), split, METRICS, resume=options.resume) for model in (base, best)
     }
     ratio = asked[base][METRIC] / asked[best][METRIC]
     yield (
