@@ -309,8 +309,8 @@ def _gathered(states: Tensor, rows: Tensor) -> int:
 def _room(states: Tensor, table: Tensor) -> tuple[int, Tensor]:
     """Positions a chunk, and a place for their scores of all rows, one for all chunks: fresh pages cost as much as the products."""
     narrow = product_dtype(states)
-    step = min(chunk_of(narrow.itemsize * len(table), states.device), len(states))
-    return step, states.new_empty((step, len(table)), dtype=narrow)
+    step = chunk_of(narrow.itemsize * len(table), states.device)
+    return step, states.new_empty((min(step, len(states)), len(table)), dtype=narrow)
 
 
 def _parts(n: int, step: int) -> list[slice]:
