@@ -96,7 +96,7 @@ def test_losses_and_failures_are_told():
     losses = [Loss("history", "1 to 4", "Popularity", 0.03, 400), Loss("people", "known", "Popularity", 0.2, 2)]
     said = say(models, {"EASE": 0.3, "Popularity": 0.2}, better, worse, losses=losses)
     assert len(said) == 2
-    assert "Where history is 1 to 4, Popularity is ahead of it by 0.0300 (400 queries)." in said[-1]
+    assert "In the slice history: 1 to 4 (400 queries) Popularity is ahead of it by 0.0300." in said[-1]
     assert "SASRec did not come to an end" in said[-1]
 
 

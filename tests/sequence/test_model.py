@@ -173,13 +173,13 @@ def test_validation_is_the_split_that_made_the_data_or_the_one_given():
     assert len(seen) == 2
     without = short(vt.eSASRec(), training=Training(epochs=1, patience=None)).fit(replace(split.train, rule=Spy()))
     assert len(seen) == 2
-    assert without.notes == ("trained for 1 epochs without validation",)
+    assert without.notes[0] == "trained for 1 epochs without validation"
 
 
 def test_mistakes_are_said():
     with pytest.raises(ParameterError, match=r"multiple of 'heads'. Got dim=64, heads=3"):
         vt.SequenceModel(heads=3)
-    with pytest.raises(DataError, match="at least two events"):
+    with pytest.raises(DataError, match=r"at least two events .* which is what the validation part leaves"):
         vt.eSASRec().fit(DATA.select(np.arange(DATA.n_events) - DATA.indptr[DATA.user_of] < 2))  # one is left out
     with pytest.raises(DataError, match="real time"):
         vt.SequenceModel(objective=AllAction()).fit(replace(DATA, time_unit="step"))
@@ -256,6 +256,18 @@ def test_torch_is_only_needed_by_who_uses_it(script):
 def test_negatives_are_counted_as_often_as_they_are_targets():
     frame = pl.DataFrame({"user_id": [*"aaa", *"bb", "c"], "item_id": ["x", "y", "z", "x", "y", "x"], "timestamp": [1, 2, 3, 1, 2, 1]})
     data = vt.read_interactions(frame, time="timestamp")
-    fit = Fitting.of(vt.SequenceModel(dim=4), data, None)
+    fit = Fitting.of(vt.SequenceModel(dim=4).sized(data), data, None)
     counted = dict(zip(data.items.decode(fit.rows.codes).to_list(), fit.pool.counts.tolist(), strict=True))
     assert counted == {"x": 0, "y": 2, "z": 1}
+
+
+def test_depth_and_dropout_follow_the_size_of_the_log_unless_they_are_given(monkeypatch):
+    monkeypatch.setattr("vitrina.sequence.model.LARGE", DATA.n_events)
+    fewer = DATA.select(np.arange(DATA.n_events) > 0)
+    model = vt.SequenceModel()
+    assert [(sized.layers, sized.dropout) for sized in (model.sized(DATA), model.sized(fewer))] == [(2, 0.1), (1, 0.3)]
+    given = vt.SequenceModel(layers=3, dropout=0.0)
+    assert given.sized(DATA) == given == given.sized(fewer)
+    fitted = short(vt.SequenceModel(layers=3)).fit(DATA)
+    assert (fitted.answering.layers, fitted.notes[-1]) == (3, f"dropout=0.1 for a log of {DATA.n_events:,} events")
+    assert not any("for a log of" in note for note in short(given).fit(DATA).notes)

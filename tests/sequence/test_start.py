@@ -194,11 +194,21 @@ def test_an_item_whose_events_are_held_back_keeps_its_vector():
     np.testing.assert_allclose(again.encode(ask), start.encode(ask), atol=1e-5)
 
 
+def test_a_log_that_has_grown_goes_on_with_as_many_blocks(monkeypatch):
+    log = whole()
+    start = model(training=STILL).fit(log)
+    monkeypatch.setattr("vitrina.sequence.model.LARGE", log.n_events)
+    again = model(training=STILL).fit(log, start=start)
+    assert (start.answering.layers, again.answering.layers) == (1, 1)
+    assert model(training=STILL).fit(log).answering.layers == 2
+    assert again.notes[1] == f"layers=1, dropout=0.1 for a log of {log.n_events} events"
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"dim": 16}, "This one has dim=16, the start has dim=8"),
-        ({"layers": 3, "heads": 2}, "layers=3, heads=2, the start has layers=2, heads=1"),
+        ({"layers": 3, "heads": 2}, "layers=3, heads=2, the start has layers=1, heads=1"),
         ({"block": PreNorm()}, r"block=PreNorm\(\), the start has block=LiGR\(\)"),
         ({"length": 20}, "length=20"),
         ({"embed": SumOf(parts=(Ids(), Features()))}, "the start a table alone"),

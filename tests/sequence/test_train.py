@@ -23,7 +23,7 @@ def model(epochs, **changes):
 def fitting(epochs):
     one = model(epochs)
     split = DATA.split(vt.split.LeaveOneOut())
-    return Fitting.of(one, split.train, split)
+    return Fitting.of(one.sized(split.train), split.train, split)
 
 
 def weights(fitted):
@@ -250,7 +250,7 @@ def test_a_large_holdout_is_trained_on_in_the_end():
 
 
 def fitting_on_all(one, epochs):
-    fit = Fitting.of(one, DATA, None)
+    fit = Fitting.of(one.sized(DATA), DATA, None)
     fit.run(epochs=epochs).run()
     return fit.recommender(DATA).table
 

@@ -102,7 +102,8 @@ def _loses(losses: Sequence[Loss]) -> str:
     if not losses:
         return ""
     worst = max(losses, key=lambda loss: loss.difference * loss.queries)
-    return f"Where {worst.slice} is {worst.group}, {worst.model} is ahead of it by {_short(worst.difference)} ({worst.queries:,} queries)."
+    group = f"In the slice {worst.slice}: {worst.group} ({worst.queries:,} queries)"
+    return f"{group} {worst.model} is ahead of it by {_short(worst.difference)}."
 
 
 def _missing(entries: Sequence[Entry]) -> str:

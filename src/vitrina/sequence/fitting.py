@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
-from vitrina.sequence.start import fitted_of, go_on, known_items
+from vitrina.sequence.start import go_on, known_items, require_alike
 from vitrina.sequence.train import Progress, Run
 from vitrina.types import ranges
 from vitrina.vocabulary import id_hashes
@@ -48,15 +48,19 @@ class Fitting:
     answering: Answering
 
     @classmethod
-    def of(cls, model: SequenceModel, data: Dataset, split: Split | None, start: Any = None) -> Fitting:
+    def of(cls, model: SequenceModel, data: Dataset, split: Split | None, fitted: Encoded | None = None) -> Fitting:
+        """Of a model whose size is settled, going on from `fitted` where there is one."""
         answering = Answering(**{name: getattr(model, name) for name in Answering.model_fields})
-        fitted = None if start is None else fitted_of(start, answering)
+        assert model.dropout is not None
+        if fitted is not None:
+            require_alike(fitted, answering)
         rows = Rows.of(data, model.embed.covers(data), None if fitted is None else known_items(fitted, data))
         windows = Sequences.of(data.queries(), rows.row_of_item(data.n_items)).last(model.length + 1)
         hashed = np.argsort(id_hashes(data.users)[windows.users], kind="stable")  # whatever the order of people in the log
         windows = windows.take(hashed[windows.lengths[hashed] >= 2])
         if not len(windows):
-            raise DataError(f"A sequence model needs people with at least two events to train on, and {data!r} has none.")
+            held = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
+            raise DataError(f"A sequence model needs people with at least two events to train on. Got none in {data!r}{held}.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
             users = None if model.users is None else model.users.build(data, model.dim)

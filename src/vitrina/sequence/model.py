@@ -23,9 +23,11 @@ from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
+from vitrina.sequence.start import fitted_of
 from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
+LARGE = 500_000  # events of a log that carries a second block
 SEEN = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
 
 
@@ -40,10 +42,10 @@ class SequenceModel(Config):
         embed: how an item becomes a vector; the table is both input and output.
         users: what is known of the person, added to every token; None looks at the history alone.
         block: the kind of layer.
-        layers: how many blocks.
+        layers: how many blocks; None is 1 for a log of fewer than 500,000 events and 2 from there, or as many as the `start` of a fit has.
         heads: of the attention of each block; divides `dim`.
         dim: size of a vector.
-        dropout: share of activations that are dropped in training.
+        dropout: share of activations that are dropped in training; None is 0.3 for a log of fewer than 500,000 events and 0.1 from there.
         length: the most recent events that are looked at.
         objective: what a window is asked.
         loss: what a wrong answer costs, with its negatives.
@@ -62,13 +64,13 @@ class SequenceModel(Config):
     (60, 3)
     """
 
-    embed: Embed = Ids(rare=0.4)
+    embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
     block: Block = LiGR()
-    layers: int = Field(default=2, gt=0)
+    layers: int | None = Field(default=None, gt=0)
     heads: int = Field(default=1, gt=0)
     dim: int = Field(default=64, gt=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
     length: int = Field(default=200, gt=0)
     objective: Objective = ShiftedSequence()
     loss: Loss = FullSoftmax()
@@ -120,18 +122,35 @@ class SequenceModel(Config):
             raise DataError(
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
             )
-        split = self._validation(data, validation)
-        fitting = Fitting.of(self, data if split is None else split.train, split, start)
+        fitted = None if start is None else fitted_of(start)
+        sized, split = self.sized(data, fitted), self._validation(data, validation)
+        fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)
         kept = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, start)
         progress = fitting.run(report, None if kept is None else kept.file("search")).run()
         again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
         if again:
-            fitting = Fitting.of(self, data, None, start)
+            fitting = Fitting.of(sized, data, None, fitted)
             fitting.run(report, None if kept is None else kept.file("again"), progress.best_epoch).run()
         if kept is not None:
             kept.remove()
         seen = start is not None and validation is None and split is not None
-        return fitting.recommender(data, self._notes(progress, split, again) + (SEEN,) * seen)
+        return fitting.recommender(data, (*self._notes(progress, split, again), *self._told(sized, data), *(SEEN,) * seen))
+
+    def sized(self, data: Dataset, start: Encoded | None = None) -> Self:
+        """The same with the `layers` and `dropout` that a fit on `data` takes where they are None.
+
+        >>> import vitrina as vt
+        >>> sized = vt.SequenceModel().sized(vt.testing.synthetic(users=60, items=30))
+        >>> sized.layers, sized.dropout
+        (1, 0.3)
+        """
+        layers, dropout = (2, 0.1) if data.n_events >= LARGE else (1, 0.3)
+        layers = layers if start is None else start.answering.layers
+        return self.model_copy(update={"layers": self.layers or layers, "dropout": dropout if self.dropout is None else self.dropout})
+
+    def _told(self, sized: Self, data: Dataset) -> tuple[str, ...]:
+        chosen = ", ".join(f"{name}={getattr(sized, name)}" for name in ("layers", "dropout") if getattr(self, name) is None)
+        return (f"{chosen} for a log of {data.n_events:,} events",) if chosen else ()
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
         if validation is not None:

@@ -12,6 +12,9 @@ from vitrina.sequence.negatives import Uniform
 from vitrina.sequence.objectives import ItemMasking
 from vitrina.sequence.train import Training
 
+# what the mixtures beside eSASRec were measured with, on logs of every size
+STUDIED: dict[str, Any] = {"layers": 2, "dropout": 0.1, "embed": Ids(rare=0.4), "training": Training(learning_rate=3e-3)}
+
 
 def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """The block of [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781), each event naming the next one, with the full softmax.
@@ -19,11 +22,10 @@ def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     The loss of the paper, one uniform negative, is `vt.SASRec(loss=vt.sequence.BCE(negatives=vt.sequence.Uniform(n=1)))`.
 
     >>> import vitrina as vt
-    >>> vt.SASRec(dim=32)
-    SequenceModel(block=SASRecBlock(), dim=32)
+    >>> vt.SASRec(dim=32).block
+    SASRecBlock()
     """
-    recipe: dict[str, Any] = {"block": SASRecBlock()}
-    return SequenceModel(**(recipe | changes))
+    return SequenceModel(**(STUDIED | {"block": SASRecBlock()} | changes))
 
 
 def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -35,7 +37,7 @@ def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.BERT4Rec().objective
     ItemMasking()
     """
-    return SequenceModel(**({"block": BERT4RecBlock(), "heads": 2, "objective": ItemMasking()} | changes))
+    return SequenceModel(**(STUDIED | {"block": BERT4RecBlock(), "heads": 2, "objective": ItemMasking()} | changes))
 
 
 def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -47,7 +49,7 @@ def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.gSASRec().loss
     GBCE()
     """
-    recipe = {
+    recipe = STUDIED | {
         "block": SASRecBlock(),
         "embed": Ids(),
         "loss": GBCE(negatives=Uniform(n=256)),
@@ -60,7 +62,8 @@ def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """LiGR blocks, each event naming the next one, with the full softmax: for catalogues of up to about a hundred thousand items.
 
     The mixture of [Tikhonovich et al. 2025](https://arxiv.org/abs/2508.06450), who sample negatives: see `published_eSASRec`. Beside that, the
-    vectors of rare items are dropped more than those of frequent ones, and the weights are averaged over the last part of the steps.
+    vectors of rare items are dropped more than those of frequent ones, the weights are averaged over the last part of the steps, and depth and
+    dropout follow the size of the log: one block and 0.3 for fewer than 500,000 events, two blocks and 0.1 from there.
 
     >>> import vitrina as vt
     >>> vt.eSASRec(layers=3)

@@ -18,11 +18,11 @@ from vitrina.types import Bool, Int32
 ALIKE = ("block", "layers", "heads", "dim", "length")
 
 
-def fitted_of(start: Any, answering: Answering) -> Encoded:
+def fitted_of(start: Any) -> Encoded:
     """The fitted sequence model that `start` is or, read from an artifact, holds.
 
     Raises:
-        ParameterError: it is none, or its body is another.
+        ParameterError: it is none.
     """
     fitted = getattr(start, "recommender", start)
     if not isinstance(fitted, Encoded):
@@ -30,11 +30,18 @@ def fitted_of(start: Any, answering: Answering) -> Encoded:
             "The 'start' of a sequence model must be what fit returned, or an artifact of it: start=vt.load(folder).recommender. "
             f"Got {type(start).__name__}."
         )
+    return fitted
+
+
+def require_alike(fitted: Encoded, answering: Answering) -> None:
+    """
+    Raises:
+        ParameterError: the body of what was fitted is another.
+    """
     other = [name for name in ALIKE if getattr(fitted.answering, name) != getattr(answering, name)]
     if other:
         had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in other) for side in (fitted.answering, answering))
         raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(ALIKE)}. This one has {has}, the start has {had}.")
-    return fitted
 
 
 def known_items(start: Encoded, data: Dataset) -> Bool:

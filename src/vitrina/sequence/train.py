@@ -76,7 +76,7 @@ class Training(Config):
 
     epochs: int = Field(default=36, gt=0)
     patience: int | None = Field(default=10, gt=0)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=5e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     beta2: float = Field(default=0.98, gt=0, lt=1)
     tokens: int = Field(default=2048, gt=0)
