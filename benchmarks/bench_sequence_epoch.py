@@ -2,7 +2,7 @@
 
     python benchmarks/bench_sequence_epoch.py [--rounds 2] [--epochs 3] [--peer-epochs 1] [--quality [20]] [--ligr]
 
-Everything has 64 dimensions, one head and 2 threads and, but for our default, one block and the last 50 items; the peer draws 256 uniform negatives a position for batches of
+Everything has 64 dimensions, one block, one head and 2 threads and, but for our default, the last 50 items; the peer draws 256 uniform negatives a position for batches of
 128 people, its defaults. Each library trains in its own environment and process (see peers.sh), in turn, `--rounds` times. The peer takes
 minutes an epoch, so its quality after 20 epochs is only measured with `--quality` (about an hour), and kept.
 The machine's limit is the rate of its matrix products in the same run: a full softmax needs 6 x positions x items x dim operations an epoch.
@@ -28,9 +28,8 @@ from sequence_runs import CACHE, CODE
 
 THREADS, DIM = 2, 64
 MODELS = {
-    ("vitrina", "default"): "Vitrina, `eSASRec()`: two blocks, length 200, full softmax",
-    ("vitrina", "one"): "Vitrina, `eSASRec(layers=1, length=50)`, of the peer's size",
-    ("vitrina", "shared"): "Vitrina, the same with 4,096 negatives shared by a batch, half in-batch, log q corrected",
+    ("vitrina", "default"): "Vitrina, `eSASRec()`: one block for a log of this size, length 200, full softmax",
+    ("vitrina", "shared"): "Vitrina, `eSASRec(length=50)` with 4,096 negatives shared by a batch, half in-batch, log q corrected",
     ("vitrina", "same"): "Vitrina, SASRec's block, 256 uniform negatives a position, like the peer",
     ("rectools", "sasrec"): "RecTools 0.19 SASRec, sampled softmax, 256 negatives",
     ("rectools", "ligr"): "RecTools 0.19 SASRec with LiGR layers, sampled softmax, 256 negatives",

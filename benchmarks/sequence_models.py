@@ -34,15 +34,14 @@ def vitrina(model: str, log: pl.DataFrame, epochs: int, seed: int) -> Job:
     users = data.users.decode(queries.users).rename("user")
     config = {
         "default": vt.eSASRec,
-        "one": lambda: vt.eSASRec(layers=1, length=50),
         "shared": lambda: vt.eSASRec(
-            layers=1,
             length=50,
             loss=vt.sequence.SampledSoftmax(negatives=vt.sequence.Mixed(n=4096, ratio=0.5, shared=True), corrected=True),
         ),
         # what the peer trains: SASRec's block, 256 uniform negatives a position, about 128 histories a batch
         "same": lambda: vt.SASRec(
             layers=1,
+            length=50,
             loss=vt.sequence.SampledSoftmax(negatives=vt.sequence.Uniform(n=256)),
             training=vt.sequence.Training(tokens=1024),
         ),

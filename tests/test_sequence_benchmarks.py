@@ -36,6 +36,7 @@ def test_an_ablation_changes_one_part_at_a_time(days: bool, monkeypatch: pytest.
             assert differing == wanted + ["training"] * (name in ("next action", "all action, 60 days")), (
                 name
             )  # what asks once a window needs more epochs
+            assert model.training.learning_rate == base.training.learning_rate
     assert not any(model.objective.needs_time for _, model in found.values()) or days
 
 

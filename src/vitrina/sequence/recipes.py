@@ -12,9 +12,6 @@ from vitrina.sequence.negatives import Uniform
 from vitrina.sequence.objectives import ItemMasking
 from vitrina.sequence.train import Training
 
-# what the mixtures beside eSASRec were measured with, on logs of every size
-STUDIED: dict[str, Any] = {"layers": 2, "dropout": 0.1, "embed": Ids(rare=0.4), "training": Training(learning_rate=3e-3)}
-
 
 def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     """The block of [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781), each event naming the next one, with the full softmax.
@@ -22,10 +19,11 @@ def SASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     The loss of the paper, one uniform negative, is `vt.SASRec(loss=vt.sequence.BCE(negatives=vt.sequence.Uniform(n=1)))`.
 
     >>> import vitrina as vt
-    >>> vt.SASRec(dim=32).block
-    SASRecBlock()
+    >>> vt.SASRec(dim=32)
+    SequenceModel(block=SASRecBlock(), dim=32)
     """
-    return SequenceModel(**(STUDIED | {"block": SASRecBlock()} | changes))
+    recipe: dict[str, Any] = {"block": SASRecBlock()}
+    return SequenceModel(**(recipe | changes))
 
 
 def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -37,7 +35,16 @@ def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.BERT4Rec().objective
     ItemMasking()
     """
-    return SequenceModel(**(STUDIED | {"block": BERT4RecBlock(), "heads": 2, "objective": ItemMasking()} | changes))
+    recipe: dict[str, Any] = {
+        "block": BERT4RecBlock(),
+        "heads": 2,
+        "objective": ItemMasking(),
+        "embed": Ids(rare=0.4),
+        "layers": 2,
+        "dropout": 0.1,
+        "training": Training(learning_rate=3e-3),
+    }
+    return SequenceModel(**(recipe | changes))
 
 
 def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
@@ -49,9 +56,11 @@ def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.gSASRec().loss
     GBCE()
     """
-    recipe = STUDIED | {
+    recipe: dict[str, Any] = {
         "block": SASRecBlock(),
         "embed": Ids(),
+        "layers": 2,
+        "dropout": 0.1,
         "loss": GBCE(negatives=Uniform(n=256)),
         "training": Training(epochs=100, patience=20, learning_rate=1e-3),
     }
@@ -82,7 +91,7 @@ def published_eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
     >>> vt.sequence.published_eSASRec().loss
     SampledSoftmax()
     """
-    recipe = {
+    recipe: dict[str, Any] = {
         "embed": Ids(dropout=0.2),
         "dropout": 0.2,
         "layers": 1,
