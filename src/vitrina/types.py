@@ -139,6 +139,7 @@ class Queries:
     context: pl.DataFrame | None = None  # one row a query: request context and user features
     kind_names: tuple[str, ...] = ()
     unknown: int = 0  # items of ad-hoc histories that the vocabulary doesn't hold
+    people: Vocabulary | None = None  # of the users' codes; None where they are those of the model's own log
 
     @classmethod
     def of_histories(

@@ -99,6 +99,11 @@ class Vocabulary:
 
 def id_hashes(vocabulary: Vocabulary) -> NDArray[np.uint64]:
     """(ids,) a number for each id that doesn't depend on its code, the same on every machine."""
-    text = (str(item).encode() for item in vocabulary.ids.to_list())
+    return hashes(vocabulary.ids)
+
+
+def hashes(ids: pl.Series) -> NDArray[np.uint64]:
+    """(ids,) the same for ids in a column."""
+    text = (str(item).encode() for item in ids.to_list())
     body = b"".join(hashlib.blake2b(item, digest_size=8).digest() for item in text)
     return np.frombuffer(body, dtype="<u8").astype(np.uint64)

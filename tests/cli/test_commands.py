@@ -229,6 +229,16 @@ def test_a_log_that_changed_is_said(model: Path, shop: Path, vitrina: Type) -> N
     assert "has changed since the fit" in vitrina("recommend", "model", "--out", "l.csv").stderr
 
 
+def test_an_item_that_only_the_table_has_is_no_change_of_the_log(shop: Path, config: Callable[..., Path], vitrina: Type) -> None:
+    with (shop / "goods.csv").open("a") as file:
+        columns = (shop / "goods.csv").read_text().splitlines()[0].count(",")
+        file.write("never-bought" + "," * columns + "\n")
+    config("[job]\nrepeat = false\n[models.Popularity]\n", head=HEAD_WITH_TITLES)
+    assert vitrina("fit", "vitrina.toml", "--model", "Popularity", "--out", "model").exit_code == 0
+    assert len(vt.load("model").vocabulary) == len(pl.read_csv("shop.csv")["sku"].unique()) + 1
+    assert "has changed" not in vitrina("recommend", "model", "--out", "l.csv").stderr
+
+
 def test_one_history_prints_titles(model: Path, vitrina: Type) -> None:
     told = vitrina("recommend", "model", "--history", "i3, i7", "--k", 3)
     assert told.exit_code == 0

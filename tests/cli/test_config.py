@@ -171,3 +171,28 @@ def test_a_recipe_is_a_type_of_model_and_can_be_searched(config: Write) -> None:
     ]
     with pytest.raises(VitrinaError, match="dimm"):
         read_config(config(head + "dimm = 16\n"))
+
+
+def test_a_table_without_a_type_changes_what_the_model_has(config: Write) -> None:
+    s = vt.sequence
+    plan = read_config(config('[models.paper]\ntype = "published_eSASRec"\ntraining = {epochs = 2, patience = "none"}\n'))
+    paper = s.published_eSASRec().training
+    assert plan.models["paper"].training == paper.model_copy(update={"epochs": 2, "patience": None})
+    plain = read_config(config('[models.eSASRec]\ntraining = {epochs = 2, schedule = "WarmupCosine"}\nloss = {smoothing = 0.1}\n'))
+    assert plain.models["eSASRec"].training == s.Training(epochs=2, schedule=s.WarmupCosine())
+    assert plain.models["eSASRec"].loss == s.FullSoftmax(smoothing=0.1)
+    with pytest.raises(VitrinaError, match="epoch"):
+        read_config(config("[models.eSASRec]\ntraining = {epoch = 2}\n"))
+
+
+def test_parts_in_a_list_go_by_their_names_and_misspelt_ones_are_answered_with_their_kind(config: Write) -> None:
+    s = vt.sequence
+    plan = read_config(config('[models.eSASRec]\nembed = {type = "SumOf", parts = ["Ids", {type = "ContentProjection", rank = 8}]}\n'))
+    assert plan.models["eSASRec"].embed == s.SumOf(parts=(s.Ids(), s.ContentProjection(rank=8)))
+    with pytest.raises(VitrinaError, match=r"FullSoftmax") as refused:
+        read_config(config('[models.eSASRec]\nloss = "FulSoftmax"\n'))
+    assert "BM25" not in str(refused.value)
+    with pytest.raises(VitrinaError, match="Ids"):
+        read_config(config('[models.eSASRec]\nembed = {type = "SumOf", parts = ["Idss"]}\n'))
+    with pytest.raises(VitrinaError, match="loss"):
+        read_config(config('[models.eSASRec]\nloss = "BM25"\n'))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import vitrina as vt
+from vitrina.batch import aligned
 from vitrina.board.specs import of_spec, to_spec
 from vitrina.data.features import FeatureTable
 from vitrina.errors import DataError
@@ -201,8 +202,24 @@ def test_persons_are_added_to_every_token():
         np.testing.assert_allclose(fitted.encode(queries[q : q + 1]), shifted.encode(queries[q : q + 1]), rtol=1e-4, atol=1e-5)
     unknown = replace(queries, users=np.full(len(queries), -1, np.int32))
     np.testing.assert_array_equal(fitted.encode(unknown), plain.encode(queries))
-    later = replace(queries, users=np.full(len(queries), 10_000, np.int32))
+    later = replace(queries, users=np.full(len(queries), 10_000, np.int32), people=None)
     np.testing.assert_array_equal(fitted.encode(later), plain.encode(queries))
+
+
+def test_a_person_is_known_by_id_whatever_the_code(tmp_path):
+    log = people(LOG)
+    one = model(Ids(), users=UserFeatures())
+    fitted = vt.load(vt.save(one.fit(log), tmp_path / "artifact", model=one, data=log)).recommender
+    turned = pl.concat(
+        [pl.DataFrame({"user_id": ["somebody new"], "item_id": [log.items.ids[0]]}), log.frame().select("user_id", "item_id").reverse()]
+    )
+    other = aligned(vt.read_interactions(turned.select(pl.col("user_id").cast(pl.String), "item_id")), log.items)
+    ids = other.users.decode(other.queries().users)
+    for place, person in enumerate(ids):
+        code = int(log.users.encode([person])[0])
+        asked = replace(other.queries()[place : place + 1], users=np.array([code], np.int32), people=None)
+        np.testing.assert_array_equal(fitted.encode(other.queries()[place : place + 1]), fitted.encode(asked))
+    assert (log.users.encode(ids) < 0).sum() == 1
 
 
 def test_what_the_query_says_of_a_person_goes_before_the_table():

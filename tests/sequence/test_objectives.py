@@ -117,3 +117,28 @@ def test_token_batches_hold_every_history_once(seed):
 def test_days_without_end_stay_inside_the_window():
     for seed in range(5):
         assert asked(DenseAllAction(days=4e7), seed) == asked(RandomTarget(), seed)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        ShiftedSequence(),
+        RandomTarget(),
+        DenseAllAction(days=2),
+        NextAction(),
+        AllAction(days=2),
+        AllAction(days=9999, most=2),
+        ItemMasking(share=0.3),
+    ],
+    ids=repr,
+)
+def test_how_often_an_event_is_a_target_is_what_many_passes_show(objective):
+    """The log q of in-batch draws is made of it."""
+    windows, passes = sequences(), 4000
+    rng = np.random.default_rng(3)
+    drawn = np.concatenate([objective.batch(windows, rng).targets.numpy() for _ in range(passes)])
+    counted = np.bincount(drawn, minlength=30) / passes
+    said = objective.frequency(windows, 30)
+    assert said.sum() == pytest.approx(counted.sum(), rel=0.02)
+    np.testing.assert_allclose(said, counted, atol=5 * np.sqrt(0.25 / passes))
+    assert (said[counted == 0] < 1e-12).all()

@@ -258,3 +258,31 @@ def fitting_on_all(one, epochs):
 def test_few_people_are_judged_and_the_others_train_with_all_their_events():
     training = model(1).training.model_copy(update={"judges": 7})
     assert "on 7 queries" in model(1, training=training).fit(DATA).notes[0]
+
+
+def test_a_metric_that_says_nothing_of_some_is_taken_over_the_others():
+    training = Training(epochs=2, tokens=150, metric="debiased nDCG@5")
+    fitted = vt.SequenceModel(dim=8, training=training).fit(DATA)
+    assert "was best: debiased nDCG@5" in fitted.notes[0]
+    silent = Training(epochs=2, tokens=150, metric="repeat nDCG@5")
+    with pytest.raises(ParameterError, match=r"repeat nDCG@5 has no value for any of its \d+ queries"):
+        vt.SequenceModel(dim=8, training=silent).fit(DATA, validation=DATA.split(vt.split.LeaveOneOut(repeat=False)))
+    with pytest.raises(ParameterError, match="a metric with a value for each query"):
+        Training(metric="ILD@10")
+
+
+def test_a_damaged_checkpoint_and_a_file_in_its_place_are_refused(tmp_path):
+    folder = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        model(3).fit(DATA, checkpoint=folder, report=interrupt)
+    for kept in folder.glob("*.npz"):
+        kept.write_bytes(kept.read_bytes()[:100])
+    with pytest.raises(ArtifactError, match="is damaged"):
+        model(3).fit(DATA, checkpoint=folder)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="must be a folder"):
+        model(3).fit(DATA, checkpoint=tmp_path / "file")
+
+
+def interrupt(_):
+    raise KeyboardInterrupt

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
@@ -14,6 +15,8 @@ from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.config import Config
 from vitrina.errors import ParameterError, UnknownNameError, VitrinaError
+
+NONE = "none"  # TOML has no such value
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -40,7 +43,7 @@ def construct(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mappin
         ParameterError: a value is wrong.
     """
     _check_names(file, keys, cls, given)
-    return _call(file, keys, cls, {name: value_of(file, (*keys, name), value, field_of(cls, name)) for name, value in given.items()})
+    return _call(file, keys, cls, {name: value_of(file, (*keys, name), value, *field_of(cls, name)) for name, value in given.items()})
 
 
 def tunable(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> Any:
@@ -51,10 +54,10 @@ def tunable(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[
     _check_names(file, keys, cls, given)
     arguments: dict[str, Any] = {}
     for name, value in given.items():
-        field = field_of(cls, name)
-        arguments[name] = value_of(file, (*keys, name), value, field)
+        field, default = field_of(cls, name)
+        arguments[name] = value_of(file, (*keys, name), value, field, default)
         if isinstance(value, list) and (field is None or not accepts(field, arguments[name])):
-            arguments[name] = [value_of(file, (*keys, name), choice, field) for choice in value]
+            arguments[name] = [value_of(file, (*keys, name), choice, field, default) for choice in value]
         elif isinstance(value, list):
             arguments[name] = tuple(arguments[name])
     if any(isinstance(v, (list, Range)) for v in arguments.values()):
@@ -80,31 +83,60 @@ def _call(file: TomlFile, keys: Keys, make: Callable[..., Any], arguments: Mappi
         raise ParameterError(f"{file.where(culprit)}: {error}") from None
 
 
-def value_of(file: TomlFile, keys: Keys, value: Any, field: Any) -> Any:
-    """A value of the file as the class wants it."""
+def value_of(file: TomlFile, keys: Keys, value: Any, field: Any = None, default: Any = None) -> Any:
+    """A value of the file as a parameter of this type and default wants it."""
     if isinstance(value, list):
-        return [value_of(file, keys, v, None) for v in value]
-    if isinstance(value, str) and field is not None and not accepts(field, value) and _is_part(value):
-        return value_of(file, keys, {"type": value}, field)
-    if isinstance(value, Mapping) and "type" in value:
+        return [value_of(file, keys, v, _element(field)) for v in value]
+    if isinstance(value, str) and field is not None and not accepts(field, value):
+        if value == NONE and accepts(field, None):
+            return None
+        if _is_part(value) or _bases(field):
+            return value_of(file, keys, {"type": value}, field)
+    return _of_table(file, keys, value, field, default) if isinstance(value, Mapping) else value
+
+
+def _of_table(file: TomlFile, keys: Keys, table: Mapping[str, Any], field: Any, default: Any) -> Any:
+    """A part, a range, or a mapping."""
+    if "type" in table:
         with Located(file, keys):
-            cls = names.find("part", str(value["type"]), names.parts())
-        return construct(file, keys, cls, {name: v for name, v in value.items() if name != "type"})
-    if isinstance(value, Mapping) and is_range(value) and not (field is not None and accepts(field, value)):
-        return _call(file, keys, Range, value)
-    if isinstance(value, Mapping):
-        return {name: value_of(file, (*keys, name), v, None) for name, v in value.items()}
-    return value
+            cls = _part(str(table["type"]), field)
+        return construct(file, keys, cls, {name: v for name, v in table.items() if name != "type"})
+    if is_range(table) and not (field is not None and accepts(field, table)):
+        return _call(file, keys, Range, table)
+    if isinstance(default, Config):  # without a type it changes what stands there
+        before = {name: getattr(default, name) for name in type(default).model_fields if name not in table}
+        return construct(file, keys, type(default), before | dict(table))
+    return {name: value_of(file, (*keys, name), v) for name, v in table.items()}
 
 
 def _is_part(name: str) -> bool:
     return name in names.parts() or name in names.exported()
 
 
-def field_of(cls: Any, name: str) -> Any:
-    """The annotation of a parameter, or None where it is not known."""
+def _part(name: str, field: Any) -> type:
+    """The part of this name. A misspelt one is answered with those that the parameter takes."""
+    fitting = {known: cls for known, cls in names.parts().items() if issubclass(cls, _bases(field))} if _bases(field) else {}
+    return names.find("part", name, names.parts() if _is_part(name) or not fitting else fitting)
+
+
+def _bases(field: Any) -> tuple[type[Config], ...]:
+    """The kinds of parts that a parameter of this type takes."""
+    kinds = get_args(field) if get_origin(field) in (Union, UnionType) else (field,)
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config))
+
+
+def _element(field: Any) -> Any:
+    """The type of the elements of a parameter that takes a list; None where it isn't known."""
+    kinds = get_args(field) if get_origin(field) in (Union, UnionType) else (field,)
+    return next((get_args(kind)[0] for kind in kinds if get_origin(kind) in (tuple, list)), None)
+
+
+def field_of(cls: Any, name: str) -> tuple[Any, Any]:
+    """The annotation and the default of a parameter, None where they are not known. A ready mixture has defaults of its own."""
     made = names.config_of(cls) if callable(cls) else None
-    return None if made is None else made.model_fields[name].annotation
+    if made is None:
+        return None, None
+    return made.model_fields[name].annotation, made.model_fields[name].default if isinstance(cls, type) else getattr(cls(), name)
 
 
 def accepts(annotation: Any, value: Any) -> bool:

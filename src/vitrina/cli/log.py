@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from vitrina.cli.console import warn, working
@@ -17,6 +18,7 @@ from vitrina.data.io import read_interactions
 from vitrina.data.sources import find_sources
 from vitrina.data.validate import USUAL
 from vitrina.errors import DataError, UnknownNameError
+from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
@@ -63,8 +65,19 @@ def _demo(name: str) -> Dataset:
 
 
 def events_fingerprint(data: Dataset) -> str:
-    """Of the events and ids alone: histories need no item or user table, so none is read for them."""
-    return replace(data, item_table=None, user_table=None).fingerprint
+    """Of the events and their ids alone: histories need no item or user table, so none is read for them, nor ids that only tables have."""
+    people, items = np.flatnonzero(np.diff(data.indptr)), np.flatnonzero(np.bincount(data.events.items, minlength=data.n_items))
+    place = np.zeros(data.n_items, np.int32)
+    place[items] = np.arange(len(items))
+    return replace(
+        data,
+        users=Vocabulary.of(data.users.decode(people)),
+        items=Vocabulary.of(data.items.decode(items)),
+        indptr=data.indptr[np.append(people, len(data.indptr) - 1)],
+        events=replace(data.events, items=place[data.events.items]),
+        item_table=None,
+        user_table=None,
+    ).fingerprint
 
 
 def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any]:

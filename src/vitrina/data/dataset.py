@@ -116,7 +116,7 @@ class Dataset:
         return Queries(
             self.events, self.indptr[codes], self.indptr[codes + 1], self.items, codes,
             now=None if self.events.times is None or not self.n_events else np.full(len(codes), self.events.times.max() + 1),
-            kind_names=self.kind_names,
+            kind_names=self.kind_names, people=self.users,
         )  # fmt: skip
 
     def select(self, keep: Bool, **changes: Any) -> Dataset:

@@ -86,7 +86,7 @@ def open_split(folder: str | Path) -> Split:
     context = folder / "context.parquet"
     queries = Queries(
         events, arrays["start"], arrays["stop"], train.items, arrays["users"], arrays.get("now"),
-        pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"],
+        pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"], train.users,
     )  # fmt: skip
     seen = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
     eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen)

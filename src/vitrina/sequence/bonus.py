@@ -54,7 +54,8 @@ class PersonalPopularity(Config):
     """The visitor's own counts on top of the model: s[j] + log((c[j] + eps) / eps), c[j] = how often j is in the history so far.
 
     [Tonellotto et al. 2024](https://arxiv.org/abs/2409.04329), for softmax losses: their log(c + eps) - log(max + eps) differs from it by what is
-    the same for all items. Counted up to each position in training, over the history at answer time; no gradient.
+    the same for all items. Counted up to each position in training, over the history at answer time; no gradient. What is older than the
+    model's `length` events is not counted, in training and at answer time alike.
 
     Args:
         eps: the smaller, the more a repeat is favoured.

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -35,6 +36,8 @@ class Checkpoint:
         Raises:
             ArtifactError: the folder holds the state of another model, log, validation or start.
         """
+        if folder.exists() and not folder.is_dir():
+            raise ArtifactError(f"The checkpoint must be a folder. {str(folder)!r} is a file: give another name.")
         table = getattr(getattr(start, "recommender", start), "table", np.empty(0))
         began = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
         name, wanted = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_judged_by(split)} {began}\n"
@@ -73,6 +76,13 @@ def write_state(state: dict[str, Tensor], path: Path) -> None:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """What `write_state` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
+    """What `write_state` wrote.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: torch.from_numpy(file[name]) for name in file.files}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise ArtifactError(f"The checkpoint {str(path)!r} is damaged, so the fit can't go on from it. Remove its folder.") from error

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError
+from vitrina.errors import DataError, ParameterError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence.batches import Batch, Sequences, token_batches
@@ -27,7 +27,6 @@ from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
 from vitrina.sequence.start import go_on, known_items, require_alike
 from vitrina.sequence.train import Progress, Run
-from vitrina.types import ranges
 from vitrina.vocabulary import id_hashes
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ class Fitting:
     @classmethod
     def of(cls, model: SequenceModel, data: Dataset, split: Split | None, fitted: Encoded | None = None) -> Fitting:
         """Of a model whose size is settled, going on from `fitted` where there is one."""
-        answering = Answering(**{name: getattr(model, name) for name in Answering.model_fields})
+        parts: dict[str, Any] = {name: getattr(model, name) for name in Answering.model_fields}
+        parts["embed"] = model.embed.made_of
+        answering = Answering(**parts)
         assert model.dropout is not None
         if fitted is not None:
             require_alike(fitted, answering)
@@ -67,9 +68,9 @@ class Fitting:
             network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
         if fitted is not None:
             go_on(network, fitted, data, rows)
-        targets = windows.rows[ranges(windows.start + 1, windows.lengths - 1)]  # every event of a window but its first
+        counts = model.objective.frequency(windows, rows.trained).astype(np.float32)
         device = training_device()
-        pool = Pool(torch.from_numpy(np.bincount(targets, minlength=rows.trained).astype(np.float32)).to(device), torch.Generator())
+        pool = Pool(torch.from_numpy(counts).to(device), torch.Generator())
         return cls(model, data, split, rows, windows, network.to(device, torch.float32), pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:
@@ -96,7 +97,14 @@ class Fitting:
         assert self.split is not None
         name = self.model.training.metric
         answers = self.recommender(self.data).recommend(self.split.queries, int(name.split("@")[1]), eligible=self.split.eligible)
-        return float(metric(name).per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries)).mean())
+        values = metric(name).per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries))
+        values = values[~np.isnan(values)]
+        if not len(values):
+            raise ParameterError(
+                f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
+                f"{len(self.split.queries):,} queries: take another, for example nDCG@10."
+            )
+        return float(values.mean())
 
     def recommender(self, data: Dataset, notes: tuple[str, ...] = ()) -> Encoded:
         """What the present weights answer; items without an event in `data` are recommended if the embedding covers them."""
@@ -107,5 +115,5 @@ class Fitting:
         known = data.catalogue
         cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
         catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
-        users = None if network.users is None else KnownUsers.of(network.users)
+        users = None if network.users is None else KnownUsers.of(network.users, data.users)
         return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, kept, notes)

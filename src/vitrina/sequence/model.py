@@ -134,7 +134,7 @@ class SequenceModel(Config):
         if kept is not None:
             kept.remove()
         seen = start is not None and validation is None and split is not None
-        return fitting.recommender(data, (*self._notes(progress, split, again), *self._told(sized, data), *(SEEN,) * seen))
+        return fitting.recommender(data, (*self._notes(progress, split, again), *self._told(sized, data, fitted), *(SEEN,) * seen))
 
     def sized(self, data: Dataset, start: Encoded | None = None) -> Self:
         """The same with the `layers` and `dropout` that a fit on `data` takes where they are None.
@@ -148,9 +148,12 @@ class SequenceModel(Config):
         layers = layers if start is None else start.answering.layers
         return self.model_copy(update={"layers": self.layers or layers, "dropout": dropout if self.dropout is None else self.dropout})
 
-    def _told(self, sized: Self, data: Dataset) -> tuple[str, ...]:
-        chosen = ", ".join(f"{name}={getattr(sized, name)}" for name in ("layers", "dropout") if getattr(self, name) is None)
-        return (f"{chosen} for a log of {data.n_events:,} events",) if chosen else ()
+    def _told(self, sized: Self, data: Dataset, start: Encoded | None) -> tuple[str, ...]:
+        """What was taken where this config leaves it open."""
+        by_start = ("layers",) if start is not None else ()
+        chosen = ", ".join(f"{n}={getattr(sized, n)}" for n in ("layers", "dropout") if getattr(self, n) is None and n not in by_start)
+        said = [f"layers={sized.layers} as the start has"] if by_start and self.layers is None else []
+        return (*said, *([f"{chosen} for a log of {data.n_events:,} events"] if chosen else []))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
         if validation is not None:

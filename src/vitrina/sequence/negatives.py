@@ -16,8 +16,7 @@ from vitrina.config import Config
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """What negatives are drawn from: the rows of the item table and how often each is a target in an epoch
-    of next events."""
+    """What negatives are drawn from: the rows of the item table and how often each is a target in an epoch, in expectation."""
 
     counts: Tensor  # (rows,) float32
     generator: torch.Generator

@@ -12,7 +12,7 @@ from vitrina.config import Config
 from vitrina.errors import DataError
 from vitrina.sequence.batches import Batch, Sequences, tensor
 from vitrina.sequence.layout import Layout
-from vitrina.types import Int64, ranges
+from vitrina.types import Bool, Float64, Int64, ranges
 
 DAY = 86_400_000_000  # microseconds
 MASK = -1
@@ -35,6 +35,15 @@ class Objective(Config, ABC):
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         """Inputs, asked tokens and targets for windows of at least two events."""
 
+    @abstractmethod
+    def asked(self, windows: Sequences) -> Float64:
+        """(events of the windows,) how often each event is a target of one `batch`, in expectation, window after window."""
+
+    def frequency(self, windows: Sequences, rows: int) -> Float64:
+        """(rows,) how often each row is a target of one pass over the windows, in expectation: what in-batch draws are drawn from."""
+        found = windows.rows[ranges(windows.start, windows.lengths)]
+        return np.bincount(found, self.asked(windows), minlength=rows).astype(np.float64)
+
     def question(self, windows: Sequences) -> Batch:
         """The windows as they are asked at answer time: the last token speaks."""
         layout = _layout(windows.lengths)
@@ -46,32 +55,39 @@ class _Shifted(Objective, ABC):
     """Inputs are all events but the last; each token is asked for a later one."""
 
     @abstractmethod
-    def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
-        """(tokens,) which event each token should name; `tokens` are places in `windows.rows`."""
+    def within(self, windows: Sequences, tokens: Int64) -> Int64:
+        """(tokens,) each token names one of so many next events, all alike; `tokens` are places in `windows.rows`."""
 
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         lengths = windows.lengths - 1
         tokens = ranges(windows.start, lengths)
-        wanted = self.targets(windows, tokens, rng)
+        wanted = tokens + 1 + (rng.random(len(tokens)) * self.within(windows, tokens)).astype(np.int64)
         rows, users = tensor(windows.rows[tokens]), tensor(windows.users)
         return Batch(rows, _layout(lengths), users, tensor(np.arange(len(tokens))), tensor(windows.rows[wanted]))
+
+    def asked(self, windows: Sequences) -> Float64:
+        within = self.within(windows, ranges(windows.start, windows.lengths - 1))
+        first = np.cumsum(windows.lengths) - windows.lengths
+        tokens = ranges(first, windows.lengths - 1)
+        total = int(windows.lengths.sum())
+        begins = np.bincount(tokens + 1, 1 / within, minlength=total + 1)
+        return np.cumsum(begins - np.bincount(tokens + 1 + within, 1 / within, minlength=total + 1))[:total].clip(min=0)
 
 
 @final
 class ShiftedSequence(_Shifted):
     """Each token names the next event. [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781)."""
 
-    def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
-        return tokens + 1
+    def within(self, windows: Sequences, tokens: Int64) -> Int64:
+        return np.ones(len(tokens), np.int64)
 
 
 @final
 class RandomTarget(_Shifted):
     """Each token names a random later event of its window."""
 
-    def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
-        left = np.repeat(windows.stop, windows.lengths - 1) - tokens - 1
-        return tokens + 1 + (rng.random(len(tokens)) * left).astype(np.int64)
+    def within(self, windows: Sequences, tokens: Int64) -> Int64:
+        return np.repeat(windows.stop, windows.lengths - 1) - tokens - 1
 
 
 @final
@@ -87,7 +103,7 @@ class DenseAllAction(_Shifted):
     def needs_time(self) -> bool:
         return True
 
-    def targets(self, windows: Sequences, tokens: Int64, rng: np.random.Generator) -> Int64:
+    def within(self, windows: Sequences, tokens: Int64) -> Int64:
         times = _times(windows, self)
         inside = times[ranges(windows.start, windows.lengths)]
         # ranks for times: in microseconds, windows laid one behind the other could need more than 64 bits
@@ -97,8 +113,7 @@ class DenseAllAction(_Shifted):
         until = np.repeat(window, windows.lengths - 1) + moments[len(inside) :]
         first = np.cumsum(windows.lengths) - windows.lengths
         end = np.searchsorted(keys, until, side="right") + np.repeat(windows.start - first, windows.lengths - 1)
-        within = np.maximum(end - tokens - 1, 1)
-        return tokens + 1 + (rng.random(len(tokens)) * within).astype(np.int64)
+        return np.maximum(end - tokens - 1, 1)
 
 
 @final
@@ -110,6 +125,11 @@ class NextAction(Objective):
         layout = _layout(lengths)
         rows, users = windows.rows[ranges(windows.start, lengths)], tensor(windows.users)
         return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[windows.stop - 1]))
+
+    def asked(self, windows: Sequences) -> Float64:
+        out = np.zeros(windows.lengths.sum())
+        out[np.cumsum(windows.lengths) - 1] = 1
+        return out
 
 
 @final
@@ -124,13 +144,8 @@ class AllAction(Objective):
         return True
 
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
-        times = _times(windows, self)
         place = ranges(windows.start, windows.lengths)
-        window = np.repeat(np.arange(len(windows)), windows.lengths)
-        late = times[place] > times[windows.stop - 1][window] - self.days * DAY
-        first = np.zeros(len(place), bool)
-        first[np.cumsum(windows.lengths) - windows.lengths] = True
-        late &= ~first  # something must be left to look at
+        window, late = self._late(windows)
         lengths = windows.lengths - np.bincount(window[late], minlength=len(windows))
         layout = _layout(lengths)
         chosen = np.flatnonzero(late)[np.argsort(rng.random(late.sum()))]
@@ -140,6 +155,18 @@ class AllAction(Objective):
         order = order[rank < self.most]
         rows = windows.rows[ranges(windows.start, lengths)]
         return Batch(tensor(rows), layout, tensor(windows.users), layout.last[tensor(window[order])], tensor(windows.rows[place[order]]))
+
+    def asked(self, windows: Sequences) -> Float64:
+        window, late = self._late(windows)
+        return late.astype(np.float64) * np.minimum(1.0, self.most / np.bincount(window[late], minlength=len(windows)).clip(min=1))[window]
+
+    def _late(self, windows: Sequences) -> tuple[Int64, Bool]:
+        """(events,) the window of each event, and whether it is of the final days."""
+        times = _times(windows, self)
+        window = np.repeat(np.arange(len(windows)), windows.lengths)
+        late = times[ranges(windows.start, windows.lengths)] > times[windows.stop - 1][window] - self.days * DAY
+        late[np.cumsum(windows.lengths) - windows.lengths] = False  # something must be left to look at
+        return window, late
 
 
 @final
@@ -163,6 +190,9 @@ class ItemMasking(Objective):
         rows = np.where(hidden, MASK, windows.rows[tokens])
         at = np.flatnonzero(hidden)
         return Batch(tensor(rows), _layout(windows.lengths), tensor(windows.users), tensor(at), tensor(windows.rows[tokens][at]))
+
+    def asked(self, windows: Sequences) -> Float64:
+        return np.repeat(1 - (1 - self.share) * (1 - 1 / windows.lengths), windows.lengths)
 
     def question(self, windows: Sequences) -> Batch:
         layout = _layout(windows.lengths + 1)

@@ -36,6 +36,7 @@ USERS, KEPT = "users.", "embed."  # and those of the persons, and of the embeddi
 class Answering(Config):
     """The parts of a sequence model that are still needed once it is trained."""
 
+    embed: str  # the kinds of its parts, as `made_of` writes them
     block: Block
     layers: int
     heads: int

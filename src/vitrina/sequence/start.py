@@ -15,7 +15,7 @@ from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
 from vitrina.types import Bool, Int32
 
-ALIKE = ("block", "layers", "heads", "dim", "length")
+ALIKE = ("embed", "block", "layers", "heads", "dim", "length")
 
 
 def fitted_of(start: Any) -> Encoded:
@@ -34,9 +34,10 @@ def fitted_of(start: Any) -> Encoded:
 
 
 def require_alike(fitted: Encoded, answering: Answering) -> None:
-    """
+    """Refuse a start of another make.
+
     Raises:
-        ParameterError: the body of what was fitted is another.
+        ParameterError: its body or the parts of its embedding are others.
     """
     other = [name for name in ALIKE if getattr(fitted.answering, name) != getattr(answering, name)]
     if other:
@@ -59,14 +60,9 @@ def go_on(network: Network, start: Encoded, data: Dataset, rows: Rows) -> None:
     """Give the network the weights of the body, and every item and feature what it had, matched by id and by value.
 
     Raises:
-        ParameterError: the start was put together from other embeddings, or has features of persons that this model lacks.
+        ParameterError: the start has features of persons that this model lacks.
     """
     kept = _tensors(start.kept)
-    if set(kept) != set(network.table.kept()):
-        raise ParameterError(
-            "A model goes on from a 'start' whose embedding is put together of the same parts. "
-            f"This one keeps {_shown(network.table.kept())}, the start {_shown(kept)}."
-        )
     network.body.load_state_dict(start.body.state_dict())
     codes = _codes(start, data)
     place = np.full(data.n_items, -1, np.int64)
@@ -86,7 +82,3 @@ def _codes(start: Encoded, data: Dataset) -> Int32:
 
 def _tensors(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-
-
-def _shown(kept: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(kept)) or "a table alone"

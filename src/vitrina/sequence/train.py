@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vitrina.config import Config
 from vitrina.errors import ParameterError
 from vitrina.metrics import metric
+from vitrina.metrics.beyond import IntraListDiversity
 from vitrina.sequence.checkpoint import read_state, write_state
 
 
@@ -90,7 +91,8 @@ class Training(Config):
     @field_validator("metric")
     @classmethod
     def _of_queries(cls, name: str) -> str:
-        if not hasattr(metric(name), "per_query"):
+        found = metric(name)
+        if not hasattr(found, "per_query") or isinstance(found, IntraListDiversity):  # the latter needs vectors of the items
             raise ValueError("a metric with a value for each query, such as nDCG@10")
         return name
 

@@ -77,7 +77,7 @@ def assemble(
         raise _empty(rule, train, len(asked.users), allowed)
     queries = Queries(
         asked.events, asked.start[kept], asked.stop[kept], train.items, asked.users[kept],
-        now=None if asked.now is None else asked.now[kept], kind_names=train.kind_names,
+        now=None if asked.now is None else asked.now[kept], kind_names=train.kind_names, people=train.users,
     )  # fmt: skip
     train = replace(train, rule=remember.model_copy(update={"repeat": allowed}))
     truth_kept = reachable.take(kept)

@@ -92,6 +92,11 @@ class Table(nn.Module, ABC):
 class Embed(Config, ABC):
     """A way to make the item table (rows, dim), which serves both as input and as output."""
 
+    @property
+    def made_of(self) -> str:
+        """The kinds that it is put together of: what a `start` must share."""
+        return type(self).__name__
+
     @abstractmethod
     def build(self, data: Dataset, rows: Rows, dim: int) -> Table:
         """A module for these items, one row each."""

@@ -18,6 +18,10 @@ from vitrina.types import Bool
 class _Combination(Embed, ABC):
     parts: tuple[Embed, ...] = Field(min_length=1)
 
+    @property
+    def made_of(self) -> str:
+        return f"{type(self).__name__}({', '.join(part.made_of for part in self.parts)})"
+
     def covers(self, data: Dataset) -> Bool:
         return np.any([part.covers(data) for part in self.parts], axis=0)
 

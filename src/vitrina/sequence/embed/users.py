@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast, final
 
 import numpy as np
@@ -14,7 +15,8 @@ from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError
 from vitrina.models.forms import Arrays, sparse_arrays, sparse_of_arrays
 from vitrina.sequence.embed.coding import Bags, Coding
-from vitrina.types import Float32, Queries
+from vitrina.types import Float32, Int64, Queries
+from vitrina.vocabulary import Vocabulary, hashes, id_hashes
 
 
 @final
@@ -24,8 +26,8 @@ class UserFeatures(Config):
     Every token, and not the state alone: there attention and gates can use them, and the score is more than that of the history shifted by a
     ranking of the group. Values are coded as by `Features`; an unknown person adds nothing.
 
-    When asked, the features come from `Queries.context` where it has one of the columns; otherwise from the user table of the fit, by user
-    code: ask with queries of that log (or one that has its users first), or give the context.
+    When asked, the features come from `Queries.context` where it has one of the columns; otherwise from the user table of the fit, by the
+    user's id, so that the log may have grown. Queries made by hand have no ids: they are taken by the codes of the log of the fit.
 
     Args:
         columns: columns of categories, lists of categories or numbers of the user table; None takes all of them.
@@ -51,10 +53,11 @@ class KnownUsers:
     coding: Coding
     vectors: Float32  # (terms, dim)
     features: sparse.csr_matrix  # (users, terms)
+    ids: NDArray[np.uint64]  # (users,) `hashes` of their ids
 
     @classmethod
-    def of(cls, bags: Bags) -> KnownUsers:
-        return cls(bags.coding, bags.vectors.weight.detach().cpu().numpy().copy(), bags.coding.matrix(bags.frame))
+    def of(cls, bags: Bags, users: Vocabulary) -> KnownUsers:
+        return cls(bags.coding, bags.vectors.weight.detach().cpu().numpy().copy(), bags.coding.matrix(bags.frame), id_hashes(users))
 
     def of_queries(self, queries: Queries) -> Float32:
         """(queries, dim)"""
@@ -62,15 +65,33 @@ class KnownUsers:
         if context is not None and any(name in context.columns for name in self.coding.columns):
             return self.coding.matrix(context) @ self.vectors
         out = np.zeros((len(queries), self.vectors.shape[1]), np.float32)
-        known = (queries.users >= 0) & (queries.users < len(self.features.indptr) - 1)
-        rows = cast(sparse.csr_matrix, self.features[queries.users[known]])
-        out[known] = rows @ self.vectors
+        place = self._place(queries)
+        rows = cast(sparse.csr_matrix, self.features[place[place >= 0]])
+        out[place >= 0] = rows @ self.vectors
         return out
 
+    def _place(self, queries: Queries) -> Int64:
+        """(queries,) the row of each person, -1 for one that the fit didn't know."""
+        if queries.people is None:
+            return np.where(queries.users < len(self.ids), queries.users, -1).astype(np.int64)
+        out = np.full(len(queries), -1, np.int64)
+        named = np.flatnonzero((queries.users >= 0) & (queries.users < len(queries.people)))
+        if not len(named) or not len(self.ids):
+            return out
+        asked = hashes(queries.people.decode(queries.users[named]))
+        at = np.minimum(np.searchsorted(self.ids, asked, sorter=self._order), len(self.ids) - 1)
+        found = self._order[at]
+        out[named] = np.where(self.ids[found] == asked, found, -1)
+        return out
+
+    @cached_property
+    def _order(self) -> Int64:
+        return np.argsort(self.ids, kind="stable")
+
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"coding": self.coding.to_array(), "terms": self.vectors, **sparse_arrays(self.features)}
+        return {"coding": self.coding.to_array(), "terms": self.vectors, "ids": self.ids, **sparse_arrays(self.features)}
 
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> KnownUsers:
         coding = Coding.of_array(arrays["coding"])
-        return cls(coding, np.asarray(arrays["terms"]), sparse_of_arrays(arrays, len(coding.names)))
+        return cls(coding, np.asarray(arrays["terms"]), sparse_of_arrays(arrays, len(coding.names)), np.asarray(arrays["ids"]))
