@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
-from vitrina.errors import DataError
+from vitrina.errors import DataError, ParameterError
 from vitrina.sequence.blocks import Block, LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint
@@ -113,7 +113,8 @@ class SequenceModel(Config):
 
         Raises:
             ArtifactError: the checkpoint is of another model, log, validation or start.
-            ParameterError: the start doesn't fit this model, or knows none of the items; or the training diverged.
+            ParameterError: the start doesn't fit this model, or knows none of the items; the validation is no split, or its metric has no
+                value there; the report can't be called; or the training diverged.
             VocabularyError: the validation is of a log with other item codes.
             DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
@@ -122,6 +123,8 @@ class SequenceModel(Config):
             raise DataError(
                 f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
             )
+        if report is not None and not callable(report):
+            raise ParameterError(f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.")
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), self._validation(data, validation)
         fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)
@@ -156,6 +159,11 @@ class SequenceModel(Config):
         return (*said, *([f"{chosen} for a log of {data.n_events:,} events"] if chosen else []))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
+        if validation is not None and not isinstance(validation, Split):
+            raise ParameterError(
+                "The 'validation' of fit must be a split of the data, for example data.split(vt.split.LeaveOneOut()). "
+                f"Got {type(validation).__name__}."
+            )
         if validation is not None:
             validation.train.items.require_compatible(data.items, "events of the validation")
         if validation is not None or self.training.patience is None:
