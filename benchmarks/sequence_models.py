@@ -42,6 +42,8 @@ def vitrina(model: str, log: pl.DataFrame, epochs: int, seed: int) -> Job:
         "same": lambda: vt.SASRec(
             layers=1,
             length=50,
+            dropout=0.3,
+            embed=vt.sequence.Ids(rare=0.2),
             loss=vt.sequence.SampledSoftmax(negatives=vt.sequence.Uniform(n=256)),
             training=vt.sequence.Training(tokens=1024),
         ),

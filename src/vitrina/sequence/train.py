@@ -62,7 +62,7 @@ class Training(Config):
     Args:
         epochs: the most passes over the windows.
         patience: epochs without a better validation metric before stopping; None never stops early, and holds nothing back by itself.
-        learning_rate: the peak.
+        learning_rate: the peak. The default is eSASRec's; SASRec's and BERT4Rec's blocks want 3e-3 on a large log.
         weight_decay: of AdamW, on matrices only.
         tokens: real tokens a batch.
         schedule: of the learning rate.
