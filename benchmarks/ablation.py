@@ -29,7 +29,7 @@ from sequence_runs import Run, brief, capped, compared, leave_one_out, measured,
 
 PAGE = HERE.parent / "docs" / "sequence.md"
 BASE = "eSASRec, the base"
-DEFAULT = "eSASRec() as it comes"
+DEFAULT = "eSASRec()"  # as it comes
 CHOSEN = ("co-occurrence, fading", "EASE")  # of 10 and of 5
 MOST = 14  # trained networks a log, beside the default
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10", "debiased nDCG@10")
