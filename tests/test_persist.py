@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 
 import vitrina as vt
 from vitrina import persist
+from vitrina.config import to_plain
 from vitrina.errors import ArtifactError
 from vitrina.files import atomic_file, atomic_folder
 
@@ -58,8 +60,22 @@ def test_the_manifest_says_what_it_is(artifact, data):
     assert read.names(np.array([3])) == data.titles(np.array([3]))
 
 
+def test_a_fitted_model_alone_is_enough_and_is_saved_again_as_it_was(data, tmp_path):
+    model = vt.EASE(l2=7)
+    read = vt.load(vt.save(model.fit(data), tmp_path / "a"))
+    again = vt.load(vt.save(read.recommender, tmp_path / "b"))
+    assert read.manifest["model"] == again.manifest["model"] == to_plain(model)
+    assert read.titles.to_list() == again.titles.to_list() == data.titles(range(data.n_items))
+
+
+def test_a_form_made_by_hand_has_no_model(data, tmp_path):
+    fitted = vt.EASE().fit(data)
+    bare = vt.ItemMap(fitted.vocabulary, fitted.catalogue, fitted.weight_from_to, fitted.kept)
+    assert vt.load(vt.save(bare, tmp_path / "a")).manifest["model"] is None
+
+
 def test_without_data_there_are_ids_for_titles(data, tmp_path):
-    read = vt.load(vt.save(vt.Popularity().fit(data), tmp_path / "a", model=vt.Popularity()))
+    read = vt.load(vt.save(vt.Popularity().fit(replace(data, item_table=None)), tmp_path / "a"))
     assert read.titles is None
     assert read.names(np.array([3])) == ["i3"]
     assert read.manifest["data"] is None
@@ -197,7 +213,6 @@ def test_a_file_is_whole_or_the_old_one(tmp_path):
 def test_titles_survive_with_nulls(tmp_path):
     data = vt.testing.toy()
     table = data.item_table.frame.with_columns(title=pl.Series(["Green tea", None, "Rye bread", "Plum jam"]))
-    from dataclasses import replace
 
     data = replace(data, item_table=replace(data.item_table, frame=table))
     read = vt.load(vt.save(vt.Popularity().fit(data), tmp_path / "a", model=vt.Popularity(), data=data))

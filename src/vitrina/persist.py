@@ -76,7 +76,7 @@ def save(
     recommender: Recommender,
     folder: str | Path,
     *,
-    model: Any,
+    model: Any = None,
     data: Dataset | None = None,
     metrics: Mapping[str, float] | None = None,
     source: Any = None,
@@ -86,8 +86,8 @@ def save(
     Args:
         recommender: what `fit` returned; one of the fitted forms.
         folder: where; made if missing. A folder that holds something else is refused.
-        model: the config that was fitted, kept as plain values.
-        data: the log it was fitted on: its fingerprint and the titles of its items are kept.
+        model: the config that was fitted, kept as plain values; None takes the one that the recommender knows (null where it knows none).
+        data: the log it was fitted on: its sizes and fingerprint are kept, and its titles in place of those that the recommender knows.
         metrics: numbers of the comparison that chose this model.
         source: where the log can be read again (a path, or a record of path and columns), in plain values.
 
@@ -96,7 +96,7 @@ def save(
 
     >>> import tempfile, vitrina as vt
     >>> data, model = vt.testing.toy(), vt.Popularity()
-    >>> folder = vt.save(model.fit(data), tempfile.mkdtemp() + "/popular", model=model, data=data)
+    >>> folder = vt.save(model.fit(data), tempfile.mkdtemp() + "/popular")
     >>> vt.load(folder).manifest["model"]["name"]
     'Popularity'
     """
@@ -105,9 +105,9 @@ def save(
     with atomic_folder(folder) as staging:
         _write_arrays(staging / "parameters", form.arrays())
         _write_arrays(staging / "catalogue", form.catalogue.arrays())
-        _items_table(form.vocabulary, data).write_parquet(staging / "items.parquet")
+        _items_table(form, data).write_parquet(staging / "items.parquet")
         files = {path.relative_to(staging).as_posix(): sha256_of(path) for path in sorted(staging.rglob("*")) if path.is_file()}
-        manifest = _manifest(form, model, data, metrics, source) | {"files": files}
+        manifest = _manifest(form, form.model if model is None else model, data, metrics, source) | {"files": files}
         (staging / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     return folder
 
@@ -122,7 +122,7 @@ def load(folder: str | Path) -> Artifact:
 
     >>> import tempfile, vitrina as vt
     >>> data, model = vt.testing.toy(), vt.Popularity()
-    >>> artifact = vt.load(vt.save(model.fit(data), tempfile.mkdtemp() + "/popular", model=model, data=data))
+    >>> artifact = vt.load(vt.save(model.fit(data), tempfile.mkdtemp() + "/popular", data=data))
     >>> answer = artifact.recommender.recommend(vt.Queries.of_histories(artifact.vocabulary, [["tea"]]), k=2)
     >>> artifact.names(answer.items[0])
     ['Whole milk', 'Plum jam']
@@ -139,6 +139,7 @@ def load(folder: str | Path) -> Artifact:
         raise ArtifactError(f"The artifact in {folder} can't be read: {error}. Save it again from the fitted model.") from error
     _check_vocabulary(folder, vocabulary, manifest)
     titles = table["title"] if "title" in table.columns else None
+    form = replace(form, model=manifest.get("model"), titles=titles)
     return Artifact(_with_notes(form, manifest.get("notes", ())), manifest, titles)
 
 
@@ -174,14 +175,17 @@ def _data_record(data: Dataset) -> dict[str, Any]:
     }
 
 
-def _items_table(vocabulary: Vocabulary, data: Dataset | None) -> pl.DataFrame:
-    table = pl.DataFrame({"id": vocabulary.ids})
-    if data is None or data.item_table is None or data.item_table.title is None:
+def _items_table(form: Form, data: Dataset | None) -> pl.DataFrame:
+    """Ids and, where the log or the recommender knows them, titles."""
+    table = pl.DataFrame({"id": form.vocabulary.ids})
+    titles = None if data is None or data.item_table is None else data.item_table.title_column
+    if data is not None and titles is not None:
+        data.items.require_compatible(form.vocabulary, "item titles")
+    titles = form.titles if titles is None else titles
+    if titles is None:
         return table
-    data.items.require_compatible(vocabulary, "item titles")
-    known = np.arange(min(len(vocabulary), len(data.items)))
-    titles = pl.Series("title", list(data.item_table.titles(known)), dtype=pl.String)
-    return table.with_columns(titles.extend_constant(None, len(vocabulary) - len(known)))
+    missing = max(len(table) - len(titles), 0)
+    return table.with_columns(titles.head(len(table)).extend_constant(None, missing).alias("title"))
 
 
 def _form_of(recommender: Recommender) -> Form:

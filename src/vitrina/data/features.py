@@ -61,10 +61,15 @@ class FeatureTable:
         title = title or next((c for n in TITLE_NAMES for c in frame.columns if c.lower() == n), None)
         return cls(frame, {c: k for c, k in chosen.items() if k is not None}, title)
 
+    @cached_property
+    def title_column(self) -> pl.Series | None:
+        """(ids,) what to show to people, null where it isn't known; None without such a column."""
+        return None if self.title is None else self.frame[self.title].cast(pl.String).alias("title")
+
     def titles(self, codes: NDArray[Any]) -> Sequence[str | None]:
-        if self.title is None:
+        if self.title_column is None:
             return [None] * len(codes)
-        return self.frame[self.title].cast(pl.String).gather(np.asarray(codes, np.uint32)).to_list()
+        return self.title_column.gather(np.asarray(codes, np.uint32)).to_list()
 
     def take(self, codes: NDArray[Any]) -> FeatureTable:
         """The rows of these codes, in their order: what a smaller vocabulary needs."""

@@ -7,17 +7,17 @@ from typing import Any, final
 import numpy as np
 
 from vitrina.catalogue import Catalogue
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
+from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import item_tfidf
 from vitrina.models.decay import Decay
 from vitrina.models.forms import Embeddings
 
 
 @final
-class ContentSimilarity(Config):
+class ContentSimilarity(ModelConfig):
     """Cosine of an item's TF-IDF vector and the mean vector of the history's items.
 
     score[q, i] = v_i . p_q / |p_q| with p_q = sum over the events e of the history of v_item(e), times what the decay leaves

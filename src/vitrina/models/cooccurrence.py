@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from scipy import sparse
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
+from vitrina.models.base import ModelConfig
 from vitrina.models.combine import Combine, Sum
 from vitrina.models.content_vectors import Content
 from vitrina.models.decay import Decay, factors_of
@@ -27,7 +27,7 @@ from vitrina.types import Float64, Int32, Int64
 
 
 @final
-class Cooccurrence(Config):
+class Cooccurrence(ModelConfig):
     """Score items by how often they go together with the items of the history. [Sarwar et al. 2001](https://doi.org/10.1145/371920.372071).
 
     co[i, j] = sum over users u of max over events e of i and f of j of x[u, i] x[u, j] w[e] w[f] g(e, f), where x are the

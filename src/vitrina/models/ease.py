@@ -11,11 +11,11 @@ import psutil
 from pydantic import Field
 from scipy.linalg import get_lapack_funcs
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.kernels import kernel
+from vitrina.models.base import ModelConfig
 from vitrina.models.itemmap import ItemMap
 from vitrina.models.pairs import dealt
 from vitrina.types import Float32, Int32
@@ -28,7 +28,7 @@ TILE = 64
 
 
 @final
-class EASE(Config):
+class EASE(ModelConfig):
     """Score items by how well the history predicts them in a ridge regression. [Steck 2019](https://arxiv.org/abs/1905.03375), eq. 8.
 
     weight_from_to[i, j] = -P[i, j] / P[j, j] with P = (X'X + D)^-1 and a zero diagonal; score = X @ weight_from_to.

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -29,11 +30,19 @@ Arrays = Mapping[str, NDArray[Any]]
 SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Form(ABC):
-    """A fitted recommender that can score any item of its vocabulary."""
+    """A fitted recommender that can score any item of its vocabulary.
+
+    Args:
+        model: the config that was fitted, or its plain values; None for a form that was put together by hand.
+        titles: (items,) what to show to people, null where it isn't known; None where the log had no titles.
+    """
 
     vocabulary: Vocabulary
     catalogue: Catalogue
+    model: Any = field(default=None, kw_only=True)
+    titles: pl.Series | None = field(default=None, kw_only=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.catalogue.items):,} items)"

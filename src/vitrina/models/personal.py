@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.models.base import ModelConfig
 from vitrina.models.decay import Decay
 from vitrina.models.forms import Personal
 
 
 @final
-class TopPersonal(Config):
+class TopPersonal(ModelConfig):
     """Rank the items of the history by how often the person took them; popularity fills the rest of the list.
 
     score[q, i] = sum over the events e of i in the history of q of the weight that the decay leaves of e: without one

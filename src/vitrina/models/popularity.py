@@ -7,10 +7,10 @@ from typing import Any, Literal, final
 import numpy as np
 from pydantic import Field
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
+from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Static
 from vitrina.types import Float64
 
@@ -18,7 +18,7 @@ DAY = 86_400_000_000  # microseconds
 
 
 @final
-class Popularity(Config):
+class Popularity(ModelConfig):
     """Rank items by how many people took them.
 
     score[i] = sum over the counted events e of i of 0.5 ^ ((end - t_e) / half_life), where a user's repeated events of i

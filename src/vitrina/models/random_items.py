@@ -6,14 +6,14 @@ from typing import Any, final
 
 from pydantic import Field
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Shuffled
 
 
 @final
-class RandomItems(Config):
+class RandomItems(ModelConfig):
     """The catalogue in an order of each query's own: every item is equally likely at every place.
 
     The order depends on the seed, the user and the items of the history, so the same query gets the same list again.

@@ -7,15 +7,15 @@ from typing import Any, Literal, final
 from pydantic import Field
 from scipy import sparse
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Neighbours
 from vitrina.models.profile import BasketProfile
 
 
 @final
-class TifuKNN(Config):
+class TifuKNN(ModelConfig):
     """Own item frequencies, recent baskets weighing more, blended with those of the nearest people. [Hu et al. 2020](https://arxiv.org/abs/2006.00556).
 
     The n baskets of a person are cut into G = min(n, groups) runs of equal length (longer runs last), and

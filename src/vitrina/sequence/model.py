@@ -10,10 +10,10 @@ from typing import Any, Self, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
 from vitrina.errors import DataError, ParameterError
+from vitrina.models.base import ModelConfig
 from vitrina.sequence.blocks import Block, LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint
@@ -32,7 +32,7 @@ SEEN = "the start may have learned the events that the best epoch was chosen by,
 
 
 @final
-class SequenceModel(Config):
+class SequenceModel(ModelConfig):
     """A transformer over the history, put together from parts: any block, any objective, any loss, any embedding.
 
     score[q, j] = similarity(state of the last event of q, vector of item j), the states coming from `layers` blocks over the last `length`
