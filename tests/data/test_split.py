@@ -1,6 +1,8 @@
 """Every rule against a slow splitter in plain Python, on small logs with ties, overlapping baskets and repeats."""
 
 import json
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -55,7 +57,7 @@ def groups_of(data: Dataset) -> list[list[dict]]:
         changed = False
         for a in log:
             for b in log[a["at"] + 1 :]:
-                tie = data.time_unit == "us" and a["time"] == b["time"]
+                tie = a["time"] is not None and a["time"] == b["time"]
                 mates = a["basket"] == b["basket"] >= 0
                 if a["user"] == b["user"] and (tie or mates):
                     between = range(a["at"], b["at"] + 1)
@@ -78,7 +80,7 @@ def asked(split: vt.split.Split) -> list[tuple]:
 def expected_query(data: Dataset, group: list[dict], now: int | None) -> tuple:
     user, first = group[0]["user"], group[0]["at"]
     mine = [r for r in rows(data) if r["user"] == user]
-    before = [r for r in mine if (r["time"] < now if data.time_unit == "us" else r["at"] < first)]
+    before = [r for r in mine if (r["at"] < first if now is None else r["time"] < now)]
     return user, now, [r["item"] for r in before], sorted({r["item"] for r in group})
 
 
@@ -86,7 +88,7 @@ def expected_global(data: Dataset, cut: int, until: int, target: str) -> list[tu
     after = [g for g in groups_of(data) if cut <= g[0]["time"] < until]
     by_user: dict[int, list] = {}
     for group in after:
-        if target != "basket" or group[0]["basket"] >= 0:
+        if target != "basket" or any(r["basket"] >= 0 for r in group):
             by_user.setdefault(group[0]["user"], []).append(group)
     found = []
     for user, groups in sorted(by_user.items()):
@@ -202,7 +204,7 @@ def test_leave_last_basket_equals_the_slow_splitter(unit, share):
         for user in users:
             groups = [g for g in groups_of(data) if g[0]["user"] == user]
             mine = [r for g in groups for r in g]
-            baskets = [g for g in groups if g[0]["basket"] >= 0]
+            baskets = [g for g in groups if any(r["basket"] >= 0 for r in g)]
             target = baskets[-1] if baskets and user in population else None
             if target is None or target[0]["at"] == mine[0]["at"]:
                 kept += [(user, r["item"]) for r in mine]
@@ -288,6 +290,77 @@ def test_rolling_folds_test_on_what_the_next_one_trains_on():
         vt.split.rolling(data, vt.split.GlobalTime(days=40), folds=4)
     with pytest.raises(ParameterError, match="at least 1"):
         vt.split.rolling(data, vt.split.LeaveOneOut(), folds=0)
+
+
+def in_days(data: Dataset) -> Dataset:
+    """The log of steps with each step a day."""
+    return replace(data, events=replace(data.events, times=data.events.times * DAY), time_unit="us")
+
+
+def in_steps(split: vt.split.Split, scale: int) -> tuple:
+    """Everything of a split that a user of it can see, times in steps; a moment after the last event is in the next step."""
+    q, train = split.queries, split.train
+    queries = [(u, -(-now // scale), h, t) for u, now, h, t in asked(split)]
+    events = (train.indptr.tolist(), train.events.items.tolist(), (train.events.times // scale).tolist())
+    counted = {
+        n: c for n, c in split.counts.items() if n not in ("test_start", "test_stop", "late_train_events", "late_train_events_share")
+    }
+    return queries, events, q.start.tolist(), q.stop.tolist(), split.eligible.repeat, counted
+
+
+@pytest.mark.parametrize("baskets", [True, False])
+def test_steps_are_split_as_the_same_log_in_days_is(baskets):
+    rules = [vt.split.GlobalTime(quantile=share, target=t) for share in (0.3, 0.6) for t in TARGETS if baskets or t != "basket"]
+    rules += [vt.split.UserShare(share=0.5, fold_in=0.5), vt.split.LeaveOneOut(), vt.split.LeaveOneOut(position=2, people=3)]
+    rules += [vt.split.RandomShare(share=0.5), *([vt.split.LeaveLastBasket()] if baskets else [])]
+    compared = 0
+    for seed in SEEDS:
+        steps = random_log(seed, unit="step", baskets=baskets)
+        days = in_days(steps)
+        pairs = [(rule.apply, rule.apply) for rule in rules]
+        pairs += [
+            (vt.split.GlobalTime(at=9, until=22, target=t).apply, vt.split.GlobalTime(at=9 * DAY, until=22 * DAY, target=t).apply)
+            for t in ("successive", "last", "all")
+        ]
+        later = partial(vt.split.given, test=steps.events.times >= 15, holdout=vt.split.GlobalTime(quantile=0.5))
+        pairs += [(later, later)]
+        for of_steps, of_days in pairs:
+            left, right = (_or_none(of_steps, steps), _or_none(of_days, days))
+            while left is not None and right is not None:
+                compared += 1
+                assert in_steps(left, 1) == in_steps(right, DAY)
+                left, right = (_or_none(Dataset.holdout, left.train), _or_none(Dataset.holdout, right.train))
+            assert left is None
+            assert right is None
+    assert compared > 400
+
+
+def _or_none(make, data):
+    try:
+        return make(data)
+    except SplitError:
+        return None
+
+
+def test_equal_steps_are_one_query_with_what_is_strictly_before_it_as_history():
+    steps = Events(np.arange(6, dtype=np.int32), np.array([1, 1, 1, 2, 2, 2]))
+    data = Dataset.of_codes(np.zeros(6, int), steps, Vocabulary.of(["ann"]), Vocabulary.of(list("abcdef")), time_unit="step")
+    assert asked(vt.split.GlobalTime(at=2).apply(data)) == [(0, 2, [0, 1, 2], [3, 4, 5])]
+    split = vt.split.LeaveOneOut().apply(data)
+    assert asked(split) == [(0, 2, [0, 1, 2, 3, 4], [5])]
+    assert split.counts["targets_with_mates_in_history"] == 1
+    assert "half the answer" in split.summary.leakage[-1]
+
+
+def test_the_order_of_rows_of_one_moment_changes_no_question():
+    """A row without a basket that stands first does not hide the basket of the same moment."""
+    baskets = np.array([7, -1, 8, -1, 8], np.int32)
+    times = NOON + DAY * np.array([0, 1, 1, 1, 1])
+    for order in ([0, 1, 2, 3, 4], [0, 2, 1, 3, 4]):
+        events = Events(np.array(order, np.int32), times, baskets=baskets[order])
+        data = Dataset.of_codes(np.zeros(5, int), events, Vocabulary.of(["ann"]), Vocabulary.of(list("abcde")), time_unit="us")
+        for rule in (vt.split.GlobalTime(at=NOON + DAY, target="basket"), vt.split.LeaveLastBasket()):
+            assert asked(rule.apply(data)) == [(0, NOON + DAY, [0], [1, 2, 3, 4])]
 
 
 def test_seen_targets_are_dropped_and_counted_or_kept():

@@ -67,13 +67,16 @@ def _merge_sort(own, times):  # pragma: no cover
 
 @kernel
 def number_within(groups, indptr, n_groups):  # pragma: no cover
-    """Codes of (user, group) in the order of the events: equal numbers of two people are two groups."""
+    """Codes of (user, group) in the order of the events: equal numbers of two people are two groups; -1 (no group) stays."""
     codes = np.empty(len(groups), np.int32)
     owner, code_of = np.full(n_groups, -1, np.int64), np.empty(n_groups, np.int32)
     count = 0
     for user in range(len(indptr) - 1):
         for at in range(indptr[user], indptr[user + 1]):
             group = groups[at]
+            if group < 0:
+                codes[at] = group
+                continue
             if owner[group] != user:
                 owner[group] = user
                 code_of[group] = count

@@ -20,7 +20,7 @@ class LeaveOneOut(Rule):
     """The last event of each person is the target, everything before it in the order of rows is the history.
 
     The protocol of many papers (SASRec, BERT4Rec, TIGER), and it leaks where there is time: the training part of one person goes on
-    after the test of another. Events with the time stamp or basket of the target stay in its history, as published: only the order of
+    after the test of another. Events with the time (or step) or basket of the target stay in its history, as published: only the order of
     rows decides. `counts` and the summary say how many. People with too few events are not asked and stay in the training part.
 
     Args:
@@ -61,9 +61,9 @@ class LeaveOneOut(Rule):
 
 
 def _mates(data: Dataset, target: Int64) -> dict[str, Any]:
-    """Targets whose neighbour in the history shares their time stamp or basket."""
+    """Targets whose neighbour in the history shares their time or basket."""
     found = np.zeros(len(target), bool)
-    if data.events.times is not None and data.time_unit == "us":
+    if data.events.times is not None:
         found |= data.events.times[target] == data.events.times[target - 1]
     if data.events.baskets is not None:
         found |= (data.events.baskets[target] == data.events.baskets[target - 1]) & (data.events.baskets[target] >= 0)
@@ -73,7 +73,8 @@ def _mates(data: Dataset, target: Int64) -> dict[str, Any]:
 class LeaveLastBasket(Rule):
     """The last basket of each person is the target, the baskets before it are the history: next-basket recommendation.
 
-    The truth is the basket's distinct items. Like leave-one-out it leaks across people where there is time.
+    The truth is the basket's distinct items; baskets that overlap or share a time are one question, and so is what else a person did
+    at that moment. Like leave-one-out it leaks across people where there is time.
 
     Args:
         test_share: the share of people who are asked, the last ones in the order of first appearance (the published next-basket
@@ -93,7 +94,7 @@ class LeaveLastBasket(Rule):
                 "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
             )
         moments = Moments.of(data)
-        moments = moments.take(baskets[moments.start] >= 0)
+        moments = moments.take(moments.with_basket(baskets))
         present = np.flatnonzero(np.diff(data.indptr))
         population = np.zeros(len(data.users), bool)
         population[present[round(len(present) * (1 - self.test_share)) :]] = True

@@ -14,9 +14,9 @@ from vitrina.types import Bool, Int32, Int64
 class Moments:
     """The log cut into moments: moment m is `events[start[m]:stop[m]]` of one user, in the order of the log.
 
-    Events that share a user and a time stamp, or a basket, are one moment; baskets of one person that overlap in time are one
-    moment too, so that no part of a basket is ever in the history of the rest. With time unit "step", or without time, the order
-    of rows decides and every event is a moment of its own, baskets apart.
+    Events that share a user and a time (a time stamp or a step), or a basket, are one moment; baskets of one person that overlap in
+    time are one moment too, so that no part of a basket is ever in the history of the rest. Without time the order of rows decides and
+    every event is a moment of its own, baskets apart.
     """
 
     start: Int64  # (moments,)
@@ -37,6 +37,11 @@ class Moments:
     def take(self, keep: Bool | Int64) -> Moments:
         return Moments(self.start[keep], self.stop[keep], self.user[keep])
 
+    def with_basket(self, baskets: Int32) -> Bool:
+        """(moments,) whether any event of a moment has a basket."""
+        held = np.append(0, np.cumsum(baskets >= 0))
+        return held[self.stop] > held[self.start]
+
     @property
     def first_of_user(self) -> Bool:
         """(moments,) whether a moment is its user's first here."""
@@ -52,7 +57,7 @@ def _joined(data: Dataset) -> Bool:
     """(events,) whether an event belongs to the same moment as the event before it."""
     n, user, events = data.n_events, data.user_of, data.events
     joined = np.zeros(n, bool)
-    if events.times is not None and data.time_unit == "us":
+    if events.times is not None:
         joined[1:] = (events.times[1:] == events.times[:-1]) & (user[1:] == user[:-1])
     if events.baskets is not None:
         reach = np.maximum.accumulate(_last_of_basket(data))

@@ -156,7 +156,7 @@ def _leakage(split: Split) -> tuple[str, ...]:
     mates = counts.get("targets_with_mates_in_history_share", 0.0)
     if mates:
         said.append(
-            f"{_share(mates)} of the targets have the time stamp or basket of the event before them, which is in the history: "
+            f"{_share(mates)} of the targets have the time or basket of the event before them, which is in the history: "
             "what was taken at once is half the answer."
         )
     return tuple(said)

@@ -28,7 +28,7 @@ Target = Literal["successive", "last", "first", "random", "all", "basket"]
 class GlobalTime(Rule):
     """Train on what happened before one moment, ask about what happened from it on: nothing of the future reaches the model.
 
-    What a person did at one time stamp, or in one basket, is ONE query, asked at that moment with everything strictly before it as
+    What a person did at one time stamp or step, or in one basket, is ONE query, asked at that moment with everything strictly before it as
     history (also what came after the cut). "successive" agrees best with how a service is used; of the single-target rules, "random"
     keeps nearly the same order of models and "first" or "all" do not ([Gusak et al. 2025](https://arxiv.org/abs/2507.16289)).
 
@@ -82,7 +82,7 @@ class GlobalTime(Rule):
         after = (begins >= cut) & (begins < until)
         if self.target == "basket":
             assert data.events.baskets is not None
-            after &= data.events.baskets[moments.start] >= 0
+            after &= moments.with_basket(data.events.baskets)
         asked = self._asked(data, moments.take(after), keep, cut)
         split = assemble(
             data.select(keep),

@@ -15,7 +15,7 @@ from vitrina.types import Int64
 class UserShare(Rule):
     """A share of the people is entirely out of training; the first part of their log is the history, the rest the truth.
 
-    Shows whether a model serves people who came after it was fitted. The cut of a person falls between two moments (time stamps or
+    Shows whether a model serves people who came after it was fitted. The cut of a person falls between two moments (time stamps, steps or
     baskets), so the history is strictly before the query. People with a single moment are not asked.
 
     Args:
