@@ -82,6 +82,13 @@ def test_duplicates_need_the_same_user_item_and_time():
     assert measure.duplicates(log(rows, unit=None)) == 0
 
 
+def test_a_basket_is_counted_by_its_id_wherever_its_rows_stand():
+    rows = [("u", "a", 0), ("u", "b", 0), ("u", "c", 0), ("u", "d", 60), ("u", "e", 60), ("v", "a", 0)]
+    found = measure.groups(log(rows, baskets=np.array([1, 2, 1, 2, 3, 1], np.int32)))
+    assert (found.count, sorted(found.sizes.rows()), found.per_user_median) == (4, [(1, 2), (2, 2)], 2)
+    assert found.one_time_share == 0.5
+
+
 def test_sessions_end_after_half_an_hour_and_baskets_come_first():
     minutes = [0, 10, 40, 71, 500]
     rows = [("ann", "tea", m * MINUTE) for m in minutes] + [("bob", "tea", 505 * MINUTE)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import vitrina as vt
+from vitrina.data.dataset import Dataset
 from vitrina.errors import ParameterError
 from vitrina.models.history import Baskets
 from vitrina.models.profile import BasketProfile
@@ -29,16 +30,13 @@ def data():
 
 
 def baskets_of(queries, q) -> list[set[int]]:
-    """Runs of events with one label, in plain Python."""
-    label = queries.events.baskets if queries.events.baskets is not None else queries.events.times
-    runs: list[set[int]] = []
-    last = object()
+    """Events of one id, or of one time where there is none, in plain Python; in the order of their first events."""
+    events, groups = queries.events, {}
     for at in range(queries.start[q], queries.stop[q]):
-        if label is None or label[at] != last:
-            runs.append(set())
-        last = None if label is None else label[at]
-        runs[-1].add(int(queries.events.items[at]))
-    return runs
+        basket = -1 if events.baskets is None else int(events.baskets[at])
+        moment = at if events.times is None else int(events.times[at])
+        groups.setdefault(("basket", basket) if basket >= 0 else ("moment", moment), set()).add(int(events.items[at]))
+    return list(groups.values())
 
 
 def dense_vector(runs, model, n_items):
@@ -90,12 +88,16 @@ def test_runs_of_baskets_have_the_lengths_of_the_paper():
     assert weights([4], within=0.5, groups=1) == pytest.approx([1 / 32, 1 / 16, 1 / 8, 1 / 4])
 
 
-@pytest.mark.parametrize("label", ["baskets", "times", "none"])
+@pytest.mark.parametrize("label", ["baskets", "resumed", "some", "timeless", "times", "none"])
 def test_baskets_come_from_ids_or_times_or_single_events(label):
     log = data()
     times = (log.events.times // (5 * 86_400_000_000)).astype(np.int64)
+    rng = np.random.default_rng(1)
+    resumed = rng.integers(0, 6, log.n_events).astype(np.int32)  # the ids of every person, again and again
+    some = np.where(rng.random(log.n_events) < 0.4, -1, resumed).astype(np.int32)
     events = {
-        "baskets": replace(log.events, times=times), "times": Events(log.events.items, times), "none": Events(log.events.items),
+        "baskets": replace(log.events, times=times), "resumed": replace(log.events, times=times, baskets=resumed),
+        "some": replace(log.events, times=times, baskets=some), "timeless": Events(log.events.items, baskets=some), "times": Events(log.events.items, times), "none": Events(log.events.items),
     }[label]  # fmt: skip
     queries = replace(log.queries(), events=events)[::2]
     baskets = Baskets.of(queries)
@@ -104,6 +106,24 @@ def test_baskets_come_from_ids_or_times_or_single_events(label):
     matrix = baskets.items(queries, log.n_items)
     assert [set(matrix[b].indices.tolist()) for b in range(matrix.shape[0])] == [items for runs in expected for items in runs]
     assert (matrix.data == 1).all()
+
+
+def test_a_basket_is_its_id_wherever_its_rows_stand():
+    """One person, one time stamp, b1 b2 b1 b2 b3: three baskets, and the scores of the log in which each is one run of rows."""
+    items, users = vt.Vocabulary.of(["tea", "milk", "rye", "jam"]), vt.Vocabulary.of(["ann"])
+    order = np.array([0, 2, 1, 3, 4])
+
+    def scores(at):
+        baskets = np.array([1, 1, 2, 2, 3], np.int32)[at]
+        events = Events(np.array([0, 1, 2, 3, 0], np.int32)[at], np.full(5, 10), baskets=baskets)
+        log = Dataset.of_codes(np.zeros(5, int), events, users, items, time_unit="us")
+        return log, vt.TifuKNN().fit(log).score_block(log.queries())[0]
+
+    (log, mixed), (_, grouped) = scores(order), scores(np.arange(5))
+    assert Baskets.of(log.queries()).of_event.tolist() == [0, 1, 0, 1, 2]
+    np.testing.assert_array_equal(mixed, grouped)
+    oldest, middle = 0.9**2 * 0.7**2 / 3, 0.9 * 0.7 / 3
+    np.testing.assert_allclose(mixed, [oldest + 1 / 3, oldest, middle, middle], rtol=1e-6)  # tea: .4656
 
 
 def test_the_same_person_is_his_own_nearest_neighbour():

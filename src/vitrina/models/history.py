@@ -20,8 +20,8 @@ from vitrina.types import Float32, Int64, Queries, ranges
 class Baskets:
     """What was taken together: the events of each query in groups, oldest first.
 
-    A basket is a run of events with one basket id, or, without that column, with one time; without times every event
-    is a basket of its own.
+    A basket is all events of a history with one basket id, wherever they stand; its age is that of its first event. Events without an
+    id (-1, or no such column) are one basket where they have one time; without times each is a basket of its own.
 
     >>> import vitrina as vt
     >>> queries = vt.Queries.of_histories(vt.Vocabulary.of(["tea", "milk"]), [["tea", "milk", "tea"]], times=[[1, 1, 5]])
@@ -35,16 +35,25 @@ class Baskets:
     @classmethod
     def of(cls, queries: Queries) -> Baskets:
         lengths = queries.lengths
-        label = queries.events.times if queries.events.baskets is None else queries.events.baskets
-        begins = np.ones(int(lengths.sum()), bool)
-        if label is not None:
-            label = label[ranges(queries.start, lengths)]
-            begins[1:] = label[1:] != label[:-1]
-        begins[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
-        of_event = np.cumsum(begins) - 1
-        indptr = np.zeros(len(queries) + 1, np.int64)
-        np.cumsum(np.bincount(_row_of(lengths)[begins], minlength=len(queries)), out=indptr[1:])
-        return cls(indptr, of_event)
+        row, begins = _row_of(lengths), np.ones(int(lengths.sum()), bool)
+        label = _basket_labels(queries)
+        same = row[1:] == row[:-1]
+        if (same & (label[1:] < label[:-1])).any():  # baskets that are resumed
+            return cls._gathered(row, label, len(queries))
+        begins[1:] = ~same | (label[1:] != label[:-1])
+        return cls(_indptr(row[begins], len(queries)), np.cumsum(begins) - 1)
+
+    @classmethod
+    def _gathered(cls, row: Int64, label: Int64, n_queries: int) -> Baskets:
+        """Baskets whose events may lie apart, numbered in the order of their first events."""
+        order = np.lexsort((label, row))
+        begins = np.append(True, (row[order][1:] != row[order][:-1]) | (label[order][1:] != label[order][:-1]))
+        first = order[begins]  # lexsort is stable: the first event of each basket
+        number = np.empty(len(first), np.int64)
+        number[np.argsort(first)] = np.arange(len(first))
+        of_event = np.empty(len(row), np.int64)
+        of_event[order] = number[np.cumsum(begins) - 1]
+        return cls(_indptr(row[first], n_queries), of_event)
 
     @property
     def counts(self) -> Int64:
@@ -63,6 +72,19 @@ class Baskets:
         matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (self.of_event, items)), shape=shape)
         matrix.data[:] = 1
         return matrix
+
+
+def _basket_labels(queries: Queries) -> Int64:
+    """(events,) equal for the events of one basket of a history; ascending where each basket is a run of events."""
+    place, times, baskets = ranges(queries.start, queries.lengths), queries.events.times, queries.events.baskets
+    alone = place if times is None else times[place]
+    if baskets is None:
+        return alone
+    label = baskets[place].astype(np.int64)
+    if (label < 0).any():
+        _, rank = np.unique(alone, return_inverse=True)
+        label = np.where(label < 0, -1 - rank, label)
+    return label
 
 
 def event_weights(queries: Queries, decay: Decay | None) -> Float32:
@@ -110,8 +132,7 @@ def history_matrix(queries: Queries, n_items: int, decay: Decay | None = None) -
     queries = known_only(queries, n_items)
     items, weights = queries.histories().values, event_weights(queries, decay)
     read = weights > 0
-    indptr = np.zeros(len(queries) + 1, np.int64)
-    np.cumsum(np.bincount(_row_of(queries.lengths)[read], minlength=len(queries)), out=indptr[1:])
+    indptr = _indptr(_row_of(queries.lengths)[read], len(queries))
     matrix = sparse.csr_matrix((weights[read], items[read], indptr), shape=(len(queries), n_items))
     matrix.sum_duplicates()
     return matrix
@@ -136,3 +157,10 @@ def normalised(rows: Float32) -> Float32:
 
 def _row_of(lengths: Int64) -> Int64:
     return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+
+
+def _indptr(rows: Int64, n_rows: int) -> Int64:
+    """Where each row begins, from the row of each entry."""
+    indptr = np.zeros(n_rows + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=n_rows), out=indptr[1:])
+    return indptr

@@ -23,7 +23,7 @@ class TifuKNN(ModelConfig):
         vector = 1/G sum over runs g = 0..G-1 of between^(G-1-g) * mean over baskets i of run g of within^(n-1-i) * basket_i
         score  = alpha * own vector + (1 - alpha) * mean of the vectors of the `neighbours` nearest people (Euclidean)
 
-    with basket_i the 0/1 vector of its items, 0 the oldest. Baskets come from the basket column; without one, events with one time are a basket, and
+    with basket_i the 0/1 vector of its items, 0 the oldest. Baskets come from the basket column, by their ids; without one, events with one time are a basket, and
     without times each event is. The own vector is made of the query's history, so new people are served; the neighbours
     are looked for among the people of the fit, whose vectors (not their logs) the recommender keeps. Who is among them
     and asks with the same history finds himself as the nearest: his own weight is then alpha + (1 - alpha) / neighbours.

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.data.split.moments import Moments
 from vitrina.data.split.summary import moment
 from vitrina.types import Float32, Int64
 
@@ -155,29 +154,24 @@ def duplicates(data: Dataset) -> int:
 
 def groups(data: Dataset) -> Groups | None:
     """Baskets, or else sessions; None where the log has neither baskets nor time stamps."""
-    times = data.events.times if data.time_unit == "us" else None
-    user, baskets = data.user_of, data.events.baskets
+    times, baskets = data.events.times, data.events.baskets
     if baskets is not None:
-        parts = Moments.of(data)
-        parts = parts.take(baskets[parts.start] >= 0)
-        start, stop = parts.start, parts.stop
-    elif times is not None:
-        new = np.append(True, (user[1:] != user[:-1]) | (np.diff(times) > SESSION_GAP))
-        start = np.flatnonzero(new)
-        stop = np.append(start[1:], data.n_events)
+        label = baskets
+    elif times is not None and data.time_unit == "us":
+        label = np.append(0, np.cumsum(np.diff(times) > SESSION_GAP))[: data.n_events]
     else:
         return None
-    if not len(start):
+    at = np.flatnonzero(label >= 0)
+    frame = pl.DataFrame({"user": data.user_of[at], "group": label[at], "time": 0 if times is None else times[at]})
+    parts = frame.group_by("user", "group").agg(size=pl.len(), one_time=pl.col("time").min() == pl.col("time").max())
+    if not parts.height:
         return None
-    size = stop - start
-    several = size > 1
-    one_time = float("nan")
-    if times is not None and several.any():
-        one_time = float((times[start[several]] == times[stop[several] - 1]).mean())
-    per_user = np.unique(user[start], return_counts=True)[1]
+    size = parts["size"].to_numpy().astype(np.int64)
+    one_time = parts.filter(pl.col("size") > 1)["one_time"]
     return Groups(
-        "sessions" if baskets is None else "baskets", len(start), float(size.mean()), float(np.median(size)), int(size.max()),
-        float(np.median(per_user)), one_time, _histogram(size, "size", "groups"),
+        "sessions" if baskets is None else "baskets", len(size), float(size.mean()), float(np.median(size)), int(size.max()),
+        float(np.median(parts.group_by("user").len()["len"])),
+        float("nan") if times is None or not len(one_time) else float(one_time.to_numpy().mean()), _histogram(size, "size", "groups"),
     )  # fmt: skip
 
 
