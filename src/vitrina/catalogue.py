@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitrina.types import Bool, Float32, Int32, Int64
 
@@ -19,7 +20,7 @@ class Catalogue:
     users: Int64  # (items,) distinct users of each item
     n_users: int  # users with at least one event
     also: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # cold items that the model can serve
-    vectors: Float32 | None = None  # (items, dim), L2-normalised rows, for distances between items
+    vectors: Float32 | None = None  # (items, dim), of any scale, for distances between items
 
     @cached_property
     def mask(self) -> Bool:
@@ -39,6 +40,11 @@ class Catalogue:
         items = self.items
         return items[np.argsort(-self.users[items], kind="stable")]
 
+    @cached_property
+    def directions(self) -> Float32 | None:
+        """The vectors with rows of length 1."""
+        return None if self.vectors is None else unit_rows(self.vectors)
+
     def arrays(self) -> dict[str, Any]:
         """What an artifact keeps of it."""
         return {"events": self.events, "users": self.users, "n_users": np.array([self.n_users]), "also": self.also}
@@ -46,3 +52,11 @@ class Catalogue:
     @classmethod
     def of_arrays(cls, arrays: dict[str, Any]) -> Catalogue:
         return cls(arrays["events"], arrays["users"], int(arrays["n_users"][0]), arrays["also"])
+
+
+def unit_rows(rows: NDArray[Any]) -> Float32:
+    """Rows of length 1, whatever their scale; rows of zeros stay."""
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)  # squares of huge or tiny numbers don't fit
+    scaled = np.divide(rows, largest, out=np.zeros(rows.shape, np.float32), where=largest > 0)
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.divide(scaled, norms, out=scaled, where=norms > 0)

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.catalogue import unit_rows
 from vitrina.errors import DataError, ParameterError, UnknownNameError, VocabularyError
-from vitrina.evaluate.run import evaluate, unit_rows
+from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import bootstrap_interval
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.types import Ragged, Recommendations
@@ -87,12 +88,21 @@ def test_diversity_over_given_vectors(lists, split):
     unit = unit_rows(vectors)[row].astype(float)
     cosines = (unit @ unit.T)[np.triu_indices(10, 1)]
     assert found.per_query["ILD@10"][0] == pytest.approx(1 - cosines.mean(), abs=1e-6)
-    scaled = evaluate(lists, split, ["ILD@10"], vectors=3 * vectors, draws=100)
-    assert scaled["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
+    for scale in (3.0, 1e20, 1e-30):
+        scaled = evaluate(lists, split, ["ILD@10"], vectors=np.float32(scale) * vectors, draws=100)
+        assert scaled["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
+    wide = evaluate(lists, split, ["ILD@10"], vectors=vectors * np.logspace(-200, 200, len(vectors))[:, None], draws=100)
+    assert wide["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
     with pytest.raises(DataError, match="vector for each item"):
         evaluate(lists, split, ["ILD@10"])
     with pytest.raises(ParameterError, match="row for each of"):
         evaluate(lists, split, ["ILD@10"], vectors=vectors[:5])
+    for wrong in (np.nan, np.inf):
+        vectors[3, 1] = wrong
+        with pytest.raises(ParameterError, match="in row 3; give zeros"):
+            evaluate(lists, split, ["ILD@10"], vectors=vectors)
+        with pytest.raises(ParameterError, match="in row 3; give zeros"):
+            vt.compare([vt.Popularity()], split, vectors=vectors)
 
 
 def test_a_metric_of_ones_own(lists, split):

@@ -64,6 +64,13 @@ def test_intra_list_diversity(judged, k):
     np.testing.assert_allclose(metric(f"ILD@{k}").per_query(judged), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 7.0, 1e20, 1e300])
+def test_diversity_does_not_depend_on_the_scale_of_the_vectors(judged, scale):
+    vectors = judged.catalogue.vectors * np.float64(scale)
+    scaled = replace(judged, catalogue=replace(judged.catalogue, vectors=vectors), _cache={})
+    np.testing.assert_allclose(metric("ILD@10").per_query(scaled), metric("ILD@10").per_query(judged), atol=1e-6)
+
+
 def test_diversity_without_vectors_says_what_to_give(judged):
     bare = replace(judged, catalogue=replace(judged.catalogue, vectors=None), _cache={})
     with pytest.raises(DataError, match=r"evaluate\(\.\.\., vectors="):

@@ -73,7 +73,7 @@ def by_hand(table, coding, weight, codes):
                 continue
             if value is None:
                 scale = coding.columns[column]
-                out[at] += (held - scale.mean) / scale.deviation * weight[term]
+                out[at] += (min(max(held, scale.low), scale.high) - scale.mean) / scale.deviation * weight[term]
             elif value in (held if isinstance(held, list) else [held]):
                 out[at] += weight[term]
     return out
@@ -90,7 +90,7 @@ def test_features_are_the_sum_of_the_vectors_of_what_an_item_has():
     assert {name for name, _ in coding.names} == {"group", "tags", "price"}
     seen = LOG.item_table.frame[LOG.catalogue.items.tolist()]
     prices = seen["price"].drop_nulls()
-    assert coding.columns["price"] == Number(pytest.approx(prices.mean()), pytest.approx(prices.std(ddof=0)))
+    assert coding.columns["price"] == Number(pytest.approx(prices.mean()), pytest.approx(prices.std(ddof=0)), prices.min(), prices.max())
     assert coding.columns["group"] == tuple(sorted(set(seen["group"].drop_nulls())))
 
 
@@ -315,4 +315,38 @@ def test_a_rare_item_loses_more_of_its_vector_than_a_frequent_one():
 def test_a_number_that_is_the_same_for_all_is_not_blown_up(value):
     table = FeatureTable(pl.DataFrame({"price": [value] * 7 + [value + 1]}), {"price": "number"})
     coding = Coding.of(table, None, np.arange(7))
-    np.testing.assert_allclose(coding.matrix(table.frame).toarray()[:, 0], [0] * 7 + [1], atol=1e-6)
+    np.testing.assert_allclose(coding.matrix(table.frame).toarray()[:, 0], np.zeros(8), atol=1e-6)
+
+
+def test_a_number_beyond_those_of_training_says_no_more_than_the_outermost():
+    table = FeatureTable(pl.DataFrame({"price": [10.0, 22.0, 16.0, 1000.0, -1e300, 1e308, None]}), {"price": "number"})
+    coding = Coding.of(table, None, np.arange(3))
+    edge = 6 / 24**0.5
+    for same in (coding, Coding.of_array(coding.to_array())):
+        np.testing.assert_allclose(same.matrix(table.frame).toarray()[:, 0], [-edge, edge, 0, edge, -edge, edge, 0], atol=1e-6)
+    huge = Coding.of(table, None, np.arange(6)).matrix(table.frame).toarray()
+    assert np.isfinite(huge).all()
+
+
+def test_numbers_go_on_with_the_old_scale_and_the_range_of_both():
+    table = FeatureTable(pl.DataFrame({"price": [10.0, 22.0, 40.0]}), {"price": "number"})
+    old, new = Coding.of(table, None, [0, 1]), Coding.of(table, None, [1, 2])
+    np.testing.assert_allclose(new.after(old).matrix(table.frame).toarray()[:, 0], [-1, 1, 4])
+    unbounded = Coding.of_array(np.frombuffer(b'{"price": [16, 6]}', np.uint8))  # of an older artifact, which answers as it did
+    frame = pl.DataFrame({"price": [1000.0]})
+    assert unbounded.matrix(frame)[0, 0] == 164
+    assert new.after(unbounded).matrix(frame)[0, 0] == 4
+
+
+def test_a_new_item_with_a_price_out_of_bounds_is_scored_as_the_dearest_of_training():
+    log, cold = cold_log(), COLD[0]
+    frame = log.item_table.frame
+    dear = frame[log.catalogue.items.tolist()]["price"].max()
+
+    def scores(price):
+        prices = frame["price"].to_numpy().copy()
+        prices[cold] = price
+        other = replace(log, item_table=replace(log.item_table, frame=frame.with_columns(price=prices)))
+        return model(Features(columns=("group", "price"))).fit(other).score(other.queries()[:10], np.array([cold], np.int32))
+
+    np.testing.assert_allclose(scores(dear * 1000), scores(dear), rtol=1e-5)

@@ -37,7 +37,7 @@ from vitrina.data.inspect import inspect
 from vitrina.data.split import Split
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import lower_is_better
-from vitrina.evaluate.run import Evaluation, evaluate
+from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
 from vitrina.metrics import DEFAULT_METRICS, metric
 from vitrina.models.content_vectors import likeness
@@ -101,7 +101,7 @@ def compare(
         progress: show a bar with the time left, in a terminal.
 
     Raises:
-        ParameterError: two models have one name, or a model can't be built in another process.
+        ParameterError: two models have one name, or a model can't be built in another process; vectors don't fit.
         KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
 
     >>> import vitrina as vt
@@ -113,7 +113,7 @@ def compare(
     started = time.time()
     if not isinstance(split, Split):
         raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {split!r}.")
-    vectors = likeness(split.train) if vectors is None else vectors
+    vectors = likeness(split.train) if vectors is None else item_vectors(vectors, split.train.n_items)
     chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)
     tuned = any(isinstance(c.model, Search) for c in contenders)

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -90,7 +91,7 @@ def evaluate(
         draws: of the bootstrap over users.
         confidence: of the percentile intervals.
         seed: of the bootstrap.
-        vectors: (items, dim) rows for the diversity metrics; normalised here.
+        vectors: (items, dim) rows for the diversity metrics; of any scale.
 
     Raises:
         UnknownNameError: there is no metric of a name; the message says the closest.
@@ -107,7 +108,7 @@ def evaluate(
     recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
     catalogue = split.train.catalogue
     if vectors is not None:
-        catalogue = replace(catalogue, vectors=unit_rows(_a_row_an_item(vectors, len(catalogue.users))))
+        catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}
     table = {m.name: m.value(m.state(judged)) for m in chosen if not hasattr(m, "per_query")}
@@ -136,12 +137,6 @@ def summarise(
     return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
 
 
-def unit_rows(vectors: Float32) -> Float32:
-    """Rows scaled to length one; zero rows stay zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros(vectors.shape, np.float32), where=norms > 0)
-
-
 def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:
     chosen = [metric(m) for m in metrics]
     names = [m.name for m in chosen]
@@ -151,10 +146,20 @@ def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:
     return chosen
 
 
-def _a_row_an_item(vectors: Float32, items: int) -> Float32:
+def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
+    """The vectors, if they can be those of so many items.
+
+    Raises:
+        ParameterError: there isn't a row for each item, or a row holds NaN or an infinite number.
+    """
+    vectors = np.asarray(vectors)
     if vectors.ndim != 2 or len(vectors) != items:
+        raise ParameterError(f"The 'vectors' must have a row for each of the {items} items. Got the shape {vectors.shape}.")
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(wrong):
         raise ParameterError(
-            f"The 'vectors' of an evaluation must have a row for each of the {items} items. Got the shape {vectors.shape}."
+            f"The 'vectors' must be finite numbers. NaN or infinity is in row {wrong[0]}{' and others' * (len(wrong) > 1)}; "
+            "give zeros to items without a vector."
         )
     return vectors
 

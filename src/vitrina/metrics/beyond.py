@@ -79,7 +79,7 @@ class Serendipity(PerQuery):
 class IntraListDiversity(PerQuery):
     """Mean cosine distance between the items of a list, over the item vectors of the catalogue, in [0, 2].
 
-    Mean over pairs of different places of 1 - v_i . v_j for unit vectors v; an item without a vector (zeros) is at distance 1
+    Mean over pairs of different places of 1 - v_i . v_j for the vectors v scaled to length 1; an item without a vector (zeros) is at distance 1
     from all. NaN for lists of fewer than two items.
 
     Raises:
@@ -95,10 +95,10 @@ class IntraListDiversity(PerQuery):
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
-        vectors = judged.catalogue.vectors
+        vectors = judged.catalogue.directions
         if vectors is None:
             raise DataError(f"{self.name} needs a vector for each item, and the catalogue has none. Give evaluate(..., vectors=...) some.")
-        return _spread(judged.items, self.k, np.ascontiguousarray(vectors))
+        return _spread(judged.items, self.k, vectors)
 
 
 class _Exposure(AtK):

@@ -11,11 +11,11 @@ from pydantic import Field
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from vitrina.catalogue import unit_rows
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.errors import DataError
-from vitrina.models.history import normalised
 from vitrina.types import Float32
 
 DESCRIBING = ("category", "categories", "text")
@@ -128,4 +128,4 @@ def likeness(data: Dataset, dim: int = 64) -> Float32 | None:
     if dim < 1:
         return None
     left, sizes, _ = svds(terms.astype(np.float64), k=dim, v0=np.random.default_rng(0).standard_normal(min(terms.get_shape())))
-    return normalised((left * sizes).astype(np.float32))
+    return unit_rows((left * sizes).astype(np.float32))

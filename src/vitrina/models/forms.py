@@ -16,9 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.catalogue import Catalogue
+from vitrina.catalogue import Catalogue, unit_rows
 from vitrina.models.decay import Decay
-from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix, normalised
+from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, places, query_keys, walk
@@ -306,7 +306,7 @@ class Embeddings(Form):
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
         mean = history_matrix(queries, len(self.vocabulary), self.decay) @ self.vectors
-        return normalised(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
+        return unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
 
     def score_block(self, queries: Queries) -> Float32:
         encoded = self.encode(queries)

@@ -149,12 +149,6 @@ def known_only(queries: Queries, n_items: int) -> Queries:
     return replace(queries, events=queries.events.take(places), start=np.append(0, stop[:-1]), stop=stop)
 
 
-def normalised(rows: Float32) -> Float32:
-    """Rows of length 1; rows of zeros stay."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
-
-
 def _row_of(lengths: Int64) -> Int64:
     return np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Any, final
 
 import numpy as np
@@ -25,15 +26,26 @@ CODED = ("category", "categories", "number")
 
 @dataclass(frozen=True)
 class Number:
-    """What a number column is standardised by."""
+    """What a number column is standardised by, and the range that it had: no number says more than the outermost one of training."""
 
     mean: float
     deviation: float
+    low: float = -inf  # what an artifact without a range was fitted with
+    high: float = inf
+
+    def scaled(self, values: Float64) -> Float64:
+        return (np.clip(values, self.low, self.high) - self.mean) / self.deviation
+
+    def after(self, old: Number) -> Number:
+        """On the scale of an older fit, with the range of both."""
+        ranges = [r for r in ((self.low, self.high), (old.low, old.high)) if np.isfinite(r).all()]
+        return Number(old.mean, old.deviation, min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """One term for each value of a category column, and one for each number column, which weighs (x - mean) / deviation.
+    """One term for each value of a category column, and one for each number column, which weighs (x - mean) / deviation, with
+    x clipped to the range that it had when the coding was made.
 
     Values that were not there when the coding was made, and unknown ones, have no term.
     """
@@ -79,7 +91,7 @@ class Coding:
         if isinstance(terms, Number):
             values = _floats(column)
             rows = np.flatnonzero(~np.isnan(values))
-            return rows, np.full(len(rows), start), (values[rows] - terms.mean) / terms.deviation
+            return rows, np.full(len(rows), start), terms.scaled(values[rows])
         code = pl.DataFrame({"value": list(terms), "term": np.arange(start, start + len(terms))}, schema_overrides={"value": pl.String})
         found = _long(column).unique().join(code, on="value")
         return found["row"].to_numpy(), found["term"].to_numpy(), np.ones(len(found))
@@ -87,12 +99,15 @@ class Coding:
     def after(self, old: Coding) -> Coding:
         """The same values, with the scales of numbers that an older coding had."""
         kept = {name: terms for name, terms in old.columns.items() if isinstance(terms, Number)}
-        return Coding({name: kept.get(name, terms) if isinstance(terms, Number) else terms for name, terms in self.columns.items()})
+        return Coding({
+            name: terms.after(kept[name]) if isinstance(terms, Number) and name in kept else terms for name, terms in self.columns.items()
+        })  # fmt: skip
 
     def to_array(self) -> NDArray[np.uint8]:
         """JSON in bytes."""
         plain = {
-            name: [terms.mean, terms.deviation] if isinstance(terms, Number) else {"values": terms} for name, terms in self.columns.items()
+            name: [terms.mean, terms.deviation, terms.low, terms.high] if isinstance(terms, Number) else {"values": terms}
+            for name, terms in self.columns.items()
         }
         return np.frombuffer(json.dumps(plain).encode(), np.uint8)
 
@@ -173,5 +188,9 @@ def _floats(column: pl.Series) -> Float64:
 def _number(column: pl.Series) -> Number:
     values = _floats(column)
     values = values[~np.isnan(values)]
-    deviation = float(values.std()) if len(values) and np.ptp(values) else 0.0  # that of equal values rounds to almost nothing
-    return Number(float(values.mean()) if len(values) else 0.0, deviation or 1.0)
+    if not len(values):
+        return Number(0.0, 1.0, 0.0, 0.0)
+    low, high = float(values.min()), float(values.max())
+    largest = max(abs(low), abs(high)) or 1.0  # sums and squares of huge numbers are infinite
+    deviation = float((values / largest).std()) * largest if high > low else 0.0  # that of equal values rounds to almost nothing
+    return Number(float((values / largest).mean()) * largest, deviation or 1.0, low, high)

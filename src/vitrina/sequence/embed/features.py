@@ -17,7 +17,8 @@ from vitrina.types import Bool
 
 @final
 class Features(Embed):
-    """A learned vector for each value of a category, summed over the item's values, and one for each number x, times (x - mean) / deviation.
+    """A learned vector for each value of a category, summed over the item's values, and one for each number x, times (x - mean) / deviation,
+    with x clipped to the range that it has in training.
 
     Unknown values, and those that no item with events has, add nothing. Items without an event that share a value with the others
     get a vector too, and are recommended.
