@@ -7,7 +7,7 @@ import vitrina
 
 SOURCE = Path(vitrina.__file__).parent
 LAYERS = (
-    ("errors", "kernels", "files", "hashing"),
+    ("errors", "kernels", "files", "hashing", "ids"),
     ("config", "vocabulary"),
     ("types", "protocols", "catalogue"),
     ("metrics", "topk"),

@@ -33,6 +33,12 @@ def test_ragged_is_a_list_of_lists(rows, data):
         assert lists(ragged.take(np.array(chosen))) == [rows[k] for k in chosen]
 
 
+@pytest.mark.parametrize("row", [["i1"], [1.5], [True], [2**31], [None]])
+def test_a_ragged_holds_codes(row):
+    with pytest.raises(ParameterError, match=r"codes|integers of 32 bits"):
+        Ragged.of([[0], row])
+
+
 def test_an_empty_ragged():
     assert lists(Ragged.empty(2)) == [[], []]
     assert len(Ragged.of([])) == 0

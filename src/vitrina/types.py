@@ -37,9 +37,22 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int] | NDArray[Any]]) -> Ragged:
+        """The lists as they are.
+
+        Raises:
+            ParameterError: a value is no integer of 32 bits.
+        """
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        flat = [np.asarray(row, dtype=np.int32) for row in rows if len(row)]
-        return cls.of_lengths(lengths, np.concatenate(flat) if flat else np.empty(0, np.int32))
+        flat = [np.asarray(row) for row in rows if len(row)]
+        odd = next((part.tolist() for part in flat if part.dtype.kind not in "iu"), None)
+        if odd is not None:
+            raise ParameterError(
+                f"The rows of a Ragged are lists of codes, which are integers. Got {odd!r}; ids become codes with encode([...])."
+            )
+        values = np.concatenate(flat).astype(np.int64) if flat else np.empty(0, np.int32)
+        if len(values) and (values.min() < -(2**31) or values.max() >= 2**31):
+            raise ParameterError(f"The codes in a Ragged are integers of 32 bits. Got {values[np.abs(values).argmax()]}.")
+        return cls.of_lengths(lengths, values)
 
     @classmethod
     def of_lengths(cls, lengths: NDArray[Any], values: NDArray[Any]) -> Ragged:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from vitrina.errors import ParameterError, VocabularyError
 from vitrina.hashing import IdTable
+from vitrina.ids import as_written, id_texts, listed, whole_numbers, without_zero_fraction
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
-    """The ids of users or items: code c stands for `ids[c]`. Ids are strings or integers.
+    """The ids of users or items: code c stands for `ids[c]`. What an id is, and which are equal: `vitrina.ids`.
 
     >>> v = Vocabulary.of(["tea", "milk"])
     >>> v.encode(["milk", "salt"]).tolist()
@@ -30,10 +32,16 @@ class Vocabulary:
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, ids: Sequence[Any] | pl.Series) -> Vocabulary:
-        series = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids))
-        dtype = pl.Int64 if series.dtype.is_integer() else pl.String
-        return cls(series.cast(dtype).unique(maintain_order=True).rename("id"))
+    def of(cls, ids: Iterable[Any] | pl.Series) -> Vocabulary:
+        """The distinct ids: kept as numbers where they came as nothing else, as text otherwise.
+
+        Raises:
+            ParameterError: one of them is no id.
+        """
+        given = listed(ids)
+        texts = _required(given)
+        kept = texts if _some_text(given) else numbers_or_text(texts)
+        return cls(kept.unique(maintain_order=True).rename("id"))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -44,18 +52,25 @@ class Vocabulary:
     def __getstate__(self) -> dict[str, Any]:
         return {"ids": self.ids, "_cache": {}}
 
-    def encode(self, ids: Sequence[Any] | pl.Series) -> NDArray[np.int32]:
-        """Codes of `ids`; -1 for what is not in the vocabulary. Numbers and their text are taken as equal.
+    def encode(self, ids: Iterable[Any] | pl.Series) -> NDArray[np.int32]:
+        """Codes of `ids`; -1 for what is not in the vocabulary, and for what is no id (a fraction, true, nothing).
 
         Raises:
-            ParameterError: the ids are one text, which would be taken letter by letter.
+            ParameterError: the ids are one id, and no list.
 
-        Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id.
+        Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id, of a list a microsecond.
         """
-        if isinstance(ids, str):
-            raise ParameterError(f"Ids are encoded as a list. Got the text {ids!r}; write [{ids!r}].")
-        series = ids if isinstance(ids, pl.Series) else pl.Series("id", list(ids), strict=False)
-        series = series.cast(self.ids.dtype, strict=False).rename("id")
+        given = listed(ids)
+        if self.ids.dtype.is_integer():
+            return self._codes(given if _are_integers(given) else whole_numbers(id_texts(given)))
+        texts = as_written(given)
+        codes = self._codes(texts)  # first to the letter: artifacts of earlier versions may hold both "7" and "7.0"
+        plain = without_zero_fraction(texts)
+        return codes if plain is texts else np.where(codes < 0, self._codes(plain), codes)
+
+    def _codes(self, ids: Any) -> NDArray[np.int32]:
+        """Codes of ids in the type of the vocabulary, or of any integers."""
+        series = pl.Series(ids).cast(self.ids.dtype, strict=False).rename("id")
         if "table" not in self._cache:
             self._cache["table"] = table = IdTable()
             table.add(self.ids)
@@ -64,11 +79,46 @@ class Vocabulary:
         return codes
 
     def decode(self, codes: Sequence[int] | NDArray[Any]) -> pl.Series:
-        return self.ids.gather(np.asarray(codes, dtype=np.uint32))
+        """The ids of these codes.
 
-    def extended(self, ids: pl.Series) -> Vocabulary:
-        """The vocabulary with the new ones among `ids` appended; what can't be an id of this kind (text among numbers) is left out."""
-        return Vocabulary.of(pl.concat([self.ids.rename("id"), ids.cast(self.ids.dtype, strict=False).drop_nulls().rename("id")]))
+        Raises:
+            ParameterError: as `codes`.
+        """
+        return self.ids.gather(self.codes(codes))
+
+    def codes(self, given: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
+        """The codes that a caller gave, as an array, once each is known to stand for an id.
+
+        Raises:
+            ParameterError: one is negative, beyond the end, or no integer.
+        """
+        codes = np.asarray(given)
+        if not codes.size:
+            return codes.astype(np.int32)
+        if codes.dtype.kind not in "iu":
+            raise ParameterError(f"Codes are integers, and ids become codes with encode([...]). Got {codes.flat[0].item()!r}.")
+        wrong = (codes < 0) | (codes >= len(self))
+        if wrong.any():
+            raise ParameterError(
+                f"A code is an integer from 0 to {len(self) - 1:,}, the places of the {len(self):,} ids. Got {codes[wrong][0]}. "
+                "An id that isn't known has the code -1: leave it out."
+            )
+        return codes
+
+    def extended(self, ids: Iterable[Any] | pl.Series) -> Vocabulary:
+        """The vocabulary with the new ones among `ids` appended; numbers become text where one of the new ones is no number.
+
+        Raises:
+            ParameterError: one of them is no id.
+        """
+        given = listed(ids)
+        texts = _required(given)
+        new = texts.filter(pl.Series(self.encode(given) < 0)).unique(maintain_order=True)
+        numbers = whole_numbers(new)
+        known = self.ids
+        if known.dtype == pl.String or numbers.null_count():
+            known, numbers = known.cast(pl.String), new
+        return Vocabulary(pl.concat([known.rename("id"), numbers.rename("id")]))
 
     def fingerprint(self, length: int | None = None) -> str:
         """sha256 (16 hex digits) of the first `length` ids, so that a prefix can be recognised."""
@@ -82,8 +132,16 @@ class Vocabulary:
             self._cache[length] = digest.hexdigest()[:16]
         return self._cache[length]
 
+    def as_text(self) -> Vocabulary:
+        """The same ids with the same codes, as text."""
+        if self.ids.dtype == pl.String:
+            return self
+        if "text" not in self._cache:
+            self._cache["text"] = Vocabulary(self.ids.cast(pl.String))
+        return self._cache["text"]
+
     def require_compatible(self, other: Vocabulary, what: str) -> None:
-        """Raise unless one vocabulary begins with the other.
+        """Raise unless one vocabulary begins with the other; numbers and their texts are the same ids.
 
         Raises:
             VocabularyError: the two differ in their common part.
@@ -91,10 +149,39 @@ class Vocabulary:
         shared = min(len(self), len(other))
         if self is other or self.fingerprint(shared) == other.fingerprint(shared):
             return
+        if self.ids.dtype != other.ids.dtype and self.as_text().fingerprint(shared) == other.as_text().fingerprint(shared):
+            return
         raise VocabularyError(
             f"The {what} were encoded with other item ids than the model ({len(other)} ids, the model has {len(self)}). "
             "Read the log with the model's vocabulary, or fit the model on this log."
         )
+
+
+def numbers_or_text(texts: pl.Series) -> pl.Series:
+    """Ids as numbers where each of them is one, as text otherwise."""
+    numbers = whole_numbers(texts)
+    return texts if numbers.null_count() else numbers
+
+
+def _required(ids: Any) -> pl.Series:
+    """The texts of ids that must all be ids."""
+    texts = id_texts(ids)
+    if texts.null_count():
+        at = int(texts.is_null().arg_max() or 0)
+        raise ParameterError(f"Ids are text or whole numbers. Got {ids[at]!r} in place {at + 1}: leave it out, or write it as text.")
+    return texts
+
+
+def _some_text(ids: Any) -> bool:
+    """Whether an id came as text."""
+    if isinstance(ids, pl.Series) and ids.dtype != pl.Object:
+        return not ids.dtype.is_numeric()
+    return any(isinstance(value, (str, UUID)) for value in ids)
+
+
+def _are_integers(ids: Any) -> bool:
+    """Whether ids are a series or an array of integers."""
+    return ids.dtype.is_integer() if isinstance(ids, pl.Series) else isinstance(ids, np.ndarray) and ids.dtype.kind in "iu"
 
 
 def id_hashes(vocabulary: Vocabulary) -> NDArray[np.uint64]:

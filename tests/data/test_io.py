@@ -5,6 +5,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,38 @@ class TestIds:
 
     def test_whole_floats_are_numbers(self):
         assert vt.read_interactions(pl.DataFrame({"user_id": [1.0, 2.0], "item_id": [1, 2]})).users.ids.to_list() == [1, 2]
+
+    def test_decimals_are_numbers(self):
+        frame = pl.DataFrame({"user_id": [Decimal("1.00"), Decimal("2.00")], "item_id": pl.Series([2**64 - 1, 3], dtype=pl.UInt64)})
+        data = vt.read_interactions(frame)
+        assert data.users.ids.to_list() == [1, 2]
+        assert data.items.ids.to_list() == [str(2**64 - 1), "3"]
+        assert vt.read_interactions(pl.DataFrame({"user_id": [2**63 - 1], "item_id": [-(2**63)]})).users.ids.to_list() == [2**63 - 1]
+
+    @pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+    def test_a_zero_fraction_is_no_other_person_and_is_said(self, name):
+        frame = pl.DataFrame({"user_id": ["123", "123.0", "7.0"], "item_id": ["1.0", "2.0", "2.5"]})
+        frame.write_csv(name) if name.endswith("csv") else frame.write_parquet(name)
+        data = vt.read_interactions(name)
+        assert data.users.ids.cast(pl.String).to_list() == ["123", "7"]
+        assert data.items.ids.to_list() == ["1", "2", "2.5"]
+        assert "Ids of users like '123.0' were read as whole numbers (2 rows)." in data.steps[0].note
+        assert "Ids of items like '1.0' were read as whole numbers (2 rows)." in data.steps[0].note
+
+    def test_one_log_has_the_same_ids_in_every_form(self):
+        log = pl.DataFrame({"user_id": [1.0, 2.0, 1.0], "item_id": [Decimal("10.0"), Decimal("3.0"), Decimal("3.0")]})
+        log.write_csv("log.csv")
+        log.write_parquet("log.parquet")
+        pandas = pytest.importorskip("pandas").DataFrame({n: log[n].to_list() for n in log.columns})
+        logs = [vt.read_interactions(s) for s in (log, "log.csv", "log.parquet", pandas, log.cast(pl.Int32), log.cast(pl.UInt64))]
+        assert {data.fingerprint for data in logs} == {logs[0].fingerprint}
+        assert logs[0].items.ids.to_list() == [10, 3]
+
+    def test_ids_that_look_alike_are_different_and_said(self):
+        data = vt.read_interactions(pl.DataFrame({"user_id": ["007", "7", " 7"], "item_id": ["Tea", "tea", "jam"]}))
+        assert data.users.ids.to_list() == ["007", "7", " 7"]
+        assert "were taken as different users: '007' and '7', and 1 more." in data.steps[0].note
+        assert "were taken as different items: 'Tea' and 'tea'. Write" in data.steps[0].note
 
     def test_missing_ids_written_as_text_are_suspected(self):
         data = vt.read_interactions(pl.DataFrame({"user_id": ["nan", "a"], "item_id": ["x", "y"]}))
@@ -254,6 +287,34 @@ class TestTables:
         log = pl.DataFrame({"user_id": [5, 6], "item_id": [1, 2]})
         data = vt.read_interactions(log, users=pl.DataFrame({"user_id": ["6", "5"], "age": [20, 30]}))
         assert data.user_table.frame["age"].to_list() == [30, 20]
+
+    def test_a_row_describes_the_item_of_its_id_alone(self):
+        log = pl.DataFrame({"user_id": [1, 2], "item_id": [126, 7]})
+        data = vt.read_interactions(log, items=pl.DataFrame({"item_id": ["00126", "7.0", "X9"], "title": ["other", "Seven", "Nine"]}))
+        assert data.items.ids.to_list() == ["126", "7", "00126", "X9"]
+        assert data.titles(np.arange(4)) == ["126", "Seven", "other", "Nine"]
+        note = data.steps[0].note
+        assert "In 1 of its rows the id looks like one of the log but for blanks, case, leading zeros" in note
+        assert "('00126' and '126')" in note
+        assert "Ids of items in the table of items like '7.0' were read as whole numbers (1 row)." in note
+        assert (
+            "All ids of items were taken as text, as not all in the table of items are whole numbers (the first other is '00126')." in note
+        )
+        numbers = vt.read_interactions(log, items=pl.DataFrame({"item_id": [Decimal("7.0"), Decimal("126.0")], "title": ["Seven", "x"]}))
+        assert numbers.items.ids.to_list() == [126, 7]
+        assert numbers.titles(np.arange(2)) == ["x", "Seven"]
+
+    @pytest.mark.parametrize(("ids", "said"), [
+        (["00126"], r"none of the items of the log .* '00126' looks like '126' of the log"),
+        ([7.5, 126.0], r"a number with a fraction in row 1 \(7.5\)"),
+        (["7.0", "7"], "must hold each id once"),
+        ([True, False], "It holds true or false"),
+        (["7", ""], "no empty ones"),
+    ])  # fmt: skip
+    def test_ids_that_are_none(self, ids, said):
+        log = pl.DataFrame({"user_id": [1, 2], "item_id": [126, 7]})
+        with pytest.raises(DataError, match=said):
+            vt.read_interactions(log, items=pl.DataFrame({"item_id": ids, "title": ["x"] * len(ids)}))
 
     @pytest.mark.parametrize(("table", "said"), [
         (pl.DataFrame({"id": ["tea"]}), "has no column 'item_id'"),

@@ -453,6 +453,15 @@ def _read(frame: pl.DataFrame, whole: Dataset) -> Dataset:
     return Dataset.of_codes(users.encode(frame["user_id"]), events, users, items, time_unit="us", item_table=features)
 
 
+def test_given_keeps_test_ids_that_training_could_not_hold():
+    train = vt.read_interactions(pl.DataFrame({"user_id": [1, 2], "item_id": [126, 7]}))
+    test = vt.read_interactions(pl.DataFrame({"user_id": ["1", "x", "01"], "item_id": ["99X", "7", "0126"]}))
+    split = vt.split.given(train, test)
+    assert split.train.items.ids.to_list() == ["126", "7", "99X", "0126"]
+    assert split.train.users.ids.to_list() == ["1", "2", "x", "01"]
+    assert [split.truth[q].tolist() for q in range(3)] == [[2], [1], [3]]
+
+
 def test_given_by_kind_forgets_the_kinds_and_works_without_time():
     kinds = np.array([0, 0, 1, 0, 0, 1], np.uint8)
     vocabulary = Vocabulary.of(["a", "b", "c"])

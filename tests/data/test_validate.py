@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,26 @@ def test_ids_of_a_type_that_is_no_id():
 
 def test_ids_with_fractions():
     frame = pl.DataFrame({"user_id": [1.0, 2.5], "item_id": [1, 2]})
-    assert "'user_id' must hold text or whole numbers, but is a number with a fraction in row 2" in complaint(frame)
+    assert "'user_id' must hold text or whole numbers, but is a number with a fraction (2.5) in row 2" in complaint(frame)
+
+
+def test_numbers_that_are_no_ids():
+    for wrong in (float("inf"), 2.0**53):
+        frame = pl.DataFrame({"user_id": [1.0, wrong], "item_id": [1, 2]})
+        assert f"'user_id' must hold text or whole numbers, but is a float too large to keep every digit ({wrong}) in row 2" in complaint(
+            frame
+        )
+    assert "a number with a fraction (Decimal('2.5')) in row 1" in complaint(pl.DataFrame({"user_id": [Decimal("2.5")], "item_id": [1]}))
+
+
+def test_objects_that_are_no_ids_are_set_aside_with_their_reasons():
+    column = pl.Series(["a", True, 1.5, None, b"x", "b", 3], dtype=pl.Object)
+    frame = pl.DataFrame({"user_id": column, "item_id": [1] * 7})
+    assert "'user_id' must hold an id in each row, but is empty in row 4" in complaint(frame)
+    data = vt.read_interactions(frame, on_bad_row="quarantine")
+    assert data.users.ids.to_list() == ["a", "b"]
+    reasons = [r["reason"] for r in csv.DictReader(Path("log.bad_rows.csv").read_text().splitlines())]
+    assert reasons == [f"user_id is {what}" for what in ("neither", "neither", "empty", "neither", "of another type")]
 
 
 def test_mixed_types_of_a_pandas_column():

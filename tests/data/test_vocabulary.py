@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.errors import VocabularyError
+from vitrina.errors import ParameterError, VocabularyError
 from vitrina.hashing import FEW, IdTable
 
-IDS = st.lists(st.text(max_size=6), max_size=50)
+IDS = st.lists(st.text(max_size=6).filter(lambda text: ".0" not in text), max_size=50)
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,3 +68,46 @@ def test_other_ids_are_refused():
     with pytest.raises(VocabularyError, match="The queries were encoded with other item ids than the model"):
         vt.Vocabulary.of(["a", "b"]).require_compatible(vt.Vocabulary.of(["a", "c"]), "queries")
     assert vt.Vocabulary.of([1]).fingerprint() != vt.Vocabulary.of(["1"]).fingerprint()
+    with pytest.raises(VocabularyError):
+        vt.Vocabulary.of([1, 2]).require_compatible(vt.Vocabulary.of(["1", "3"]), "queries")
+
+
+def test_numbers_and_their_texts_are_the_same_ids():
+    numbers, texts = vt.Vocabulary.of([1, 7]), vt.Vocabulary.of(["1", "7", "X9"])
+    numbers.require_compatible(texts, "queries")
+    texts.require_compatible(numbers, "queries")
+
+
+def test_no_id_is_taken_for_another():
+    assert vt.Vocabulary.of([1, 2, 7]).encode(["01", 1.5, 7.9, True]).tolist() == [-1] * 4
+    assert vt.Vocabulary.of([1, 2, 7]).encode([1, "1", 1.0, "1.0", np.int8(1)]).tolist() == [0] * 5
+    assert vt.Vocabulary.of(["1", "True"]).encode([True, 1.5, float("nan"), "True"]).tolist() == [-1, -1, -1, 1]
+    large = vt.Vocabulary.of(pl.Series([2**64 - 1, 1], dtype=pl.UInt64))
+    assert large.encode([2**64 - 1, 1, -1]).tolist() == [0, 1, -1]
+    assert vt.Vocabulary.of([1, 2]).encode(pl.Series([2**64 - 1, 2], dtype=pl.UInt64)).tolist() == [-1, 1]
+
+
+def test_numbers_that_need_text_become_text_and_keep_their_codes():
+    numbers = vt.Vocabulary.of([5, 7])
+    assert numbers.extended(["8", 5, 9.0]).ids.to_list() == [5, 7, 8, 9]
+    text = numbers.extended(pl.Series(["X9", "7", "05"]))
+    assert text.ids.to_list() == ["5", "7", "X9", "05"]
+    assert text.encode([7, "X9", "05"]).tolist() == [1, 2, 3]
+    text.require_compatible(numbers, "queries")
+    with pytest.raises(ParameterError, match=r"Got 1\.5 in place 2"):
+        numbers.extended([8, 1.5])
+    with pytest.raises(ParameterError, match="Got None in place 1"):
+        vt.Vocabulary.of([None, "a"])
+
+
+def test_a_vocabulary_from_before_the_rule_is_asked_as_it_was():
+    old = vt.Vocabulary(pl.Series(["7.0", "7", "8.0"]))
+    assert old.encode(["7", "7.0", "8.0", "8", 7, 8]).tolist() == [1, 0, 2, -1, 1, -1]
+
+
+@pytest.mark.parametrize("codes", [[-1], [3], [0, 2**40], [1.5], [True], ["a"], np.array([0, -1], np.int32)])
+def test_codes_are_places(codes):
+    vocabulary = vt.Vocabulary.of(["a", "b", "c"])
+    with pytest.raises(ParameterError, match=r"[Cc]ode"):
+        vocabulary.decode(codes)
+    assert vocabulary.decode([]).to_list() == []

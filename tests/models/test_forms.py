@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 import vitrina as vt
+from vitrina.errors import ParameterError
 from vitrina.models.forms import Embeddings, Form
 from vitrina.models.history import decay_of_arrays, event_weights, history_matrix, known_only
 from vitrina.types import Eligibility, Queries, Ragged
@@ -56,6 +57,11 @@ def test_scores_by_any_door_agree(form):
     pairs = Ragged.of([rng.integers(0, 30, rng.integers(0, 6)) for _ in range(len(queries))])
     np.testing.assert_allclose(form.score_pairs(queries, pairs), every[pairs.row_of, pairs.values], rtol=1e-5)
     np.testing.assert_allclose(form.score(queries, np.array([3, 29, 3], np.int32)), every[:, [3, 29, 3]], rtol=1e-5)
+
+
+def test_pairs_need_a_row_a_query():
+    with pytest.raises(ParameterError, match=r"one row of items a query \(40\). Got 1"):
+        FORMS["RandomItems(seed=4)"].score_pairs(DATA.queries(), Ragged.of([[1]]))
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

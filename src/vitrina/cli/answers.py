@@ -14,7 +14,7 @@ from rich.text import Text
 
 from vitrina.batch import aligned, check_ending, queries_of, recommend_to
 from vitrina.cli import build, console
-from vitrina.cli.log import events_fingerprint, given_columns, read_ids, read_log
+from vitrina.cli.log import given_columns, has_fingerprint, read_ids, read_log
 from vitrina.errors import DataError, ParameterError
 from vitrina.persist import Artifact
 from vitrina.types import Eligibility, Queries
@@ -140,7 +140,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
 def _histories(artifact: Artifact, source: Mapping[str, Any]) -> Dataset:
     """The log in the model's item codes; says what has changed since the fit."""
     data = read_log(source["read"], as_typed=True)
-    if source.get("fingerprint") not in (None, events_fingerprint(data)):
+    if source.get("fingerprint") is not None and not has_fingerprint(data, source["fingerprint"]):
         console.warn("The log has changed since the fit: histories are as it is now, the model is as it was.")
     for name, argument in source.get("filters", {}).items():
         if name in ABOUT_EVENTS:

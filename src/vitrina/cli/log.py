@@ -66,18 +66,28 @@ def _demo(name: str) -> Dataset:
 
 def events_fingerprint(data: Dataset) -> str:
     """Of the events and their ids alone: histories need no item or user table, so none is read for them, nor ids that only tables have."""
+    return _events_alone(data).fingerprint
+
+
+def has_fingerprint(data: Dataset, fingerprint: str) -> bool:
+    """Whether that is the `events_fingerprint` of this log, read with tables (which may have made text of its ids) or without."""
+    alone = _events_alone(data)
+    return fingerprint in (alone.fingerprint, replace(alone, items=alone.items.as_text()).fingerprint)
+
+
+def _events_alone(data: Dataset) -> Dataset:
     people, items = np.flatnonzero(np.diff(data.indptr)), np.flatnonzero(np.bincount(data.events.items, minlength=data.n_items))
     place = np.zeros(data.n_items, np.int32)
     place[items] = np.arange(len(items))
     return replace(
         data,
-        users=Vocabulary.of(data.users.decode(people)),
-        items=Vocabulary.of(data.items.decode(items)),
+        users=Vocabulary(data.users.decode(people)),
+        items=Vocabulary(data.items.decode(items)),
         indptr=data.indptr[np.append(people, len(data.indptr) - 1)],
         events=replace(data.events, items=place[data.events.items]),
         item_table=None,
         user_table=None,
-    ).fingerprint
+    )
 
 
 def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.data.roles import IS_EMPTY, id_text
 from vitrina.errors import DataError
+from vitrina.ids import without_zero_fraction
 from vitrina.vocabulary import Vocabulary
 
 FeatureKind = Literal["category", "categories", "number", "text"]
@@ -41,16 +43,11 @@ class FeatureTable:
         numbers. NaN becomes null: unknown.
 
         Raises:
-            DataError: the id column is missing, holds nulls or repeats an id; a "number" column holds text or infinity.
+            DataError: the id column is missing, holds what is no id or repeats one; a "number" column holds text or infinity.
         """
         if id_column not in table.columns:
             raise DataError(f"the table has no column {id_column!r}. Its columns: {', '.join(table.columns)}.")
-        ids = table[id_column]
-        if ids.null_count() or ids.is_duplicated().any():
-            wrong = (ids.is_null() | ids.is_duplicated()).arg_true().head(3).to_list()
-            shown = ", ".join(f"{at + 1} ({ids[at]!r})" for at in wrong)
-            raise DataError(f"the column {id_column!r} must hold each id once and no empty ones. See rows {shown}; keep one row an id.")
-        known = vocabulary.encode(ids)
+        known = vocabulary.encode(table_ids(table[id_column]))
         place = np.full(len(vocabulary), -1, np.int64)
         place[known[known >= 0]] = np.flatnonzero(known >= 0)
         index = pl.Series(place).replace(-1, None)
@@ -82,6 +79,25 @@ class FeatureTable:
     def fingerprint(self) -> str:
         hashes = self.frame.hash_rows(seed=0).to_numpy()
         return hashlib.sha256(hashes.tobytes() + repr(self.frame.schema).encode()).hexdigest()[:16]
+
+
+def table_ids(column: pl.Series) -> pl.Series:
+    """The ids of a table, as text.
+
+    Raises:
+        DataError: one is empty, no id, or there twice.
+    """
+    text, problems = id_text(column, column.name)
+    for problem in problems:
+        if problem.found != IS_EMPTY and problem.mask.any():
+            at = int(problem.mask.arg_max() or 0)
+            raise DataError(f"the column {column.name!r} must {problem.must}, but {problem.found} in row {at + 1} ({column[at]!r}).")
+    ids = without_zero_fraction(text)
+    wrong = ids.is_null() | ids.is_duplicated() | (ids.str.strip_chars() == "")
+    if wrong.any():
+        shown = ", ".join(f"{at + 1} ({column[at]!r})" for at in wrong.arg_true().head(3))
+        raise DataError(f"the column {column.name!r} must hold each id once and no empty ones. See rows {shown}; keep one row an id.")
+    return ids
 
 
 def as_kind(column: pl.Series, kind: FeatureKind | None) -> pl.Series:

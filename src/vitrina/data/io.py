@@ -214,7 +214,7 @@ class _Reader:
         return f"{self.blank:,} empty line{'s' * (self.blank > 1)} left out." if self.blank else ""
 
     def _id_notes(self, users: Vocabulary, items: Vocabulary) -> list[str]:
-        notes = [self.coders["user"].note("users"), self.coders["item"].note("items")]
+        notes = [note for role, coder in self.coders.items() for note in coder.notes(f"{role}s")]
         for what, vocabulary, coder in (("user", users, self.coders["user"]), ("item", items, self.coders["item"])):
             if coder.forms == {"whole"}:
                 continue

@@ -6,18 +6,21 @@ import re
 import time as clock
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
+from uuid import UUID
 
 import numpy as np
 import polars as pl
 
-from vitrina.data.ids import WHOLE
 from vitrina.errors import DataError, ParameterError
+from vitrina.ids import as_written
 
 GivenUnit = Literal["s", "ms", "us", "ns", "step"]
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
 DAY = 86_400
+IS_EMPTY = "is empty"
+WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"  # text that is the one way to write a whole number
 NUMBER = r"^-?[0-9]+(\.[0-9]*)?$"
 DATE_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
 
@@ -40,26 +43,34 @@ class Column(NamedTuple):
 
 
 def id_text(column: pl.Series, name: str) -> Column:
-    """Ids as text: strings as they are, whole numbers as digits.
+    """Ids as text: text as it is, whole numbers of any type as digits (see `vitrina.ids`).
 
     Raises:
         DataError: the column's type can't be an id (dates, lists, true or false).
     """
-    must = "hold an id in each row"
-    if column.dtype == pl.Object:
-        return _of_mixed(column, name)
-    if column.dtype.is_float():
-        text = column.cast(pl.Int64, strict=False)
-        fraction = (column.is_not_null() & (text.is_null() | (text.cast(pl.Float64) != column))).fill_null(value=False)
-        problems = [Problem(fraction & ~column.is_nan(), "hold text or whole numbers", "is a number with a fraction")]
-        return Column(text.cast(pl.String), [Problem(column.is_null() | column.is_nan(), must, "is empty"), *problems])
-    if not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(column.dtype, pl.Enum)):
-        raise DataError(f"the column {name!r} must hold ids, text or whole numbers. It holds {_kind_of(column.dtype)}.")
-    text = column if column.dtype == pl.String else column.cast(pl.String)
+    kind = column.dtype
+    if not (kind.is_numeric() or kind in (pl.String, pl.Categorical, pl.Null, pl.Object) or isinstance(kind, pl.Enum)):
+        raise DataError(f"the column {name!r} must hold ids, text or whole numbers. It holds {_kind_of(kind)}.")
+    text = as_written(column)
+    if kind == pl.Object:
+        return Column(text, _problems_of_mixed(column, text, name))
+    empty = column.is_nan() | column.is_null() if kind.is_float() else column.is_null()
     problems = []
-    if text.null_count() or (text.dtype == pl.String and (text == "").any()):
-        problems = [Problem(text.is_null() | (text.str.strip_chars() == ""), must, "is empty")]
-    return Column(text, problems)
+    if text.null_count() or (text == "").any():
+        problems = [Problem(empty | (text.str.strip_chars() == "").fill_null(value=False), "hold an id in each row", IS_EMPTY)]
+    wrong = text.is_null() & ~empty
+    return Column(text, problems + _no_whole_numbers(column, wrong) if wrong.any() else problems)
+
+
+def _no_whole_numbers(column: pl.Series, wrong: pl.Series) -> list[Problem]:
+    """Of numbers that are no ids."""
+    fraction = wrong & (column.is_finite() & (column % 1 != 0)) if column.dtype.is_float() else wrong
+    kinds = {
+        "is a number with a fraction": fraction,
+        "is a float too large to keep every digit": wrong & ~fraction,
+    }
+    must = "hold text or whole numbers"
+    return [Problem(mask, must, found, _shown(column.filter(mask)[0])) for found, mask in kinds.items() if mask.any()]
 
 
 def number(column: pl.Series, name: str) -> Column:
@@ -188,19 +199,34 @@ def id_form(column: pl.Series, *, typed: bool) -> Literal["whole", "text", "csv"
     """What a source holds as ids, which decides whether they stay numbers."""
     if not typed:
         return "csv"
+    if column.dtype == pl.Object:
+        return _common(_types(column))
     return "whole" if column.dtype.is_numeric() else "text"
 
 
-def _of_mixed(column: pl.Series, name: str) -> Column:
-    """A column of Python objects: the most frequent type is right, rows of other types are named."""
-    values = column.to_list()
-    types = [None if v is None else ("whole numbers" if isinstance(v, (int, np.integer)) else "text") for v in values]
-    common = max(("text", "whole numbers"), key=types.count)
-    other = pl.Series([t is not None and t != common for t in types])
-    text = pl.Series(name, [None if v is None else str(v) for v in values], dtype=pl.String)
+def _types(column: pl.Series) -> list[Literal["whole", "text"] | None]:
+    """The type of each id among Python objects; None where there is none."""
+    found = as_written(column).is_not_null()
+    return [("text" if isinstance(v, (str, UUID)) else "whole") if is_id else None for v, is_id in zip(column, found, strict=True)]
+
+
+def _common(types: list[Literal["whole", "text"] | None]) -> Literal["whole", "text"]:
+    return "whole" if types.count("whole") > types.count("text") else "text"
+
+
+def _problems_of_mixed(column: pl.Series, text: pl.Series, name: str) -> list[Problem]:
+    """Of a column of Python objects: what is no id; and, as the most frequent type is right, rows of the other one."""
+    types, empty = _types(column), pl.Series([value is None for value in column]) | (text.str.strip_chars() == "").fill_null(value=False)
+    common, wrong = _common(types), text.is_null() & ~empty
+    other = pl.Series([found is not None and found != common for found in types])
+    most = "whole numbers" if common == "whole" else "text"
     remedy = f"Make the column one type, for example table[{name!r}].astype(str)."
-    problems = [Problem(other, f"hold ids of one type (most are {common})", "is of another type", remedy=remedy)]
-    return Column(text, [Problem(text.is_null(), "hold an id in each row", "is empty"), *problems])
+    shown = _shown(column[int(wrong.arg_max() or 0)]) if wrong.any() else ""
+    return [
+        Problem(empty, "hold an id in each row", IS_EMPTY),
+        Problem(wrong, "hold text or whole numbers", "is neither", shown),
+        Problem(other, f"hold ids of one type (most are {most})", "is of another type", remedy=remedy),
+    ]
 
 
 def _time_form(column: pl.Series, name: str) -> Literal["dates", "numbers"] | None:

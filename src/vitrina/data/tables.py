@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from vitrina.data.features import FeatureKind, FeatureTable
+from vitrina.data.features import FeatureKind, FeatureTable, table_ids
+from vitrina.data.ids import rewritten_note
 from vitrina.data.roles import NUMBER
 from vitrina.data.sources import Source, find_sources
 from vitrina.data.validate import refuse_broken
 from vitrina.errors import DataError, UnknownNameError
+from vitrina.ids import ALIKE, alike, whole_numbers
 from vitrina.vocabulary import Vocabulary
 
 
@@ -42,14 +43,17 @@ def read_features(
         frame = frame.with_columns(
             _numbers(frame[c]) for c in frame.columns if c != id_column and (kinds or {}).get(c, "number") == "number"
         )
-    note = _coverage(frame[id_column], vocabulary, what, label)
-    if what == "items":
-        vocabulary = vocabulary.extended(frame[id_column].drop_nulls())
     try:
-        table = FeatureTable.of(frame, id_column, vocabulary, kinds=kinds, title=title)
+        ids = table_ids(frame[id_column])
+        notes = _coverage(frame[id_column], ids, vocabulary, what, label)
+        known = vocabulary.extended(ids) if what == "items" else vocabulary
+        table = FeatureTable.of(frame, id_column, known, kinds=kinds, title=title)
     except DataError as error:
         raise DataError(f"{label}: {error}") from None
-    return table, vocabulary, note
+    if known.ids.dtype != vocabulary.ids.dtype:
+        odd = ids.filter(whole_numbers(ids).is_null())[0]
+        notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
+    return table, known, " ".join(notes)
 
 
 def _read(source: Any, what: str) -> tuple[str, pl.DataFrame, bool]:
@@ -83,17 +87,27 @@ def _numbers(column: pl.Series) -> pl.Series:
     return text.cast(pl.Float64) if len(known) and known.str.contains(NUMBER).all() else column
 
 
-def _coverage(ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> str:
-    codes = np.unique(vocabulary.encode(ids))
+def _coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> list[str]:
+    """Sentences on how the ids of a table and those of the log meet."""
+    codes = vocabulary.encode(ids)
     described = int((codes >= 0).sum())
+    strange = ids.filter(pl.Series(codes < 0))
+    twins = alike(strange, vocabulary.as_text().ids) if len(strange) else None
     if not described:
-        raise DataError(f"{label} describes none of the {what} of the log (its first id is {ids[0]!r}, the log's {vocabulary.ids[0]!r}).")
-    idle = len(ids) - described
-    missing = len(vocabulary) - described
-    parts = [f"{missing:,} of {len(vocabulary):,} {what} have no row in {label}"] if missing else []
-    parts += (
-        [f"{idle:,} of its rows describe {what} without an event{', which only models of content can recommend' * (what == 'items')}"]
-        if idle
-        else []
-    )
-    return f"{'; '.join(parts)}." if parts else ""
+        like = "" if twins is None else f" {twins.id!r} looks like {twins.known!r} of the log but for {ALIKE}: write ids as in the log."
+        raise DataError(f"it describes none of the {what} of the log (its first id is {ids[0]!r}, the log's {vocabulary.ids[0]!r}).{like}")
+    notes = []
+    if missing := len(vocabulary) - described:
+        notes.append(f"{missing:,} of {len(vocabulary):,} {what} have no row in {label}")
+    if len(strange):
+        only = ", which only models of content can recommend" * (what == "items")
+        notes.append(f"{len(strange):,} of its rows describe {what} without an event{only}")
+    notes = [f"{'; '.join(notes)}."] if notes else []
+    if twins is not None:
+        notes.append(
+            f"In {twins.total:,} of its rows the id looks like one of the log but for {ALIKE} ({twins.id!r} and {twins.known!r}): "
+            f"such a row describes another of the {what}. Write ids as in the log if it should not."
+        )
+    if column.dtype == pl.String and (changed := column.filter(column != ids)).len():
+        notes.append(rewritten_note(len(changed), changed[0], f"{what} in {label}"))
+    return notes

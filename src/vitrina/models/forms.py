@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue, unit_rows
+from vitrina.errors import ParameterError
 from vitrina.models.decay import Decay
 from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix
 from vitrina.models.nearest import blend_with_nearest
@@ -73,19 +74,38 @@ class Form(ABC):
         return top_k_dense(self.score_block(queries), queries, k, eligible, self.catalogue, self.vocabulary)
 
     def score(self, queries: Queries, items: Int32) -> Float32:
-        """(queries, items) scores of the given item codes."""
-        out = np.empty((len(queries), len(items)), np.float32)
+        """(queries, items) scores of the given item codes.
+
+        Raises:
+            ParameterError: a code stands for no item of the vocabulary.
+            VocabularyError: the queries were encoded with other item ids.
+        """
+        queries.vocabulary.require_compatible(self.vocabulary, "queries")
+        codes = self.vocabulary.codes(items)
+        out = np.empty((len(queries), len(codes)), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            out[part] = self.score_block(block)[:, items]
+            out[part] = self.score_block(block)[:, codes]
         return out
 
     def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
-        """Scores of each query's own items, (pairs,)."""
+        """Scores of each query's own items, (pairs,).
+
+        Raises:
+            ParameterError: a code stands for no item of the vocabulary, or there is not one row a query.
+            VocabularyError: the queries were encoded with other item ids.
+        """
+        queries.vocabulary.require_compatible(self.vocabulary, "queries")
+        if len(items) != len(queries):
+            raise ParameterError(f"There must be one row of items a query ({len(queries)}). Got {len(items)}.")
+        self.vocabulary.codes(items.values)
         out = np.empty(len(items.values), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            own = items.rows(part)
-            out[items.indptr[part.start] : items.indptr[part.stop]] = self.score_block(block)[own.row_of, own.values]
+            out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block, items.rows(part))
         return out
+
+    def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
+        """The same for a block of queries, of codes that are known to be right."""
+        return self.score_block(queries)[items.row_of, items.values]
 
 
 @final
@@ -167,9 +187,9 @@ class Shuffled(Form):
         n_items = len(self.vocabulary)
         every = np.tile(np.arange(n_items, dtype=np.int32), len(queries))
         rows = Ragged.of_lengths(np.full(len(queries), n_items), every)
-        return self.score_pairs(queries, rows).reshape(len(queries), n_items)
+        return self.pairs_block(queries, rows).reshape(len(queries), n_items)
 
-    def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
+    def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
         return self._scores(query_keys(queries, self.hashes, self.seed), items)
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:

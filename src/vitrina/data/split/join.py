@@ -22,7 +22,7 @@ def joined(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
             f"Both parts of a given split must have the same kind of time. The training part has {train.time_unit!r}, "
             f"the test part {test.time_unit!r}; read both with the same time=... and time_unit=..."
         )
-    users, items = _extended(train.users, test.users, "user"), _extended(train.items, test.items, "item")
+    users, items = train.users.extended(test.users.ids), train.items.extended(test.items.ids)
     kinds = train.kind_names + tuple(k for k in test.kind_names if k not in train.kind_names)
     shared: dict[str, Any] = {
         "users": users,
@@ -36,16 +36,6 @@ def joined(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
     codes = users.encode(test.users.ids)[test.user_of]
     rest = {"time_unit": test.time_unit, "name": test.name, **{k: v for k, v in shared.items() if k not in ("users", "items")}}
     return replace(train, indptr=indptr, **shared), Dataset.of_codes(codes, events, users, items, **rest)
-
-
-def _extended(vocabulary: Vocabulary, other: Vocabulary, what: str) -> Vocabulary:
-    try:
-        return vocabulary.extended(other.ids)
-    except pl.exceptions.InvalidOperationError:
-        raise SplitError(
-            f"The {what} ids of a given split must be of one type. Those of the training part are {vocabulary.ids.dtype}, those of the "
-            f"test part {other.ids.dtype}; read both files with the same types."
-        ) from None
 
 
 def _recoded(test: Dataset, items: Vocabulary, kinds: tuple[str, ...]) -> Events:
