@@ -8,6 +8,7 @@
     ├── VocabularyError     two things speak of different item ids       (also a ValueError)
     ├── MemoryBudgetError   the work would not fit in memory             (also a MemoryError)
     ├── ArtifactError       a folder is not an artifact, or is damaged   (also a ValueError)
+    ├── WriteError          a file or folder can't be written            (also an OSError)
     └── MissingExtraError   an optional dependency is not installed      (also an ImportError)
 
 A message names the thing, the constraint, what came and the remedy, in one or two sentences.
@@ -61,6 +62,10 @@ class MemoryBudgetError(VitrinaError, MemoryError):
 
 class ArtifactError(VitrinaError, ValueError):
     """A folder is not an artifact of Vitrina, or is damaged."""
+
+
+class WriteError(VitrinaError, OSError):
+    """A file or folder can't be written: the disk is full, or the place is read-only."""
 
 
 class MissingExtraError(VitrinaError, ImportError):

@@ -228,8 +228,22 @@ def _read_array(path: Path) -> NDArray[Any]:
 def _refuse_foreign(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not _is_artifact(folder):
         raise ArtifactError(f"The folder {folder} holds something that is not an artifact of Vitrina. Choose another folder, or empty it.")
+    strange = _strange_files(folder)
+    if strange:
+        raise ArtifactError(
+            f"The folder {folder} holds {strange[0]}, which is no part of the artifact in it and would be lost. Move it first."
+        )
     if folder.exists() and not folder.is_dir():
         raise ArtifactError(f"The path {folder} is a file, and an artifact is a folder. Choose another path.")
+
+
+def _strange_files(folder: Path) -> list[str]:
+    """Files in an artifact's folder that its manifest doesn't name."""
+    try:
+        named = {MANIFEST, *json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - named)
 
 
 def _is_artifact(folder: Path) -> bool:

@@ -266,6 +266,7 @@ def test_what_breaks_in_the_middle_leaves_no_half_file(
     config("[models.Popularity]\n")
     assert vitrina("fit", "vitrina.toml", "--model", "Popularity", "--out", "model").exit_code == 0
     (shop / f"lists.{ending}").write_text("what was there before")
+    command = "recommend", "model", "--out", f"lists.{ending}", "--force"
     calls, real = [], Static.recommend
 
     def breaks(*given: Any, **named: Any) -> Any:
@@ -276,7 +277,7 @@ def test_what_breaks_in_the_middle_leaves_no_half_file(
 
     monkeypatch.setattr(Static, "recommend", breaks)
     monkeypatch.setattr(batch, "BLOCK", 30)
-    told = vitrina("recommend", "model", "--out", f"lists.{ending}")
+    told = vitrina(*command)
     assert told.exit_code == (130 if error is KeyboardInterrupt else 1), told.stderr
     assert len(calls) == 3
     assert (shop / f"lists.{ending}").read_text() == "what was there before"

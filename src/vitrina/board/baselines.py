@@ -35,13 +35,20 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
         windows = [d for d in WINDOWS if d <= 4 * days]
         found.append(Contender("Popularity, recent", tune(Popularity, days=windows), baseline=True))
     elif days is not None:
-        found.append(Contender(f"Popularity, last {'day' if days == 1 else f'{days} days'}", Popularity(days=days), baseline=True))
+        found.append(Contender(f"Popularity, last {_span(days)}", Popularity(days=days), baseline=True))
     if split.eligible.repeat:
         found.append(Contender("TopPersonal", vitrina.TopPersonal(), baseline=True))
     found.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
     ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True), minutes=TRIAL_MINUTES) if tuned else vitrina.EASE(minutes=MINUTES)
     found.append(Contender("EASE", ease, baseline=True))
     return [contender for contender in found if _kind(contender.model) not in kinds]
+
+
+def possible_names() -> tuple[str, ...]:
+    """What the baselines of a board may be called, before the log is known."""
+    windows = [f"Popularity, last {_span(days)}" for days in WINDOWS]
+    names = ["Popularity, all time", "Popularity, recent", *windows, "TopPersonal", "Cooccurrence", "EASE"]
+    return (*names, *(f"{name}, baseline" for name in names))
 
 
 def recent_days(train: Dataset) -> int | None:
@@ -67,6 +74,10 @@ def choose_baseline(contenders: list[Contender], values: dict[str, float], wante
     sign = -1 if lower_is_better else 1
     added = [c.name for c in contenders if c.baseline and c.name in values]
     return max(added, key=lambda n: sign * values[n]) if added else min(values, key=lambda n: sign * values[n])
+
+
+def _span(days: int) -> str:
+    return "day" if days == 1 else f"{days} days"
 
 
 def _kind(model: Any) -> tuple[str, bool]:

@@ -117,8 +117,10 @@ def compare(
     chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)
     tuned = any(isinstance(c.model, Search) for c in contenders)
-    trials = trials or (TRIALS if seconds is None else MOST_TRIALS)
-    _check(trials, workers, contenders)
+    trials = trials if trials is not None else (TRIALS if seconds is None else MOST_TRIALS)
+    _check(contenders, k=k, trials=trials, workers=workers, draws=draws, examples=examples, seed=seed)
+    if baseline is not None and baseline not in (names := [c.name for c in contenders]):
+        raise UnknownNameError.of("model on the board that could be the baseline", baseline, names)
     labels = _labels(split, slices)
     deepest = max(k, *(_cutoff(m) for m in chosen))
     with work_folder(None if cache is None else Path(cache)) as work:
@@ -193,13 +195,14 @@ def _named(models: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(names, models, strict=True))
 
 
-def _check(trials: int, workers: int, contenders: Sequence[Contender]) -> None:
+def _check(contenders: Sequence[Contender], **numbers: int) -> None:
     """Everything that is wrong is told before the first process starts."""
     if not contenders:
         raise ParameterError("There is nothing to compare. Give at least one model, or baselines=True.")
-    for name, value in (("trials", trials), ("workers", workers)):
-        if value < 1:
-            raise ParameterError(f"The {name!r} of compare must be at least 1. Got {value}.")
+    for name, value in numbers.items():
+        least = 0 if name in ("seed", "examples") else 1
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ParameterError(f"The {name!r} of compare must be a whole number of at least {least}. Got {value!r}.")
     for contender in contenders:
         for model in contender.model.candidates(1) if isinstance(contender.model, Search) else [contender.model]:
             to_spec(model)

@@ -18,6 +18,7 @@ from vitrina.board.worker import READY, RESULT
 POLL = 0.05  # seconds
 STARTUP = 120.0  # seconds for importing and compiling, beside the limit
 PATIENCE = 5.0  # seconds that a process gets to end by itself
+KILLED = 9  # SIGKILL, a name that Windows lacks
 THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -86,7 +87,7 @@ def _result(code: int, out: Path, limit: float | None) -> dict[str, Any]:
         return {"status": "failed", "error": f"It took longer than the time limit of {limit:g} seconds."}
     if (out / RESULT).exists():
         return json.loads((out / RESULT).read_text(encoding="utf-8"))
-    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+    if code in (-KILLED, 128 + KILLED):
         return {"status": "out of memory", "error": "Its process was killed by the system, most likely because memory ran out."}
     how = f"with the exit code {code}" if code >= 0 else f"by the signal {_signal_name(-code)}"
     said = (out / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()

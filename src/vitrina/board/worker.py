@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from vitrina.board.specs import of_spec
 from vitrina.config import fingerprint
@@ -157,10 +157,16 @@ def _write_lists(lists: Recommendations, folder: Path) -> None:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process held. Linux: the kernel's mark since the program began (getrusage may carry the parent's)."""
+    """The most memory that this process held. Linux: the kernel's mark since the program began (getrusage may carry the parent's);
+    Windows: the peak of the working set; elsewhere getrusage."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    memory = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):
+        return int(memory.peak_wset)
+    import resource  # noqa: PLC0415  Windows has no such module
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

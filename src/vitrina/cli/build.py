@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from vitrina.board.tune import Range, is_range, tune
 from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
-from vitrina.config import Config
+from vitrina.config import Config, in_words
 from vitrina.errors import ParameterError, UnknownNameError, VitrinaError
 
 NONE = "none"  # TOML has no such value
@@ -153,15 +153,23 @@ def accepts(annotation: Any, value: Any) -> bool:
 
 
 def check_filter(name: str, argument: Any) -> None:
-    """Refuse an unknown filter or parameter.
+    """Refuse an unknown filter or parameter, and a value of another type.
 
     Raises:
         UnknownNameError: there is no such filter, or it has no such parameter.
+        ParameterError: a value is none that the parameter takes.
     """
-    known = names.parameters(names.find("filter", name, names.filters()))[1:]
-    for key in argument if isinstance(argument, Mapping) and not _is_first(argument, known) else ():
+    function = names.find("filter", name, names.filters())
+    known = names.parameters(function)[1:]
+    by_name = isinstance(argument, Mapping) and not _is_first(argument, known)
+    types = get_type_hints(function, include_extras=True)
+    for key, value in (argument if by_name else {known[0]: argument}).items():
         if key not in known:
             raise UnknownNameError.of(f"{name} parameter", key, known)
+        try:
+            TypeAdapter(types[key], config=ConfigDict(strict=True, allow_inf_nan=False)).validate_python(value)
+        except ValidationError as error:
+            raise ParameterError(f"The {key!r} of the filter {name} must be {in_words(error)}. Got {value!r}.") from None
 
 
 def filtered(data: Dataset, name: str, argument: Any) -> Dataset:

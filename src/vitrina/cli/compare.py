@@ -22,6 +22,7 @@ def command(
     out: o.Out = None,
     trust: o.Trust = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget finished models and fit all again.")] = False,
+    force: o.Force = False,
     json: o.Json = False,
 ) -> None:
     """Fit every model of the config on one split, print the leaderboard, write report.html, per_query.parquet and board.json.
@@ -30,19 +31,22 @@ def command(
     """
     from vitrina.cli.config import read_config
 
-    compare(read_config(config, trust=trust), out, fresh=fresh, json=json)
+    compare(read_config(config, trust=trust), out, fresh=fresh, force=force, json=json)
 
 
-def compare(plan: Plan, out: Path | None = None, *, fresh: bool = False, json: bool = False, data: Dataset | None = None) -> None:
+def compare(
+    plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, json: bool = False, data: Dataset | None = None
+) -> None:
     """Run a checked config on its log, or on `data` where that has been read already.
 
     Raises:
         typer.Exit: with code 3, when a model has failed; the results are written and the others stand.
     """
     from vitrina import compare as run
-    from vitrina.cli import console
+    from vitrina.cli import console, outputs
 
     out = out or plan.out
+    outputs.check_folder(out, outputs.REPORT, plan.source(), force=force)
     cache = out / ".cache"
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vitrina.board.baselines import possible_names
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
+from vitrina.config import in_words
+from vitrina.data.features import FeatureKind
 from vitrina.data.inspect.advice import recommended
+from vitrina.data.roles import GivenUnit
 from vitrina.data.split import Rule, Split
 from vitrina.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.metrics import DEFAULT_METRICS, metric
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DataSection(Section):
@@ -37,12 +41,12 @@ class DataSection(Section):
     value: str | None = Field(default=None, description="Column of a number: rating, quantity, money.")
     kind: str | None = Field(default=None, description="Column of the kind of event: view, buy.")
     basket: str | None = Field(default=None, description="Column of the basket or order.")
-    time_unit: str | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")
+    time_unit: GivenUnit | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")
     items: str | None = Field(default=None, description="Table of items, with the item column.")
     users: str | None = Field(default=None, description="Table of users, with the user column.")
     title: str | None = Field(default=None, description="Column of the item table to show to people.")
-    item_kinds: dict[str, str] | None = Field(default=None, description="Kinds of the item columns: category, categories, number, text.")
-    user_kinds: dict[str, str] | None = Field(default=None, description="Kinds of the user columns.")
+    item_kinds: dict[str, FeatureKind] | None = Field(default=None, description="Kinds of the item columns: category, categories, number, text.")
+    user_kinds: dict[str, FeatureKind] | None = Field(default=None, description="Kinds of the user columns.")
     on_bad_row: Literal["error", "quarantine"] = Field(
         "error", description="Stop at a bad row, or put bad rows in a file beside the output."
     )
@@ -75,7 +79,7 @@ class TuneSection(Section):
 
     trials: int | None = Field(default=None, ge=1, description="Configurations to try, for each model.")
     seconds: float | None = Field(default=None, gt=0, description="Seconds to spend, for each model.")
-    seed: int = Field(default=0, description="Seed of the search and of the intervals.")
+    seed: int = Field(default=0, ge=0, description="Seed of the search and of the intervals.")
 
 
 class ReportSection(Section):
@@ -181,7 +185,9 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
         with build.Located(file, ("filters", name)):
             build.check_filter(name, argument)
     _check_metrics(file, settings.job)
-    return Plan(file, settings, _rule(file, settings), dict(_models(file, settings, trust)))
+    plan = Plan(file, settings, _rule(file, settings), dict(_models(file, settings, trust)))
+    _check_baseline(plan)
+    return plan
 
 
 def _settings(file: TomlFile) -> Settings:
@@ -203,8 +209,7 @@ def _explain(file: TomlFile, error: ValidationError) -> NoReturn:
     if first["type"] == "missing":
         what = f"key {last!r} in [{top}]" if len(keys) > 1 else f"table [{top}]"
         raise ParameterError(f"{file.where(keys[:-1])}: the {what} is missing. See a whole example with: vitrina init DATA")
-    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".")
-    raise ParameterError(f"{file.where(keys)}: {'.'.join(str(k) for k in keys[:2])} must be {said}. Got {first['input']!r}.")
+    raise ParameterError(f"{file.where(keys)}: {'.'.join(str(k) for k in keys[:2])} must be {in_words(error)}. Got {first['input']!r}.")
 
 
 def _keys_of(keys: Keys) -> list[str]:
@@ -238,7 +243,20 @@ def _check_metrics(file: TomlFile, job: JobSection) -> None:
     for key, given in (("metrics", job.metrics or []), ("primary", [job.primary] if job.primary else [])):
         for name in given:
             with build.Located(file, ("job", key)):
-                metric(name)
+                found = metric(name)
+                if key == "primary" and not hasattr(found, "per_query"):
+                    raise ParameterError(
+                        f"The primary metric must have a value for each query, and {name} is one number of all lists. Take nDCG@10."
+                    )
+
+
+def _check_baseline(plan: Plan) -> None:
+    """A model of the file, or one that may be put on the board beside them."""
+    job = plan.settings.job
+    known = {*plan.models, *(possible_names() if job.baselines else ())}
+    if job.baseline is not None and job.baseline not in known:
+        with build.Located(plan.file, ("job", "baseline")):
+            raise UnknownNameError.of("model or baseline", job.baseline, known)
 
 
 def _rule(file: TomlFile, settings: Settings) -> Rule | None:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from vitrina.cli import options as o
 
 
-def command(config: o.Config, out: o.Out = None, json: o.Json = False) -> None:
+def command(config: o.Config, out: o.Out = None, force: o.Force = False, json: o.Json = False) -> None:
     """Fit a dozen co-occurrence variants and say in words what the data reward: order, time, popularity, content, repeats.
 
     Writes diagnosis.html into the folder of the results.
     """
     from vitrina.board.diagnose import diagnose
-    from vitrina.cli import console
+    from vitrina.cli import console, outputs
     from vitrina.cli.config import read_config
     from vitrina.files import write_text
 
     plan = read_config(config)
+    page = (out or plan.out) / "diagnosis.html"
+    outputs.check_file(page, plan.source(), force=force)
     split = plan.split(plan.filtered(plan.log()))
     with console.steps() as progress:
         found = diagnose(split, progress=progress)
-    page = (out or plan.out) / "diagnosis.html"
     write_text(page, found.html())
     if json:
         console.print_json(found)

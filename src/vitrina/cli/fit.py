@@ -16,6 +16,7 @@ def command(
     model: Annotated[str, typer.Option(help="Name of a model in the config.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.", show_default=False)],
     trust: o.Trust = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the artifact of another model.")] = False,
     json: o.Json = False,
 ) -> None:
     """Fit one model of the config on all data and write an artifact that 'vitrina recommend' can use.
@@ -24,12 +25,13 @@ def command(
     OUT.training until they are done: after an interruption the same command goes on.
     """
     from vitrina import persist
-    from vitrina.cli import console, results
+    from vitrina.cli import console, outputs, results
     from vitrina.cli.config import read_config
     from vitrina.cli.log import events_fingerprint
 
     plan = read_config(config, trust=trust)
     chosen = results.settled(plan, model)
+    outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log()
     data = plan.filtered(log)
     takes, kept = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")

@@ -27,7 +27,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a commented vitrina.toml for this log, from what inspect finds in it."""
-    from vitrina.cli import console
+    from vitrina.cli import console, outputs
     from vitrina.cli.log import given_columns, read_log
     from vitrina.cli.template import config_text
     from vitrina.data.inspect import inspect
@@ -41,6 +41,7 @@ def command(
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip
     source = given_columns(data, given)
+    outputs.check_file(out, source, force=force)
     log = read_log(source, as_typed=True)
     with console.working("Looking at the log"):
         seen = inspect(log)

@@ -74,8 +74,8 @@ def _report(error: Exception) -> int:
     if isinstance(error, VitrinaError):
         _say(f"Error: {error}")
         return MISTAKE
-    if isinstance(error, OSError) and error.filename:
-        _say(f"Error: {error.filename}: {error.strerror}.")
+    if isinstance(error, OSError) and error.strerror:
+        _say(f"Error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}.")
         return MISTAKE
     if isinstance(error, MemoryError):
         _say(f"Error: memory ran out ({error}). Close other programs, or take fewer items or a smaller log.")

@@ -29,6 +29,7 @@ OnBadRow = Annotated[
     typer.Option(metavar="error|quarantine", help="Stop at a bad row, or put bad rows in a file and go on.", rich_help_panel=LOG),
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what Vitrina did not write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow 'type = \"package.module:Class\"' in the config: it runs that code.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)]

@@ -29,6 +29,7 @@ def command(
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
     on_bad_row: o.OnBadRow = None,
+    force: o.Force = False,
     json: o.Json = False,
 ) -> None:
     """Recommend: for every user of a log into a Parquet or CSV file, or for one history onto the screen.
@@ -36,7 +37,7 @@ def command(
     Memory for the file: the log, the model and one block of 8,192 users; it doesn't grow with users times items.
     """
     from vitrina import persist
-    from vitrina.cli import answers
+    from vitrina.cli import answers, outputs
     from vitrina.errors import ParameterError
 
     if (history is None) == (out is None):
@@ -51,4 +52,6 @@ def command(
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
         "on_bad_row": on_bad_row,
     }  # fmt: skip
-    answers.write_lists(found, answers.source_of(found, data, given), users, k, eligible, out, json=json)
+    source = answers.source_of(found, data, given)
+    outputs.check_file(out, source["read"], *outputs.tables_of(found.manifest), candidates, users, force=force)
+    answers.write_lists(found, source, users, k, eligible, out, json=json)

@@ -220,7 +220,7 @@ class _Reader:
                 continue
             odd = [word for word in MISSING_AS_TEXT if vocabulary.encode([word])[0] >= 0] if vocabulary.ids.dtype == pl.String else []
             if odd:
-                notes.append(f"There is a {what} with the id {odd[0]!r}: perhaps missing ids that were written as text.")
+                notes.append(f"One {what} has the id {odd[0]!r}: perhaps missing ids that were written as text.")
         return notes
 
 

@@ -138,7 +138,7 @@ def _in_history(judged: Judged, lists: Ragged, metric: str) -> Bool:
     """(values,) which values of `lists` are in the history of their query."""
     queries = judged.queries
     if queries is None:
-        raise DataError(f"A {metric} metric needs the histories of the queries. Judge with Judged(..., queries=...).")
+        raise DataError(f"The metric {metric} needs the histories of the queries. Judge with Judged(..., queries=...).")
     return _contained(lists, queries)
 
 

@@ -7,6 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from vitrina.catalogue import Catalogue
+from vitrina.config import Names
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
@@ -40,7 +41,7 @@ class ContentSimilarity(ModelConfig):
     (300, 3)
     """
 
-    columns: tuple[str, ...] | None = None
+    columns: Names | None = None
     decay: Decay | None = None
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Embeddings:

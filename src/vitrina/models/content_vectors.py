@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from vitrina.catalogue import unit_rows
-from vitrina.config import Config
+from vitrina.config import Config, Names
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.errors import DataError
@@ -36,7 +36,7 @@ class Content(Config):
     """
 
     weight: float = Field(default=0.3, gt=0)
-    columns: tuple[str, ...] | None = None
+    columns: Names | None = None
 
     def vectors(self, data: Dataset) -> sparse.csr_matrix:
         """(items, terms) float32 vectors of the items of `data`.

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from vitrina.config import Config, to_plain
+from vitrina.config import Config, Days, to_plain
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError, UnknownNameError
 from vitrina.kernels import kernel
@@ -61,7 +61,7 @@ class Curve(Decay, ABC):
     shape: ClassVar[int]  # its branch in `_curve`
     width: ClassVar[float] = inf  # distance from which on the weight is 0, in units of the scale
     events: float | None = Field(default=None, gt=0)
-    days: float | None = Field(default=None, gt=0)
+    days: Days | None = None
 
     @model_validator(mode="after")
     def _one_distance(self) -> Curve:
@@ -133,7 +133,7 @@ class All(Decay):
     [0.25]
     """
 
-    of: tuple[Decay, ...] = Field(min_length=1)
+    of: tuple[Decay, ...] = Field(min_length=1, strict=False)
 
     def parts(self) -> tuple[Curve, ...]:
         return tuple(part for decay in self.of for part in decay.parts())

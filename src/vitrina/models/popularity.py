@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, final
 
 import numpy as np
-from pydantic import Field
 
+from vitrina.config import Days
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError
@@ -40,8 +40,8 @@ class Popularity(ModelConfig):
     (6, 2)
     """
 
-    days: float | None = Field(default=None, gt=0)
-    half_life: float | None = Field(default=None, gt=0)
+    days: Days | None = None
+    half_life: Days | None = None
     by: Literal["users", "events"] = "users"
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Static:

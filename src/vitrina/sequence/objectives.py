@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from pydantic import Field
 
-from vitrina.config import Config
+from vitrina.config import Config, Days
 from vitrina.errors import DataError
 from vitrina.sequence.batches import Batch, Sequences, tensor
 from vitrina.sequence.layout import Layout
@@ -97,7 +97,7 @@ class DenseAllAction(_Shifted):
     [Pancha et al. 2022](https://arxiv.org/abs/2205.04507) (PinnerFormer).
     """
 
-    days: float = Field(default=30, gt=0)
+    days: Days = 30
 
     @property
     def needs_time(self) -> bool:
@@ -136,7 +136,7 @@ class NextAction(Objective):
 class AllAction(Objective):
     """The last token before the final `days` days is asked for every event in them (at most `most`, drawn at random)."""
 
-    days: float = Field(default=7, gt=0)
+    days: Days = 7
     most: int = Field(default=32, gt=0)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+import vitrina
 from vitrina.board.report.audit import audit
 from vitrina.board.report.exposure import exposure
 from vitrina.board.report.facts import data_facts, split_facts
@@ -44,7 +45,8 @@ def document(title: str, main: Html, skip: Html | None = None) -> str:
 def _head(title: str) -> Html:
     return el(
         "head", el("meta", charset="utf-8"), el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"), el("title", title), el("style", Html(_part("style.css"))),
+        el("meta", name="color-scheme", content="light dark"), el("meta", name="generator", content=f"Vitrina {vitrina.__version__}"),
+        el("title", title), el("style", Html(_part("style.css"))),
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def _bought(view: View, found: list[dict[str, Any]], x: str, y: str) -> str:
         return f"Giving up {1 - ENOUGH:.0%} of the best {x} buys nothing here: no model within that reach is ahead of {best['model']} in {y} ({had})."
     cost = percent(1 - chosen["x"] / best["x"])
     return (
-        f"{ENOUGH:.0%} of the best {x} is enough for a {y} of {now} ({chosen['model']}) instead of {had} ({best['model']}): "
+        f"{ENOUGH:.0%} of the best {x} is enough for {now} {y} ({chosen['model']}) instead of {had} ({best['model']}): "
         f"it costs {cost} of {x}."
     )
 

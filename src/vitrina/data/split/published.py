@@ -34,7 +34,7 @@ class RandomShare(Rule):
     """
 
     share: float = Field(default=0.2, gt=0, lt=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
         matrix = data.csr()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from vitrina.config import MOST_DAYS
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
@@ -23,6 +24,19 @@ PER_USER_STEPS = (
     "a global cut asks only people with long histories. Use LeaveOneOut()."
 )
 Target = Literal["successive", "last", "first", "random", "all", "basket"]
+
+
+def _dated(given: Any) -> Any:
+    """ISO text and dates as moments; what is neither, nor a whole number, is left for the check of types."""
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return datetime(given.year, given.month, given.day)
+    try:
+        return datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        raise ValueError("it must be a whole number, or a date like 2024-01-31 or 2024-01-31T18:30") from None
+
+
+Moment = Annotated[datetime | int, BeforeValidator(_dated)]
 
 
 class GlobalTime(Rule):
@@ -56,12 +70,12 @@ class GlobalTime(Rule):
     Split(GlobalTime(repeat=False, quantile=0.7): 9 training events, 5 queries, 5 targets)
     """
 
-    at: datetime | int | None = None
-    days: int | float | None = Field(default=None, gt=0)
+    at: Moment | None = None
+    days: int | float | None = Field(default=None, gt=0, le=MOST_DAYS)
     quantile: float | None = Field(default=None, gt=0, lt=1)
     target: Target = "successive"
-    until: datetime | int | None = None
-    seed: int = 0
+    until: Moment | None = None
+    seed: int = Field(default=0, ge=0)
 
     def model_post_init(self, _: object) -> None:
         given = [name for name in ("at", "days", "quantile") if getattr(self, name) is not None]

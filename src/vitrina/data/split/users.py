@@ -32,7 +32,7 @@ class UserShare(Rule):
 
     share: float = Field(default=0.1, gt=0, lt=1)
     fold_in: float = Field(default=0.8, gt=0, lt=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
         present = np.flatnonzero(np.diff(data.indptr))

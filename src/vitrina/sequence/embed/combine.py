@@ -16,7 +16,7 @@ from vitrina.types import Bool
 
 
 class _Combination(Embed, ABC):
-    parts: tuple[Embed, ...] = Field(min_length=1)
+    parts: tuple[Embed, ...] = Field(min_length=1, strict=False)
 
     @property
     def made_of(self) -> str:

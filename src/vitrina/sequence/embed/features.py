@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vitrina.config import Names
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError
 from vitrina.sequence.embed.base import Before, Embed, Kept, Rows, Table
@@ -37,7 +38,7 @@ class Features(Embed):
     (6, 1)
     """
 
-    columns: tuple[str, ...] | None = None
+    columns: Names | None = None
 
     def build(self, data: Dataset, rows: Rows, dim: int) -> Table:
         if data.item_table is None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.config import Config
+from vitrina.config import Config, Names
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError
 from vitrina.models.forms import Arrays, sparse_arrays, sparse_of_arrays
@@ -36,7 +36,7 @@ class UserFeatures(Config):
         DataError: the log has no user table, or the columns can't be used.
     """
 
-    columns: tuple[str, ...] | None = None
+    columns: Names | None = None
 
     def build(self, data: Dataset, dim: int) -> Bags:
         """A module that gives the vectors of user codes, zeros for -1."""
