@@ -163,7 +163,7 @@ class TestIds:
 
     def test_missing_ids_written_as_text_are_suspected(self):
         data = vt.read_interactions(pl.DataFrame({"user_id": ["nan", "a"], "item_id": ["x", "y"]}))
-        assert "There is a user with the id 'nan'" in data.steps[0].note
+        assert "One user has the id 'nan'" in data.steps[0].note
 
     def test_unicode(self):
         data = vt.read_interactions(pl.DataFrame({"user_id": ["Зоя", "李"], "item_id": ["чай", "🍵"]}))
