@@ -45,7 +45,9 @@ class DataSection(Section):
     items: str | None = Field(default=None, description="Table of items, with the item column.")
     users: str | None = Field(default=None, description="Table of users, with the user column.")
     title: str | None = Field(default=None, description="Column of the item table to show to people.")
-    item_kinds: dict[str, FeatureKind] | None = Field(default=None, description="Kinds of the item columns: category, categories, number, text.")
+    item_kinds: dict[str, FeatureKind] | None = Field(
+        default=None, description="Kinds of the item columns: category, categories, number, text."
+    )
     user_kinds: dict[str, FeatureKind] | None = Field(default=None, description="Kinds of the user columns.")
     on_bad_row: Literal["error", "quarantine"] = Field(
         "error", description="Stop at a bad row, or put bad rows in a file beside the output."
