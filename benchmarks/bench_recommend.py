@@ -59,12 +59,12 @@ GROWTH = (
     + """
 import gc
 import vitrina as vt
-from vitrina.batch import aligned, queries_of, recommend_to
+from vitrina.batch import aligned, recommend_to
 folder, log, out, share = sys.argv[1:]
 found = vt.load(folder)
-queries, labels = queries_of(aligned(vt.read_interactions(log), found.vocabulary))
+queries = aligned(vt.read_interactions(log), found.vocabulary).queries()
 asked = int(len(queries) * float(share))
-recommend_to(out, found.recommender, queries[:64], labels[:64], 10)
+recommend_to(out, found.recommender, queries[:64], k=10)
 gc.collect()
 held = of_status("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
@@ -73,7 +73,7 @@ for part, block in queries[:asked].blocks(8192):
 alone = of_status("VmHWM") - held
 Path("/proc/self/clear_refs").write_text("5")
 started = time.perf_counter()
-rows = recommend_to(out, found.recommender, queries[:asked], labels[:asked], 10)
+rows = recommend_to(out, found.recommender, queries[:asked], k=10)
 seconds = time.perf_counter() - started
 print(json.dumps({"asked": asked, "rows": rows, "seconds": seconds, "held": held, "alone": alone, "peak": of_status("VmHWM")}))
 """

@@ -42,7 +42,7 @@ def paper_split(log: vt.Dataset) -> Split:
     history = log.select(~last)
     truth = log.select(last & ~first)
     rows = Ragged(truth.indptr, truth.events.items).take(asked).unique()
-    return Split(log.select(first & ~last), history.queries(asked), rows, Eligibility(repeat=True))
+    return Split(log.select(first & ~last), history.queries(codes=asked), rows, Eligibility(repeat=True))
 
 
 def row(name: str, model: Any, split: Split) -> str:

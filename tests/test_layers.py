@@ -7,10 +7,10 @@ import vitrina
 
 SOURCE = Path(vitrina.__file__).parent
 LAYERS = (
-    ("errors", "kernels", "files", "hashing", "ids"),
-    ("config", "vocabulary"),
+    ("errors", "kernels", "files", "hashing", "ids", "codes", "showing"),
+    ("config", "vocabulary", "arrays"),
     ("types", "protocols", "catalogue"),
-    ("metrics", "topk"),
+    ("metrics", "topk", "request"),
     ("data", "split", "filters"),
     ("models", "sequence", "combine", "decay", "weighting"),
     ("evaluate",),

@@ -30,6 +30,11 @@ MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
     (lambda: vt.TifuKNN().fit(3), ParameterError, "TifuKNN is fitted on a Dataset"),
     (lambda: vt.Cooccurrence().fit(DATA, validation=DATA), ParameterError, "must be a Split"),
     (lambda: vt.Queries.of_histories(DATA.items, ["tea", "milk"]), ParameterError, "list of lists"),
+    (lambda: vt.Queries.of_histories(DATA.items, [1, 2]), ParameterError, "list of lists"),
+    (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[[1, 2]]), ParameterError, "one for each of its items"),
+    (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[[1], [2]]), ParameterError, "for each of the 1 histories"),
+    (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[["monday"]]), ParameterError, "whole numbers"),
+    (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[[1.5]]), ParameterError, "whole numbers"),
     (lambda: vt.Queries.of_histories(DATA.items, "tea"), ParameterError, "list of lists"),
     (lambda: DATA.items.encode("tea"), ParameterError, r"\['tea'\]"),
 ]

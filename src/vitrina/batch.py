@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
@@ -16,7 +14,8 @@ from vitrina.data.dataset import Dataset
 from vitrina.errors import ParameterError
 from vitrina.files import atomic_file
 from vitrina.protocols import Recommender
-from vitrina.types import Eligibility, Int32, Queries
+from vitrina.request import check_request
+from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 
 BLOCK = 8192  # queries at a time
@@ -27,8 +26,8 @@ def recommend_to(
     path: str | Path,
     recommender: Recommender,
     queries: Queries,
-    labels: pl.Series,
-    k: int,
+    labels: pl.Series | None = None,
+    k: int = 10,
     *,
     eligible: Eligibility = Eligibility(),
     item_column: str = "item_id",
@@ -36,13 +35,15 @@ def recommend_to(
 ) -> int:
     """Write the best k items of every query to a Parquet or CSV file, a block of 8,192 queries at a time.
 
-    One row a place: the label, rank (from 1), item, score, source ("model" or "fallback"). The file appears when it is whole.
+    One row a place: who asks, rank (from 1), item, title (where the log had titles), score, source ("model" or "fallback"). A place that
+    popularity filled has no score. The file appears when it is whole.
 
     Args:
         path: ends with .parquet or .csv.
         recommender: a fitted model.
         queries: who is asked about.
-        labels: a name for each query, for example user ids; the name of the series is the name of the column.
+        labels: a name for each query, by default the `labels` of the queries, which are the users' ids when they come from
+            `data.queries()`; the name of the series is the name of the column.
         k: length of a list.
         eligible: what may be recommended.
         item_column: the name of the column of items.
@@ -50,7 +51,7 @@ def recommend_to(
     Returns:
         The number of rows written.
     Raises:
-        ParameterError: the path has another ending, or there is not one label a query.
+        ParameterError: the path has another ending, there is not one label a query, or what is asked can't be answered, as in `recommend`.
 
     Memory: what is held already (queries, model), one block of scores (about 16 MB) and a few blocks of rows (60 bytes a place
     and the ids); nothing grows with the number of queries or with queries times items.
@@ -58,13 +59,15 @@ def recommend_to(
     >>> import tempfile, vitrina as vt
     >>> data = vt.testing.toy()
     >>> queries = data.queries()
-    >>> users = data.users.decode(queries.users).rename("user_id")
     >>> # five of six: one person has had everything
-    >>> vt.recommend_to(tempfile.mkdtemp() + "/lists.csv", vt.Popularity().fit(data), queries, users, k=1)
+    >>> vt.recommend_to(tempfile.mkdtemp() + "/lists.csv", vt.Popularity().fit(data), queries, k=1)
     5
     """
     path = Path(path)
     check_ending(path)
+    k = check_request(queries, k, eligible)
+    labels = queries.labels if labels is None else labels
+    labels = pl.Series("query", range(len(queries))) if labels is None else labels
     if len(labels) != len(queries):
         raise ParameterError(f"There must be one label a query ({len(queries)}). Got {len(labels)}.")
     rows = 0
@@ -73,7 +76,7 @@ def recommend_to(
         nonlocal rows
         for part, block in queries.blocks(BLOCK):
             lists = recommender.recommend(block, k, eligible=eligible.rows(part))
-            frame = lists.to_frame(labels[part]).rename({"item_id": item_column})
+            frame = replace(lists, item_column=item_column).to_frame(labels[part])
             rows += len(frame)
             yield frame
             done(part.stop)
@@ -81,7 +84,7 @@ def recommend_to(
     blocks = frames()
     first = next(blocks, None)
     if first is None:
-        first = recommender.recommend(queries, k, eligible=eligible).to_frame(labels).rename({"item_id": item_column})
+        first = replace(recommender.recommend(queries, k, eligible=eligible), item_column=item_column).to_frame(labels)
     lazy = register_io_source(lambda *_: chain([first], blocks), schema=first.schema)
     with atomic_file(path) as staging:
         (lazy.sink_parquet if path.suffix == ".parquet" else lazy.sink_csv)(staging)
@@ -106,24 +109,3 @@ def aligned(data: Dataset, vocabulary: Vocabulary) -> Dataset:
     codes = vocabulary.encode(data.items.ids)[data.events.items]
     kept = data.select(codes >= 0, items=vocabulary, item_table=None)
     return replace(kept, events=replace(kept.events, items=codes[codes >= 0]))
-
-
-def queries_of(data: Dataset, ids: Sequence[Any] | pl.Series | None = None) -> tuple[Queries, pl.Series]:
-    """A query for each of these users, asked after the end of the log, and their ids; None takes all users of the log.
-
-    A user whom the log doesn't know gets an empty history, and so is served from popularity.
-
-    >>> import vitrina as vt
-    >>> queries, users = queries_of(vt.testing.toy(), ["ann", "zoe"])
-    >>> queries.lengths.tolist(), users.to_list()
-    ([4, 0], ['ann', 'zoe'])
-    """
-    if ids is None:
-        queries = data.queries()
-        return queries, data.users.decode(queries.users).rename("user_id")
-    labels = ids if isinstance(ids, pl.Series) else pl.Series("user_id", list(ids))
-    codes: Int32 = data.users.encode(labels)
-    known = np.maximum(codes, 0)
-    queries = data.queries(known)
-    stop = np.where(codes >= 0, queries.stop, queries.start)
-    return replace(queries, stop=stop, users=codes), labels

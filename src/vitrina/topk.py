@@ -11,8 +11,8 @@ import numpy as np
 from numba.np.ufunc.parallel import get_thread_id
 
 from vitrina.catalogue import Catalogue
-from vitrina.errors import ParameterError
 from vitrina.kernels import kernel
+from vitrina.request import list_width
 from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -52,14 +52,12 @@ def _top_k(
     catalogue: Catalogue,
     vocabulary: Vocabulary,
 ) -> Recommendations:
-    if k < 1:
-        raise ParameterError(f"The 'k' of a recommendation must be at least 1. Got {k}.")
+    k = list_width(k, catalogue)
+    eligible.check_rows(len(queries))
     queries.vocabulary.require_compatible(vocabulary, "queries")
     banned, own = eligible.banned(queries), eligible.include
     limited = isinstance(own, Ragged)
     include = own if isinstance(own, Ragged) else Ragged.empty(0)
-    if limited and len(include) != len(queries):
-        raise ParameterError(f"An Eligibility.include with a row a query must have {len(queries)} rows. Got {len(include)}.")
     shape = (len(queries), k)
     out_items, out_scores = np.full(shape, -1, np.int32), np.full(shape, np.nan, np.float32)
     source = np.zeros(shape, np.uint8)

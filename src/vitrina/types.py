@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,102 +11,18 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, ranges
+from vitrina.codes import codes_of
 from vitrina.errors import ParameterError
+from vitrina.showing import titled, to_pandas
 from vitrina.vocabulary import Vocabulary
 
-Int32 = NDArray[np.int32]
-Int64 = NDArray[np.int64]
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+__all__ = [
+    "SOURCES", "Bool", "Eligibility", "Events", "Float32", "Float64", "Int32", "Int64", "Queries", "Ragged", "Recommendations", "ranges",
+]  # fmt: skip
 
 SOURCES = ("model", "fallback")
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Lists of different lengths in two arrays: row r is `values[indptr[r]:indptr[r + 1]]`.
-
-    >>> Ragged.of([[3, 1], [], [2]]).lengths.tolist()
-    [2, 0, 1]
-    """
-
-    indptr: Int64  # (rows + 1,)
-    values: Int32  # (total,)
-
-    @classmethod
-    def of(cls, rows: Sequence[Sequence[int] | NDArray[Any]]) -> Ragged:
-        """The lists as they are.
-
-        Raises:
-            ParameterError: a value is no integer of 32 bits.
-        """
-        lengths = np.array([len(row) for row in rows], dtype=np.int64)
-        flat = [np.asarray(row) for row in rows if len(row)]
-        odd = next((part.tolist() for part in flat if part.dtype.kind not in "iu"), None)
-        if odd is not None:
-            raise ParameterError(
-                f"The rows of a Ragged are lists of codes, which are integers. Got {odd!r}; ids become codes with encode([...])."
-            )
-        values = np.concatenate(flat).astype(np.int64) if flat else np.empty(0, np.int32)
-        if len(values) and (values.min() < -(2**31) or values.max() >= 2**31):
-            raise ParameterError(f"The codes in a Ragged are integers of 32 bits. Got {values[np.abs(values).argmax()]}.")
-        return cls.of_lengths(lengths, values)
-
-    @classmethod
-    def of_lengths(cls, lengths: NDArray[Any], values: NDArray[Any]) -> Ragged:
-        indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=indptr[1:])
-        return cls(indptr, np.ascontiguousarray(values, dtype=np.int32))
-
-    @classmethod
-    def empty(cls, rows: int) -> Ragged:
-        return cls(np.zeros(rows + 1, np.int64), np.empty(0, np.int32))
-
-    def __len__(self) -> int:
-        return len(self.indptr) - 1
-
-    def __getitem__(self, row: int) -> Int32:
-        return self.values[self.indptr[row] : self.indptr[row + 1]]
-
-    def rows(self, selection: slice) -> Ragged:
-        """A run of consecutive rows, as views."""
-        start, stop, _ = selection.indices(len(self))
-        indptr = self.indptr[start : stop + 1]
-        return Ragged(indptr - indptr[0], self.values[indptr[0] : indptr[-1]])
-
-    def take(self, rows: NDArray[Any]) -> Ragged:
-        """Any rows in any order, copied."""
-        lengths = self.lengths[rows]
-        return Ragged.of_lengths(lengths, self.values[ranges(self.indptr[rows], lengths)])
-
-    @cached_property
-    def lengths(self) -> Int64:
-        return np.diff(self.indptr)
-
-    @cached_property
-    def row_of(self) -> Int64:
-        """The row of each value, (total,)."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
-
-    def unique(self) -> Ragged:
-        """Each row sorted, duplicates dropped."""
-        order = np.lexsort((self.values, self.row_of))
-        rows, values = self.row_of[order], self.values[order]
-        keep = np.ones(len(values), dtype=bool)
-        keep[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
-        return Ragged.of_lengths(np.bincount(rows[keep], minlength=len(self)), values[keep])
-
-    def keep(self, mask: Bool) -> Ragged:
-        """The values where `mask` (one flag a value) holds; rows stay."""
-        return Ragged.of_lengths(np.bincount(self.row_of[mask], minlength=len(self)), self.values[mask])
-
-
-def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> Int64:
-    """Concatenation of `arange(starts[i], starts[i] + lengths[i])`."""
-    total = int(lengths.sum())
-    before = np.cumsum(lengths) - lengths
-    return np.arange(total, dtype=np.int64) + np.repeat(np.asarray(starts, np.int64) - before, lengths)
+SHOWN = 10  # lists that a print shows
 
 
 @dataclass(frozen=True)
@@ -153,6 +68,7 @@ class Queries:
     kind_names: tuple[str, ...] = ()
     unknown: int = 0  # items of ad-hoc histories that the vocabulary doesn't hold
     people: Vocabulary | None = None  # of the users' codes; None where they are those of the model's own log
+    labels: pl.Series | None = None  # (queries,) what people call those who ask; its name is that of the column in tables
 
     @classmethod
     def of_histories(
@@ -161,26 +77,35 @@ class Queries:
         """Queries for histories that come from outside; unknown items are skipped and counted in `unknown`.
 
         Raises:
-            ParameterError: a history is a text, which would be taken letter by letter.
+            ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; the times are not one an event.
         """
-        if isinstance(histories, str) or any(isinstance(history, str) for history in histories):
+        if isinstance(histories, str) or any(isinstance(history, str) or not hasattr(history, "__len__") for history in histories):
             raise ParameterError(f"Histories are a list of lists of ids: [['tea', 'milk'], ['salt']]. Got {histories!r}.")
         codes = [vocabulary.encode(list(history)) for history in histories]
         known = [c >= 0 for c in codes]
         ragged = Ragged.of([c[k] for c, k in zip(codes, known, strict=True)])
         flat = None
         if times is not None:
-            kept = [np.asarray(t, np.int64)[k] for t, k in zip(times, known, strict=True)]
+            kept = [t[k] for t, k in zip(_times_of(histories, times), known, strict=True)]
             flat = np.concatenate(kept) if kept else np.empty(0, np.int64)
         unknown = int(sum((~k).sum() for k in known))
         users = np.full(len(histories), -1, np.int32)
         return cls(Events(ragged.values, flat), ragged.indptr[:-1], ragged.indptr[1:], vocabulary, users, unknown=unknown)
 
+    def __post_init__(self) -> None:
+        start, stop = self.start, self.stop
+        if len(stop) != len(start) or (start < 0).any() or (stop < start).any() or (stop > len(self.events)).any():
+            raise ParameterError(
+                f"A history of Queries must lie within the {len(self.events):,} events, 0 <= start <= stop, with as many stops as starts."
+            )
+
     def __len__(self) -> int:
         return len(self.start)
 
     def __repr__(self) -> str:
-        return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items)"
+        strangers = 0 if self.people is None else int((self.users < 0).sum())
+        said = f"; {strangers:,} are asked for people who are not in the log" if strangers else ""
+        return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items{said})"
 
     def __getitem__(self, selection: slice | NDArray[Any]) -> Queries:
         return replace(
@@ -190,6 +115,7 @@ class Queries:
             users=self.users[selection],
             now=None if self.now is None else self.now[selection],
             context=None if self.context is None else self.context[selection],
+            labels=None if self.labels is None else self.labels.gather(np.arange(len(self))[selection]),
         )
 
     def blocks(self, size: int) -> Iterator[tuple[slice, Queries]]:
@@ -225,23 +151,63 @@ class Queries:
         return matrix
 
 
+def _times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> list[Int64]:
+    """The times of each history, one an event."""
+    if isinstance(times, str) or len(times) != len(histories):
+        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {len(times)}.")
+    out: list[Int64] = []
+    for row, (history, own) in enumerate(zip(histories, times, strict=True)):
+        moments = np.asarray(own)
+        if moments.shape != (len(history),) or (len(history) and moments.dtype.kind not in "iu"):
+            raise ParameterError(
+                f"The 'times' of a history must be whole numbers (microseconds since 1970, or steps), one for each of its items. "
+                f"History {row} has {len(history)} items and the times {own!r}."
+            )
+        out.append(moments.astype(np.int64))
+    return out
+
+
 @dataclass(frozen=True)
 class Eligibility:
     """Which items may be shown; applied before the top-k, never after.
 
-    A list is short only when fewer than k eligible items exist.
+    A list is short only when fewer than k eligible items exist. Items are codes, as `data.items.encode(ids)` gives them. A code that
+    the model doesn't know (-1 for an unknown id, or a newer item) is an item that can't be shown anyway, and says nothing.
 
     Args:
-        include: only these items: one array for all queries, or a row a query.
-        exclude: never these items: one array for all queries, or a row a query.
+        include: only these items: one list of codes for all queries, or a row a query (`vt.Ragged`).
+        exclude: never these items: one list of codes for all queries, or a row a query (`vt.Ragged`).
         repeat: may items of the history come back. Seen means the whole history that the query carries.
         seen_kinds: names of the kinds of event that count as seen; None means every kind.
+
+    Raises:
+        ParameterError: the items are ids or no list of codes. That rows are not one a query is said when it is asked with.
     """
 
     include: Int32 | Ragged | None = None
     exclude: Int32 | Ragged | None = None
     repeat: bool = False
     seen_kinds: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            items = getattr(self, name)
+            if items is not None and not isinstance(items, Ragged):
+                object.__setattr__(self, name, codes_of(items, f"The {name!r} of an Eligibility"))
+        if not isinstance(self.repeat, (bool, np.bool_)):
+            raise ParameterError(f"The 'repeat' of an Eligibility must be True or False. Got {self.repeat!r}.")
+        if isinstance(self.seen_kinds, str):
+            raise ParameterError(f"The 'seen_kinds' of an Eligibility are a list: [{self.seen_kinds!r}]. Got {self.seen_kinds!r}.")
+
+    def check_rows(self, queries: int) -> None:
+        """Refuse rows that are not one a query."""
+        for name in ("include", "exclude"):
+            items = getattr(self, name)
+            if isinstance(items, Ragged) and len(items) != queries:
+                raise ParameterError(
+                    f"The {name!r} of an Eligibility with a row a query must have as many rows as there are queries ({queries:,}). "
+                    f"Got {len(items):,}; one list of codes is for all queries."
+                )
 
     def rows(self, selection: slice) -> Eligibility:
         """The part of it that concerns a run of queries."""
@@ -253,6 +219,7 @@ class Eligibility:
 
     def banned(self, queries: Queries) -> Ragged:
         """Items that each query must not get: seen ones and the ragged part of `exclude` (may hold duplicates)."""
+        self.check_rows(len(queries))
         parts = [] if self.repeat else [self._seen(queries)]
         if isinstance(self.exclude, Ragged):
             parts.append(self.exclude)
@@ -276,10 +243,6 @@ class Eligibility:
 
 
 def _join(left: Ragged, right: Ragged) -> Ragged:
-    if len(left) != len(right):
-        raise ParameterError(
-            f"An Eligibility with a row a query must have as many rows as there are queries ({len(left)}). Got {len(right)}."
-        )
     order = np.argsort(np.concatenate([left.row_of, right.row_of]), kind="stable")
     return Ragged.of_lengths(left.lengths + right.lengths, np.concatenate([left.values, right.values])[order])
 
@@ -289,12 +252,24 @@ class Recommendations:
     """Ranked lists: item codes and scores, best first; -1 pads a list that ran out of eligible items.
 
     A place filled from popularity because the model had no opinion has `source` 1 (`fallback`) and score NaN.
+
+    Args:
+        items: (queries, k) codes. k is never more than the items that can be recommended at all, however many were asked for.
+        scores: (queries, k) what orders a list.
+        vocabulary: of the items.
+        extra: named columns of the same shape.
+        labels: (queries,) what people call those who ask; None numbers them. Its name is that of the column in tables.
+        titles: (items,) what to show to people; None where the log had no titles.
+        item_column: the name of the column of items in tables.
     """
 
     items: Int32  # (queries, k)
     scores: Float32  # (queries, k)
     vocabulary: Vocabulary
-    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # each (queries, k)
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    labels: pl.Series | None = None
+    titles: pl.Series | None = None
+    item_column: str = "item_id"
 
     def __len__(self) -> int:
         return len(self.items)
@@ -302,9 +277,16 @@ class Recommendations:
     def __repr__(self) -> str:
         return f"Recommendations({len(self):,} lists of {self.k})"
 
+    def __str__(self) -> str:
+        return f"{self!r}\n{self[:SHOWN].to_frame()}"
+
+    def _repr_html_(self) -> str:
+        return titled(repr(self), self[:SHOWN].to_frame())
+
     def __getitem__(self, selection: slice | NDArray[Any]) -> Recommendations:
         extra = {name: column[selection] for name, column in self.extra.items()}
-        return Recommendations(self.items[selection], self.scores[selection], self.vocabulary, extra)
+        labels = None if self.labels is None else self.labels.gather(np.arange(len(self))[selection])
+        return replace(self, items=self.items[selection], scores=self.scores[selection], extra=extra, labels=labels)
 
     @property
     def k(self) -> int:
@@ -320,13 +302,36 @@ class Recommendations:
     def concat(cls, parts: Sequence[Recommendations]) -> Recommendations:
         extra = {name: np.concatenate([p.extra[name] for p in parts]) for name in parts[0].extra}
         items, scores = (np.concatenate([getattr(p, n) for p in parts]) for n in ("items", "scores"))
-        return cls(items, scores, parts[0].vocabulary, extra)
+        labels = [p.labels for p in parts if p.labels is not None]
+        return replace(parts[0], items=items, scores=scores, extra=extra, labels=pl.concat(labels) if len(labels) == len(parts) else None)
+
+    def padded(self, k: int) -> Recommendations:
+        """Lists of `k` places: those that are missing are pads, with source 0."""
+        width = ((0, 0), (0, max(k - self.k, 0)))
+        extra = {name: np.pad(column, width) for name, column in self.extra.items()}
+        scores = np.pad(self.scores, width, constant_values=np.nan)
+        return replace(self, items=np.pad(self.items, width, constant_values=-1), scores=scores, extra=extra)
 
     def to_frame(self, query: pl.Series | None = None) -> pl.DataFrame:
-        """One row a place: query, rank (from 1), item_id, score, source; pads are left out."""
+        """One row a place: who asks, rank (from 1), item_id, title (where the log had titles), score, source; pads are left out.
+
+        Who asks is a column `user_id` of people's own ids where they are known (as from `data.queries()`), else `query`, a number from 0.
+        The score of a place that popularity filled is null. An item without a title has null there.
+
+        Args:
+            query: other labels, one a query; the name of the series is the name of the column.
+        """
         rows, places = np.nonzero(self.items >= 0)
-        label = pl.Series("query", np.arange(len(self))) if query is None else query
-        frame = pl.DataFrame({label.name: label[rows], "rank": places + 1})
-        codes = self.items[rows, places]
-        source = pl.Series(self.fallback[rows, places].astype(np.uint8)).replace_strict(dict(enumerate(SOURCES)), return_dtype=pl.String)
-        return frame.with_columns(item_id=self.vocabulary.decode(codes), score=pl.Series(self.scores[rows, places]), source=source)
+        known = self.labels if query is None else query
+        label = pl.Series("query", np.arange(len(self))) if known is None else known
+        codes, fallback = self.items[rows, places], self.fallback[rows, places]
+        columns = {label.name: label.gather(rows), "rank": places + 1, self.item_column: self.vocabulary.decode(codes)}
+        if self.titles is not None:
+            columns["title"] = self.titles.gather(codes)
+        source = pl.Series(fallback.astype(np.uint8)).replace_strict(dict(enumerate(SOURCES)), return_dtype=pl.String)
+        score = pl.Series(self.scores[rows, places]).fill_nan(None)
+        return pl.DataFrame(columns | {"score": score, "source": source})
+
+    def to_pandas(self, query: pl.Series | None = None) -> Any:
+        """The same as a pandas DataFrame."""
+        return to_pandas(self.to_frame(query))

@@ -79,7 +79,7 @@ def test_select_keeps_codes():
 
 
 def test_queries_hold_whole_histories():
-    queries = DATA.queries(np.array([5, 2]))
+    queries = DATA.queries(codes=np.array([5, 2]))
     assert queries.users.tolist() == [5, 2]
     assert np.array_equal(queries.histories()[0], DATA.events.items[DATA.indptr[5] : DATA.indptr[6]])
     assert (queries.now > DATA.events.times.max()).all()

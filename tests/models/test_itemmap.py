@@ -111,7 +111,7 @@ def test_a_batch_answers_as_its_parts(data, make, monkeypatch):
 @pytest.mark.parametrize("make", [sparse_map, dense_map])
 def test_nobody_and_nothing_known(data, make):
     fit = make(data)
-    assert fit.recommend(data.queries(np.empty(0, int)), k=3).items.shape == (0, 3)
+    assert fit.recommend(data.queries(codes=np.empty(0, int)), k=3).items.shape == (0, 3)
     empty = vt.Queries.of_histories(data.items, [[], ["never seen"]])
     assert np.isneginf(fit.score_block(empty)).all()
     lists = fit.recommend(empty, k=3)

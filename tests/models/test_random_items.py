@@ -42,7 +42,7 @@ def test_lists_are_ranked_by_score_and_differ_by_seed_user_and_history():
     histories = vt.Queries.of_histories(log.items, [["i1", "i2"], ["i2", "i1"], ["i1"], ["i1"]])
     lists = one.recommend(histories, 8).items
     assert len(set(map(tuple, lists.tolist()))) == 3
-    users = log.queries(np.array([0, 1]))
+    users = log.queries(codes=np.array([0, 1]))
     nothing = vt.Queries(users.events, users.start, users.start, log.items, users.users)
     lists = one.recommend(nothing, 8).items
     assert (lists[0] != lists[1]).any()

@@ -69,7 +69,7 @@ def dense_scores(model, train, queries):
 def test_scores_equal_the_dense_equations(model):
     log = data()
     train = log.select(log.user_of < 20)
-    queries = log.queries(np.arange(20, 30))
+    queries = log.queries(codes=np.arange(20, 30))
     scores = model.fit(train).score_block(queries)
     expected = dense_scores(model, train, queries)
     np.testing.assert_allclose(np.where(np.isfinite(scores), scores, 0), expected, rtol=1e-4, atol=1e-6)

@@ -113,6 +113,7 @@ def compare(
     started = time.time()
     if not isinstance(split, Split):
         raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {split!r}.")
+    split.eligible.check_rows(len(split.queries))
     vectors = likeness(split.train) if vectors is None else item_vectors(vectors, split.train.n_items)
     chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)

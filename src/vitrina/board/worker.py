@@ -24,7 +24,7 @@ from vitrina.config import fingerprint
 from vitrina.data.split import Split
 from vitrina.data.store import open_split
 from vitrina.errors import ParameterError, VitrinaError
-from vitrina.evaluate.run import evaluate
+from vitrina.evaluate.run import evaluate, narrow
 from vitrina.files import atomic_folder, write_text
 from vitrina.types import Recommendations
 
@@ -60,7 +60,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
     fitted = time.perf_counter()
     lists = recommender.recommend(split.queries, job["k"], eligible=split.eligible)
     answered = time.perf_counter()
-    _check(lists, split, job["k"], model)
+    lists = _checked(lists, split, job["k"], model)
     _write_lists(lists, Path(job["out"]) / LISTS)
     return {
         "fit_seconds": fitted - started,
@@ -102,7 +102,7 @@ def _trial(model: Any, split: Split, metric: Any, k: int) -> dict[str, Any]:
     try:
         lists = model.fit(split.train).recommend(split.queries, k, eligible=split.eligible)
         seconds = time.perf_counter() - started
-        _check(lists, split, k, model)
+        lists = _checked(lists, split, k, model)
         value = evaluate(lists, split, [metric], intervals=False).numbers["value"][0]
     except Exception as error:
         return {"value": None, "seconds": time.perf_counter() - started, "error": failure(error)["error"]}
@@ -136,10 +136,12 @@ def _warm_up(model: Any, job: Mapping[str, Any]) -> None:
         model.fit(tiny.train).recommend(tiny.queries, job["k"], eligible=tiny.eligible)
 
 
-def _check(lists: Any, split: Split, k: int, model: Any) -> None:
-    """A model from elsewhere may answer anything."""
+def _checked(lists: Any, split: Split, k: int, model: Any) -> Recommendations:
+    """Lists of k places; a model from elsewhere may answer anything."""
     if not isinstance(lists, Recommendations):
         raise ParameterError(f"The recommend of {type(model).__name__} must return vitrina.Recommendations. Got {type(lists).__name__}.")
+    if lists.items.ndim == lists.scores.ndim == 2 and lists.k == lists.scores.shape[1] and narrow(lists, split, k):
+        lists = lists.padded(k)
     wanted = (len(split.queries), k)
     if lists.items.shape != wanted or lists.scores.shape != wanted:
         raise ParameterError(
@@ -147,6 +149,7 @@ def _check(lists: Any, split: Split, k: int, model: Any) -> None:
             f"Got items {lists.items.shape} and scores {lists.scores.shape}."
         )
     lists.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    return lists
 
 
 def _write_lists(lists: Recommendations, folder: Path) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
-from vitrina.batch import aligned, check_ending, queries_of, recommend_to
+from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console
 from vitrina.cli.log import given_columns, has_fingerprint, read_ids, read_log
 from vitrina.errors import DataError, ParameterError
@@ -114,7 +114,8 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
     user_column, item_column = source["read"].get("user", "user_id"), source["read"].get("item", "item_id")
     ids = None if users == "all" else read_ids(Path(users), user_column)
     data = _histories(artifact, source)
-    queries, labels = queries_of(data, ids)
+    queries = data.queries(ids)
+    assert queries.labels is not None
     strangers = int((queries.users < 0).sum())
     if strangers:
         console.warn(f"{strangers:,} of {len(queries):,} users are not in the log: they get what is popular.")
@@ -123,7 +124,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
             out,
             artifact.recommender,
             queries,
-            labels.rename(user_column),
+            queries.labels.alias(user_column),
             k,
             eligible=eligible,
             item_column=item_column,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue
+from vitrina.codes import codes_within
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
 from vitrina.errors import ParameterError, SplitError
+from vitrina.showing import titled, to_pandas
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -75,6 +77,13 @@ class Dataset:
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}: {self.n_events:,} events, {self.n_users:,} users, {len(self.catalogue.items):,} items)"
 
+    def _repr_html_(self) -> str:
+        first = int(np.searchsorted(self.indptr, 10))  # so many people have the first ten events
+        return titled(repr(self), self.user_range(0, min(first, len(self.users))).frame().head(10))
+
+    def __len__(self) -> int:
+        return self.n_events
+
     @property
     def n_events(self) -> int:
         return len(self.events)
@@ -109,14 +118,40 @@ class Dataset:
             matrix.data[:] = 1
         return matrix
 
-    def queries(self, users: NDArray[Any] | None = None) -> Queries:
-        """One query a user (those with events, unless `users` gives codes), asked after the end of the log."""
-        codes = np.flatnonzero(np.diff(self.indptr)) if users is None else np.asarray(users)
-        codes = codes.astype(np.int32)
+    def queries(self, users: Sequence[Any] | pl.Series | None = None, *, codes: Sequence[int] | NDArray[Any] | None = None) -> Queries:
+        """One query a user, asked after the end of the log; everybody with events where neither ids nor codes are given.
+
+        Args:
+            users: ids of people. One whom the log doesn't know has an empty history and the code -1, and is counted in the print.
+            codes: codes of people in place of their ids, as `data.users.encode(ids)` gives them.
+
+        Raises:
+            ParameterError: both are given, the ids are one text or number, or a code stands for nobody.
+
+        >>> import vitrina as vt
+        >>> vt.testing.toy().queries(["ann", "zoe"])
+        Queries(2 queries, 4 events of 4 items; 1 are asked for people who are not in the log)
+        """
+        if users is not None and codes is not None:
+            raise ParameterError("Queries are for users, by their ids, or for codes. Got both; leave one out.")
+        if users is not None:
+            return self._queries_of_ids(users)
+        chosen = np.flatnonzero(np.diff(self.indptr)) if codes is None else codes
+        known = codes_within(chosen, len(self.users), "The 'codes' of queries", "data.users.encode")
+        return self._queries(known, self.indptr[known + 1], self.users.decode(known))
+
+    def _queries_of_ids(self, users: Any) -> Queries:
+        if isinstance(users, (str, bytes)) or not hasattr(users, "__len__"):
+            raise ParameterError(f"The 'users' of queries are a list of ids: data.queries([{users!r}]). Got {users!r}.")
+        ids = users if isinstance(users, pl.Series) else pl.Series(list(users), strict=False)
+        codes = self.users.encode(users if isinstance(users, pl.Series) else list(users))
+        return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), ids)
+
+    def _queries(self, codes: Int32, stop: Int64, ids: pl.Series) -> Queries:
         return Queries(
-            self.events, self.indptr[codes], self.indptr[codes + 1], self.items, codes,
+            self.events, self.indptr[np.maximum(codes, 0)], stop, self.items, codes,
             now=None if self.events.times is None or not self.n_events else np.full(len(codes), self.events.times.max() + 1),
-            kind_names=self.kind_names, people=self.users,
+            kind_names=self.kind_names, people=self.users, labels=ids.alias("user_id"),
         )  # fmt: skip
 
     def select(self, keep: Bool, **changes: Any) -> Dataset:
@@ -187,6 +222,10 @@ class Dataset:
         if self.events.baskets is not None:
             columns["basket_id"] = self.events.baskets
         return pl.DataFrame(columns)
+
+    def to_pandas(self) -> Any:
+        """The same as a pandas DataFrame."""
+        return to_pandas(self.frame())
 
     def titles(self, codes: NDArray[Any]) -> list[str]:
         """Names to show: the item table's title where there is one, the id otherwise."""

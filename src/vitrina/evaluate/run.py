@@ -105,10 +105,16 @@ def evaluate(
     ['HitRate@2', 'Coverage@2']
     """
     chosen = _chosen(metrics)
+    if not isinstance(recommendations, Recommendations):
+        raise ParameterError(f"What is judged are Recommendations, as recommend returns them. Got a {type(recommendations).__name__}.")
+    split.eligible.check_rows(len(split.queries))
     recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
     catalogue = split.train.catalogue
     if vectors is not None:
         catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
+    widest = max((getattr(m, "k", None) or 0 for m in chosen), default=0)
+    if narrow(recommendations, split, widest):
+        recommendations = recommendations.padded(widest)
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}
     table = {m.name: m.value(m.state(judged)) for m in chosen if not hasattr(m, "per_query")}
@@ -135,6 +141,11 @@ def summarise(
     state = Buckets.of(np.column_stack(list(columns.values())), users)
     low, high, value = *state.intervals(draws, confidence, seed), state.value
     return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
+
+
+def narrow(lists: Recommendations, split: Split, k: int) -> bool:
+    """Whether lists are shorter than `k` because there are no more items to recommend."""
+    return k > lists.k >= len(split.train.catalogue.items)
 
 
 def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -23,6 +23,7 @@ from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, places, query_keys, walk
+from vitrina.request import check_items, check_pairs, check_request, list_width
 from vitrina.topk import allowed_mask, block_size, top_k_dense, top_k_ragged
 from vitrina.types import Bool, Eligibility, Float32, Float64, Int32, Int64, Queries, Ragged, Recommendations, ranges
 from vitrina.vocabulary import Vocabulary, id_hashes
@@ -61,10 +62,18 @@ class Form(ABC):
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Form: ...
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The best k eligible items for each query. Memory: one block of scores, about 16 MB, whatever the queries."""
+        """The best k eligible items for each query. Memory: one block of scores, about 16 MB, whatever the queries.
+
+        Lists are no longer than the ranked catalogue: of 24 items the shape is (queries, 24) from k = 24 on.
+
+        Raises:
+            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one a query.
+            VocabularyError: the queries are encoded with other item ids than the model.
+        """
+        k = list_width(check_request(queries, k, eligible), self.catalogue)
         blocks = queries.blocks(self.queries_a_block())
         parts = [self.answer_block(block, k, eligible.rows(part)) for part, block in blocks] or [self.answer_block(queries, k, eligible)]
-        return Recommendations.concat(parts)
+        return replace(Recommendations.concat(parts), labels=queries.labels, titles=self.titles)
 
     def queries_a_block(self) -> int:
         """How many queries `answer_block` takes at a time."""
@@ -80,8 +89,7 @@ class Form(ABC):
             ParameterError: a code stands for no item of the vocabulary.
             VocabularyError: the queries were encoded with other item ids.
         """
-        queries.vocabulary.require_compatible(self.vocabulary, "queries")
-        codes = self.vocabulary.codes(items)
+        codes = check_items(queries, items, self.vocabulary)
         out = np.empty((len(queries), len(codes)), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
             out[part] = self.score_block(block)[:, codes]
@@ -94,10 +102,7 @@ class Form(ABC):
             ParameterError: a code stands for no item of the vocabulary, or there is not one row a query.
             VocabularyError: the queries were encoded with other item ids.
         """
-        queries.vocabulary.require_compatible(self.vocabulary, "queries")
-        if len(items) != len(queries):
-            raise ParameterError(f"There must be one row of items a query ({len(queries)}). Got {len(items)}.")
-        self.vocabulary.codes(items.values)
+        check_pairs(queries, items, self.vocabulary)
         out = np.empty(len(items.values), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
             out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block, items.rows(part))

@@ -45,7 +45,7 @@ def config(case: Case) -> None:
 def lists(case: Case) -> None:
     """Lists have the right shape and types, no item twice, pads of -1 at the end."""
     for repeat, answer in case.answers.items():
-        shape, kinds = (len(case.queries), 10), (answer.items.dtype, answer.scores.dtype)
+        shape, kinds = (len(case.queries), _width(case, answer, 10)), (answer.items.dtype, answer.scores.dtype)
         if answer.items.shape != shape or answer.scores.shape != shape:
             raise BrokenLawError(f"asked for {shape} the items are {answer.items.shape} and the scores {answer.scores.shape}.")
         if kinds != (np.int32, np.float32):
@@ -276,8 +276,14 @@ def _served(case: Case, recommender: Recommender, data: Dataset) -> None:
     for k in (1, 5):
         answer = recommender.recommend(data.queries(), k, eligible=Eligibility(repeat=True))
         need = min(k, len(data.catalogue.items))
-        if answer.items.shape != (len(case.queries), k) or (answer.items[:, :need] < 0).any():
+        if answer.items.shape != (len(case.queries), _width(case, answer, k)) or (answer.items[:, :need] < 0).any():
             raise BrokenLawError(f"asked for {k} items the lists are {answer.items[:3].tolist()}.")
+
+
+def _width(case: Case, answer: Recommendations, k: int) -> int:
+    """The places of a list: k, or all items where there are no more."""
+    few = max(int(case.rankable.sum()), 1)
+    return few if few < k and answer.items.shape[1:] == (few,) else k
 
 
 def _allowed(case: Case, row: int, eligible: Eligibility) -> Any:
