@@ -60,7 +60,7 @@ def test_scores_by_any_door_agree(form):
 
 
 def test_pairs_need_a_row_a_query():
-    with pytest.raises(ParameterError, match=r"one row of items a query \(40\). Got 1"):
+    with pytest.raises(ParameterError, match=r"a row for each of the 40 queries. Got 1"):
         FORMS["RandomItems(seed=4)"].score_pairs(DATA.queries(), Ragged.of([[1]]))
 
 

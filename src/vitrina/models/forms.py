@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue, unit_rows
-from vitrina.errors import ParameterError
 from vitrina.models.decay import Decay
 from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix
 from vitrina.models.nearest import blend_with_nearest
