@@ -20,6 +20,7 @@ from vitrina.models.combine import Combine, Sum
 from vitrina.models.content_vectors import Content
 from vitrina.models.decay import Decay, factors_of
 from vitrina.models.itemmap import ItemMap
+from vitrina.models.levels import DEEP
 from vitrina.models.pairs import best_gaps, best_products, dealt
 from vitrina.models.reading import Reading, kind_weights
 from vitrina.models.weighting import Cosine, Denominator, Weighting
@@ -106,7 +107,9 @@ class Cooccurrence(ModelConfig):
         """The fused product: each item's best neighbours, best first."""
         n_items, threads = data.n_items, numba.get_num_threads()
         room = min(self.neighbours, n_items)
-        out = np.empty((n_items, room), np.int32), np.empty((n_items, room), np.float32), np.zeros(n_items, np.int64)
+        faint = self._faint(log)
+        scores = np.empty((n_items, room), np.float64 if faint else np.float32)
+        out = np.empty((n_items, room), np.int32), scores, np.zeros(n_items, np.int64)
         rest = (
             _content(self.content, data),
             self.content.weight if self.content else 0.0,
@@ -118,12 +121,19 @@ class Cooccurrence(ModelConfig):
         order = dealt(_work(users_items, n_items), threads)
         if self._gapped:
             reach = min(self.gap.reach() if self.gap else np.inf, log.longest)
-            gaps = *factors_of(self.gap), int(np.ceil(reach)), self.one_way
+            gaps = *factors_of(self.gap), int(np.ceil(reach)), self.one_way, faint
             events = log.items, log.users, log.indptr, log.times, log.weights, factors
             best_gaps(order, log.by_item(), events, gaps, *rest)
         else:
             best_products(order, _columns(users_items.tocsc()), _columns(users_items), *rest)
         return _csr(*out)
+
+    def _faint(self, log: Log) -> bool:
+        """Whether the gap leaves less of some pair than float32 holds."""
+        if self.gap is None or not len(log.items):
+            return False
+        spans = log.times[log.indptr[1:] - 1] - log.times[log.indptr[:-1]] if len(log.times) else np.zeros(len(log.indptr) - 1, np.int64)
+        return bool((self.gap.halvings(np.diff(log.indptr) - 2, spans) >= DEEP).any())
 
     @property
     def _gapped(self) -> bool:
@@ -222,7 +232,9 @@ def _plain(d: Denominator) -> tuple[Any, ...]:
     return d.from_factor, d.to_factor, d.from_term, d.to_term, float(d.row_total), float(d.own), float(d.constant)
 
 
-def _csr(items: Int32, scores: NDArray[np.float32], sizes: Int64) -> sparse.csr_matrix:
-    """Rows of which the first `sizes` places are filled."""
+def _csr(items: Int32, scores: NDArray[Any], sizes: Int64) -> sparse.csr_matrix:
+    """Rows of which the first `sizes` places are filled; float32 if that holds them."""
     filled = np.arange(items.shape[1]) < sizes[:, None]
-    return sparse.csr_matrix((scores[filled], items[filled], _indptr(sizes)), shape=(len(items), len(items)))
+    kept = scores[filled]
+    kept = kept if kept.min(initial=1) < 2.0**-DEEP else kept.astype(np.float32, copy=False)
+    return sparse.csr_matrix((kept, items[filled], _indptr(sizes)), shape=(len(items), len(items)))

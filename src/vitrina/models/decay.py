@@ -17,9 +17,11 @@ from vitrina.config import Config, Days, to_plain
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError, UnknownNameError
 from vitrina.kernels import kernel
+from vitrina.models.levels import level_of
 from vitrina.types import Bool, Float64, Int64
 
 DAY = 86_400_000_000  # microseconds
+LARGEST = 1e300  # halvings: an infinite number of them would leave nothing
 
 __all__ = ["All", "Decay", "Exponential", "Hyperbolic", "Linear", "Window"]
 
@@ -48,6 +50,13 @@ class Decay(Config, ABC):
     def reach(self) -> float:
         """Events from which on the weight is 0."""
         return min(p.width * p.events if p.events is not None else inf for p in self.parts())
+
+    def halvings(self, events: Int64, microseconds: Int64) -> Float64:
+        """How often the exponential curves halve a weight at each distance: the others leave 0, or a number that floats hold."""
+        of_events, of_time = (
+            sum(1 / (getattr(p, name) or inf) for p in self.parts() if p.shape == Exponential.shape) for name in ("events", "days")
+        )
+        return np.maximum(events, 0) * of_events + np.maximum(microseconds, 0) / DAY * of_time
 
     def require(self, data: Dataset) -> None:
         """Raise unless the log has the times that are needed."""
@@ -200,3 +209,17 @@ def faded(shapes, scales, by_time, events, microseconds):  # pragma: no cover
         distance = microseconds if by_time[part] else events
         weight *= _curve(shapes[part], max(distance, 0.0) / scales[part])
     return weight
+
+
+@kernel
+def faded_level(shapes, scales, by_time, events, microseconds):  # pragma: no cover
+    """As `faded`, the level of the weight: what an exponential leaves is never 0."""
+    exponent, weight = 0.0, 1.0
+    for part in range(len(shapes)):
+        distance = max(microseconds if by_time[part] else events, 0.0) / scales[part]
+        if shapes[part] == 0:
+            exponent -= min(distance, LARGEST)
+        else:
+            weight *= _curve(shapes[part], distance)
+    whole = np.ceil(exponent)
+    return whole + level_of(weight * exp2(exponent - whole))

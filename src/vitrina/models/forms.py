@@ -18,7 +18,9 @@ from scipy import sparse
 
 from vitrina.catalogue import Catalogue, unit_rows
 from vitrina.models.decay import Decay
-from vitrina.models.history import decay_arrays, decay_of_arrays, history_matrix
+from vitrina.models.faint import cosines
+from vitrina.models.history import decay_arrays, decay_of_arrays, faint, faint_history, history_matrix, own_scores
+from vitrina.models.levels import DEEP
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, places, query_keys, walk
@@ -237,13 +239,13 @@ class Personal(Form):
         return SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:
-        own = history_matrix(queries, len(self.vocabulary), self.decay)
+        own = own_scores(queries, len(self.vocabulary), self.decay)
         scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
         scores[np.repeat(np.arange(len(queries)), np.diff(own.indptr)), own.indices] = own.data
         return scores
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        own = history_matrix(queries, len(self.vocabulary), self.decay)
+        own = own_scores(queries, len(self.vocabulary), self.decay)
         candidates = Ragged(np.asarray(own.indptr, np.int64), np.asarray(own.indices, np.int32))
         return top_k_ragged(candidates, np.asarray(own.data, np.float32), queries, k, eligible, self.catalogue, self.vocabulary)
 
@@ -329,7 +331,7 @@ class Embeddings(Form):
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
-        mean = history_matrix(queries, len(self.vocabulary), self.decay) @ self.vectors
+        mean = history_matrix(queries, len(self.vocabulary), self.decay, relative=True) @ self.vectors
         return unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
 
     def score_block(self, queries: Queries) -> Float32:
@@ -339,6 +341,9 @@ class Embeddings(Form):
         scores[~encoded.any(axis=1)] = -np.inf
         if not isinstance(self.vectors, np.ndarray):
             scores[scores == 0] = -np.inf
+            deep = faint(queries, self.decay, DEEP)
+            if deep.any() and self.vectors.data.min(initial=0) >= 0:
+                scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), self.vectors)
         return scores
 
     def arrays(self) -> Arrays:

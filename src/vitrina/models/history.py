@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.kernels import kernel
-from vitrina.models.decay import Decay, factors_of, faded, of_plain, plain_of
-from vitrina.types import Float32, Int64, Queries, ranges
+from vitrina.models.decay import Decay, factors_of, faded, faded_level, of_plain, plain_of
+from vitrina.models.levels import ABSORBED, DEEP, scores_of, sums, weights_of
+from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,32 @@ def event_weights(queries: Queries, decay: Decay | None) -> Float32:
     weights = np.ones(int(queries.lengths.sum()), np.float32)
     if decay is None:
         return weights
-    times = queries.events.times
-    newest = np.zeros(len(queries), np.int64)
-    if times is not None and len(times):
-        newest = times[np.maximum(queries.stop - 1, 0)] if queries.now is None else queries.now
-    _fade(queries.start, queries.stop, newest, np.empty(0, np.int64) if times is None else times, *factors_of(decay), weights)
+    _fade(queries.start, queries.stop, *moments(queries), *factors_of(decay), weights)
     return weights
+
+
+def event_levels(queries: Queries, decay: Decay) -> Float64:
+    """As `event_weights`, in levels: an exponential decay leaves something of each event."""
+    levels = np.empty(int(queries.lengths.sum()))
+    _fade_levels(queries.start, queries.stop, *moments(queries), *factors_of(decay), levels)
+    return levels
+
+
+def faint(queries: Queries, decay: Decay | None, halvings: float) -> Bool:
+    """(queries,) whether the decay halves the weight of the oldest event so many times."""
+    if decay is None:
+        return np.zeros(len(queries), bool)
+    now, times = moments(queries)
+    elapsed = now - times[np.minimum(queries.start, len(times) - 1)] if len(times) else np.zeros(len(queries), np.int64)
+    return (decay.halvings(queries.lengths - 1, elapsed) >= halvings) & (queries.lengths > 0)
+
+
+def moments(queries: Queries) -> tuple[Int64, Int64]:
+    """(queries,) the moment of asking, or of the newest event where it is not known; and the times of the events, empty without times."""
+    times = queries.events.times
+    if times is None or not len(times):
+        return np.zeros(len(queries), np.int64), np.empty(0, np.int64)
+    return times[np.maximum(queries.stop - 1, 0)] if queries.now is None else queries.now, times
 
 
 @kernel
@@ -111,6 +132,16 @@ def _fade(start, stop, newest, times, shapes, scales, by_time, weights):  # prag
         for at in range(start[q], stop[q]):
             elapsed = newest[q] - times[at] if len(times) else 0
             weights[place] = faded(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
+            place += 1
+
+
+@kernel
+def _fade_levels(start, stop, newest, times, shapes, scales, by_time, levels):  # pragma: no cover
+    place = 0
+    for q in range(len(start)):
+        for at in range(start[q], stop[q]):
+            elapsed = newest[q] - times[at] if len(times) else 0
+            levels[place] = faded_level(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
             place += 1
 
 
@@ -124,18 +155,48 @@ def decay_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Decay | None:
     return of_plain(json.loads(arrays["decay"].tobytes())) if "decay" in arrays else None
 
 
-def history_matrix(queries: Queries, n_items: int, decay: Decay | None = None) -> sparse.csr_matrix:
+def history_matrix(queries: Queries, n_items: int, decay: Decay | None = None, *, relative: bool = False) -> sparse.csr_matrix:
     """(queries, items) how often each item is in each history, old events fading.
 
-    Items beyond `n_items` are left out, and so are events of which the decay leaves nothing.
+    Items beyond `n_items` are left out, and so are events of which the decay leaves nothing. Only the direction of a `relative` row
+    counts: where all events are old, it is in units of the largest weight.
     """
     queries = known_only(queries, n_items)
     items, weights = queries.histories().values, event_weights(queries, decay)
+    if relative and decay is not None and faint(queries, decay, DEEP).any():
+        weights = _relative(event_levels(queries, decay), _row_of(queries.lengths), len(queries))
     read = weights > 0
     indptr = _indptr(_row_of(queries.lengths)[read], len(queries))
     matrix = sparse.csr_matrix((weights[read], items[read], indptr), shape=(len(queries), n_items))
     matrix.sum_duplicates()
     return matrix
+
+
+def _relative(levels: Float64, rows: Int64, n_rows: int) -> Float32:
+    """The weights of the levels, in units of the power of 2 below the largest of each row."""
+    top = np.full(n_rows, -np.inf)
+    np.maximum.at(top, rows, levels)
+    shifted = levels - np.floor(np.where(np.isfinite(top), top, 0.0))[rows]
+    return weights_of(np.where(np.isfinite(shifted), shifted, -2000.0)).astype(np.float32)
+
+
+def own_scores(queries: Queries, n_items: int, decay: Decay | None) -> sparse.csr_matrix:
+    """(queries, items) float32 as `history_matrix`, in which faint weights keep their items and their order."""
+    if decay is None or not faint(queries, decay, ABSORBED).any():
+        return history_matrix(queries, n_items, decay)
+    indptr, items, levels = faint_history(queries, n_items, decay)
+    pairs, group = np.unique(_row_of(np.diff(indptr)) * n_items + items, return_inverse=True)
+    rows, items = pairs // n_items, (pairs % n_items).astype(np.int32)
+    scores = scores_of(sums(levels, group, len(pairs)), rows)
+    return sparse.csr_matrix((scores, items, _indptr(rows, len(queries))), shape=(len(queries), n_items))
+
+
+def faint_history(queries: Queries, n_items: int, decay: Decay) -> tuple[Int64, Int32, Float64]:
+    """The events of which the decay leaves something: where each history begins, the items, and the levels of the weights."""
+    queries = known_only(queries, n_items)
+    levels = event_levels(queries, decay)
+    read = levels > -np.inf
+    return _indptr(_row_of(queries.lengths)[read], len(queries)), queries.histories().values[read], levels[read]
 
 
 def known_only(queries: Queries, n_items: int) -> Queries:

@@ -13,10 +13,13 @@ from scipy import sparse
 
 from vitrina.catalogue import Catalogue
 from vitrina.kernels import kernel
+from vitrina.models.faint import mapped
 from vitrina.models.forms import SPARSE_QUERIES, Arrays, Form
+from vitrina.models.history import known_only
+from vitrina.models.levels import DEEP
 from vitrina.models.reading import History, Reading
 from vitrina.topk import block_size, top_k_ragged
-from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
+from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 CANDIDATES = 1 << 22  # a block: 32 MB of items and scores
@@ -33,7 +36,7 @@ class ItemMap(Form):
     the number of queries: sparse 32 MB of candidates and 12 bytes x items x threads; dense a block of scores of 16 MB.
 
     Args:
-        weight_from_to: (items, items) float32 CSR, or (kept, kept) float32.
+        weight_from_to: (items, items) float32 CSR (float64 where float32 can't hold it), or (kept, kept) float32.
         kept: item codes of the rows and columns of dense weights, ascending; empty with sparse weights.
         reading: how the history is read and combined.
         notes: what the model says of itself.
@@ -68,11 +71,37 @@ class ItemMap(Form):
         else:
             m = self.weight_from_to
             _score_sparse(*history, m.indptr, m.indices, m.data, code, out)
+            faint = self._faint(queries)
+            if faint.any():
+                out[faint] = mapped(*self.reading.read_levels(queries[faint], len(self.vocabulary)), m, code)
         return out
+
+    @cached_property
+    def _smallest(self) -> tuple[float, Bool]:
+        """The binary logarithm of the smallest weight that float32 holds, at most 0, and the (items,) that have smaller ones."""
+        data = self._sparse.data
+        tiny = data < 2.0**-DEEP
+        rows = np.zeros(len(self.vocabulary), bool)
+        rows[np.searchsorted(self._sparse.indptr, np.flatnonzero(tiny & (data > 0)), side="right") - 1] = True
+        return float(np.log2(data.min(initial=1, where=~tiny))), rows
+
+    def _faint(self, queries: Queries) -> Bool:
+        """(queries,) whose scores may not fit into float32."""
+        smallest, rows = self._smallest
+        if self._sparse.data.min(initial=0) < 0:
+            return np.zeros(len(queries), bool)
+        deep = self.reading.faint(queries, DEEP + smallest)
+        if rows.any():
+            known = known_only(queries, len(rows))
+            deep[np.repeat(np.arange(len(queries)), known.lengths)[rows[known.histories().values]]] = True
+        return deep
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         if self.is_dense:
             return super().answer_block(queries, k, eligible)
+        if self._faint(queries).any():
+            blocks = queries.blocks(block_size(len(self.vocabulary)))
+            return Recommendations.concat([super(ItemMap, self).answer_block(block, k, eligible.rows(part)) for part, block in blocks])
         history = self.reading.read(queries, len(self.vocabulary))
         room = self._room(history)
         return Recommendations.concat([self._answer(history.rows(p), room[p], queries[p], k, eligible.rows(p)) for p in _cuts(room)])

@@ -8,6 +8,7 @@ from numba.np.ufunc.parallel import get_thread_id
 from scipy import sparse
 
 from vitrina.kernels import kernel
+from vitrina.models.faint import narrowed
 from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
 from vitrina.types import Float32, Float64
 
@@ -18,7 +19,7 @@ def blend_with_nearest(
     """(queries, items): alpha * own + (1 - alpha) * mean of the `k` kept rows nearest in Euclidean distance.
 
     An entry to which nothing contributes is -inf, and so is all of an empty `own` row. Of rows at an equal distance the
-    earlier are taken.
+    earlier are taken. Vectors of float64 hold what float32 can't; the scores are in the order of their sums.
 
     Args:
         own: (queries, items) sorted CSR.
@@ -26,12 +27,12 @@ def blend_with_nearest(
         squares: (users,) squared length of each kept vector.
     Cost: for each query the postings of its items, one pass over the users, k vectors; O(threads x users) of memory.
     """
-    out = np.zeros((len(own.indptr) - 1, len(kept_by_item.indptr) - 1), np.float32)
+    out = np.zeros((len(own.indptr) - 1, len(kept_by_item.indptr) - 1), np.result_type(own.data, kept.data))
     _blend(
         own.indptr, own.indices, own.data, kept.indptr, kept.indices, kept.data, kept_by_item.indptr, kept_by_item.indices,
         kept_by_item.data, squares, min(k, len(squares)), alpha, numba.get_num_threads(), out,
     )  # fmt: skip
-    return out
+    return out if out.dtype == np.float32 else narrowed(out)
 
 
 @kernel(parallel=True)

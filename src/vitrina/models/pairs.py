@@ -10,7 +10,8 @@ from numba.np.ufunc.parallel import get_thread_id
 from numpy.typing import NDArray
 
 from vitrina.kernels import kernel
-from vitrina.models.decay import faded
+from vitrina.models.decay import faded, faded_level
+from vitrina.models.levels import LEAST
 from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
 from vitrina.types import Int32
 
@@ -47,7 +48,7 @@ def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pra
     """
     indptr, positions = by_item
     items, users, bounds, times, weights, factors = log
-    shapes, scales, by_time, reach, one_way = gaps
+    shapes, scales, by_time, reach, one_way, faint = gaps
     at, stop = indptr[item], indptr[item + 1]
     while at < stop:
         user, found = users[positions[at]], 0
@@ -61,7 +62,10 @@ def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pra
                 if to == item or (one_way and len(times) and times[other] <= times[event]):
                     continue
                 elapsed = abs(times[other] - times[event]) if len(times) else 0
-                weight = faded(shapes, scales, by_time, float(abs(other - event) - 1), float(elapsed))
+                gap = float(abs(other - event) - 1)
+                weight = faded(shapes, scales, by_time, gap, float(elapsed))
+                if faint and weight < LEAST and faded_level(shapes, scales, by_time, gap, float(elapsed)) > -np.inf:
+                    weight = LEAST
                 weight *= weights[event] * factor * weights[other] * factors[other]
                 if not weight > 0:
                     continue
@@ -107,13 +111,13 @@ def keep_best(item, total, likeness, touched, count, denominator, allowed, out_i
     for place in range(count):
         to = touched[place]
         pairs = total[to]
-        score = np.float32(likeness[to]) if len(likeness) else np.float32(0)
+        score = out_scores.dtype.type(likeness[to]) if len(likeness) else out_scores.dtype.type(0)
         total[to] = 0
         if len(likeness):
             likeness[to] = 0
         divisor = from_factor[item] * to_factor[to] + from_term[item] + to_term[to] + row_total * mass + own * pairs + constant
         if pairs > 0 and divisor > 0:
-            score += np.float32(pairs / divisor)
+            score += out_scores.dtype.type(pairs / divisor)
         if not score > 0 or not allowed[to] or room == 0:
             continue
         if size < room:

@@ -12,6 +12,7 @@ from vitrina.data.split import Split
 from vitrina.errors import DataError
 from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Static
+from vitrina.models.levels import levels_of, scores_of, sums
 from vitrina.types import Float64
 
 DAY = 86_400_000_000  # microseconds
@@ -23,6 +24,7 @@ class Popularity(ModelConfig):
 
     score[i] = sum over the counted events e of i of 0.5 ^ ((end - t_e) / half_life), where a user's repeated events of i
     count once (the latest) with `by="users"` and each with `by="events"`; `end` is the last time of the training part.
+    What float32 can't hold keeps its order: an item of 200 half-lives ago is behind one of 150, and ahead of one that nobody took.
 
     Args:
         days: count only events of the last `days` days; None counts all.
@@ -48,24 +50,25 @@ class Popularity(ModelConfig):
         if (self.days or self.half_life) and data.time_unit != "us":
             raise DataError(f"{self!r} needs events with real time, and {data!r} has none. Use Popularity().")
         end = max((int(s.events.times.max()) for s in data.shards() if s.events.times is not None and len(s.events)), default=0)
-        scores = np.zeros(data.n_items)
+        levels, codes = np.full(data.n_items, -np.inf), np.tile(np.arange(data.n_items), 2)
         for shard in data.shards():
-            scores += self._count(shard, end)
+            levels = sums(np.concatenate([levels, self._count(shard, end)]), codes, data.n_items)
         if not data.n_events:
             raise DataError(f"{data!r} has no event to count. Fit on a log with events.")
-        scores[scores == 0] = -np.inf
-        return Static(data.items, data.catalogue, scores.astype(np.float32))
+        return Static(data.items, data.catalogue, scores_of(levels, np.zeros(data.n_items, np.int64)))
 
     def _count(self, data: Dataset, end: int) -> Float64:
+        """(items,) the level of each item's score."""
         items, users, times = data.events.items, data.user_of, data.events.times
-        weights = np.ones(len(items))
+        levels = np.zeros(len(items))
         if times is not None and self.half_life:
-            weights = np.exp2((times - end) / (self.half_life * DAY))
+            halvings = (end - times) / (self.half_life * DAY)
+            levels = levels_of(np.exp2(np.floor(halvings) - halvings)) - np.floor(halvings)
         if times is not None and self.days:
-            weights[times <= end - self.days * DAY] = 0.0
+            levels[times <= end - self.days * DAY] = -np.inf
         if self.by == "users":
-            weights[~_last_of_pair(users, items, data.n_items)] = 0.0
-        return np.bincount(items, weights, minlength=data.n_items).astype(np.float64, copy=False)
+            levels[~_last_of_pair(users, items, data.n_items)] = -np.inf
+        return sums(levels, items, data.n_items)
 
 
 def _last_of_pair(users: Any, items: Any, n_items: int) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.models.history import Baskets, known_only
+from vitrina.models.levels import DEEP, LEAST
 from vitrina.types import Float64, Queries
 
 
@@ -38,15 +39,20 @@ class BasketProfile:
         run = np.where(places < shorter, places // np.maximum(size, 1), runs - longer + (places - shorter) // (size + 1))
         length = np.where(places < shorter, size, size + 1)
         last = runs - 1 if self.short == "newest" else self.groups - 1
-        return self.within ** (counts - 1.0 - places) * self.between ** (1.0 * (last - run)) / (length * runs)
+        weights = self.within ** (counts - 1.0 - places) * self.between ** (1.0 * (last - run)) / (length * runs)
+        return np.maximum(weights, LEAST)  # what is longest ago was taken all the same
 
     def vectors(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
-        """(queries, items) float32 vector of each history, indices sorted; an item counts once a basket. Items that came after the fit are left out."""
+        """(queries, items) vector of each history, indices sorted; an item counts once a basket. Items that came after the fit are left out.
+
+        float32, or float64 where the oldest baskets weigh too little for it.
+        """
         queries = known_only(queries, n_items)
         baskets = Baskets.of(queries)
         weights, total = self.basket_weights(baskets), int(baskets.indptr[-1])
         by_basket = sparse.csr_matrix((weights, np.arange(total), baskets.indptr), shape=(len(queries), total))
-        vectors = sparse.csr_matrix(by_basket @ baskets.items(queries, n_items), dtype=np.float32)
+        dtype = np.float32 if weights.min(initial=1) >= 2.0**-DEEP else np.float64
+        vectors = sparse.csr_matrix(by_basket @ baskets.items(queries, n_items), dtype=dtype)
         vectors.sort_indices()
         return vectors
 

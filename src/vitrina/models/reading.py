@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from vitrina.kernels import kernel
 from vitrina.models.combine import Combine, Sum, combine_named
 from vitrina.models.decay import Decay, factors_of, faded, of_plain, plain_of
-from vitrina.types import Float32, Int32, Int64, Queries
+from vitrina.models.history import event_levels, faint
+from vitrina.models.levels import products
+from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
 
 class History(NamedTuple):
@@ -24,7 +26,7 @@ class History(NamedTuple):
     start: Int64  # (queries,)
     counts: Int64  # (queries,)
     items: Int32
-    weights: Float32
+    weights: Float32 | Float64
 
     def rows(self, selection: slice) -> History:
         """A run of consecutive queries."""
@@ -65,6 +67,26 @@ class Reading:
             *factors_of(self.decay), n_items, numba.get_num_threads(), start, counts, items, weights,
         )  # fmt: skip
         return History(start, counts, items, weights)
+
+    def read_levels(self, queries: Queries, n_items: int) -> History:
+        """As `read`, with levels for weights, and the items of a history in the order of their codes."""
+        recent = queries if self.last is None else queries.last(self.last)
+        place, rows = ranges(recent.start, recent.lengths), np.repeat(np.arange(len(queries)), recent.lengths)
+        items = recent.events.items[place]
+        levels = np.zeros(len(place)) if self.decay is None else event_levels(recent, self.decay)
+        kinds = self._kind_of(recent)
+        if len(kinds):
+            levels = products(levels, kind_weights(self.kinds, recent.kind_names)[kinds[place]])
+        read = (items < n_items) & (levels > -np.inf)
+        pairs, group = np.unique(rows[read] * n_items + items[read], return_inverse=True)
+        largest = np.full(len(pairs), -np.inf)
+        np.maximum.at(largest, group, levels[read])
+        counts = np.bincount(pairs // n_items, minlength=len(queries))
+        return History(np.cumsum(counts) - counts, counts, (pairs % n_items).astype(np.int32), largest)
+
+    def faint(self, queries: Queries, halvings: float) -> Bool:
+        """(queries,) whether the decay halves the weight of some event so many times."""
+        return faint(queries if self.last is None else queries.last(self.last), self.decay, halvings)
 
     def _kind_of(self, queries: Queries) -> NDArray[np.uint8]:
         kinds = queries.events.kinds

@@ -27,7 +27,7 @@ class TifuKNN(ModelConfig):
     without times each event is. The own vector is made of the query's history, so new people are served; the neighbours
     are looked for among the people of the fit, whose vectors (not their logs) the recommender keeps. Who is among them
     and asks with the same history finds himself as the nearest: his own weight is then alpha + (1 - alpha) / neighbours.
-    It is made for repeat consumption: ask with `repeat=True`. An item that neither the person nor a neighbour took has
+    No basket weighs less than 2^-1000, and what float32 can't hold keeps its order. It is made for repeat consumption: ask with `repeat=True`. An item that neither the person nor a neighbour took has
     no score.
 
     Args:
