@@ -13,7 +13,7 @@ from vitrina.models.levels import dense_scores, levels_of, log1p_of, plus, score
 from vitrina.types import Float32, Float64, Int32, Int64
 
 
-def mapped(start: Int64, counts: Int64, items: Int32, levels: Float64, weight_from_to: sparse.csr_matrix, code: int) -> Float32:
+def mapped(start: Int64, counts: Int64, items: Int32, levels: Float32 | Float64, weight_from_to: sparse.csr_matrix, code: int) -> Float32:
     """(queries, items) scores of an item map. The history of query q is items[start[q]:start[q] + counts[q]], each with its level.
 
     Args:

@@ -342,7 +342,7 @@ class Embeddings(Form):
         if not isinstance(self.vectors, np.ndarray):
             scores[scores == 0] = -np.inf
             deep = faint(queries, self.decay, DEEP)
-            if deep.any() and self.vectors.data.min(initial=0) >= 0:
+            if self.decay is not None and deep.any() and self.vectors.data.min(initial=0) >= 0:
                 scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), self.vectors)
         return scores
 
