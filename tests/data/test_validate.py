@@ -182,12 +182,15 @@ def test_wrong_encoding(rows):
     message = complaint(write("log.csv", ("user_id,item_id\n" + rows).encode("latin-1")))
     row = rows.count("\n")
     assert f"log.csv is not UTF-8 text: row {row} (line {row + 1}) holds bytes that mean nothing in it" in message
-    assert "iconv -f WINDOWS-1252 -t UTF-8" in message
+    assert "José" in message
+    assert "encoding='cp1252'" in message
+    assert vt.read_interactions("log.csv", encoding="cp1252").users.ids.to_list()[-1] == "José"
 
 
 def test_wrong_encoding_of_the_header():
     assert "not UTF-8 text: its header" in complaint(write("log.csv", "user_id,item_id,größe\na,b,1\n".encode("latin-1")))
-    assert "iconv -f UTF-16" in complaint(write("wide.csv", GOOD.encode("utf-16")))
+    assert "encoding='utf-16-le'" in complaint(write("wide.csv", GOOD.encode("utf-16-le")))
+    assert vt.read_interactions(write("marked.csv", GOOD.encode("utf-16"))).n_events == 3
 
 
 def test_a_byte_order_mark_is_no_mistake():
@@ -233,8 +236,18 @@ def test_a_folder_is_no_file(tmp_path):
     assert "is a folder. Name its files with a glob" in complaint(tmp_path)
 
 
-def test_unknown_ending():
-    assert "log.xlsx is of no kind that can be read" in complaint(write("log.xlsx", "x"))
+@pytest.mark.parametrize(("content", "said"), [
+    (b"\x80\x04\x95", "log.bin is a pickle, which can run code. Write the table to a CSV or Parquet file"),
+    (b"PK\x03\x04" + b"0" * 40, "log.bin is an archive. Unpack it"),
+    (b"SQLite format 3\0", "log.bin is an SQLite database"),
+    (b"\x01\x02\x00\x00\x05" * 20, "log.bin is no text: it holds zero bytes"),
+])  # fmt: skip
+def test_files_that_are_no_log(content, said):
+    assert said in complaint(write("log.bin", content))
+
+
+def test_an_ending_that_promises_a_workbook():
+    assert "log.xlsx is no workbook" in complaint(write("log.xlsx", "x"))
 
 
 def test_files_with_differing_columns():

@@ -34,7 +34,7 @@ class Section(BaseModel):
 class DataSection(Section):
     """What to read: the arguments of `vitrina.read_interactions`."""
 
-    source: str | list[str] = Field(description="CSV (also .gz, .zst) or Parquet: a path, a glob or a list of paths.")
+    source: str | list[str] = Field(description="CSV or other text, JSON lines, Excel or Parquet: a path, a glob or a list of paths.")
     user: str = Field(default="user_id", description="Column of the user.")
     item: str = Field(default="item_id", description="Column of the item.")
     time: str | None = Field(default=None, description="Column of the time; without it the order of rows is the order.")
@@ -42,6 +42,11 @@ class DataSection(Section):
     kind: str | None = Field(default=None, description="Column of the kind of event: view, buy.")
     basket: str | None = Field(default=None, description="Column of the basket or order.")
     time_unit: GivenUnit | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")
+    order_by: str | None = Field(default=None, description="Column that orders events of one time.")
+    encoding: str | None = Field(default=None, description="Encoding of text files that are not UTF-8.")
+    separator: str | None = Field(default=None, description='What separates the fields: ";", "::", " " for blanks of any number.')
+    header: bool | None = Field(default=None, description="Whether the first line of text names the columns.")
+    columns: list[str] | None = Field(default=None, description="Names for the columns of a file without a header.")
     items: str | None = Field(default=None, description="Table of items, with the item column.")
     users: str | None = Field(default=None, description="Table of users, with the user column.")
     title: str | None = Field(default=None, description="Column of the item table to show to people.")

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vitrina.cli.letters import is_wide
+
 PIPED_WIDTH = 160  # columns of a table that no terminal limits
 
 
@@ -62,7 +64,7 @@ def steps() -> Iterator[Callable[[str, int, int], None]]:
 
 def print_json(value: Any) -> None:
     """One document on stdout."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=not is_wide(sys.stdout), indent=2) + "\n")
 
 
 def plain(value: Any) -> Any:

@@ -19,6 +19,11 @@ def command(
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
+    order_by: o.OrderBy = None,
+    encoding: o.Encoding = None,
+    separator: o.Separator = None,
+    header: o.Header = None,
+    columns: o.Columns = None,
     items: o.Items = None,
     users: o.Users = None,
     title: o.Title = None,
@@ -31,13 +36,17 @@ def command(
     from vitrina.cli.log import given_columns, read_log
     from vitrina.cli.template import config_text
     from vitrina.data.inspect import inspect
+    from vitrina.data.streams import is_stream
     from vitrina.errors import ParameterError
     from vitrina.files import write_text
 
     if out.exists() and not force:
         raise ParameterError(f"{out} exists already. Overwrite it with --force, or write another one with --out.")
+    if is_stream(data):
+        raise ParameterError(f"A config names a log that can be read again, and {data} can't. Save it to a file and name that.")
     given = {
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip
     source = given_columns(data, given)

@@ -14,6 +14,11 @@ def command(
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
+    order_by: o.OrderBy = None,
+    encoding: o.Encoding = None,
+    separator: o.Separator = None,
+    header: o.Header = None,
+    columns: o.Columns = None,
     items: o.Items = None,
     users: o.Users = None,
     title: o.Title = None,
@@ -27,6 +32,7 @@ def command(
 
     given = {
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip
     log = read_log(given_columns(data, given), as_typed=True)

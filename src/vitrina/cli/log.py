@@ -15,16 +15,22 @@ from vitrina.cli.console import warn, working
 from vitrina.data.dataset import Dataset
 from vitrina.data.demo import complete_journey
 from vitrina.data.io import read_interactions
-from vitrina.data.sources import find_sources
+from vitrina.data.sources import Source, find_sources
+from vitrina.data.streams import is_stream
+from vitrina.data.text import TextOptions
 from vitrina.data.validate import USUAL
-from vitrina.errors import DataError, UnknownNameError
+from vitrina.errors import DataError, UnknownNameError, VitrinaError
 from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
 STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
-ARGUMENT = r"\b(user|item|time|value|kind|basket|time_unit|items|users|title|on_bad_row)=('[^']*'|\"[^\"]*\"|\.\.\.)"
+ARGUMENT = (
+    r"\b(user|item|time|value|kind|basket|time_unit|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
+    r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False)(,(?= columns=))?"
+)
 QUOTES = "'\""
+TEXT = ("encoding", "separator", "header", "columns")  # how a text file is written
 
 
 def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_typed: bool = False) -> Dataset:
@@ -36,7 +42,7 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
         as_typed: an error speaks of options of the command, not of arguments.
     """
     where = source["source"]
-    with working(f"Reading {where}"):
+    with working(f"Reading {where if isinstance(where, str) else 'the log'}"):
         if isinstance(where, str) and where.startswith(DEMO):
             return _demo(where.removeprefix(DEMO))
         rest = {key: value for key, value in source.items() if key != "source"}
@@ -52,9 +58,24 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
 def _as_typed(where: Any, arguments: Mapping[str, Any]) -> Dataset:
     try:
         return read_interactions(where, **arguments)
-    except DataError as error:
-        options = re.sub(ARGUMENT, lambda found: f"--{found[1].replace('_', '-')} {found[2].strip(QUOTES)}", str(error))
-        raise DataError(options) from None
+    except VitrinaError as error:
+        raise type(error)(typed(str(error))) from None
+
+
+def typed(message: str) -> str:
+    """A message that speaks of arguments, speaking of options.
+
+    >>> typed("Name them: header=False, columns=['user', 'item'], or take user='who'.")
+    'Name them: --no-header --columns user,item, or take --user who.'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found[1].replace("_", "-"), found[2]
+        if value.startswith("["):
+            value = ",".join(re.findall(r"'([^']*)'", value))
+        return "--no-header" if value == "False" else f"--{name} {value.strip(QUOTES)}"
+
+    return re.sub(ARGUMENT, option, message)
 
 
 def _demo(name: str) -> Dataset:
@@ -90,26 +111,34 @@ def _events_alone(data: Dataset) -> Dataset:
     )
 
 
-def given_columns(source: str, given: Mapping[str, str | None]) -> dict[str, Any]:
+def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `read_interactions` from the options of a command; columns that were not named are found by their usual names.
 
-    An empty name ("--time ''") means that there is no such column. What was found is said, so that it can be corrected.
+    An empty name ("--time ''") means that there is no such column. What was found is said, so that it can be corrected. A pipe is
+    read here, once, and is the source that comes back.
     """
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
+    if "columns" in chosen:
+        chosen["columns"] = [name.strip() for name in chosen["columns"].split(",")]
     refused = {name for name, value in given.items() if value == ""}
-    columns = _columns_of(source)
+    opened = [] if source.startswith(DEMO) else _opened(source, chosen)
+    where: Any = opened if is_stream(source) else source
+    columns = list(opened[0].columns) if opened else []
     if any(name not in columns for role, name in chosen.items() if role in USUAL):
-        return {"source": source} | chosen  # reading will refuse it; a guess beside it would only be noise
+        return {"source": where} | chosen  # reading will refuse it; a guess beside it would only be noise
     found = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
     guessed = {role: name for role, name in found.items() if name != STANDARD[role]}
     if guessed:
         options = " ".join(f"--{role} {name}" for role, name in guessed.items())
         warn(f"Columns taken by their names: {options}. Name others if that is wrong.")
-    return {"source": source} | chosen | guessed
+    return {"source": where} | chosen | guessed
 
 
-def _columns_of(source: str) -> list[str]:
-    return [] if source.startswith(DEMO) else list(find_sources(source)[0].columns)
+def _opened(source: str, chosen: Mapping[str, Any]) -> list[Source]:
+    try:
+        return find_sources(source, options=TextOptions.of(**{name: chosen.get(name) for name in TEXT}))
+    except VitrinaError as error:
+        raise type(error)(typed(str(error))) from None
 
 
 def _usual(role: str, columns: list[str], taken: Mapping[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from vitrina import __version__
 from vitrina.cli import compare, demo, diagnose, fit, init, inspect, recommend
+from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -87,9 +88,11 @@ def _report(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    sys.stderr.write(text + "\n")  # not typer.echo, which takes an ASCII console for a mistake
 
 
 def run() -> None:
     """The `vitrina` command."""
+    survive(sys.stdout)
+    survive(sys.stderr)
     app(prog_name="vitrina")

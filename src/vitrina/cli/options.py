@@ -10,7 +10,10 @@ import typer
 LOG = "The log"
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="CSV (also .gz, .zst) or Parquet: one file, or a glob in quotes.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="DATA", help="CSV or other text, JSON lines, Excel, Parquet: a file, a glob in quotes, or - for a pipe.", show_default=False
+    ),
 ]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A vitrina.toml; write one with: vitrina init DATA", show_default=False)]
 
@@ -21,6 +24,13 @@ Value = Annotated[str | None, typer.Option(help="Column of a number: rating, qua
 Kind = Annotated[str | None, typer.Option(help="Column of the kind of event: view, buy.", rich_help_panel=LOG)]
 Basket = Annotated[str | None, typer.Option(help="Column of the basket or order.", rich_help_panel=LOG)]
 TimeUnit = Annotated[str | None, typer.Option(help="Unit of integer times: s, ms, us, ns, or step for an order only.", rich_help_panel=LOG)]
+OrderBy = Annotated[str | None, typer.Option(help="Column that orders events of one time.", rich_help_panel=LOG)]
+Encoding = Annotated[str | None, typer.Option(help="Of text that is not UTF-8: cp1251, utf-16, gbk.", rich_help_panel=LOG)]
+Separator = Annotated[str | None, typer.Option(help="Between the fields: ';', '::', ' ' for blanks.", rich_help_panel=LOG)]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.", rich_help_panel=LOG)]
+Columns = Annotated[
+    str | None, typer.Option(help="Names for the columns of a file without a header: user,item,value,time.", rich_help_panel=LOG)
+]
 Items = Annotated[str | None, typer.Option(help="Table of items: titles, categories, prices.", rich_help_panel=LOG)]
 Users = Annotated[str | None, typer.Option(help="Table of users.", rich_help_panel=LOG)]
 Title = Annotated[str | None, typer.Option(help="Column of the item table to show to people.", rich_help_panel=LOG)]

@@ -28,6 +28,11 @@ def command(
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
+    order_by: o.OrderBy = None,
+    encoding: o.Encoding = None,
+    separator: o.Separator = None,
+    header: o.Header = None,
+    columns: o.Columns = None,
     on_bad_row: o.OnBadRow = None,
     force: o.Force = False,
     json: o.Json = False,
@@ -50,6 +55,7 @@ def command(
     assert out is not None
     given = {
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "on_bad_row": on_bad_row,
     }  # fmt: skip
     source = answers.source_of(found, data, given)

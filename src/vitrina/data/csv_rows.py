@@ -1,19 +1,16 @@
-"""CSV text up close: its header, and the slow walk that names the rows that can't be read."""
+"""Delimited text up close: the slow walk that names the rows that can't be read."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
-from polars.exceptions import PolarsError
+from vitrina.data.headers import Token
+from vitrina.data.streams import lines
 
-from vitrina.errors import DataError
-
-SEPARATORS = (",", "\t", ";", "|")
 LOST = "\ufffd"  # what stands for bytes that are no text
 
 
@@ -28,42 +25,21 @@ class BrokenRow(NamedTuple):
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """What the header tells."""
+    """How a file is laid out, as its first lines tell or its reader was told."""
 
     columns: tuple[str, ...]
-    separator: str
+    separator: str  # as in the file: one sign, "::", or " " for blanks of any number
+    mark: str = ""  # what separates in the text that is read; by default the separator itself
+    header: bool = True
+    quoted: bool = True
+    encoding: str = "utf-8"
+    types: Mapping[str, Token] = field(default_factory=dict)  # of a header like `user_id:token`
+    headless: bool = False  # the first line was taken as a header and looks like data
+    suggested: tuple[str, ...] = ()  # names for the columns, should there be no header
 
-
-def read_format(path: Path) -> CsvFormat:
-    """Columns and separator of a CSV file.
-
-    Raises:
-        DataError: no text at all, not UTF-8, or a column name that comes twice.
-    """
-    try:
-        header = next(_lines(path), "").removeprefix("\ufeff")
-    except (PolarsError, OSError) as error:
-        what = "is cut off" if "unexpected end" in str(error) or "incomplete" in str(error) else "can't be read as CSV"
-        raise DataError(f"{path} {what}: {str(error).splitlines()[0]}. Copy or write it again.") from None
-    if "\0" in header or LOST in header:
-        raise DataError(encoding_sentence(path, "its header", "UTF-16" if "\0" in header else "WINDOWS-1252"))
-    if not header.strip():
-        raise DataError(f"{path} has no header. Its first line must name the columns.")
-    separator = max(SEPARATORS, key=header.count)
-    columns = tuple(next(csv.reader([header], delimiter=separator)))
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        places = " and ".join(str(k + 1) for k, name in enumerate(columns) if name == repeated[0])
-        raise DataError(f"{path} has the column {repeated[0]!r} twice in its header (fields {places}). Rename or drop one.")
-    return CsvFormat(columns, separator)
-
-
-def encoding_sentence(path: Path, where: str, guess: str) -> str:
-    """What to say of a file that isn't UTF-8."""
-    return (
-        f"{path} is not UTF-8 text: {where} holds bytes that mean nothing in it. "
-        f"Convert it, for example with: iconv -f {guess} -t UTF-8 {path.name} > utf8_{path.name}"
-    )
+    def reader(self, lines: Iterator[str]) -> Any:
+        quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        return csv.reader(lines, delimiter=self.mark or self.separator, strict=True, quoting=quoting)
 
 
 def slow_rows(path: Path, form: CsvFormat, skip: int, size: int) -> Iterator[tuple[list[int], list[list[str | None]], list[BrokenRow]]]:
@@ -99,16 +75,17 @@ def lines_of(path: Path, form: CsvFormat, rows: Sequence[int]) -> list[int]:
 
 def _broken(fields: Sequence[str], form: CsvFormat) -> str:
     if len(fields) > len(form.columns):
-        return f"has {len(fields)} fields where the header has {len(form.columns)}"
+        what = "the header has" if form.header else "there are names for"
+        return f"has {len(fields)} fields where {what} {len(form.columns)}"
     if any(LOST in field for field in fields):
-        return "holds bytes that are not UTF-8"
+        return f"holds bytes that are not {form.encoding.upper()}"
     return ""
 
 
 def _records(path: Path, form: CsvFormat) -> Iterator[tuple[int, int, Any]]:
     """(row from 1, its first line, fields), or the csv module's complaint in place of the fields."""
-    reader = csv.reader((line + "\n" for line in _lines(path)), delimiter=form.separator, strict=True)
-    row = -1
+    reader = form.reader(line + "\n" for part in lines(path) for line in part)
+    row = -1 if form.header else 0
     while True:
         line = reader.line_num + 1
         row += 1
@@ -120,13 +97,3 @@ def _records(path: Path, form: CsvFormat) -> Iterator[tuple[int, int, Any]]:
             fields = f"opens a quote that is not closed (down to line {reader.line_num})"
         if row:
             yield row, line, fields
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Lines of a plain or compressed file; bytes that aren't UTF-8 become U+FFFD."""
-    scan = pl.scan_csv(
-        path, has_header=False, separator="\x1f", quote_char=None, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True,
-        glob=False,
-    )  # fmt: skip
-    for part in scan.collect_batches(chunk_size=100_000, maintain_order=True):
-        yield from (line or "" for line in part.to_series().to_list())

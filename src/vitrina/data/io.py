@@ -17,13 +17,16 @@ from vitrina.data.ids import IdCoder
 from vitrina.data.order import number_within
 from vitrina.data.roles import Clock, GivenUnit, Problem, id_form, id_text, number
 from vitrina.data.sources import Chunk, Source, find_sources
+from vitrina.data.streams import is_stream
 from vitrina.data.tables import read_features
+from vitrina.data.text import TextOptions
 from vitrina.data.validate import BadRows, OnBadRow, choose_columns
 from vitrina.errors import DataError, ParameterError
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 
 STANDARD = {"time": "timestamp", "value": "value", "kind": "kind", "basket": "basket_id"}
+SHOWN = 3  # files whose way of being read is told
 MISSING_AS_TEXT = ("nan", "NaN", "null", "NULL", "None", "NA", "N/A", "undefined")
 
 
@@ -37,6 +40,11 @@ def read_interactions(
     kind: str | None = None,
     basket: str | None = None,
     time_unit: GivenUnit | None = None,
+    order_by: str | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    header: bool | None = None,
+    columns: Sequence[str] | None = None,
     items: Any = None,
     users: Any = None,
     item_kinds: Mapping[str, FeatureKind] | None = None,
@@ -49,7 +57,9 @@ def read_interactions(
     """Read an interaction log: one row says that a user met an item.
 
     Args:
-        source: a CSV (also .gz, .zst) or Parquet file, a glob of files, a Polars, pandas or Arrow table, or a list of these.
+        source: delimited text (CSV, TSV, `::`, blanks; also compressed), JSON lines, an Excel workbook (extra `excel`) or a Parquet
+            file, by what it holds and not by its name; a glob of files, a pipe, "-" for the standard input, a Polars, pandas or
+            Arrow table, or a list of these.
         user: column of user ids, text or whole numbers.
         item: column of item ids.
         time: column of times: dates, ISO text, or numbers with a `time_unit`. By default `timestamp` where there is one.
@@ -59,6 +69,13 @@ def read_interactions(
         basket: column of basket, order or session ids; equal ids of two people are two baskets. By default `basket_id`.
         time_unit: of times that are numbers: "s", "ms", "us", "ns" since 1970, or "step" where only their order counts. None
             decides by magnitude and says so in `Dataset.steps`.
+        order_by: column of numbers or dates that orders a person's events of one time; rows that are equal in it too keep their
+            order. What shares a time stays one moment for a split.
+        encoding: of the text files that are not UTF-8, for example "cp1251" (item and user tables too). A mark at the beginning
+            of a file says it as well.
+        separator: between the fields: ",", "::", " " for blanks of any number. None finds it in the first lines.
+        header: False where the first line is data; then `columns` names the fields. None takes the first line as names.
+        columns: names for the fields of files without a header. A role is found by its own name: user, item, time, value.
         items: a path or table that describes items; its id column is named like `item`, or `item_id`.
         users: the same for users.
         item_kinds: kinds of the item table's columns ("category", "categories", "number", "text"); the rest are guessed.
@@ -83,17 +100,27 @@ def read_interactions(
     """
     if on_bad_row not in ("error", "quarantine"):
         raise ParameterError(f"The 'on_bad_row' must be 'error' or 'quarantine'. Got {on_bad_row!r}.")
-    sources = find_sources(source)
-    asked = {"user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket}
+    options = TextOptions.of(encoding, separator, header, columns)
+    sources = find_sources(source, options=options)
+    if encoding is not None and items is None and users is None and all(s.typed for s in sources):
+        raise ParameterError(f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.")
+    asked = {"user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "order_by": order_by}
+    asked = _called_as_roles(asked, options.columns or ())
     name = name or _name_of(source)
-    columns = choose_columns(sources, asked, STANDARD)
+    chosen = choose_columns(sources, asked, STANDARD)
     path = Path(bad_rows_path) if bad_rows_path is not None else Path(f"{_name_of(source)}.bad_rows.csv")
-    reader = _Reader(columns, Clock(time_unit), sum(s.height for s in sources))
+    reader = _Reader(chosen, Clock(time_unit), sum(s.height for s in sources))
     with BadRows(on_bad_row, path) as bad:
         for one in sources:
             reader.read(one, bad)
-    data = reader.dataset(bad, name, [s.label for s in sources])
-    return _with_tables(data, (items, item, item_kinds, title), (users, user, user_kinds))
+    data = reader.dataset(bad, name, sources)
+    of_tables = TextOptions(encoding=options.encoding)
+    return _with_tables(data, (items, chosen["item"], item_kinds, title), (users, chosen["user"], user_kinds), of_tables)
+
+
+def _called_as_roles(asked: Mapping[str, str | None], columns: Sequence[str]) -> dict[str, str | None]:
+    """Where columns were given names, one that is called as a role has it, unless another one was named for it."""
+    return {role: role if role in columns and column not in columns else column for role, column in asked.items()}
 
 
 @dataclass
@@ -120,7 +147,15 @@ class _Growing:
         return self.array[: self.size]
 
 
-DTYPES = {"user": np.int32, "item": np.int32, "time": np.int64, "value": np.float32, "kind": np.int32, "basket": np.int32}
+DTYPES = {
+    "user": np.int32,
+    "item": np.int32,
+    "time": np.int64,
+    "value": np.float32,
+    "kind": np.int32,
+    "basket": np.int32,
+    "order_by": np.int64,
+}
 
 
 @dataclass
@@ -130,6 +165,7 @@ class _Reader:
     columns: Mapping[str, str]  # role -> column
     clock: Clock
     room: int
+    order: Clock | None = None  # of the column that orders equal times
     rows: int = 0
     blank: int = 0
     coders: dict[str, IdCoder] = field(default_factory=dict)
@@ -168,9 +204,13 @@ class _Reader:
     def _convert(self, role: str, values: pl.Series, column: str) -> Any:
         if role == "time":
             return self.clock.read(values, column)
+        if role == "order_by":
+            self.order = self.order or Clock(None if _are_dates(values) else "step")
+            return self.order.read(values, column)
         return number(values, column) if role == "value" else id_text(values, column)
 
-    def dataset(self, bad: BadRows, name: str, labels: Sequence[str]) -> Dataset:
+    def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
+        labels = [source.label for source in sources]
         count = self.parts["user"].size
         if not count:
             what = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
@@ -180,10 +220,15 @@ class _Reader:
         rest: dict[str, Any] = {"name": name, "kind_names": self._kind_names()}
         if "time" in self.parts:
             rest["time_unit"] = "us" if self.clock.real else "step"
-        notes = [bad.note(), self._blank_note(), *self._id_notes(users, items)] + ([self.clock.note()] if "time" in self.parts else [])
+        opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
+        notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items)]
+        notes += [self.clock.note()] if "time" in self.parts else []
         step = Step("read", self.rows, count, len(users), len(users), len(items), len(items), " ".join(note for note in notes if note))
-        user_codes = self._column("user")
-        data = Dataset.of_codes(user_codes, self._events(), users, items, steps=(step,), **rest)
+        user_codes, events = self._column("user"), self._events()
+        if (ranks := self._column("order_by")) is not None:
+            order = np.argsort(ranks, kind="stable")  # of_codes keeps it among equal times
+            user_codes, events = user_codes[order], events.take(order)
+        data = Dataset.of_codes(user_codes, events, users, items, steps=(step,), **rest)
         if data.events.baskets is not None:
             data.events.baskets[:] = number_within(data.events.baskets, data.indptr, self.coders["basket"].count)
         return data
@@ -224,18 +269,18 @@ class _Reader:
         return notes
 
 
-def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: tuple[Any, str, Any]) -> Dataset:
+def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: tuple[Any, str, Any], options: TextOptions) -> Dataset:
     """The Dataset with its item and user tables, and a word on how well they fit."""
     source, column, kinds, title = items
     notes = []
     if source is None and title is not None:
         raise ParameterError(f"A 'title' is a column of the item table, and there is none. Give items=... Got {title!r}.")
     if source is not None:
-        table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title)
+        table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title, options)
         data, notes = replace(data, item_table=table, items=vocabulary), [note]
     source, column, kinds = users
     if source is not None:
-        table, _, note = read_features(source, "users", column, data.users, kinds, None)
+        table, _, note = read_features(source, "users", column, data.users, kinds, None, options)
         data, notes = replace(data, user_table=table), [*notes, note]
     if not any(notes):
         return data
@@ -243,10 +288,16 @@ def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: 
     return replace(data, steps=(replace(step, note=" ".join([step.note, *notes]).strip()), *data.steps[1:]))
 
 
+def _are_dates(column: pl.Series) -> bool:
+    """Whether a column is moments and not numbers, by its type or its first value."""
+    first = column.drop_nulls().head(1)
+    return column.dtype.is_temporal() or (column.dtype == pl.String and not first.str.contains(r"^\s*[-+]?[0-9.]+\s*$").all())
+
+
 def _name_of(source: Any) -> str:
     if isinstance(source, (list, tuple)) and source:
         return _name_of(source[0])
-    if not isinstance(source, (str, Path)):
+    if not isinstance(source, (str, Path)) or is_stream(source):
         return "log"
     stem = Path(source).name.split(".")[0]
     return stem if stem.strip("*?[]") == stem and stem else Path(source).parent.name or "log"

@@ -1,4 +1,4 @@
-"""Where rows come from: Parquet and CSV files, and tables in memory; each hands out chunks with row numbers."""
+"""Where rows come from: files of every kind, pipes, and tables in memory; each hands out chunks with row numbers."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PanicException, PolarsError
 
-from vitrina.data.csv_rows import BrokenRow, CsvFormat, lines_of, read_format, slow_rows
-from vitrina.errors import DataError
+from vitrina.data import streams, workbooks
+from vitrina.data.csv_rows import BrokenRow, CsvFormat, lines_of, slow_rows
+from vitrina.data.encodings import sentence
+from vitrina.data.json_rows import JsonText, is_json, open_json
+from vitrina.data.text import Readable, TextOptions, open_text
+from vitrina.errors import DataError, ParameterError
 
 CHUNK = 1_000_000  # rows
 PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.zst", ".tsv.zst", ".txt.zst")
+AS_FOUND = TextOptions()
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,14 @@ class Chunk:
     blank: int = 0  # empty lines among them, left out
 
 
+@runtime_checkable
 class Source(Protocol):
     """One file or table."""
 
     @property
     def label(self) -> str: ...  # what messages call it
+    @property
+    def note(self) -> str: ...  # what opening it decided by itself, in a sentence
     @property
     def columns(self) -> Sequence[str]: ...
     @property
@@ -49,33 +56,59 @@ class Source(Protocol):
     def lines(self, rows: Sequence[int]) -> list[int]: ...  # of a text file, empty for other sources
 
 
-def find_sources(source: Any, label: str = "the table") -> list[Source]:
-    """The files and tables that a user's `source` stands for: a path, a glob, a table, or a list of these.
+def find_sources(source: Any, label: str = "the table", options: TextOptions = AS_FOUND) -> list[Source]:
+    """The files and tables that a user's `source` stands for: a path, a glob, a pipe, a table, a Source, or a list of these.
 
     Raises:
         DataError: nothing is there, or it can't be opened.
+        ParameterError: an option of text is given for something else.
     """
+    if streams.is_stream(source):
+        path, named, holder = streams.kept(source)
+        return [open_file(path, options, named, holder)]
     if isinstance(source, (str, Path)):
-        return [open_file(path) for path in _expand(source)]
+        return [open_file(path, options) for path in _expand(source)]
     if isinstance(source, (list, tuple)):
         if not source:
             raise DataError("The source must name at least one file or table. Got an empty list.")
-        return [one for k, part in enumerate(source) for one in find_sources(part, f"{label} {k + 1}")]
+        return [one for k, part in enumerate(source) for one in find_sources(part, f"{label} {k + 1}", options)]
+    if isinstance(source, Source):
+        return [source]
+    _refuse_layout(label, "a table in memory", options)
     return [_table(source, label)]
 
 
-def open_file(path: Path) -> Source:
-    """A Parquet or CSV file by its name, or by its first bytes where the name says nothing."""
-    name = path.name.lower()
+def open_file(path: Path, options: TextOptions = AS_FOUND, label: str = "", holder: Any = None) -> Source:
+    """A file by what its first bytes say: Parquet, a workbook, JSON, or delimited text; its name decides nothing.
+
+    Args:
+        holder: kept as long as the source: it deletes the copy of a pipe.
+    """
+    label, name = label or str(path), path.name.lower()
     if path.is_dir():
         raise DataError(f"{path} is a folder. Name its files with a glob, for example '{path}/*.parquet'.")
     if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty (0 bytes). Write the log to it again, or leave it out.")
+        raise DataError(f"{label} is empty (0 bytes). Write the log to it again, or leave it out.")
     if name.endswith(PARQUET) or _ends(path, 4)[0] == b"PAR1":
-        return _parquet(path)
-    if name.endswith(CSV):
-        return CsvFile(path, read_format(path))
-    raise DataError(f"{path} is of no kind that can be read. Known: {', '.join((*PARQUET, *CSV))}.")
+        _refuse_layout(label, "a Parquet file", options)
+        return _parquet(path, label, holder)
+    if streams.is_workbook(path):
+        frame, note = workbooks.read_workbook(path, label, options)
+        return Table(frame, label, note=note, first_line=1 if options.header is False else 2)
+    if name.endswith(workbooks.ENDINGS):
+        raise DataError(f"{label} is no workbook. Save it again, or as CSV.")
+    if kind := streams.binary_kind(path):
+        raise DataError(f"{label} is {kind}")
+    if is_json(path, label, options):
+        _refuse_layout(label, "JSON", options)
+        found = open_json(path, label, options)
+        return Table(found, label, typed=False) if isinstance(found, pl.DataFrame) else JsonLines(label, found, holder)
+    return CsvFile(label, open_text(path, label, options), path, holder)
+
+
+def _refuse_layout(label: str, what: str, options: TextOptions) -> None:
+    if options.layout:
+        raise ParameterError(f"{options.layout!r} is for delimited text, and {label} is {what}. Leave it out.")
 
 
 def _expand(source: str | Path) -> list[Path]:
@@ -100,6 +133,8 @@ class Table:
     frame: pl.DataFrame
     label: str
     typed: bool = True
+    note: str = ""
+    first_line: int | None = None  # of a sheet, where rows are lines
 
     @property
     def columns(self) -> Sequence[str]:
@@ -114,7 +149,7 @@ class Table:
             yield Chunk(part, range(first * CHUNK + 1, first * CHUNK + 1 + part.height))
 
     def lines(self, rows: Sequence[int]) -> list[int]:
-        return []
+        return [] if self.first_line is None else [row - 1 + self.first_line for row in rows]
 
 
 @final
@@ -127,6 +162,8 @@ class Scan:
     columns: Sequence[str]
     height: int
     typed: bool = True
+    note: str = ""
+    holder: Any = None
 
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
         first = 1
@@ -144,45 +181,110 @@ class Scan:
 @final
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file with a header, plain or compressed; every field is text until a role gives it a type."""
+    """Delimited text, plain or compressed; every field is text until a role gives it a type."""
 
-    path: Path
-    format: CsvFormat
+    label: str
+    text: Readable
+    path: Path  # of the file as it is
+    holder: Any = None
     height: int = 0
     typed: bool = False
 
     @property
-    def label(self) -> str:
-        return str(self.path)
+    def format(self) -> CsvFormat:
+        return self.text.format
 
     @property
     def columns(self) -> Sequence[str]:
         return self.format.columns
 
+    @property
+    def note(self) -> str:
+        form = self.format
+        lists = [name for name, kind in form.types.items() if kind == "token_seq"]
+        parts = [
+            f"{self.label} was read as {form.encoding}." if form.encoding != "utf-8" else "",
+            f"{self.label} has no header: its columns were called {', '.join(form.columns)}." if not form.header else "",
+            f"The fields of {self.label} are separated by {'blanks' if form.separator == ' ' else form.separator}." if form.mark else "",
+            f"{self.label} has lists of ids in {', '.join(lists)}, which are no events." if lists else "",
+        ]
+        return " ".join(part for part in parts if part)
+
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
         """Fast while the rows are sound; from a row that Polars refuses on, row by row."""
-        done = 0
+        done, reason = 0, ""
         try:
-            # No projection: Polars would not notice a row with too many fields behind the wanted columns.
-            scan = pl.scan_csv(self.path, infer_schema=False, separator=self.format.separator, glob=False)
-            for part in scan.collect_batches(chunk_size=CHUNK, maintain_order=True):
+            for part in () if self.text.lossy else self._frames():
                 yield _without_blank(part, range(done + 1, done + 1 + part.height), columns)
                 done += part.height
-            return
+            if not self.text.lossy:
+                return
         except OSError as error:
             raise DataError(f"{self.label} is cut off: {_first_line(error)} after row {done}. Copy or write it again.") from None
         except PolarsError as error:
             reason = _first_line(error)
         found = False
-        for rows, records, broken in slow_rows(self.path, self.format, done, CHUNK):
+        for rows, records, broken in slow_rows(self.text.path, self.format, done, CHUNK):
             found = found or bool(broken)
             frame = pl.DataFrame(records, schema=dict.fromkeys(self.columns, pl.String), orient="row")
             yield _without_blank(frame, np.asarray(rows, np.int64), columns, tuple(broken))
-        if not found:
+        if not found and reason:
             raise DataError(f"{self.label} can't be read as CSV: {reason}.")
 
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        form = self.format
+        # No projection: Polars would not notice a row with too many fields behind the wanted columns.
+        scan = pl.scan_csv(
+            self.text.path, has_header=form.header, infer_schema=False, separator=form.mark or form.separator, glob=False,
+            quote_char='"' if form.quoted else None, schema=None if form.header else dict.fromkeys(form.columns, pl.String),
+        )  # fmt: skip
+        for part in scan.collect_batches(chunk_size=CHUNK, maintain_order=True):
+            if form.types:
+                part.columns = list(form.columns)
+            yield part
+
     def lines(self, rows: Sequence[int]) -> list[int]:
-        return lines_of(self.path, self.format, rows)
+        return lines_of(self.text.path, self.format, rows)
+
+    def foreign(self, where: str) -> str:
+        """What to say of a row that isn't UTF-8: the encodings that fit."""
+        return sentence(self.label, where, streams.blocks(self.path))
+
+
+@final
+@dataclass(frozen=True)
+class JsonLines:
+    """One JSON object a line, plain or compressed; values are text, as in a CSV."""
+
+    label: str
+    text: JsonText
+    holder: Any = None
+    height: int = 0
+    typed: bool = False
+    note: str = ""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return self.text.columns
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
+        """Fast while the lines are sound; from a line that Polars refuses on, line by line."""
+        done = 0
+        try:
+            for part in self.text.frames(columns, CHUNK):
+                yield Chunk(part.select(columns), range(done + 1, done + 1 + part.height))
+                done += part.height
+            return
+        except OSError as error:
+            raise DataError(f"{self.label} is cut off: {_first_line(error)} after row {done}. Copy or write it again.") from None
+        except PolarsError:
+            pass
+        for rows, records, broken in self.text.slow_rows(columns, done, CHUNK):
+            frame = pl.DataFrame(records, schema=dict.fromkeys(columns, pl.String), orient="row")
+            yield Chunk(frame, np.asarray(rows, np.int64), tuple(broken))
+
+    def lines(self, rows: Sequence[int]) -> list[int]:
+        return self.text.lines_of(rows)
 
 
 def _without_blank(
@@ -196,16 +298,16 @@ def _without_blank(
     return Chunk(frame.filter(~blank).select(columns), np.asarray(rows)[keep], broken, int(blank.sum()))
 
 
-def _parquet(path: Path) -> Source:
+def _parquet(path: Path, label: str, holder: Any) -> Source:
     head, tail = _ends(path, 4)
     if head != b"PAR1" or tail != b"PAR1":
         what = "is cut off: it begins as Parquet and does not end as such" if head == b"PAR1" else "is no Parquet file"
-        raise DataError(f"{path} {what}. Copy or write it again.")
+        raise DataError(f"{label} {what}. Copy or write it again.")
     try:
         scan = pl.scan_parquet(path, glob=False)
-        return Scan(scan, str(path), scan.collect_schema().names(), int(scan.select(pl.len()).collect().item()))
+        return Scan(scan, label, scan.collect_schema().names(), int(scan.select(pl.len()).collect().item()), holder=holder)
     except (PolarsError, OSError, PanicException) as error:
-        raise DataError(f"{path} is a damaged Parquet file: {_first_line(error)}. Copy or write it again.") from None
+        raise DataError(f"{label} is a damaged Parquet file: {_first_line(error)}. Copy or write it again.") from None
 
 
 def _table(source: Any, label: str) -> Source:

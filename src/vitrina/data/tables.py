@@ -9,8 +9,9 @@ import polars as pl
 
 from vitrina.data.features import FeatureKind, FeatureTable, table_ids
 from vitrina.data.ids import rewritten_note
-from vitrina.data.roles import NUMBER
-from vitrina.data.sources import Source, find_sources
+from vitrina.data.sources import AS_FOUND, CsvFile, Source, find_sources
+from vitrina.data.table_columns import typed_table
+from vitrina.data.text import TextOptions
 from vitrina.data.validate import refuse_broken
 from vitrina.errors import DataError, UnknownNameError
 from vitrina.ids import ALIKE, alike, whole_numbers
@@ -18,7 +19,13 @@ from vitrina.vocabulary import Vocabulary
 
 
 def read_features(
-    source: Any, what: str, column: str, vocabulary: Vocabulary, kinds: Mapping[str, FeatureKind] | None, title: str | None
+    source: Any,
+    what: str,
+    column: str,
+    vocabulary: Vocabulary,
+    kinds: Mapping[str, FeatureKind] | None,
+    title: str | None,
+    options: TextOptions = AS_FOUND,
 ) -> tuple[FeatureTable, Vocabulary, str]:
     """A table of `what` ("items" or "users"), the vocabulary that it is aligned with, and a sentence on how many it covers.
 
@@ -31,19 +38,21 @@ def read_features(
         DataError: the id column is missing or repeats an id, or a column doesn't hold its declared kind.
         UnknownNameError: a declared kind or the title names no column.
     """
-    label, frame, typed = _read(source, what)
+    label, frame, first = _read(source, what, options)
     usual = "item_id" if what == "items" else "user_id"
     id_column = next((name for name in (column, usual) if name in frame.columns), None)
+    if id_column is None and isinstance(first, CsvFile) and first.format.headless:
+        above = first.format.separator.join([column, *(f"column{k}" for k in range(2, len(frame.columns) + 1))])
+        raise DataError(
+            f"{label} has no header: its first line looks like data. Put a line with the names of the columns above it: {above!r}."
+        )
     if id_column is None:
         raise DataError(f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Its columns: {', '.join(frame.columns)}.")
     for name in [*(kinds or {}), *([] if title is None else [title])]:
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
-    if not typed:
-        frame = frame.with_columns(
-            _numbers(frame[c]) for c in frame.columns if c != id_column and (kinds or {}).get(c, "number") == "number"
-        )
     try:
+        frame, kinds, said = typed_table(frame, id_column, kinds or {}, first, title)
         ids = table_ids(frame[id_column])
         notes = _coverage(frame[id_column], ids, vocabulary, what, label)
         known = vocabulary.extended(ids) if what == "items" else vocabulary
@@ -53,18 +62,18 @@ def read_features(
     if known.ids.dtype != vocabulary.ids.dtype:
         odd = ids.filter(whole_numbers(ids).is_null())[0]
         notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
-    return table, known, " ".join(notes)
+    return table, known, " ".join(part for part in (first.note, *notes, *said) if part)
 
 
-def _read(source: Any, what: str) -> tuple[str, pl.DataFrame, bool]:
-    sources = find_sources(source, f"the table of {what}")
+def _read(source: Any, what: str, options: TextOptions) -> tuple[str, pl.DataFrame, Source]:
+    sources = find_sources(source, f"the table of {what}", options)
     frames = [_whole(one) for one in sources]
     columns = frames[0].columns
     for one, frame in zip(sources, frames, strict=True):
         if set(frame.columns) != set(columns):
             raise DataError(f"{one.label} has other columns than {sources[0].label}. Give all files the same columns.")
     try:
-        return sources[0].label, pl.concat([f.select(columns) for f in frames], how="vertical_relaxed"), all(s.typed for s in sources)
+        return sources[0].label, pl.concat([f.select(columns) for f in frames], how="vertical_relaxed"), sources[0]
     except pl.exceptions.PolarsError as error:
         raise DataError(f"The files of {what} differ in the types of their columns: {str(error).splitlines()[0]}.") from None
 
@@ -78,13 +87,6 @@ def _whole(source: Source) -> pl.DataFrame:
     if not parts or not sum(part.height for part in parts):
         raise DataError(f"{source.label} has no rows. Leave it out, or write it again.")
     return pl.concat(parts)
-
-
-def _numbers(column: pl.Series) -> pl.Series:
-    """Text that is a number in every row becomes numbers; other text stays."""
-    text = column.str.strip_chars()
-    known = text.drop_nulls()
-    return text.cast(pl.Float64) if len(known) and known.str.contains(NUMBER).all() else column
 
 
 def _coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> list[str]:

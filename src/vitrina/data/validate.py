@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.data.csv_rows import BrokenRow, encoding_sentence
+from vitrina.data.csv_rows import BrokenRow
 from vitrina.data.roles import Problem
 from vitrina.data.sources import Chunk, CsvFile, Source
+from vitrina.data.text import headless_sentence
 from vitrina.errors import DataError
 from vitrina.files import atomic_file
 
@@ -64,11 +65,16 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
 
 def _missing(source: Source, role: str, name: str) -> str:
     plain = {_plain(column): column for column in source.columns}
-    near = [plain[n] for n in USUAL[role] if n in plain] + [plain[n] for n in get_close_matches(_plain(name), plain, n=2, cutoff=0.6)]
+    near = [plain[n] for n in USUAL.get(role, ()) if n in plain] + [
+        plain[n] for n in get_close_matches(_plain(name), plain, n=2, cutoff=0.6)
+    ]
     near = list(dict.fromkeys(near))[:3]
     hint = f"Closest: {', '.join(map(repr, near))}; take it with {role}={near[0]!r}." if near else f"Name yours with {role}='...'."
-    if not source.typed and any(cell.strip().lstrip("-").replace(".", "", 1).isdigit() for cell in source.columns):
-        hint = "Its first line looks like data, not like names: put a header line above it."
+    form = source.format if isinstance(source, CsvFile) else None
+    if form is not None and form.headless:
+        return headless_sentence(source.label, form.columns, form.suggested)
+    if form is not None and form.header and not near:
+        hint += f" If its first line is data, not names: header=False, columns={list(form.suggested)!r}."
     return f"{source.label} has no column {name!r} for the {role}. {hint} Its columns: {_listed(source.columns)}."
 
 
@@ -93,7 +99,7 @@ def refuse_broken(source: Source, broken: Sequence[BrokenRow], *, can_quarantine
     """Raise the one sentence about rows that could not be read."""
     first = broken[0]
     if "UTF-8" in first.reason and isinstance(source, CsvFile):
-        raise DataError(encoding_sentence(source.path, f"row {first.row} (line {first.line})", "WINDOWS-1252"))
+        raise DataError(source.foreign(f"row {first.row} (line {first.line})"))
     more = f" {len(broken) - 1:,} more rows can't be read either." if len(broken) > 1 else ""
     aside = ', or set such rows aside with on_bad_row="quarantine"' if can_quarantine else ""
     remedy = f"Quote fields that hold the separator, and double the quotes in them{aside}."

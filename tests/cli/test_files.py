@@ -1,0 +1,152 @@
+"""Files as strangers have them, on the command line; and consoles that don't have every letter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import vitrina as vt
+from vitrina.cli.config import read_config
+from vitrina.testing import synthetic
+
+Type = Callable[..., Any]
+COMMAND = [sys.executable, "-c", "from vitrina.cli.main import run; run()"]
+FRAME = synthetic(users=60, items=12, mean_length=6, groups=3).frame()
+ROWS = [(str(u), str(i), str(int(t.timestamp()))) for u, i, t in FRAME.select("user_id", "item_id", "timestamp").iter_rows()]
+
+
+def write(path: Path, separator: str, header: str = "", encoding: str = "utf-8", ending: str = "") -> str:
+    lines = ([header] if header else []) + [separator.join(row) + ending for row in ROWS]
+    path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
+    return path.name
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*COMMAND, *words], input=given, capture_output=True, env=os.environ | environment, check=False)
+
+
+HEADERLESS = [("u.data", "\t"), ("ratings.dat", "::"), ("log", " "), ("log.txt", ";")]
+
+
+@pytest.mark.parametrize(("name", "separator"), HEADERLESS)
+def test_the_remedy_of_a_headerless_file_works_as_it_is_written(inside: Path, vitrina: Type, name: str, separator: str) -> None:
+    write(inside / name, separator)
+    told = vitrina("inspect", name)
+    assert told.exit_code == 2
+    assert f"{name} has no header" in told.stderr
+    options = told.stderr.strip().rpartition(": ")[2].split()
+    assert options == ["--no-header", "--columns", "user,item,time"]
+    assert json.loads(vitrina("inspect", name, *options, "--json").stdout)["sizes"]["users"] == 60
+
+
+def test_init_writes_what_it_needed_and_the_rest_reads_the_same(inside: Path, vitrina: Type) -> None:
+    write(inside / "чеки.dat", "::", encoding="cp1251", ending="::Зоя")
+    options = ("--encoding", "cp1251", "--separator", "::", "--no-header", "--columns", "user,item,time,who")
+    told = vitrina("init", "чеки.dat", *options, "--order-by", "time")
+    assert told.exit_code == 0, told.stderr
+    plan = read_config(inside / "vitrina.toml")
+    given = plan.source()
+    assert (given["encoding"], given["separator"], given["header"], given["columns"]) == (
+        "cp1251",
+        "::",
+        False,
+        ["user", "item", "time", "who"],
+    )
+    assert given["order_by"] == "time"
+    data = plan.log()
+    assert data.n_events == len(ROWS)
+    (inside / "fit.toml").write_text((inside / "vitrina.toml").read_text().partition("[split]")[0] + "[models.Popularity]\n")
+    assert vitrina("fit", "fit.toml", "--model", "Popularity", "--out", "model").exit_code == 0
+    told = vitrina("recommend", "model", "--out", "lists.parquet")
+    assert told.exit_code == 0, told.stderr
+    assert "changed" not in told.stderr
+    assert pl.read_parquet("lists.parquet")["user"].n_unique() == 60
+
+
+def test_pipes(inside: Path, vitrina: Type) -> None:
+    write(inside / "log.csv", ",", "user_id,item_id,timestamp")
+    content = (inside / "log.csv").read_bytes()
+    for words in (("inspect", "-", "--json"), ("inspect", "/dev/stdin", "--json")):
+        done = run(*words, given=content)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["sizes"]["events"] == len(ROWS)
+    shell = f"{sys.executable} -c 'from vitrina.cli.main import run; run()' inspect <(cat log.csv) --json"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False)
+    assert json.loads(done.stdout)["sizes"]["events"] == len(ROWS), done.stderr
+    told = vitrina("init", "-")
+    assert told.exit_code == 2
+    assert "Save it to a file" in told.stderr
+    done = run("inspect", "-")
+    assert done.returncode == 2
+    assert b"No log came through the standard input" in done.stderr
+
+
+def test_histories_from_a_pipe(inside: Path, vitrina: Type) -> None:
+    write(inside / "log.csv", ",", "user_id,item_id,timestamp")
+    (inside / "vitrina.toml").write_text('[data]\nsource = "log.csv"\n[models.Popularity]\n')
+    assert vitrina("fit", "vitrina.toml", "--model", "Popularity", "--out", "model").exit_code == 0
+    done = run("recommend", "model", "--data", "-", "--out", "lists.csv", given=(inside / "log.csv").read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert pl.read_csv("lists.csv")["user_id"].n_unique() == 60
+
+
+def test_another_encoding_is_answered_with_its_option(inside: Path, vitrina: Type) -> None:
+    (inside / "log.csv").write_bytes("user_id,item_id\nЗоя,чай\nПётр,сыр\n".encode("cp1251"))
+    told = vitrina("inspect", "log.csv")
+    assert told.exit_code == 2
+    assert "cp1251: Зоя, чай, Пётр" in told.stderr
+    assert "--encoding cp1251" in told.stderr
+    assert vitrina("inspect", "log.csv", "--encoding", "cp1251").exit_code == 0
+
+
+@pytest.fixture
+def tea(inside: Path) -> Path:
+    write(inside / "чай.csv", ",", "user_id,item_id,timestamp")
+    return inside
+
+
+@pytest.mark.parametrize("words", [("--help",), ("inspect", "--help"), ("inspect", "чай.csv")])
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252:strict"])
+def test_a_narrow_console_shows_all(tea: Path, encoding: str, words: tuple[str, ...]) -> None:
+    done = run(*words, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_a_narrow_console_shows_boards_and_lists(tea: Path) -> None:
+    (tea / "vitrina.toml").write_text(
+        '[data]\nsource = "чай.csv"\n[job]\nbaselines = false\n[models."Зоя → ≥"]\ntype = "Popularity"\n', encoding="utf-8"
+    )
+    for words in (
+        ["compare", "vitrina.toml"], ["fit", "vitrina.toml", "--model", "Зоя → ≥", "--out", "model"],
+        ["recommend", "model", "--history", "чай,i1"],
+    ):  # fmt: skip
+        done = run(*words, PYTHONIOENCODING="cp1252")
+        assert done.returncode == 0, done.stderr
+    done = run("inspect", "чай.csv", "--json", PYTHONIOENCODING="cp1252")
+    assert json.loads(done.stdout)["name"] == "чай"
+
+
+def test_letters_that_a_console_lacks_are_told_apart(inside: Path) -> None:
+    done = run("inspect", "нет.csv", PYTHONIOENCODING="ascii")
+    assert done.stderr.startswith(b"Error: There is no file '\\u043d\\u0435\\u0442.csv'")
+
+
+def test_read_options_reach_python_alike(inside: Path) -> None:
+    write(inside / "ratings.dat", "::")
+    data = vt.read_interactions("ratings.dat", columns=["user", "item", "time"])
+    assert (data.n_events, data.time_unit) == (len(ROWS), "us")
