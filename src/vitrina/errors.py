@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 from rich.markup import escape
 
@@ -66,6 +67,10 @@ class ArtifactError(VitrinaError, ValueError):
 
 class WriteError(VitrinaError, OSError):
     """A file or folder can't be written: the disk is full, or the place is read-only."""
+
+    def __init__(self, target: Path, reason: str) -> None:
+        super().__init__(f"{target} can't be written: {reason}. Make room or choose a place that can be written to.")
+        self.target, self.reason = target, reason
 
 
 class MissingExtraError(VitrinaError, ImportError):

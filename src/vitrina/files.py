@@ -23,11 +23,11 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
     An old folder stays readable until then; after an error or Ctrl-C it is untouched and the temporary one is gone.
     """
-    with _speaking_of(target):
+    with speaking_of(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        with _speaking_of(target):
+        with speaking_of(target):
             staging.chmod(0o777 & ~_umask())
             yield staging
             for path in [*staging.rglob("*"), staging]:
@@ -46,7 +46,7 @@ def atomic_file(target: Path) -> Iterator[Path]:
     """A temporary path beside `target` that takes its place when the block ends well."""
     staging = target.with_name(f".{target.name}-{os.getpid()}")
     try:
-        with _speaking_of(target):
+        with speaking_of(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield staging
             _flush(staging)
@@ -58,28 +58,29 @@ def atomic_file(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _speaking_of(target: Path) -> Iterator[None]:
+def speaking_of(target: Path) -> Iterator[None]:
     """What goes wrong in writing is told with the place that was asked for, not with the temporary one beside it.
 
     Raises:
-        WriteError: with the reason. Errors that speak of other files go on as they are.
+        WriteError: with the reason; also where the error was about something inside `target`. Errors that speak of other files go on as they are.
     """
     try:
         yield
-    except WriteError:
-        raise
+    except WriteError as error:
+        if target not in error.target.parents:
+            raise
+        raise WriteError(target, error.reason) from error
     except Exception as error:
         reason = _reason(error, target)
         if reason is None:
             raise
-        raise WriteError(f"{target} can't be written: {reason}. Make room or choose a place that can be written to.") from error
+        raise WriteError(target, reason) from error
 
 
 def _reason(error: Exception, target: Path) -> str | None:
     """Why `target` could not be written; None where the error is about something else."""
     named = getattr(error, "filename", None)
-    places = (str(target), str(target.with_name(f".{target.name}-")), *map(str, target.parents))
-    if named is not None and not (str(named) in places or str(named).startswith(places[1])):
+    if named is not None and not _about(Path(str(named)), target):
         return None
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
@@ -87,6 +88,12 @@ def _reason(error: Exception, target: Path) -> str | None:
     if found:
         return found[1].strip()
     return "the disk may be full" if isinstance(error, OSError) and "requested and" in str(error) else None  # how NumPy does
+
+
+def _about(path: Path, target: Path) -> bool:
+    """Whether a path is the target, what it stands in, something inside it, or the temporary one beside it."""
+    beside = path.is_relative_to(target.parent) and str(path.relative_to(target.parent)).startswith(f".{target.name}-")
+    return path == target or path in target.parents or target in path.parents or beside
 
 
 def write_text(target: Path, text: str) -> None:

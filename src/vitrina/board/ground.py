@@ -18,6 +18,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Split
 from vitrina.data.store import save_split
+from vitrina.files import speaking_of
 from vitrina.types import Ragged, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -27,16 +28,17 @@ TINY_USERS, TINY_EVENTS = 40, 20  # of the log to compile on: users, and last ev
 @contextlib.contextmanager
 def work_folder(cache: Path | None) -> Iterator[Path]:
     """A folder of this comparison alone, gone at its end. What a killed comparison left in the cache is removed first."""
-    if cache is not None:
-        cache.mkdir(parents=True, exist_ok=True)
-        for left in cache.glob("work-[0-9]*-*"):
+    parent = Path(tempfile.gettempdir()) if cache is None else cache
+    with speaking_of(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in [] if cache is None else cache.glob("work-[0-9]*-*"):
             if not psutil.pid_exists(int(left.name.split("-")[1])):
                 shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"work-{os.getpid()}-", dir=cache))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"work-{os.getpid()}-", dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def prepare(split: Split, work: Path, *, tuned: bool) -> tuple[str, str]:
