@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.errors import ParameterError, SplitError, VitrinaError
+from vitrina.errors import DataError, ParameterError, SplitError, VitrinaError
 
 DATA = vt.testing.toy()
 SPLIT = DATA.split(vt.split.LeaveOneOut(repeat=False))
@@ -36,6 +36,8 @@ MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
     (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[["monday"]]), ParameterError, "whole numbers"),
     (lambda: vt.Queries.of_histories(DATA.items, [["tea"]], times=[[1.5]]), ParameterError, "whole numbers"),
     (lambda: vt.Queries.of_histories(DATA.items, "tea"), ParameterError, "list of lists"),
+    (lambda: vt.read_interactions(DATA.frame(), user=0), ParameterError, "The 'user' column is given by its name"),  # type: ignore[arg-type]
+    (lambda: vt.read_interactions(DATA.frame(), title="name"), DataError, "no column 'name' for the title"),
     (lambda: DATA.items.encode("tea"), ParameterError, r"\['tea'\]"),
 ]
 
@@ -56,6 +58,21 @@ def test_what_is_fitted_prints_in_a_line(model: vt.EASE) -> None:
     assert all("\n" not in line and len(line) < 140 for line in shown)
     assert "4 items" in repr(recommender)
     assert repr(lists) == "Recommendations(6 lists of 2)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("ease", "vt.EASE"), ("sasrec", "vt.SASRec"), ("TIFUKNN", "vt.TifuKNN"), ("datset", "vt.Dataset")]
+)
+def test_a_misspelt_name_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"no public name '{typed}'. Did you mean {meant}"):
+        getattr(vt, typed)
+    assert not hasattr(vt, "nothing_like_it")
+
+
+def test_what_prints_shows_itself_in_a_notebook() -> None:
+    lists = vt.EASE(l2=1).fit(SPLIT.train).recommend(SPLIT.queries, 2)
+    for shown in (DATA, lists, SPLIT.summary, vt.inspect(DATA), vt.evaluate.evaluate(lists, SPLIT, ["HitRate@2"], intervals=False)):
+        assert shown._repr_html_().startswith("<")
 
 
 def test_a_list_of_histories_may_hold_any_sequence() -> None:

@@ -389,3 +389,14 @@ def test_items_of_the_table_without_an_event_can_be_recommended_by_their_content
     lists = vt.ContentSimilarity().fit(data).recommend(vt.Queries.of_histories(data.items, [["tea"]]), k=1)
     assert data.titles(lists.items[0]) == ["Green tea with ice"]
     assert 3 not in vt.Popularity().fit(data).recommend(data.queries(), k=4).items
+
+
+def test_titles_may_stand_in_the_log_and_the_first_one_is_shown(tmp_path):
+    rows = ["user_id,item_id,name", "ann,x,Green tea", "bob,y,", "ann,y, Jam ", "bob,x,Tea", "cid,z,", ",x,Lost"]
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    for source in (tmp_path / "log.csv", pl.read_csv(tmp_path / "log.csv")):
+        data = vt.read_interactions(source, title="name", on_bad_row="quarantine", bad_rows_path=tmp_path / "bad.csv")
+        named = dict(zip(data.items.ids, data.titles(np.arange(3)), strict=True))
+        assert named == {"x": "Green tea", "y": "Jam", "z": "z"}
+        assert "1 item has more than one 'name' in the log: the first is shown." in data.steps[0].note
+    assert vt.read_interactions(source, on_bad_row="quarantine", bad_rows_path=tmp_path / "bad.csv").item_table is None

@@ -20,6 +20,7 @@ from vitrina.data.split import GlobalTime, LeaveOneOut, Split
 from vitrina.errors import SplitError
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired, holm
+from vitrina.showing import html_of
 from vitrina.types import Float64
 
 MOST_QUERIES = 20_000
@@ -49,6 +50,9 @@ class Diagnosis:
     queries: int
     asked_of: str
     seconds: float
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __rich__(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0), title=f"{self.title}: what the data say", title_justify="left", show_lines=False)

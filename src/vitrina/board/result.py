@@ -13,6 +13,7 @@ from rich.console import Console, Group
 
 from vitrina.errors import UnknownNameError
 from vitrina.files import atomic_file, write_text
+from vitrina.showing import html_of
 
 Status = Literal["ok", "failed", "out of memory"]
 TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials")
@@ -91,6 +92,9 @@ class Board:
         if found is None:
             raise UnknownNameError.of("model on the board", name, [e.name for e in self.entries])
         return found
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __rich__(self) -> Group:
         from vitrina.board.show import show  # noqa: PLC0415  how it looks needs what it is

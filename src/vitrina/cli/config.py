@@ -49,7 +49,7 @@ class DataSection(Section):
     columns: list[str] | None = Field(default=None, description="Names for the columns of a file without a header.")
     items: str | None = Field(default=None, description="Table of items, with the item column.")
     users: str | None = Field(default=None, description="Table of users, with the user column.")
-    title: str | None = Field(default=None, description="Column of the item table to show to people.")
+    title: str | None = Field(default=None, description="Column to show to people: of the item table, or of the log without one.")
     item_kinds: dict[str, FeatureKind] | None = Field(
         default=None, description="Kinds of the item columns: category, categories, number, text."
     )

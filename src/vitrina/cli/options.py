@@ -33,7 +33,7 @@ Columns = Annotated[
 ]
 Items = Annotated[str | None, typer.Option(help="Table of items: titles, categories, prices.", rich_help_panel=LOG)]
 Users = Annotated[str | None, typer.Option(help="Table of users.", rich_help_panel=LOG)]
-Title = Annotated[str | None, typer.Option(help="Column of the item table to show to people.", rich_help_panel=LOG)]
+Title = Annotated[str | None, typer.Option(help="Column to show to people: of the item table, or of the log.", rich_help_panel=LOG)]
 OnBadRow = Annotated[
     str | None,
     typer.Option(metavar="error|quarantine", help="Stop at a bad row, or put bad rows in a file and go on.", rich_help_panel=LOG),

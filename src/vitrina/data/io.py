@@ -20,6 +20,7 @@ from vitrina.data.sources import Chunk, Source, find_sources
 from vitrina.data.streams import is_stream
 from vitrina.data.tables import read_features
 from vitrina.data.text import TextOptions
+from vitrina.data.titles import LogTitles
 from vitrina.data.validate import BadRows, OnBadRow, choose_columns
 from vitrina.errors import DataError, ParameterError
 from vitrina.types import Events
@@ -81,7 +82,7 @@ def read_interactions(
         item_kinds: kinds of the item table's columns ("category", "categories", "number", "text"); the rest are guessed.
             Text like "a|b" declared "categories" is split at the bars.
         user_kinds: the same for users.
-        title: the item table's column to show to people.
+        title: the column to show to people: of the item table, or of the log itself where there is no item table.
         on_bad_row: "error" refuses the log with a sentence about the first bad rows; "quarantine" writes bad rows to
             `bad_rows_path`, counts them and goes on.
         bad_rows_path: by default `<name of the source>.bad_rows.csv` in the working directory.
@@ -105,11 +106,13 @@ def read_interactions(
     if encoding is not None and items is None and users is None and all(s.typed for s in sources):
         raise ParameterError(f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.")
     asked = {"user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "order_by": order_by}
+    asked["title"] = title if items is None else None
     asked = _called_as_roles(asked, options.columns or ())
     name = name or _name_of(source)
     chosen = choose_columns(sources, asked, STANDARD)
     path = Path(bad_rows_path) if bad_rows_path is not None else Path(f"{_name_of(source)}.bad_rows.csv")
-    reader = _Reader(chosen, Clock(time_unit), sum(s.height for s in sources))
+    shown = chosen.pop("title", None)
+    reader = _Reader(chosen, Clock(time_unit), sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown))
     with BadRows(on_bad_row, path) as bad:
         for one in sources:
             reader.read(one, bad)
@@ -166,6 +169,7 @@ class _Reader:
     clock: Clock
     room: int
     order: Clock | None = None  # of the column that orders equal times
+    titles: LogTitles | None = None
     rows: int = 0
     blank: int = 0
     coders: dict[str, IdCoder] = field(default_factory=dict)
@@ -175,7 +179,8 @@ class _Reader:
         self.coders = {role: IdCoder() for role in ("user", "item", "kind", "basket") if role in self.columns}
 
     def read(self, source: Source, bad: BadRows) -> None:
-        wanted = list(dict.fromkeys(self.columns.values()))
+        shown = [] if self.titles is None else [self.titles.column]
+        wanted: list[str] = list(dict.fromkeys([*self.columns.values(), *shown]))
         for chunk in source.chunks(wanted):
             self.rows += len(chunk.frame) + len(chunk.broken)
             self.blank += chunk.blank
@@ -197,7 +202,11 @@ class _Reader:
             kept = values if good is None else values.filter(good)
             if role in self.coders:
                 form = id_form(chunk.frame[self.columns[role]], typed=source.typed)
-                self.parts[role].append(self.coders[role].encode(kept, form))
+                codes = self.coders[role].encode(kept, form)
+                self.parts[role].append(codes)
+                if role == "item" and self.titles is not None:
+                    shown = chunk.frame[self.titles.column]
+                    self.titles.take(codes, shown if good is None else shown.filter(good))
             else:
                 self.parts[role].append(kept.to_numpy())
 
@@ -223,6 +232,9 @@ class _Reader:
         opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
         notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items)]
         notes += [self.clock.note()] if "time" in self.parts else []
+        if self.titles is not None:
+            rest["item_table"] = self.titles.table(items)
+            notes.append(self.titles.note())
         step = Step("read", self.rows, count, len(users), len(users), len(items), len(items), " ".join(note for note in notes if note))
         user_codes, events = self._column("user"), self._events()
         if (ranks := self._column("order_by")) is not None:
@@ -273,8 +285,6 @@ def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: 
     """The Dataset with its item and user tables, and a word on how well they fit."""
     source, column, kinds, title = items
     notes = []
-    if source is None and title is not None:
-        raise ParameterError(f"A 'title' is a column of the item table, and there is none. Give items=... Got {title!r}.")
     if source is not None:
         table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title, options)
         data, notes = replace(data, item_table=table, items=vocabulary), [note]

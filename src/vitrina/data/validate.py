@@ -20,7 +20,7 @@ from vitrina.data.csv_rows import BrokenRow
 from vitrina.data.roles import Problem
 from vitrina.data.sources import Chunk, CsvFile, Source
 from vitrina.data.text import headless_sentence
-from vitrina.errors import DataError
+from vitrina.errors import DataError, ParameterError
 from vitrina.files import atomic_file
 
 OnBadRow = Literal["error", "quarantine"]
@@ -47,6 +47,8 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
     first = sources[0]
     chosen = {role: name for role, name in asked.items() if name is not None}
     for role, name in chosen.items():
+        if not isinstance(name, str):
+            raise ParameterError(f"The {role!r} column is given by its name, a text such as {first.columns[0]!r}. Got {name!r}.")
         if name not in first.columns:
             raise DataError(_missing(first, role, name))
     if chosen["user"] == chosen["item"]:

@@ -17,6 +17,7 @@ from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.protocols import Metric, TableMetric
+from vitrina.showing import html_of
 from vitrina.types import Float32, Float64, Recommendations
 
 
@@ -45,6 +46,9 @@ class Evaluation:
         if row.is_empty():
             raise UnknownNameError.of("evaluated metric", name, self.numbers["metric"])
         return row["value"].item()
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __rich__(self) -> Table:
         table = Table(box=None, caption=self._caption(), caption_justify="left")

@@ -5,9 +5,8 @@ Save, load, serve and top-k are written once per form. `arrays()` and `of_arrays
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
@@ -17,101 +16,19 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue, unit_rows
+from vitrina.errors import ParameterError
 from vitrina.models.decay import Decay
 from vitrina.models.faint import cosines
+from vitrina.models.form import SPARSE_QUERIES, Arrays, Form
 from vitrina.models.history import decay_arrays, decay_of_arrays, faint, faint_history, history_matrix, own_scores
 from vitrina.models.levels import DEEP
 from vitrina.models.nearest import blend_with_nearest
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, places, query_keys, walk
-from vitrina.request import check_items, check_pairs, check_request, list_width
-from vitrina.topk import allowed_mask, block_size, top_k_dense, top_k_ragged
+from vitrina.models.similar import id_arrays, ids_of_arrays, similar_people, vector_cosines
+from vitrina.topk import allowed_mask, block_size, top_k_ragged
 from vitrina.types import Bool, Eligibility, Float32, Float64, Int32, Int64, Queries, Ragged, Recommendations, ranges
 from vitrina.vocabulary import Vocabulary, id_hashes
-
-Arrays = Mapping[str, NDArray[Any]]
-SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Form(ABC):
-    """A fitted recommender that can score any item of its vocabulary.
-
-    Args:
-        model: the config that was fitted, or its plain values; None for a form that was put together by hand.
-        titles: (items,) what to show to people, null where it isn't known; None where the log had no titles.
-    """
-
-    vocabulary: Vocabulary
-    catalogue: Catalogue
-    model: Any = field(default=None, kw_only=True)
-    titles: pl.Series | None = field(default=None, kw_only=True)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
-
-    @abstractmethod
-    def score_block(self, queries: Queries) -> Float32:
-        """(queries, items) float32, C-contiguous; -inf where the form has no opinion. Called with few queries at a time."""
-
-    @abstractmethod
-    def arrays(self) -> Arrays:
-        """The parameters, by name; the catalogue is kept apart."""
-
-    @classmethod
-    @abstractmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Form: ...
-
-    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The best k eligible items for each query. Memory: one block of scores, about 16 MB, whatever the queries.
-
-        Lists are no longer than the ranked catalogue: of 24 items the shape is (queries, 24) from k = 24 on.
-
-        Raises:
-            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one a query.
-            VocabularyError: the queries are encoded with other item ids than the model.
-        """
-        k = list_width(check_request(queries, k, eligible), self.catalogue)
-        blocks = queries.blocks(self.queries_a_block())
-        parts = [self.answer_block(block, k, eligible.rows(part)) for part, block in blocks] or [self.answer_block(queries, k, eligible)]
-        return replace(Recommendations.concat(parts), labels=queries.labels, titles=self.titles)
-
-    def queries_a_block(self) -> int:
-        """How many queries `answer_block` takes at a time."""
-        return block_size(len(self.vocabulary))
-
-    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        return top_k_dense(self.score_block(queries), queries, k, eligible, self.catalogue, self.vocabulary)
-
-    def score(self, queries: Queries, items: Int32) -> Float32:
-        """(queries, items) scores of the given item codes.
-
-        Raises:
-            ParameterError: a code stands for no item of the vocabulary.
-            VocabularyError: the queries were encoded with other item ids.
-        """
-        codes = check_items(queries, items, self.vocabulary)
-        out = np.empty((len(queries), len(codes)), np.float32)
-        for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            out[part] = self.score_block(block)[:, codes]
-        return out
-
-    def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
-        """Scores of each query's own items, (pairs,).
-
-        Raises:
-            ParameterError: a code stands for no item of the vocabulary, or there is not one row a query.
-            VocabularyError: the queries were encoded with other item ids.
-        """
-        check_pairs(queries, items, self.vocabulary)
-        out = np.empty(len(items.values), np.float32)
-        for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block, items.rows(part))
-        return out
-
-    def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
-        """The same for a block of queries, of codes that are known to be right."""
-        return self.score_block(queries)[items.row_of, items.values]
 
 
 @final
@@ -274,6 +191,7 @@ class Neighbours(Form):
     vectors: sparse.csr_matrix  # (people, items), indices sorted
     neighbours: int
     alpha: float
+    people: Vocabulary | None = None  # who the rows of `vectors` are; None in an artifact from before they were kept
 
     @cached_property
     def by_item(self) -> sparse.csr_matrix:
@@ -292,15 +210,22 @@ class Neighbours(Form):
         own = self.profile.vectors(queries, len(self.vocabulary))
         return blend_with_nearest(own, self.vectors, self.by_item, self.squares, self.neighbours, self.alpha)
 
+    def similar_users(self, users: Sequence[Any] | pl.Series, k: int = 10, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        """The `k` people of the fit whose vectors are nearest; the score is minus the Euclidean distance. See `Form.similar_users`."""
+        if self.people is None:
+            raise ParameterError("This artifact was written before the ids of its people were kept. Fit the model again.")
+        return similar_people(self.vectors, self.squares, self.people, users, k, eligible)
+
     def arrays(self) -> Arrays:
         settings = np.array([self.neighbours, self.alpha], np.float64)
-        return sparse_arrays(self.vectors) | {"profile": self.profile.array(), "settings": settings}
+        return sparse_arrays(self.vectors) | {"profile": self.profile.array(), "settings": settings} | id_arrays(self.people)
 
     @classmethod
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Neighbours:
         neighbours, alpha = arrays["settings"].tolist()
         vectors = sparse_of_arrays(arrays, len(vocabulary))
-        return cls(vocabulary, catalogue, BasketProfile.of_array(arrays["profile"]), vectors, int(neighbours), alpha)
+        profile, people = BasketProfile.of_array(arrays["profile"]), ids_of_arrays(arrays)
+        return cls(vocabulary, catalogue, profile, vectors, int(neighbours), alpha, people)
 
 
 @final
@@ -345,6 +270,9 @@ class Embeddings(Form):
             if self.decay is not None and deep.any() and self.vectors.data.min(initial=0) >= 0:
                 scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), self.vectors)
         return scores
+
+    def item_relations(self, items: Int32) -> Float32:
+        return vector_cosines(self.vectors, items)
 
     def arrays(self) -> Arrays:
         vectors = {"vectors": self.vectors} if isinstance(self.vectors, np.ndarray) else sparse_arrays(self.vectors)

@@ -96,6 +96,17 @@ class ItemMap(Form):
             deep[np.repeat(np.arange(len(queries)), known.lengths)[rows[known.histories().values]]] = True
         return deep
 
+    def item_relations(self, items: Int32) -> Float32:
+        """The weights from each of `items` to all others."""
+        out = np.full((len(items), len(self.vocabulary)), -np.inf, np.float32)
+        if isinstance(self.weight_from_to, np.ndarray):
+            known = self.row_of[items] >= 0
+            out[np.ix_(known, self.kept)] = self.weight_from_to[self.row_of[items[known]]]
+            return out
+        rows = sparse.csr_matrix(self.weight_from_to[items])
+        out[np.repeat(np.arange(len(items)), np.diff(rows.indptr)), rows.indices] = rows.data
+        return out
+
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         if self.is_dense:
             return super().answer_block(queries, k, eligible)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, final
 
+import numpy as np
 from pydantic import Field
 from scipy import sparse
 
@@ -12,6 +13,7 @@ from vitrina.data.split import Split
 from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Neighbours
 from vitrina.models.profile import BasketProfile
+from vitrina.vocabulary import Vocabulary
 
 
 @final
@@ -25,7 +27,7 @@ class TifuKNN(ModelConfig):
 
     with basket_i the 0/1 vector of its items, 0 the oldest. Baskets come from the basket column, by their ids; without one, events with one time are a basket, and
     without times each event is. The own vector is made of the query's history, so new people are served; the neighbours
-    are looked for among the people of the fit, whose vectors (not their logs) the recommender keeps. Who is among them
+    are looked for among the people of the fit, whose ids and vectors (not their logs) the recommender keeps; `similar_users` tells who is near to whom. Who is among them
     and asks with the same history finds himself as the nearest: his own weight is then alpha + (1 - alpha) / neighbours.
     No basket weighs less than 2^-1000, and what float32 can't hold keeps its order. It is made for repeat consumption: ask with `repeat=True`. An item that neither the person nor a neighbour took has
     no score.
@@ -61,4 +63,5 @@ class TifuKNN(ModelConfig):
         profile = BasketProfile(self.within, self.between, self.groups, self.short)
         parts = [profile.vectors(shard.queries(), data.n_items) for shard in data.shards()]
         vectors = sparse.csr_matrix(sparse.vstack(parts, format="csr"))
-        return Neighbours(data.items, data.catalogue, profile, vectors, self.neighbours, self.alpha)
+        people = Vocabulary(data.users.decode(np.flatnonzero(np.diff(data.indptr))))
+        return Neighbours(data.items, data.catalogue, profile, vectors, self.neighbours, self.alpha, people)

@@ -15,6 +15,7 @@ from torch import Tensor
 from vitrina.catalogue import Catalogue
 from vitrina.config import Config, to_plain
 from vitrina.models.forms import Arrays, Form
+from vitrina.models.similar import vector_cosines
 from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks import Block
 from vitrina.sequence.bonus import PersonalPopularity
@@ -118,6 +119,10 @@ class Encoded(Form):
 
     def score_block(self, queries: Queries) -> Float32:
         return self._scores(self._histories(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
+
+    def item_relations(self, items: Int32) -> Float32:
+        """Cosines of the item vectors."""
+        return vector_cosines(self.item_vectors, items)
 
     def queries_a_block(self) -> int:
         return QUERIES

@@ -16,6 +16,7 @@ from vitrina.config import Config, to_plain
 from vitrina.data.dataset import Step
 from vitrina.data.inspect.measure import Groups, Histories, Sizes, Tail, Timing
 from vitrina.data.split import Rule
+from vitrina.showing import html_of
 from vitrina.types import Float64
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -54,6 +55,9 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = [self._headline(), *self._days(), Text(), self._facts(), Text(), self._splits()]

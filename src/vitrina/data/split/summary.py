@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vitrina.data.dataset import TimeUnit
+from vitrina.showing import html_of
 from vitrina.types import Int64
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class SplitSummary:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __rich__(self) -> RenderableType:
         parts = Table(title=self.rule, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
