@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 
 SEEDS = (0x5EED, 0xC0DE)
 FEW = 20_000  # ids for which waking the other threads doesn't pay
@@ -62,7 +61,12 @@ def _hashes(ids: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 
 
 def _look_up(first: Any, second: Any, slots: Any) -> NDArray[np.int32]:
-    return (_look_up_many if len(first) > FEW else _look_up_few)(first, second, slots)
+    codes = np.empty(len(first), np.int32)
+    if len(first) > FEW:
+        _look_up_rows(len(first), first, second, slots, codes)
+    else:
+        _look_up_rows.compiled(0, len(first), first, second, slots, codes)
+    return codes
 
 
 @kernel
@@ -75,20 +79,10 @@ def _find(first: Any, second: Any, slots: Any) -> Any:  # pragma: no cover
     return slot
 
 
-@kernel
-def _look_up_few(first: Any, second: Any, slots: Any) -> Any:  # pragma: no cover
-    codes = np.empty(len(first), np.int32)
-    for at in range(len(first)):
+@Spread
+def _look_up_rows(begin: Any, end: Any, first: Any, second: Any, slots: Any, codes: Any) -> None:  # pragma: no cover
+    for at in range(begin, end):
         codes[at] = np.int32(slots[_find(first[at], second[at], slots), 2]) - 1
-    return codes
-
-
-@kernel(parallel=True)
-def _look_up_many(first: Any, second: Any, slots: Any) -> Any:  # pragma: no cover
-    codes = np.empty(len(first), np.int32)
-    for at in numba.prange(len(first)):
-        codes[at] = np.int32(slots[_find(first[at], second[at], slots), 2]) - 1
-    return codes
 
 
 @kernel

@@ -6,12 +6,10 @@ items come after all others, in the order of popularity, and their places have t
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 
 from vitrina.catalogue import Catalogue
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 from vitrina.request import list_width
 from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
@@ -62,8 +60,8 @@ def _top_k(
     out_items, out_scores = np.full(shape, -1, np.int32), np.full(shape, np.nan, np.float32)
     source = np.zeros(shape, np.uint8)
     _select(
-        indptr, items, scores, allowed_mask(eligible, catalogue), banned.indptr, banned.values, limited, include.indptr,
-        include.values, catalogue.by_popularity, numba.get_num_threads(), out_items, out_scores, source,
+        len(queries), indptr, items, scores, allowed_mask(eligible, catalogue), banned.indptr, banned.values, limited, include.indptr,
+        include.values, catalogue.by_popularity, out_items, out_scores, source,
     )  # fmt: skip
     return Recommendations(out_items, out_scores, vocabulary, {"source": source})
 
@@ -127,16 +125,15 @@ def _best_first(items: Int32, scores: Float32, size: int) -> None:
         _sift_down(items, scores, last)
 
 
-@kernel(parallel=True)
+@Spread
 def _select(
-    indptr, items, scores, allowed, ban_indptr, ban_items, limited, include_indptr, include_items, popular, threads,
-    out_items, out_scores, source,
+    first, last, indptr, items, scores, allowed, ban_indptr, ban_items, limited, include_indptr, include_items, popular, out_items,
+    out_scores, source,
 ):  # fmt: skip  # pragma: no cover
     """Fill `out_*`. A stamp of 2q marks an item included for query q, 2q + 1 one that is banned or taken already."""
     n_items, k, dense = len(allowed), out_items.shape[1], len(items) == 0
-    stamps = np.full((threads, n_items), -1, np.int64)
-    for q in numba.prange(len(out_items)):
-        stamp = stamps[get_thread_id()]
+    stamp = np.full(n_items, -1, np.int64)
+    for q in range(first, last):
         if limited:
             for at in range(include_indptr[q], include_indptr[q + 1]):
                 if 0 <= include_items[at] < n_items:

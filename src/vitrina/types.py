@@ -328,8 +328,9 @@ class Recommendations:
         columns = {label.name: label.gather(rows), "rank": places + 1, self.item_column: self.vocabulary.decode(codes)}
         if self.titles is not None:
             columns["title"] = self.titles.gather(codes)
-        source = pl.Series(fallback.astype(np.uint8)).replace_strict(dict(enumerate(SOURCES)), return_dtype=pl.String)
-        score = pl.Series(self.scores[rows, places]).fill_nan(None)
+        # of arrays: an expression of Polars waits for threads that a process made by fork doesn't have
+        source = pl.Series(SOURCES).gather(fallback.astype(np.uint32))
+        score = pl.Series(self.scores[rows, places], nan_to_null=True)
         return pl.DataFrame(columns | {"score": score, "source": source})
 
     def to_pandas(self, query: pl.Series | None = None) -> Any:

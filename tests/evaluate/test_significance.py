@@ -19,7 +19,7 @@ def clustered(rng, users, spread=1.0):
 
 def test_weights_are_poisson_of_mean_one_and_uncorrelated():
     weights = np.empty((4000, 64))
-    _poisson(np.arange(4000, dtype=np.uint64), np.uint64(3), _THRESHOLDS, weights)
+    _poisson(4000, np.arange(4000, dtype=np.uint64), np.uint64(3), _THRESHOLDS, weights)
     for j in range(5):
         assert (weights == j).mean() == pytest.approx(math.exp(-1) / math.factorial(j), abs=0.004)
     off = np.corrcoef(weights.T) - np.eye(64)
@@ -65,7 +65,7 @@ def test_draws_equal_weighted_means_in_plain_numpy():
     from vitrina.evaluate.significance import _bucket_of
 
     weights = np.empty((len(users), 50))
-    _poisson(_bucket_of(users).astype(np.uint64), np.uint64(9), _THRESHOLDS, weights)
+    _poisson(len(users), _bucket_of(users).astype(np.uint64), np.uint64(9), _THRESHOLDS, weights)
     np.testing.assert_allclose(drawn, (weights * values[:, None]).sum(axis=0) / weights.sum(axis=0), rtol=1e-12)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 from vitrina.types import Int32, Int64
 
 
@@ -18,7 +17,7 @@ def stable_order(users: Int32, indptr: Int64, times: Int64 | None) -> Int64:
     """
     order = _by_user(users, indptr)
     if times is not None:
-        _by_time(order, indptr, times)
+        _by_time(len(indptr) - 1, order, indptr, times)
     return order
 
 
@@ -33,9 +32,9 @@ def _by_user(users, indptr):  # pragma: no cover
     return order
 
 
-@kernel(parallel=True)
-def _by_time(order, indptr, times):  # pragma: no cover
-    for user in numba.prange(len(indptr) - 1):
+@Spread
+def _by_time(first, last, order, indptr, times):  # pragma: no cover
+    for user in range(first, last):
         own = order[indptr[user] : indptr[user + 1]]
         for at in range(1, len(own)):
             if times[own[at]] < times[own[at - 1]]:

@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from math import erf, exp, factorial, sqrt
 from typing import Any, NamedTuple, final
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from vitrina.errors import ParameterError, UnknownNameError
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 from vitrina.types import Float64, Int64
 
 BUCKETS = 1 << 14  # that users are hashed into
@@ -99,7 +98,7 @@ class Buckets:
         for first in range(0, len(keys), block):
             part = slice(first, min(first + block, len(keys)))
             held = weights[: part.stop - part.start]
-            _poisson(keys[part].astype(np.uint64), np.uint64(seed), _THRESHOLDS, held)
+            _poisson(len(held), keys[part].astype(np.uint64), np.uint64(seed), _THRESHOLDS, held)
             out += held.T @ both[part]
         columns = self.sums.shape[1]
         return _ratio(out[:, :columns], out[:, columns:])
@@ -294,10 +293,10 @@ def _mix(x: Any) -> Any:
 _mix_one = kernel(_mix)
 
 
-@kernel(parallel=True)
-def _poisson(keys, seed, thresholds, out):  # pragma: no cover
+@Spread
+def _poisson(first, last, keys, seed, thresholds, out):  # pragma: no cover
     """out[key, b] ~ Poisson(1), four draws from each 64-bit hash of (seed, bucket, b // 4)."""
-    for u in numba.prange(len(keys)):
+    for u in range(first, last):
         base = _mix_one(_mix_one(keys[u] + _GOLDEN) ^ _mix_one(seed * _GOLDEN + np.uint64(1)))
         bits = base
         for b in range(out.shape[1]):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numba
 import numpy as np
 
 from vitrina.errors import DataError
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Float64, Int64
@@ -30,7 +29,7 @@ class MeanPopularity(PerQuery):
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
-        return _mean_over_items(judged.items, self.k, judged.catalogue.users / max(judged.catalogue.n_users, 1), 0.0)
+        return _means(judged, self.k, judged.catalogue.users / max(judged.catalogue.n_users, 1), 0.0)
 
 
 @final
@@ -49,7 +48,7 @@ class MIUF(PerQuery):
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
         most = np.log2(max(judged.catalogue.n_users, 1))
-        return _mean_over_items(judged.items, self.k, most - np.log2(np.maximum(judged.catalogue.users, 1)), most)
+        return _means(judged, self.k, most - np.log2(np.maximum(judged.catalogue.users, 1)), most)
 
 
 @final
@@ -71,7 +70,8 @@ class Serendipity(PerQuery):
         popular = judged.catalogue.by_popularity
         rank = np.full(len(judged.catalogue.users), len(popular) + 1, np.int64)
         rank[popular] = np.arange(1, len(popular) + 1)
-        total = _rank_gain(judged.items, judged.hits, self.k, rank, len(popular) + 1)
+        total = np.zeros(len(judged))
+        _rank_gain(len(judged), judged.items, judged.hits, self.k, rank, len(popular) + 1, total)
         return np.where(judged.relevant > 0, total / (max(len(popular), 1) * self.k), np.nan)
 
 
@@ -98,7 +98,9 @@ class IntraListDiversity(PerQuery):
         vectors = judged.catalogue.directions
         if vectors is None:
             raise DataError(f"{self.name} needs a vector for each item, and the catalogue has none. Give evaluate(..., vectors=...) some.")
-        return _spread(judged.items, self.k, vectors)
+        out = np.full(len(judged), np.nan)
+        _distance(len(judged), judged.items, self.k, vectors, out)
+        return out
 
 
 class _Exposure(AtK):
@@ -149,11 +151,16 @@ class Gini(_Exposure):
         return float(((2 * np.arange(1, n + 1) - n - 1) * np.sort(state)).sum() / (n * total))
 
 
-@kernel(parallel=True)
-def _mean_over_items(items, k, table, missing):  # pragma: no cover
+def _means(judged: Judged, k: int, table: Float64, missing: float) -> Float64:
     """(queries,) mean of table[item] over the first k places that hold an item; codes beyond the table read `missing`."""
-    out = np.full(len(items), np.nan)
-    for q in numba.prange(len(items)):
+    out = np.full(len(judged), np.nan)
+    _mean_over_items(len(judged), judged.items, k, table, missing, out)
+    return out
+
+
+@Spread
+def _mean_over_items(first, last, items, k, table, missing, out):  # pragma: no cover
+    for q in range(first, last):
         total, held = 0.0, 0
         for place in range(k):
             item = items[q, place]
@@ -162,26 +169,22 @@ def _mean_over_items(items, k, table, missing):  # pragma: no cover
                 held += 1
         if held:
             out[q] = total / held
-    return out
 
 
-@kernel(parallel=True)
-def _rank_gain(items, hits, k, rank, missing):  # pragma: no cover
+@Spread
+def _rank_gain(first, last, items, hits, k, rank, missing, out):  # pragma: no cover
     """(queries,) sum over hits of how many places earlier they stand than in the order of popularity."""
-    out = np.zeros(len(items))
-    for q in numba.prange(len(items)):
+    for q in range(first, last):
         for place in range(k):
             if hits[q, place]:
                 item = items[q, place]
                 out[q] += max((rank[item] if item < len(rank) else missing) - place - 1, 0)
-    return out
 
 
-@kernel(parallel=True)
-def _spread(items, k, vectors):  # pragma: no cover
+@Spread
+def _distance(first, last, items, k, vectors, out):  # pragma: no cover
     """(queries,) mean over pairs of 1 - v_i . v_j; a code beyond the vectors is a zero vector."""
-    out = np.full(len(items), np.nan)
-    for q in numba.prange(len(items)):
+    for q in range(first, last):
         total, squares, held = np.zeros(vectors.shape[1]), 0.0, 0
         for place in range(k):
             item = items[q, place]
@@ -195,4 +198,3 @@ def _spread(items, k, vectors):  # pragma: no cover
                     squares += x * x
         if held > 1:
             out[q] = 1 - ((total * total).sum() - squares) / (held * (held - 1))
-    return out

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar, final
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 
 from vitrina.catalogue import Catalogue
 from vitrina.errors import ParameterError
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.types import Bool, Int32, Int64, Queries, Ragged, Recommendations
 
 T = TypeVar("T")
@@ -63,7 +61,7 @@ class Judged:
         top = max(int(items.max(initial=-1)), int(self.truth.values.max(initial=-1)))
         kept, hits = np.array(items, dtype=np.int32, order="C"), np.zeros(items.shape, np.bool_)
         relevant = np.zeros(len(self), np.int64)
-        _judge(kept, self.truth.indptr, self.truth.values, top + 1, numba.get_num_threads(), hits, relevant)
+        _judge(len(kept), kept, self.truth.indptr, self.truth.values, top + 1, hits, relevant)
         return kept, hits, relevant
 
     @property
@@ -112,12 +110,11 @@ class Judged:
         return self.once(("counts", k), count)
 
 
-@kernel(parallel=True)
-def _judge(items, truth_indptr, truth_items, n_items, threads, hits, relevant):  # pragma: no cover
+@Spread
+def _judge(first, last, items, truth_indptr, truth_items, n_items, hits, relevant):  # pragma: no cover
     """Blank repeated items, mark hits, count the relevant. A stamp of 2q: taken in query q; 2q + 1: listed already."""
-    stamps = np.full((threads, n_items), -1, np.int64)
-    for q in numba.prange(len(items)):
-        stamp = stamps[get_thread_id()]
+    stamp = np.full(n_items, -1, np.int64)
+    for q in range(first, last):
         distinct = 0
         for at in range(truth_indptr[q], truth_indptr[q + 1]):
             item = truth_items[at]

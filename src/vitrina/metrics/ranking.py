@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-import numba
 import numpy as np
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.metrics.base import PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Int64
@@ -93,7 +92,9 @@ class MAP(PerQuery):
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
-        return _over(_precision_sum(judged.hits, self.k), np.minimum(judged.relevant, self.k), judged)
+        precisions = np.zeros(len(judged))
+        _precision_sum(len(judged), judged.hits, self.k, precisions)
+        return _over(precisions, np.minimum(judged.relevant, self.k), judged)
 
 
 @final
@@ -114,7 +115,9 @@ class NDCG(PerQuery):
         judged.first(self.k, self.name)
         discount = 1 / np.log2(np.arange(2, self.k + 2))
         ideal = np.append(0.0, np.cumsum(discount))[np.minimum(judged.relevant, self.k)]
-        return _over(_weighted(judged.hits, discount), ideal, judged)
+        gain = np.zeros(len(judged))
+        _weighted(len(judged), judged.hits, discount, gain)
+        return _over(gain, ideal, judged)
 
 
 @final
@@ -148,25 +151,21 @@ def _over(top: Float64 | Int64 | Bool, bottom: Float64 | Int64, judged: Judged) 
     return np.divide(top, bottom, out=np.full(len(judged), np.nan), where=judged.relevant > 0)
 
 
-@kernel(parallel=True)
-def _weighted(hits, weights):  # pragma: no cover
+@Spread
+def _weighted(first, last, hits, weights, out):  # pragma: no cover
     """(queries,) sum of the weights of the places that are hits."""
-    out = np.zeros(len(hits))
-    for q in numba.prange(len(hits)):
+    for q in range(first, last):
         for place in range(len(weights)):
             if hits[q, place]:
                 out[q] += weights[place]
-    return out
 
 
-@kernel(parallel=True)
-def _precision_sum(hits, k):  # pragma: no cover
+@Spread
+def _precision_sum(first, last, hits, k, out):  # pragma: no cover
     """(queries,) sum over hits of the precision at their place."""
-    out = np.zeros(len(hits))
-    for q in numba.prange(len(hits)):
+    for q in range(first, last):
         found = 0
         for place in range(k):
             if hits[q, place]:
                 found += 1
                 out[q] += found / (place + 1)
-    return out

@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, final
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 
 from vitrina.config import Config
 from vitrina.errors import DataError
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.metrics.base import PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Queries, Ragged
@@ -145,16 +143,15 @@ def _in_history(judged: Judged, lists: Ragged, metric: str) -> Bool:
 def _contained(lists: Ragged, queries: Queries) -> Bool:
     top = max(int(lists.values.max(initial=-1)), int(queries.events.items.max(initial=-1)))
     out = np.zeros(len(lists.values), np.bool_)
-    _mark_seen(lists.indptr, lists.values, queries.start, queries.stop, queries.events.items, top + 1, numba.get_num_threads(), out)
+    _mark_seen(len(queries), lists.indptr, lists.values, queries.start, queries.stop, queries.events.items, top + 1, out)
     return out
 
 
-@kernel(parallel=True)
-def _mark_seen(indptr, values, start, stop, history, n_items, threads, out):  # pragma: no cover
+@Spread
+def _mark_seen(first, last, indptr, values, start, stop, history, n_items, out):  # pragma: no cover
     """Set out[at] where values[at] is in the history of its row."""
-    stamps = np.full((threads, n_items), -1, np.int64)
-    for q in numba.prange(len(start)):
-        stamp = stamps[get_thread_id()]
+    stamp = np.full(n_items, -1, np.int64)
+    for q in range(first, last):
         for at in range(start[q], stop[q]):
             stamp[history[at]] = q
         for at in range(indptr[q], indptr[q + 1]):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
@@ -105,7 +104,7 @@ class Cooccurrence(ModelConfig):
         self, log: Log, users_items: sparse.csr_matrix, factors: Float64, denominator: Denominator, data: Dataset
     ) -> sparse.csr_matrix:
         """The fused product: each item's best neighbours, best first."""
-        n_items, threads = data.n_items, numba.get_num_threads()
+        n_items = data.n_items
         room = min(self.neighbours, n_items)
         faint = self._faint(log)
         scores = np.empty((n_items, room), np.float64 if faint else np.float32)
@@ -115,17 +114,16 @@ class Cooccurrence(ModelConfig):
             self.content.weight if self.content else 0.0,
             _plain(denominator),
             data.catalogue.mask,
-            threads,
             *out,
         )
-        order = dealt(_work(users_items, n_items), threads)
+        order = dealt(_work(users_items, n_items))
         if self._gapped:
             reach = min(self.gap.reach() if self.gap else np.inf, log.longest)
             gaps = *factors_of(self.gap), int(np.ceil(reach)), self.one_way, faint
             events = log.items, log.users, log.indptr, log.times, log.weights, factors
-            best_gaps(order, log.by_item(), events, gaps, *rest)
+            best_gaps(n_items, order, log.by_item(), events, gaps, *rest)
         else:
-            best_products(order, _columns(users_items.tocsc()), _columns(users_items), *rest)
+            best_products(n_items, order, _columns(users_items.tocsc()), _columns(users_items), *rest)
         return _csr(*out)
 
     def _faint(self, log: Log) -> bool:

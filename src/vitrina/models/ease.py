@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any, final
 
-import numba
 import numpy as np
 import psutil
 from pydantic import Field
@@ -14,7 +13,7 @@ from scipy.linalg import get_lapack_funcs
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.errors import DataError, MemoryBudgetError, ParameterError
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.models.base import ModelConfig
 from vitrina.models.itemmap import ItemMap
 from vitrina.models.pairs import dealt
@@ -72,7 +71,7 @@ class EASE(ModelConfig):
             raise ParameterError(
                 f"The 'l2' parameter of EASE is too small for {data!r} in float32: the matrix can't be inverted. Got {self.l2}; try {10 * self.l2:g}."
             ) from None
-        _to_weights(weights)
+        _to_weights((len(weights) + TILE - 1) // TILE, weights, -1 / np.diagonal(weights))
         return ItemMap(data.items, data.catalogue, weights, kept, notes=notes)
 
     def _kept(self, data: Dataset) -> tuple[Int32, tuple[str, ...]]:
@@ -120,8 +119,8 @@ def gram(data: Dataset, kept: Int32) -> Float32:
         users_items = shard.csr()[:, kept] if len(kept) < data.n_items else shard.csr()
         users_items.sort_indices()
         items_users = users_items.tocsc()
-        order = dealt(np.diff(items_users.indptr), numba.get_num_threads())
-        _add_pairs(users_items.indptr, users_items.indices, items_users.indptr, items_users.indices, order, out)
+        order = dealt(np.diff(items_users.indptr))
+        _add_pairs(len(order), users_items.indptr, users_items.indices, items_users.indptr, items_users.indices, order, out)
     return out
 
 
@@ -176,9 +175,9 @@ def _inverse_factor(block: Float32) -> Float32:
     return np.ascontiguousarray(inverse)
 
 
-@kernel(parallel=True)
-def _add_pairs(users_indptr, users_items, items_indptr, items_users, order, out):  # pragma: no cover
-    for place in numba.prange(len(order)):
+@Spread
+def _add_pairs(first, last, users_indptr, users_items, items_indptr, items_users, order, out):  # pragma: no cover
+    for place in range(first, last):
         item = order[place]
         row = out[item]
         for at in range(items_indptr[item], items_indptr[item + 1]):
@@ -189,19 +188,16 @@ def _add_pairs(users_indptr, users_items, items_indptr, items_users, order, out)
                 row[users_items[other]] += 1
 
 
-@kernel(parallel=True)
-def _to_weights(p):  # pragma: no cover
+@Spread
+def _to_weights(first, last, p, inverse_diagonal):  # pragma: no cover
     """From the lower triangle of P to -P[i, j] / P[j, j] everywhere, in tiles, so that the transposed half stays in the cache."""
     size = len(p)
-    inverse_diagonal = np.empty(size, np.float32)
-    for i in range(size):
-        inverse_diagonal[i] = -1 / p[i, i]
     tiles = (size + TILE - 1) // TILE
-    for place in numba.prange(tiles):
+    for place in range(first, last):
         tile = place // 2 if place % 2 else tiles - 1 - place // 2  # short and long rows in turn
-        for first in range(0, min((tile + 1) * TILE, size), TILE):
+        for left in range(0, min((tile + 1) * TILE, size), TILE):
             for i in range(tile * TILE, min((tile + 1) * TILE, size)):
-                for j in range(first, min(first + TILE, i)):
+                for j in range(left, min(left + TILE, i)):
                     value = p[i, j]
                     p[i, j] = value * inverse_diagonal[j]
                     p[j, i] = value * inverse_diagonal[i]

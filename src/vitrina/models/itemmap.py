@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import final
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 from vitrina.models.faint import mapped
 from vitrina.models.forms import SPARSE_QUERIES, Arrays, Form
 from vitrina.models.history import known_only
@@ -65,12 +63,12 @@ class ItemMap(Form):
 
     def score_block(self, queries: Queries) -> Float32:
         out = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
-        history, code, threads = self.reading.read(queries, len(self.vocabulary)), self.reading.combine.code, numba.get_num_threads()
+        history, code = self.reading.read(queries, len(self.vocabulary)), self.reading.combine.code
         if isinstance(self.weight_from_to, np.ndarray):
-            _score_dense(*history, self.weight_from_to, self.kept, self.row_of, code, threads, out)
+            _score_dense(len(queries), *history, self.weight_from_to, self.kept, self.row_of, code, out)
         else:
             m = self.weight_from_to
-            _score_sparse(*history, m.indptr, m.indices, m.data, code, out)
+            _score_sparse(len(queries), *history, m.indptr, m.indices, m.data, code, out)
             faint = self._faint(queries)
             if faint.any():
                 out[faint] = mapped(*self.reading.read_levels(queries[faint], len(self.vocabulary)), m, code)
@@ -133,8 +131,8 @@ class ItemMap(Form):
         scores = np.full(len(candidates.values), -np.inf, np.float32)  # what stays so is skipped by the top-k
         m = self._sparse
         _candidates(
-            *history, m.indptr, m.indices, m.data, self.reading.combine.code, len(self.vocabulary), numba.get_num_threads(),
-            candidates.indptr, candidates.values, scores,
+            len(queries), *history, m.indptr, m.indices, m.data, self.reading.combine.code, len(self.vocabulary), candidates.indptr,
+            candidates.values, scores,
         )  # fmt: skip
         return top_k_ragged(candidates, scores, queries, k, eligible, self.catalogue, self.vocabulary)
 
@@ -177,15 +175,14 @@ def _with(code, score, term):  # pragma: no cover
     return score + np.log1p(term)
 
 
-@kernel(parallel=True)
+@Spread
 def _candidates(
-    start, counts, items, weights, indptr, indices, data, code, n_items, threads, out_indptr, out_items, out_scores
+    first_query, last_query, start, counts, items, weights, indptr, indices, data, code, n_items, out_indptr, out_items, out_scores
 ):  # pragma: no cover
-    """Each query's candidates from `out_indptr[q]` on; a thread's `place` says where an item of the query is written."""
-    places = np.full((threads, n_items), -1, np.int64)
-    for q in numba.prange(len(start)):
-        place, first = places[get_thread_id()], out_indptr[q]
-        end = first
+    """Each query's candidates from `out_indptr[q]` on; `place` says where an item of the query is written."""
+    place = np.full(n_items, -1, np.int64)
+    for q in range(first_query, last_query):
+        first = end = out_indptr[q]
         for h in range(start[q], start[q] + counts[q]):
             item, weight = items[h], weights[h]
             for at in range(indptr[item], indptr[item + 1]):
@@ -200,9 +197,9 @@ def _candidates(
                     out_scores[spot] = _with(code, out_scores[spot], term)
 
 
-@kernel(parallel=True)
-def _score_sparse(start, counts, items, weights, indptr, indices, data, code, out):  # pragma: no cover
-    for q in numba.prange(len(start)):
+@Spread
+def _score_sparse(first, last, start, counts, items, weights, indptr, indices, data, code, out):  # pragma: no cover
+    for q in range(first, last):
         row = out[q]
         for h in range(start[q], start[q] + counts[q]):
             item, weight = items[h], weights[h]
@@ -214,12 +211,12 @@ def _score_sparse(start, counts, items, weights, indptr, indices, data, code, ou
                     row[to] = _with(code, row[to], term)
 
 
-@kernel(parallel=True)
-def _score_dense(start, counts, items, weights, matrix, kept, row_of, code, threads, out):  # pragma: no cover
+@Spread
+def _score_dense(first, last, start, counts, items, weights, matrix, kept, row_of, code, out):  # pragma: no cover
     """Rows of weights are added up in a buffer that stays in the cache, and then put in their places."""
-    buffers = np.empty((threads, len(kept)), np.float32)
-    for q in numba.prange(len(start)):
-        total, known = buffers[get_thread_id()], False
+    total = np.empty(len(kept), np.float32)
+    for q in range(first, last):
+        known = False
         total[:] = -np.inf if code == 1 else 0
         for h in range(start[q], start[q] + counts[q]):
             row = row_of[items[h]]

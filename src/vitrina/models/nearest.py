@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 from scipy import sparse
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel
 from vitrina.models.faint import narrowed
 from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
 from vitrina.types import Float32, Float64
@@ -29,21 +27,21 @@ def blend_with_nearest(
     """
     out = np.zeros((len(own.indptr) - 1, len(kept_by_item.indptr) - 1), np.result_type(own.data, kept.data))
     _blend(
-        own.indptr, own.indices, own.data, kept.indptr, kept.indices, kept.data, kept_by_item.indptr, kept_by_item.indices,
-        kept_by_item.data, squares, min(k, len(squares)), alpha, numba.get_num_threads(), out,
+        len(out), own.indptr, own.indices, own.data, kept.indptr, kept.indices, kept.data, kept_by_item.indptr, kept_by_item.indices,
+        kept_by_item.data, squares, min(k, len(squares)), alpha, out,
     )  # fmt: skip
     return out if out.dtype == np.float32 else narrowed(out)
 
 
-@kernel(parallel=True)
+@Spread
 def _blend(
-    own_indptr, own_items, own_values, kept_indptr, kept_items, kept_values, by_indptr, by_users, by_values, squares, k,
-    alpha, threads, out,
+    first_query, last_query, own_indptr, own_items, own_values, kept_indptr, kept_items, kept_values, by_indptr, by_users, by_values,
+    squares, k, alpha, out,
 ):  # fmt: skip  # pragma: no cover
     """|q - u|^2 = |q|^2 + |u|^2 - 2 q.u, so the nearest have the largest 2 q.u - |u|^2."""
-    dots = np.zeros((threads, len(squares)), np.float64)
-    for q in numba.prange(len(out)):
-        dot, row = dots[get_thread_id()], out[q]
+    dot = np.zeros(len(squares), np.float64)
+    for q in range(first_query, last_query):
+        row = out[q]
         first, last = own_indptr[q], own_indptr[q + 1]
         dot[:] = 0.0
         for at in range(first, last):

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 from numpy.typing import NDArray
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread, kernel, runs_of
 from vitrina.models.decay import faded, faded_level
 from vitrina.models.levels import LEAST
 from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
 from vitrina.types import Int32
 
 
-def dealt(work: NDArray[Any], threads: int) -> Int32:
-    """Rows in an order in which each thread gets its share of the long ones."""
+def dealt(work: NDArray[Any]) -> Int32:
+    """Rows in an order in which each run of a `Spread` gets its share of the long ones."""
     longest = np.argsort(-work, kind="stable").astype(np.int32)
-    return np.concatenate([longest[t::threads] for t in range(threads)])
+    runs = max(runs_of(len(work)), 1)
+    return np.concatenate([longest[r::runs] for r in range(runs)])
 
 
 @kernel
@@ -131,34 +130,32 @@ def keep_best(item, total, likeness, touched, count, denominator, allowed, out_i
     return size
 
 
-@kernel(parallel=True)
+@Spread
 def best_products(
-    order, by_item, by_user, content, weight, denominator, allowed, threads, out_items, out_scores, sizes
+    first, last, order, by_item, by_user, content, weight, denominator, allowed, out_items, out_scores, sizes
 ):  # pragma: no cover
     """Rows of X'X of binary or weighted entries."""
     n_items = len(allowed)
-    totals, touches = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
-    likes = np.zeros((threads, n_items if weight > 0 else 0))
-    for place in numba.prange(len(order)):
-        thread, item = get_thread_id(), order[place]
-        total, touched, likeness = totals[thread], touches[thread], likes[thread]
+    total, touched, likeness = np.zeros(n_items), np.empty(n_items, np.int32), np.zeros(n_items if weight > 0 else 0)
+    for place in range(first, last):
+        item = order[place]
         count = add_products(item, by_item, by_user, total, touched, 0)
         if weight > 0:
             count = add_content(item, content, weight, likeness, touched, count, total)
         sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])
 
 
-@kernel(parallel=True)
-def best_gaps(order, by_item, log, gaps, content, weight, denominator, allowed, threads, out_items, out_scores, sizes):  # pragma: no cover
+@Spread
+def best_gaps(
+    first, last, order, by_item, log, gaps, content, weight, denominator, allowed, out_items, out_scores, sizes
+):  # pragma: no cover
     """Rows of pairs that depend on the gap between their events."""
     n_items = len(allowed)
-    totals, touches = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
-    bests, owns = np.zeros((threads, n_items)), np.empty((threads, n_items), np.int32)
-    likes = np.zeros((threads, n_items if weight > 0 else 0))
-    for place in numba.prange(len(order)):
-        thread, item = get_thread_id(), order[place]
-        total, touched, likeness = totals[thread], touches[thread], likes[thread]
-        count = add_gaps(item, by_item, log, gaps, total, touched, 0, bests[thread], owns[thread])
+    total, touched, likeness = np.zeros(n_items), np.empty(n_items, np.int32), np.zeros(n_items if weight > 0 else 0)
+    best, own = np.zeros(n_items), np.empty(n_items, np.int32)
+    for place in range(first, last):
+        item = order[place]
+        count = add_gaps(item, by_item, log, gaps, total, touched, 0, best, own)
         if weight > 0:
             count = add_content(item, content, weight, likeness, touched, count, total)
         sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba.np.ufunc.parallel import get_thread_id
 from numpy.typing import NDArray
 
-from vitrina.kernels import kernel
+from vitrina.kernels import Spread
 from vitrina.models.combine import Combine, Sum, combine_named
 from vitrina.models.decay import Decay, factors_of, faded, of_plain, plain_of
 from vitrina.models.history import event_levels, faint
@@ -63,8 +61,8 @@ class Reading:
         counts = np.zeros(len(queries), np.int64)
         times, now = _moments(recent)
         _read(
-            recent.events.items, times, self._kind_of(recent), recent.start, recent.stop, now, kind_weights(self.kinds, recent.kind_names),
-            *factors_of(self.decay), n_items, numba.get_num_threads(), start, counts, items, weights,
+            len(recent), recent.events.items, times, self._kind_of(recent), recent.start, recent.stop, now, kind_weights(self.kinds, recent.kind_names),
+            *factors_of(self.decay), n_items, start, counts, items, weights,
         )  # fmt: skip
         return History(start, counts, items, weights)
 
@@ -122,14 +120,14 @@ def _moments(queries: Queries) -> tuple[Int64, Int64]:
     return times, newest if queries.now is None else queries.now
 
 
-@kernel(parallel=True)
+@Spread
 def _read(
-    items, times, kinds, start, stop, now, kind_weights, shapes, scales, by_time, n_items, threads, out_start, counts, out_items,
-    out_weights,
+    first_query, last_query, items, times, kinds, start, stop, now, kind_weights, shapes, scales, by_time, n_items, out_start, counts,
+    out_items, out_weights,
 ):  # fmt: skip  # pragma: no cover
-    places = np.full((threads, n_items), -1, np.int64)
-    for q in numba.prange(len(start)):
-        place, first, count = places[get_thread_id()], out_start[q], 0
+    place = np.full(n_items, -1, np.int64)
+    for q in range(first_query, last_query):
+        first, count = out_start[q], 0
         for at in range(stop[q] - 1, start[q] - 1, -1):
             item = items[at]
             if item < 0 or item >= n_items:

@@ -1,7 +1,8 @@
-"""Where a network is trained: on a GPU when there is one."""
+"""Where a network is trained and asked: on a GPU when there is one; on one core in a process made by fork."""
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -18,3 +19,7 @@ def narrow_products(device: torch.device) -> AbstractContextManager[Any]:
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
+
+
+if hasattr(os, "register_at_fork"):  # a child would wait for threads of PyTorch that only its parent has
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

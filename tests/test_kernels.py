@@ -1,0 +1,132 @@
+"""Compiled kernels on several threads: every row once, from any thread, and in a child made by fork."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from vitrina import kernels
+from vitrina.kernels import Spread, runs_of
+
+ROWS = (0, 1, 2, 3, 63, 64, 65, 1000)
+
+
+@Spread
+def add_places(first, last, out):
+    """Each row adds 1 to itself, and where its run began."""
+    for row in range(first, last):
+        out[row, 0] += 1
+        out[row, 1] = first
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_every_row_is_done_once(rows, threads, monkeypatch):
+    monkeypatch.setattr(kernels, "THREADS", threads)
+    monkeypatch.setattr(kernels, "_workers", kernels._Workers())
+    out = np.zeros((rows, 2), np.int64)
+    add_places(rows, out)
+    assert (out[:, 0] == 1).all()
+    assert len(np.unique(out[:, 1])) == (runs_of(rows) if rows else 0)
+
+
+def test_an_error_of_one_run_is_raised_once_all_have_ended(monkeypatch):
+    monkeypatch.setattr(kernels, "THREADS", 3)
+    monkeypatch.setattr(kernels, "_workers", kernels._Workers())
+    spread, begun = Spread(add_places.compiled.py_func), []
+
+    def run(first, last):
+        begun.append(first)
+        raise ZeroDivisionError
+
+    spread.compiled = run
+    with pytest.raises(ZeroDivisionError):
+        spread(1000)
+    assert 1 <= len(begun) <= 3
+
+
+def test_threads_that_call_at_once_get_their_own_rows():
+    out = [np.zeros((5000, 2), np.int64) for _ in range(8)]
+    threads = [threading.Thread(target=add_places, args=(5000, one)) for one in out]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all((one[:, 0] == 1).all() for one in out)
+
+
+ANSWER = """
+import multiprocessing, sys, threading
+import numpy as np
+import vitrina as vt
+from vitrina.evaluate import evaluate
+
+data = vt.testing.synthetic()
+split = data.split(vt.split.GlobalTime(days=7, repeat=True))
+models = [
+    vt.Popularity(), vt.RandomItems(), vt.TopPersonal(decay=vt.decay.Exponential(days=9)), vt.TifuKNN(neighbours=20), vt.EASE(l2=10),
+    vt.Cooccurrence(decay=vt.decay.Exponential(events=9)), vt.Cooccurrence(gap=vt.decay.Linear(events=5), one_way=True),
+]
+
+def fitted(model):
+    return model.fit(split.train)
+
+def answer(place):
+    found = recommenders[place]
+    lists = found.recommend(split.queries, 5, eligible=split.eligible)
+    lists.to_frame()
+    evaluate(lists, split, ["nDCG@5", "MAP@5", "repeat Recall@5", "Serendipity@5", "MIUF@5"], draws=20) if not forked else None
+    vt.Queries.of_histories(data.items, [data.items.ids.head(3).to_list()])
+    return lists.items
+
+def refit(place):
+    return models[place].fit(split.train).recommend(split.queries, 5, eligible=split.eligible).items
+
+forked = False
+recommenders = [fitted(model) for model in models]
+if "torch" in sys.argv:
+    models.append(vt.SASRec(dim=16, length=8, training=vt.sequence.Training(epochs=1)))
+    recommenders.append(fitted(models[-1]))
+places = range(len(models))
+wanted = [answer(place) for place in places]
+"""
+FORK = (
+    ANSWER
+    + """
+forked = True
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    found = pool.map_async(answer, places).get(90) + pool.map_async(refit, range(7)).get(90)
+assert all(np.array_equal(a, b) for a, b in zip(found, wanted + wanted[:7], strict=True))
+"""
+)
+THREADS = (
+    ANSWER
+    + """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(answer, [place for place in places for _ in range(6)]))
+assert all(np.array_equal(a, b) for a, b in zip(found, [one for one in wanted for _ in range(6)], strict=True))
+"""
+)
+
+
+def run(script, *arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *arguments], env=os.environ | environment, capture_output=True, text=True,
+        timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("threads", ["1", "4"])
+def test_a_child_made_by_fork_answers_and_fits_as_its_parent(threads):
+    run(FORK, "torch", NUMBA_NUM_THREADS=threads)
+
+
+@pytest.mark.parametrize("layer", ["default", "workqueue"])
+def test_eight_threads_answer_as_one(layer):
+    run(THREADS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="4")
