@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,3 +108,17 @@ def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> Int64:
     total = int(lengths.sum())
     before = np.cumsum(lengths) - lengths
     return np.arange(total, dtype=np.int64) + np.repeat(np.asarray(starts, np.int64) - before, lengths)
+
+
+def cuts(costs: Int64, budget: int, most: int | None = None) -> Iterator[slice]:
+    """Consecutive runs of at most `most` rows that cost at most `budget` together; a row that costs more is alone.
+
+    >>> [(part.start, part.stop) for part in cuts(np.array([3, 3, 9, 1, 1, 1]), budget=6, most=2)]
+    [(0, 2), (2, 3), (3, 5), (5, 6)]
+    """
+    ends, first = np.cumsum(costs), 0
+    while first < len(costs):
+        within = int(np.searchsorted(ends, (ends[first - 1] if first else 0) + budget, side="right"))
+        last = max(min(within, len(costs) if most is None else first + most), first + 1)
+        yield slice(first, last)
+        first = last

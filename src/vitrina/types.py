@@ -11,17 +11,19 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, ranges
+from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, ranges
 from vitrina.codes import codes_of
 from vitrina.errors import ParameterError
 from vitrina.showing import titled, to_pandas
 from vitrina.vocabulary import Vocabulary
 
 __all__ = [
-    "SOURCES", "Bool", "Eligibility", "Events", "Float32", "Float64", "Int32", "Int64", "Queries", "Ragged", "Recommendations", "ranges",
+    "SOURCES", "Bool", "Eligibility", "Events", "Float32", "Float64", "Int32", "Int64", "Queries", "Ragged", "Recommendations", "cuts",
+    "ranges",
 ]  # fmt: skip
 
 SOURCES = ("model", "fallback")
+BLOCK_EVENTS = 1 << 20  # of the histories of a block: some 100 MB where a form makes arrays of them
 SHOWN = 10  # lists that a print shows
 
 
@@ -118,9 +120,12 @@ class Queries:
             labels=None if self.labels is None else self.labels.gather(np.arange(len(self))[selection]),
         )
 
-    def blocks(self, size: int) -> Iterator[tuple[slice, Queries]]:
-        for first in range(0, len(self), size):
-            part = slice(first, min(first + size, len(self)))
+    def blocks(self, size: int, events: int = BLOCK_EVENTS) -> Iterator[tuple[slice, Queries]]:
+        """Runs of at most `size` queries whose histories have at most `events` events together; a longer history is alone.
+
+        So that memory is bounded although one person with half of the log asks half of the queries.
+        """
+        for part in cuts(self.lengths, events, size):
             yield part, self[part]
 
     @property

@@ -53,7 +53,7 @@ class Form(ABC):
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Form: ...
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The best k eligible items for each query. Memory: one block of scores, about 16 MB, whatever the queries.
+        """The best k eligible items for each query. Memory: one block, of 16 MB of scores and a million events of histories, whatever the queries.
 
         Lists are no longer than the ranked catalogue: of 24 items the shape is (queries, 24) from k = 24 on.
 

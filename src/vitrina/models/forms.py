@@ -256,8 +256,11 @@ class Embeddings(Form):
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
-        mean = history_matrix(queries, len(self.vocabulary), self.decay, relative=True) @ self.vectors
-        return unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
+        out = np.empty((len(queries), columns_of(self.vectors)), np.float32)
+        for part, block in queries.blocks(SPARSE_QUERIES):
+            mean = history_matrix(block, len(self.vocabulary), self.decay, relative=True) @ self.vectors
+            out[part] = unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
+        return out
 
     def score_block(self, queries: Queries) -> Float32:
         encoded = self.encode(queries)

@@ -17,7 +17,7 @@ from vitrina.models.history import known_only
 from vitrina.models.levels import DEEP
 from vitrina.models.reading import History, Reading
 from vitrina.topk import block_size, top_k_ragged
-from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
+from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations, cuts
 from vitrina.vocabulary import Vocabulary
 
 CANDIDATES = 1 << 22  # a block: 32 MB of items and scores
@@ -113,7 +113,9 @@ class ItemMap(Form):
             return Recommendations.concat([super(ItemMap, self).answer_block(block, k, eligible.rows(part)) for part, block in blocks])
         history = self.reading.read(queries, len(self.vocabulary))
         room = self._room(history)
-        return Recommendations.concat([self._answer(history.rows(p), room[p], queries[p], k, eligible.rows(p)) for p in _cuts(room)])
+        return Recommendations.concat(
+            [self._answer(history.rows(p), room[p], queries[p], k, eligible.rows(p)) for p in list(cuts(room, CANDIDATES)) or [slice(0, 0)]]
+        )
 
     @property
     def _sparse(self) -> sparse.csr_matrix:
@@ -151,18 +153,6 @@ class ItemMap(Form):
         shape = (len(vocabulary), len(vocabulary))
         weights = sparse.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
         return cls(vocabulary, catalogue, weights, reading=reading, notes=notes)
-
-
-def _cuts(room: Int64) -> list[slice]:
-    """Runs of queries that have at most `CANDIDATES` candidates together (or one query that has more)."""
-    ends, first = np.cumsum(room), 0
-    cuts = []
-    while first < len(room):
-        before = ends[first - 1] if first else 0
-        last = max(int(np.searchsorted(ends, before + CANDIDATES, side="right")), first + 1)
-        cuts.append(slice(first, last))
-        first = last
-    return cuts or [slice(0, 0)]
 
 
 @kernel

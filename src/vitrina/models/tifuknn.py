@@ -15,6 +15,8 @@ from vitrina.models.forms import Neighbours
 from vitrina.models.profile import BasketProfile
 from vitrina.vocabulary import Vocabulary
 
+PEOPLE = 1 << 16  # whose vectors are made at once
+
 
 @final
 class TifuKNN(ModelConfig):
@@ -61,7 +63,8 @@ class TifuKNN(ModelConfig):
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Neighbours:
         profile = BasketProfile(self.within, self.between, self.groups, self.short)
-        parts = [profile.vectors(shard.queries(), data.n_items) for shard in data.shards()]
+        people = [block for shard in data.shards() for _, block in shard.queries().blocks(PEOPLE)] or [data.queries()]
+        parts = [profile.vectors(block, data.n_items) for block in people]
         vectors = sparse.csr_matrix(sparse.vstack(parts, format="csr"))
         people = Vocabulary(data.users.decode(np.flatnonzero(np.diff(data.indptr))))
         return Neighbours(data.items, data.catalogue, profile, vectors, self.neighbours, self.alpha, people)

@@ -115,7 +115,10 @@ class Encoded(Form):
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) states; zeros for a history without a known item."""
-        return self._states(self._histories(queries), self._people(queries))
+        out = np.zeros((len(queries), self.answering.dim), np.float32)
+        for part, block in queries.blocks(QUERIES):
+            out[part] = self._states(self._histories(block), self._people(block))
+        return out
 
     def score_block(self, queries: Queries) -> Float32:
         return self._scores(self._histories(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
@@ -129,7 +132,8 @@ class Encoded(Form):
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         """States of many queries at once, so that they can be batched by length; scores and lists of few at a time."""
-        histories, states = self._histories(queries), self.encode(queries)
+        histories = self._histories(queries)
+        states = self._states(histories, self._people(queries))
         size = block_size(len(self.vocabulary))
         parts: list[Recommendations] = []
         room = np.empty((min(size, len(queries)), len(self.vocabulary)), np.float32)  # one, as fresh pages cost as much as the product
