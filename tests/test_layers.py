@@ -7,7 +7,7 @@ import vitrina
 
 SOURCE = Path(vitrina.__file__).parent
 LAYERS = (
-    ("errors", "kernels", "files", "hashing", "ids", "codes", "showing"),
+    ("errors", "kernels", "files", "hashing", "ids", "codes", "showing", "printing", "tables"),
     ("config", "vocabulary", "arrays"),
     ("types", "protocols", "catalogue"),
     ("metrics", "topk", "request"),

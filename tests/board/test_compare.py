@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import polars as pl
 import psutil
 import pytest
 import rogues
+from rich.cells import cell_len
 
 import vitrina as vt
 from vitrina.board import assemble, runs
@@ -20,6 +22,7 @@ from vitrina.board.people import examples
 from vitrina.board.specs import of_spec, to_spec
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.run import evaluate
+from vitrina.printing import as_text
 
 METRICS = ["nDCG@5", "Coverage@5", "HitRate@5"]
 
@@ -157,6 +160,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import rogues
+from rich.cells import cell_len
 import vitrina as vt
 
 class Local(rogues.Config):
@@ -304,3 +308,29 @@ def test_examples_are_different_people_with_their_hits(split):
             assert all(hit == (title in person.truth) for title, hit in shown)
     assert any(hit for p in people for shown in p.lists.values() for _, hit in shown)
     assert people == examples(lists, split, 6, 5, seed=1)
+
+
+def test_what_is_piped_has_a_line_for_each_finished_model(split, capfd):
+    models = {"popular": vt.Popularity(), "raises": rogues.Raises(), "search": vt.tune(vt.Popularity, days=[1, 2])}
+    vt.compare(models, split, metrics=METRICS, primary="nDCG@5", k=5, baselines=False)
+    out, err = capfd.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert re.fullmatch(r"1 of 3: popular: fitted in \d+\.\d s, answered in \d+\.\d s", lines[0])
+    assert lines[1] == "2 of 3: raises: failed: RuntimeError: the third wheel came off"
+    assert "search: the best of 2 configurations, fitted in" in lines[2]
+    vt.compare(models, split, metrics=METRICS, primary="nDCG@5", k=5, baselines=False, progress=False)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 160])
+def test_no_digit_of_the_board_is_cut_in_a_terminal_of_any_width(board, width):
+    text = as_text(board, width)
+    assert "…" not in text
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    joined = re.sub(r"\s+", " ", text)
+    for row in board.numbers.filter(pl.col("metric") == "nDCG@5").iter_rows(named=True):
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in joined
+    if width < 120:
+        assert "No room here for" in joined

@@ -274,7 +274,7 @@ def test_a_column_has_the_decimals_that_its_doubt_allows(values: tuple, half_wid
 def test_shares_are_never_rounded_to_certainty() -> None:
     assert [percent(s) for s in (0, 1, 0.0004, 0.9999, None, math.nan)] == ["0%", "100%", "<0.1%", ">99.9%", "–", "–"]
     assert percent(0.004, 0) == "<1%"
-    assert fixed(-0.0004, 3) == "0.000"
+    assert [fixed(v, 3) for v in (-0.0004, 0.0002, 0.0, -0.0)] == [">−0.001", "<0.001", "0.000", "0.000"]
 
 
 # Scales

@@ -43,8 +43,8 @@ def test_a_clear_winner():
         rows(("KNN", -0.05, 0.02, 0.001, 0.02), ("Popularity", -0.1, 0.02, 0.001, 0.02)),
     )  # fmt: skip
     assert said == (
-        "EASE has the best nDCG@10: 0.300 (0.290 to 0.310), 0.100 better than the baseline Popularity (0.0800 to 0.120).",
-        "Every other model is measurably behind it; the nearest, KNN, by 0.0500 (0.0300 to 0.0700).",
+        "EASE has the best nDCG@10: 0.300 (0.290 to 0.310), 0.100 better than the baseline Popularity (0.080 to 0.120).",
+        "Every other model is measurably behind it; the nearest, KNN, by 0.050 (0.030 to 0.070).",
         "Next: tune EASE on validation, and test it on a later fold.",
     )
 
@@ -55,7 +55,7 @@ def test_a_tie_is_called_a_tie_and_the_cheaper_one_is_advised():
         rows(("SASRec", 0.1, 0.02, 0.001, 0.02), ("EASE", 0.098, 0.02, 0.001, 0.02)),
         rows(("EASE", -0.002, 0.01, 0.8, 0.012), ("Popularity", -0.1, 0.02, 0.001, 0.02)),
     )  # fmt: skip
-    assert said[1] == "EASE can't be told from SASRec: a difference of 0.0120 or more would probably have been seen."
+    assert said[1] == "EASE can't be told from SASRec: a difference of 0.012 or more would probably have been seen."
     assert said[2] == "Take EASE unless more data says otherwise: it costs 300 times less to fit and answer."
 
 
@@ -64,7 +64,7 @@ def test_no_model_is_said_to_beat_a_baseline_that_it_cannot_be_told_from():
     said = say(entries(EASE=0.2, Popularity=0.1), {"EASE": 0.204, "Popularity": 0.2}, tie, rows(("Popularity", -0.004, 0.01, 0.3, 0.015)))
     assert "better" not in said[0]
     assert "can't be told from the baseline Popularity" in said[0]
-    assert said[1] == "A difference of 0.0150 or more would probably have been seen."
+    assert said[1] == "A difference of 0.015 or more would probably have been seen."
     assert said[2].startswith("Serve Popularity until a model beats it")
 
 
@@ -96,7 +96,7 @@ def test_losses_and_failures_are_told():
     losses = [Loss("history", "1 to 4", "Popularity", 0.03, 400), Loss("people", "known", "Popularity", 0.2, 2)]
     said = say(models, {"EASE": 0.3, "Popularity": 0.2}, better, worse, losses=losses)
     assert len(said) == 2
-    assert "In the slice history: 1 to 4 (400 queries) Popularity is ahead of it by 0.0300." in said[-1]
+    assert "In the slice history: 1 to 4 (400 queries) Popularity is ahead of it by 0.030." in said[-1]
     assert "SASRec did not come to an end" in said[-1]
 
 

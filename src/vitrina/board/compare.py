@@ -9,17 +9,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
 import polars as pl
 import psutil
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import vitrina
 from vitrina.board import assemble
@@ -28,7 +25,9 @@ from vitrina.board.baselines import choose_baseline
 from vitrina.board.ground import prepare, work_folder
 from vitrina.board.people import examples as example_people
 from vitrina.board.result import Board, Entry
-from vitrina.board.runs import Contender, Ground, Outcome, run_contender
+from vitrina.board.running import run_all
+from vitrina.board.runs import Contender, Ground, Outcome
+from vitrina.board.sample import MOST_OF_ONE, QUICK_QUERIES, QUICK_TRIALS, hurried, rows_of_people, take_queries
 from vitrina.board.specs import to_spec
 from vitrina.board.summary import find_losses, headline
 from vitrina.board.tune import Search
@@ -68,6 +67,7 @@ def compare(
     examples: int = 6,
     data: Dataset | None = None,
     title: str | None = None,
+    quick: bool = False,
     progress: bool = True,
 ) -> Board:
     """Fit each model on the training part in a process of its own, answer the queries, judge, and say what that means.
@@ -98,7 +98,10 @@ def compare(
         examples: people to show.
         data: the whole log for the audit in the report; None takes the training part.
         title: of the board.
-        progress: show a bar with the time left, in a terminal.
+        quick: a first look: the questions of a sample of people, the same for all models, a few configurations of each search, and
+            less time for EASE. Models are fitted on the whole training part, so values are about those of the whole comparison, with
+            wider intervals.
+        progress: show a bar with the time left on a terminal, else a line for each finished model (on stderr).
 
     Raises:
         ParameterError: two models have one name, or a model can't be built in another process; vectors don't fit.
@@ -122,22 +125,26 @@ def compare(
     _check(contenders, k=k, trials=trials, workers=workers, draws=draws, examples=examples, seed=seed)
     if baseline is not None and baseline not in (names := [c.name for c in contenders]):
         raise UnknownNameError.of("model on the board that could be the baseline", baseline, names)
-    labels = _labels(split, slices)
+    whole, labels = split, _labels(split, slices)
+    if quick:
+        trials, contenders = min(trials, QUICK_TRIALS), [replace(c, model=hurried(c.model)) for c in contenders]
+        rows = rows_of_people(whole, QUICK_QUERIES, seed)
+        split, labels = take_queries(whole, rows), {name: groups.gather(rows) for name, groups in labels.items()}
     deepest = max(k, *(_cutoff(m) for m in chosen))
     with work_folder(None if cache is None else Path(cache)) as work:
-        stamp, validation = prepare(split, work, tuned=tuned)
+        stamp, validation = prepare(split, work, tuned=tuned, quick=quick, seed=seed)
         ground = Ground(
             work, work if cache is None else Path(cache), stamp, validation, to_spec(_by_name(chosen, primary)), lower_is_better(primary),
             deepest, trials, seconds, limit, seed, max((os.cpu_count() or 1) // workers, 1), split.queries.vocabulary,
         )  # fmt: skip
-        outcomes = _run(contenders, ground, workers, progress)
+        outcomes = run_all(contenders, ground, workers, progress)
     draw: dict[str, Any] = {"draws": draws, "seed": seed}
     lists = {o.entry.name: o.lists for o in outcomes if o.lists is not None}
-    settings = _settings(ground, k, workers, draws, tuned, started)
+    settings = _settings(ground, k, workers, draws, tuned, started) | ({"quick": _first_look(whole, split, ground, tuned)} if quick else {})
     judged = _judge(lists, split, chosen, vectors, draw)
     tried = _trials(outcomes, primary)
     look = inspect(split.train if data is None else data)
-    about = {"title": title or f"Models for {split.train.name}", "primary": primary, "inspection": look, "split": split.summary}
+    about = {"title": title or f"Models for {split.train.name}", "primary": primary, "inspection": look, "split": whole.summary}
     if not judged:
         return _empty_board(outcomes, about, settings, tried)
     values = {name: e[primary] for name, e in judged.items()}
@@ -224,52 +231,6 @@ def _labels(split: Split, slices: Mapping[str, pl.Series] | Sequence[str] | None
     return {name: s for name, s in found.items() if not name.startswith("user: ") or name.removeprefix("user: ") in slices}
 
 
-def _run(contenders: Sequence[Contender], ground: Ground, workers: int, progress: bool) -> list[Outcome]:
-    """All outcomes, in the order of the contenders. On Ctrl-C the processes are ended before it is raised again."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    steps = sum(_steps(c, ground) for c in contenders)
-    stop = Event()
-    with Progress(*columns, console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("comparing", total=steps)
-
-        def one(contender: Contender) -> Outcome:
-            bar.update(task, description=contender.name)
-            return run_contender(contender, ground, stop, lambda: bar.advance(task))
-
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(one, c) for c in contenders]
-            try:
-                _wait(futures)
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-    return [future.result() for future in futures]
-
-
-def _wait(futures: Sequence[Future[Outcome]]) -> None:
-    """Short waits, so that Ctrl-C is heard."""
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-
-
-def _steps(contender: Contender, ground: Ground) -> int:
-    if not isinstance(contender.model, Search):
-        return 1
-    size = contender.model.size
-    return 1 + (ground.trials if size is None else min(ground.trials, size))
-
-
 def _judge(lists: Mapping[str, Recommendations], split: Split, metrics: Sequence[Any], vectors: Float32 | None, draw: Mapping[str, Any]) -> dict[str, Evaluation]:  # fmt: skip
     """Every model's lists with the same draws of people."""
     return {name: evaluate(found, split, metrics, vectors=vectors, **draw) for name, found in lists.items()}
@@ -326,6 +287,19 @@ def _empty_board(outcomes: Sequence[Outcome], about: Mapping[str, Any], settings
         pareto=pl.DataFrame(), popularity=pl.DataFrame(), coverage=pl.DataFrame(), trials=tried, per_query=pl.DataFrame(),
         headline=said, settings=settings,
     )  # fmt: skip
+
+
+def _first_look(whole: Split, asked: Split, ground: Ground, tuned: bool) -> str:
+    """What a quick comparison left out, in one sentence."""
+    people, all_people = (len(np.unique(s.queries.users)) for s in (asked, whole))
+    of_one = max(QUICK_QUERIES // MOST_OF_ONE, 1)
+    who = (
+        f"{len(asked.queries):,} of {len(whole.queries):,} queries, of {people:,} of {all_people:,} people (drawn with seed {ground.seed}; at most {of_one} of one person)"
+        if len(asked.queries) < len(whole.queries)
+        else f"all {len(whole.queries):,} queries"
+    )
+    tried = f", and at most {ground.trials} configurations of each search" if tuned else ""
+    return f"A first look (quick): {who}{tried}. Compare without quick before you decide."
 
 
 def _settings(ground: Ground, k: int, workers: int, draws: int, tuned: bool, started: float) -> dict[str, Any]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any, final
 
 import numpy as np
 import polars as pl
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from vitrina.board.design import Variant, design
 from vitrina.board.findings import ALPHA, Effect, Evidence, Finding, advice, findings
+from vitrina.board.sample import take_queries
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import GlobalTime, LeaveOneOut, Split
 from vitrina.errors import SplitError
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired, holm
+from vitrina.printing import as_text
 from vitrina.showing import html_of
 from vitrina.types import Float64
 
 MOST_QUERIES = 20_000
+WIDE = 100  # columns of a terminal, from which the findings are a table
+STYLES = {"yes": "green", "harmful": "red", "no": "dim", "unclear": "yellow"}
 
 
 @final
@@ -54,21 +59,31 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    def __rich__(self) -> Group:
-        table = Table(box=None, padding=(0, 2, 0, 0), title=f"{self.title}: what the data say", title_justify="left", show_lines=False)
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield Text(f"{self.title}: what the data say", style="bold")
+        yield from [self._table()] if options.max_width >= WIDE else self._paragraphs()
+        yield Text(self.advice, style="bold")
+        yield Text(self.footnote, style="dim")
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_lines=False)
         for heading in ("question", "", "evidence", "so"):
             table.add_column(heading, overflow="fold", ratio={"question": 3, "evidence": 4, "so": 5}.get(heading))
-        styles = {"yes": "green", "harmful": "red", "no": "dim", "unclear": "dim"}
         for f in self.findings:
-            table.add_row(f.question, Text(f.answer, style=styles[f.answer]), f.evidence, f.meaning)
+            table.add_row(f.question, Text(f.answer, style=STYLES[f.answer]), f.evidence, f.meaning)
             table.add_row("", "", "", "")
-        return Group(table, Text(self.advice, style="bold"), Text(self.footnote, style="dim"))
+        return table
+
+    def _paragraphs(self) -> Iterator[RenderableType]:
+        """Where four columns of words would be too narrow to read."""
+        for f in self.findings:
+            yield Text.assemble("\n", f.question, " ", (f.answer, STYLES[f.answer]))
+            yield Padding(Text(f.evidence, style="dim"), (0, 0, 0, 2))
+            yield Padding(Text(f.meaning), (0, 0, 0, 2))
+        yield Text("")
 
     def __str__(self) -> str:
-        console = Console(width=140, no_color=True)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        return as_text(self)
 
     @property
     def advice(self) -> str:
@@ -168,7 +183,7 @@ def _thinned(split: Split, most: int, seed: int) -> Split:
     if len(split.queries) <= most:
         return split
     chosen = np.sort(np.random.default_rng(seed).choice(len(split.queries), most, replace=False))
-    return replace(split, queries=split.queries[chosen], truth=split.truth.take(chosen))
+    return take_queries(split, chosen)
 
 
 def _measure(variant: Variant, split: Split, metric: str, seed: int) -> tuple[Float64, dict[str, Any]]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vitrina.board.design import BY_POPULARITY, EXPONENTS, LENGTHS, PLAIN, Question
+from vitrina.printing import fixed, places_of, short, signed
 
 Answer = Literal["yes", "no", "harmful", "unclear"]
 ALPHA = 0.05
+MANY = 0.1  # share of the targets from which people are said to repeat
 REPEATS = "Do people repeat?"
 CONTENT = "Does content help beyond collaboration?"
 FADING = "Do old events of the history count less?"
@@ -42,12 +44,14 @@ class Effect:
     @property
     def words(self) -> str:
         """The difference as people would say it."""
-        found = f"{self.difference:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+        places = max(places_of(self.difference), 4)
+        ends = f"{signed(self.low, places)} to {signed(self.high, places)}"
+        found = f"{signed(self.difference, places)} ({ends})"
         if self.sure:
             return found
         if self.low > 0 or self.high < 0:
             return f"{found}, but not sure: among so many comparisons that happens by chance"
-        return f"no measurable difference ({self.low:+.4f} to {self.high:+.4f}; {self.detectable:.4f} would have been seen)"
+        return f"no measurable difference ({ends}; {fixed(self.detectable, places)} would have been seen)"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,9 @@ def advice(found: tuple[Finding, ...]) -> str:
     answers = {f.question: f.answer for f in found}
     said = {question for question, answer in answers.items() if answer == "yes"}
     ordered = {ORDER, FADING, LENGTH} & said
-    as_set = "co-occurrence with a gap decay (near events belong together)" if NEAR in said else "EASE (the history counts as a set)"
+    unclear = {ORDER, FADING, LENGTH} & {question for question, answer in answers.items() if answer == "unclear"}
+    why = "simple; whether the order of the history counts is unclear here" if unclear else "the history counts as a set"
+    as_set = "co-occurrence with a gap decay (near events belong together)" if NEAR in said else f"EASE ({why})"
     parts = ["a sequence model (the end of the history or its order counts)" if ordered else as_set]
     if POPULARITY in said and ordered:
         parts.append("with corrected in-batch negatives")
@@ -124,7 +130,7 @@ def _popularity(evidence: Evidence) -> Finding | None:
         "(logQ), which does the same there.",
         "harmful": "People follow what is popular. Keep popularity in: uniform negatives or the full softmax, no correction, and popularity as a "
         "strong baseline.",
-        "unclear": "Popularity normalisation is a free choice here: take the one with the better coverage.",
+        "unclear": "This log can't tell whether dividing popularity out helps: take the one with the better coverage, and ask again with more people.",
     }
     verdict = _verdict(shown)
     return Finding(POPULARITY, verdict, f"{_capital(shown.variant)}: {shown.words}.", meaning[verdict], effects)
@@ -144,13 +150,10 @@ def _trends(evidence: Evidence) -> Finding | None:
     if moving or stale:
         meaning = "Taste moves. Refit often, put recent popularity on the board, and let old events fade; give the model the time."
         return Finding(TRENDS, "yes", evidence_text, meaning, effects)
-    needs = half is not None and half.sure and half.difference < 0
-    meaning = (
-        "Old events still inform: train on the whole log."
-        if needs
-        else "No trend can be told from chance here: take the whole log, and look again when there is more of it."
-    )
-    return Finding(TRENDS, "no" if recent.sure else "unclear", evidence_text, meaning, effects)
+    if recent.sure and (half is None or half.sure):
+        return Finding(TRENDS, "no", evidence_text, "Old events still inform: train on the whole log.", effects)
+    meaning = "No trend can be told from chance here: take the whole log, and look again when there is more of it."
+    return Finding(TRENDS, "unclear", evidence_text, meaning, effects)
 
 
 def _simple(question: Question, asked: str, meanings: Mapping[Answer, str]) -> Callable[[Evidence], Finding | None]:
@@ -177,11 +180,11 @@ def _length(evidence: Evidence) -> Finding | None:
     enough = next((e for e in effects if e.high >= 0), None)  # not merely unsure: a loss that only the correction hides is a loss
     if enough is None:
         meaning = f"Everything helps: give the model long windows (the longest history has {evidence.longest} events)."
-        said = (
-            f"Every shorter history loses against all of it ({evidence.values[PLAIN]:.4f}); the {_count(effects[-1])}: {effects[-1].words}."
-        )
+        said = f"Every shorter history loses against all of it ({short(evidence.values[PLAIN])}); the {_count(effects[-1])}: {effects[-1].words}."
         return Finding(LENGTH, "no", said, meaning, effects)
-    meaning = f"No loss is seen with the {_count(enough)} alone: a sequence model of length {_several(enough)} is a fair start."
+    meaning = (
+        f"This log can't tell whether more than the {_count(enough)} helps: a sequence model of length {_several(enough)} is a fair start."
+    )
     return Finding(LENGTH, "unclear", f"Reading only the {_count(enough)}: {enough.words} against all of it.", meaning, effects)
 
 
@@ -203,17 +206,17 @@ def _content(evidence: Evidence) -> Finding | None:
     meanings: dict[Answer, str] = {
         "yes": "Descriptions know what clicks don't: add item features or content vectors to the sequence model's embedding.",
         "harmful": "These descriptions mislead where clicks exist; keep them for items that nobody has taken yet.",
-        "unclear": "Where clicks exist descriptions add nothing that can be seen; they are for items that nobody has taken yet.",
+        "unclear": "This log can't tell whether descriptions help where clicks exist; they are for items that nobody has taken yet.",
     }
-    tail = f" Descriptions alone reach {alone.value:.4f}." if alone is not None else ""
+    tail = f" Descriptions alone reach {short(alone.value)}." if alone is not None else ""
     return Finding(CONTENT, verdict, f"With descriptions: {added.words}.{tail}", meanings[verdict], effects)
 
 
 def _repeats(evidence: Evidence) -> Finding | None:
     effects = evidence.of("repeats")
     share = f"{evidence.repeat_share:.0%} of the targets had been taken by the same person before"
+    many = evidence.repeat_share >= MANY
     if not effects:
-        many = evidence.repeat_share >= 0.1
         meaning = (
             "This job leaves repeats out. If they should come back, set repeat = true: own favourites are then hard to beat."
             if many
@@ -221,12 +224,16 @@ def _repeats(evidence: Evidence) -> Finding | None:
         )
         return Finding(REPEATS, "yes" if many else "no", f"{share}.", meaning, ())
     own = effects[0]
-    meaning = (
-        "Own favourites beat co-occurrence: put TopPersonal and TifuKNN on the board, and give a sequence model personalised popularity."
-        if own.sure and own.difference > 0
-        else "Repeats are there, but co-occurrence holds against own favourites: mix both, and watch the explore part of the metrics."
-    )
-    return Finding(REPEATS, "yes", f"{share}; own favourites against co-occurrence: {own.words}.", meaning, effects)
+    evidence_text = f"{share}; own favourites against co-occurrence: {own.words}."
+    if not many and not (own.sure and own.difference > 0):
+        meaning = "Hardly anybody does: repeat = false leaves room for what people don't have yet."
+        return Finding(REPEATS, "no", evidence_text, meaning, effects)
+    meaning = {
+        "yes": "Own favourites beat co-occurrence: put TopPersonal and TifuKNN on the board, and give a sequence model personalised popularity.",
+        "harmful": "Repeats are there, but co-occurrence is ahead of own favourites: mix both, and watch the explore part of the metrics.",
+        "unclear": "Repeats are there; this log can't tell own favourites from co-occurrence: put both on the board.",
+    }
+    return Finding(REPEATS, "yes", evidence_text, meaning[_verdict(own)], effects)
 
 
 def _capital(text: str) -> str:
@@ -242,7 +249,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
         {
             "yes": "What comes after differs from what goes together: a causal sequence model (SASRec, eSASRec) has something to learn.",
             "harmful": "What goes together says more than what comes after: keep pairs in both directions. Whether recency counts is another question, below.",
-            "unclear": "Direction says nothing that can be seen. Whether recency counts is another question, below.",
+            "unclear": "This log can't tell whether direction counts. Whether recency counts is another question, below.",
         },
     ),
     "gap": _simple(
@@ -251,7 +258,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
         {
             "yes": "Sessions matter: nearby events share an intent. Use a gap decay, and a sequence model with positions or time.",
             "harmful": "Taste is lasting: distant pairs inform as well. Use whole histories as sets.",
-            "unclear": "Distance between events says nothing that can be seen: treat a history as a set.",
+            "unclear": "This log can't tell whether distance counts: begin with a history as a set, because that is simpler and not because it is shown.",
         },
     ),
     "length": _length,
@@ -261,7 +268,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
         {
             "yes": "The latest events steer: let old ones fade, or take a model that attends to the end of the history.",
             "harmful": "Old events count as much as new ones: long-lasting taste. EASE and long windows fit.",
-            "unclear": "Fading makes no measurable difference: keep it simple.",
+            "unclear": "This log can't tell whether fading helps: begin without it, which is simpler.",
         },
     ),
     "content": _content,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from vitrina.board.sample import QUICK_QUERIES, rows_of_people, take_queries
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Split
@@ -41,13 +42,18 @@ def work_folder(cache: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(split: Split, work: Path, *, tuned: bool) -> tuple[str, str]:
-    """Write the folders; returns the fingerprints of the split and of its validation part (empty if nothing is tuned)."""
+def prepare(split: Split, work: Path, *, tuned: bool, quick: bool, seed: int) -> tuple[str, str]:
+    """Write the folders; returns the fingerprints of the split and of its validation part (empty if nothing is tuned).
+
+    A first look asks a sample of the validation part.
+    """
     save_split(split, work / "split")
     save_split(tiny_split(split), work / "warm")
     if not tuned:
         return split_fingerprint(split), ""
     validation = split.train.holdout()
+    if quick:
+        validation = take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed))
     save_split(validation, work / "validation")
     return split_fingerprint(split), split_fingerprint(validation)
 

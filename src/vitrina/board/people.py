@@ -67,5 +67,13 @@ def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: 
         items = given.items[query, :k]
         items = items[items >= 0]
         shown[name] = tuple(zip(train.titles(items), np.isin(items, truth).tolist(), strict=True))
-    label = str(train.users.ids[user]) if 0 <= user < len(train.users) else "a visitor"
-    return Example(label, tuple(train.titles(history)), tuple(train.titles(truth)), shown)
+    return Example(_label(split, user), tuple(train.titles(history)), tuple(train.titles(truth)), shown)
+
+
+def _label(split: Split, user: int) -> str:
+    """The name that the user table gives a person, with the id; the id alone where it gives none."""
+    train = split.train
+    if not 0 <= user < len(train.users):
+        return "a visitor"
+    named = None if train.user_table is None else train.user_table.titles(np.array([user]))[0]
+    return f"{named} ({train.users.ids[user]})" if named else str(train.users.ids[user])

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from rich.console import Console, Group
+from rich.console import RenderableType
 
 from vitrina.errors import UnknownNameError
 from vitrina.files import atomic_file, write_text
+from vitrina.printing import as_text
 from vitrina.showing import html_of
 
 Status = Literal["ok", "failed", "out of memory"]
+MEANING = 160  # letters of a model's call beside its name
 TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials")
 
 
@@ -35,6 +37,14 @@ class Entry:
     trials: int = 1  # configurations tried on validation
     cached: bool = False
     notes: tuple[str, ...] = ()  # what the model says of itself: "20,000 most frequent of 41,000 items"
+    call: str = ""  # how the model is written: "TopPersonal(decay=Exponential(days=30.0))"
+
+    @property
+    def meaning(self) -> str:
+        """What a name stands for, where it doesn't say so itself; long calls are cut."""
+        if self.call in ("", self.name, f"{self.name}()"):
+            return ""
+        return self.call if len(self.call) <= MEANING else f"{self.call[:MEANING].rstrip(' ,(')}…"
 
 
 @dataclass(frozen=True)
@@ -96,16 +106,13 @@ class Board:
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    def __rich__(self) -> Group:
-        from vitrina.board.show import show  # noqa: PLC0415  how it looks needs what it is
+    def __rich__(self) -> RenderableType:
+        from vitrina.board.show import Shown  # noqa: PLC0415  how it looks needs what it is
 
-        return show(self)
+        return Shown(self)
 
     def __str__(self) -> str:
-        console = Console(width=140, no_color=True)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        return as_text(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values of single queries, in plain values."""

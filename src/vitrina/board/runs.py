@@ -7,7 +7,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,14 +15,19 @@ from typing import Any
 import numpy as np
 
 import vitrina
+from vitrina.board.edges import edge_notes
 from vitrina.board.processes import run_job
 from vitrina.board.result import Entry
-from vitrina.board.specs import describe, to_spec
+from vitrina.board.specs import describe, to_spec, written
 from vitrina.board.tune import Search
 from vitrina.board.worker import LISTS, RESULT, add_trial, finished_trials, trial_lines
 from vitrina.config import fingerprint
 from vitrina.types import Recommendations
 from vitrina.vocabulary import Vocabulary
+
+# Part of every key of the cache. Raise it when a model of Vitrina's answers otherwise than it did, so that nobody's board holds lists of
+# former code; tests/test_answers.py fails until that is done.
+ANSWERS = 2
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,13 @@ def run_contender(contender: Contender, ground: Ground, stop: Event, step: Calla
     Raises:
         StoppedError: `stop` was set.
     """
-    search, trials = contender.model, ()
+    search, trials, notes = contender.model, (), ()
     model: Any = search
     try:
         if isinstance(search, Search):
-            model, trials = _best_of(search, ground, stop, step)
-        return _fitted(contender, model, trials, ground, stop)
+            model, trials, notes = _best_of(search, ground, stop, step, own=not contender.baseline)
+        outcome = _fitted(contender, model, trials, ground, stop)
+        return replace(outcome, entry=replace(outcome.entry, notes=(*outcome.entry.notes, *notes)))
     except TuningError as error:
         config = {"name": search.model.__name__, "search": repr(search)}
         return Outcome(Entry(contender.name, config, "failed", str(error), contender.baseline, trials=error.tried))
@@ -103,12 +109,12 @@ def run_contender(contender: Contender, ground: Ground, stop: Event, step: Calla
 
 def _fitted(contender: Contender, model: Any, trials: Sequence[Mapping[str, Any]], ground: Ground, stop: Event) -> Outcome:
     spec = to_spec(model)
-    kept = ground.store / f"model-{fingerprint(spec, code_stamp(spec), ground.stamp, ground.k, vitrina.__version__)}"
+    kept = ground.store / f"model-{fingerprint(spec, code_stamp(spec), ground.stamp, ground.k, ANSWERS, vitrina.__version__)}"
     cached = (kept / RESULT).exists()
     result = json.loads((kept / RESULT).read_text(encoding="utf-8")) if cached else _run_fit(spec, contender.name, kept, ground, stop)
     entry = Entry(
         contender.name, describe(model), result["status"], result["error"], contender.baseline,
-        trials=max(len(trials), 1), cached=cached,
+        trials=max(len(trials), 1), cached=cached, call=written(model),
         notes=tuple(result.get("notes", ())), **{n: result[n] for n in _MEASURED if n in result},
     )  # fmt: skip
     lists = _read_lists(kept / LISTS, ground.vocabulary) if entry.status == "ok" else None
@@ -138,8 +144,10 @@ def _read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:
     return Recommendations(items, scores, vocabulary, {"source": fallback.astype(np.uint8)})
 
 
-def _best_of(search: Search, ground: Ground, stop: Event, step: Callable[[], None]) -> tuple[Any, tuple[Mapping[str, Any], ...]]:
-    """The configuration with the best value on validation, and all that were tried."""
+def _best_of(
+    search: Search, ground: Ground, stop: Event, step: Callable[[], None], *, own: bool
+) -> tuple[Any, tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """The configuration with the best value on validation, all that were tried, and what to say of where the best one lies."""
     candidates = search.candidates(ground.trials, ground.seed)
     specs = [to_spec(model) for model in candidates]
     path = _run_trials(specs, ground, stop, step)
@@ -150,13 +158,16 @@ def _best_of(search: Search, ground: Ground, stop: Event, step: Callable[[], Non
     if not known:
         raise TuningError(trials)
     sign = -1 if ground.lower_is_better else 1
-    return max(known, key=lambda pair: sign * pair[1])[0], trials
+    best = max(known, key=lambda pair: sign * pair[1])[0]
+    return best, trials, edge_notes(search, [m for m, _ in known], best, own=own)
 
 
 def _run_trials(specs: Sequence[Any], ground: Ground, stop: Event, step: Callable[[], None]) -> Path:
     """Run the tuning process until every trial has an end; one that dies is a failed trial, and the rest goes on in a new process."""
     keys = [fingerprint(spec) for spec in specs]
-    named = fingerprint(keys[0], [code_stamp(spec) for spec in specs], ground.validation, ground.metric, ground.k, vitrina.__version__)
+    named = fingerprint(
+        keys[0], [code_stamp(spec) for spec in specs], ground.validation, ground.metric, ground.k, ANSWERS, vitrina.__version__
+    )
     path = ground.store / f"trials-{named}.jsonl"
     job = {
         "kind": "tune", "models": list(specs), "split": str(ground.work / "validation"), "warm": str(ground.work / "warm"),

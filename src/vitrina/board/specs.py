@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import math
+import re
 import runpy
 import sys
 from collections.abc import Mapping
@@ -48,6 +49,14 @@ def parameters_of(model: Any) -> dict[str, Any]:
 def describe(model: Any) -> dict[str, Any]:
     """A readable record of a model for boards and artifacts: its class name and plain parameters."""
     return {"name": type(model).__name__} | {name: _readable(value) for name, value in parameters_of(model).items()}
+
+
+def written(model: Any) -> str:
+    """A model as a person would write it, with the parameters that are not the defaults where that is known."""
+    if isinstance(model, Config) or dataclasses.is_dataclass(model):
+        return re.sub(r"(?<=\d)\.0(?!\d)", "", repr(model))  # days=30, as a person would write it
+    given = ", ".join(f"{name}={value!r}" for name, value in parameters_of(model).items())
+    return f"{type(model).__name__}({given})"
 
 
 def _readable(value: Any) -> Any:

@@ -12,6 +12,7 @@ import polars as pl
 from vitrina.board.result import Entry
 from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.significance import compare_paired
+from vitrina.printing import fixed, places_of, short, short_interval
 
 ALPHA = 0.05
 CHEAPER = 5.0  # times, from which a model's cost is worth a word
@@ -59,7 +60,7 @@ def headline(
 def _leads(
     primary: str, leader: Entry, value: tuple[float, float | None, float | None], baseline: str, against: pl.DataFrame
 ) -> str:  # fmt: skip
-    said = f"{leader.name} has the best {primary}: {_with_interval(*value)}"
+    said = f"{leader.name} has the best {primary}: {short_interval(*value)}"
     if leader.name == baseline:
         return said + ("; it is a baseline, and no other model beats it." if leader.baseline else ".")
     row = against.filter(pl.col("model") == leader.name)
@@ -68,7 +69,7 @@ def _leads(
     found = row.row(0, named=True)
     if not _sure(found):
         return f"{said}, but it can't be told from {_the(baseline)} with these people."
-    return f"{said}, {_short(abs(found['difference']))} better than {_the(baseline)} ({_ends(found)})."
+    return f"{said}, {short(abs(found['difference']))} better than {_the(baseline)} ({_ends(found)})."
 
 
 def _told_apart(leader: Entry, tied: Sequence[str], nearest: Mapping[str, Any] | None, baseline: str, against: pl.DataFrame) -> str:
@@ -77,12 +78,10 @@ def _told_apart(leader: Entry, tied: Sequence[str], nearest: Mapping[str, Any] |
     if not tied and nearest["model"] == baseline:
         return "" if len(against) == 1 else f"Every other model is measurably behind it; {baseline} is the nearest."
     if not tied:
-        return f"Every other model is measurably behind it; the nearest, {nearest['model']}, by {_short(abs(nearest['difference']))} ({_ends(nearest)})."
+        return f"Every other model is measurably behind it; the nearest, {nearest['model']}, by {short(abs(nearest['difference']))} ({_ends(nearest)})."
     reach = _reach(against, tied)
     seen = (
-        "too few people were asked to see any"
-        if reach is None
-        else f"a difference of {_short(reach)} or more would probably have been seen"
+        "too few people were asked to see any" if reach is None else f"a difference of {short(reach)} or more would probably have been seen"
     )
     if list(tied) != [baseline]:
         return f"{_listed(tied)} can't be told from {leader.name}: {seen}."
@@ -103,7 +102,7 @@ def _loses(losses: Sequence[Loss]) -> str:
         return ""
     worst = max(losses, key=lambda loss: loss.difference * loss.queries)
     group = f"In the slice {worst.slice}: {worst.group} ({worst.queries:,} queries)"
-    return f"{group} {worst.model} is ahead of it by {_short(worst.difference)}."
+    return f"{group} {worst.model} is ahead of it by {short(worst.difference)}."
 
 
 def _missing(entries: Sequence[Entry]) -> str:
@@ -196,15 +195,8 @@ def _the(baseline: str) -> str:
 
 def _ends(row: Mapping[str, Any]) -> str:
     low, high = sorted((abs(row["low"]), abs(row["high"]))) if row["low"] * row["high"] > 0 else sorted((row["low"], row["high"]))
-    return f"{_short(low)} to {_short(high)}"
-
-
-def _with_interval(value: float, low: float | None, high: float | None) -> str:
-    return _short(value) if low is None or high is None else f"{_short(value)} ({_short(low)} to {_short(high)})"
-
-
-def _short(number: float) -> str:
-    return f"{number:.4f}" if 0 < abs(number) < 0.0995 else f"{number:.3f}"
+    places = places_of(row["difference"])
+    return f"{fixed(low, places)} to {fixed(high, places)}"
 
 
 def _listed(names: Sequence[str]) -> str:

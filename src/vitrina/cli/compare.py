@@ -23,20 +23,24 @@ def command(
     trust: o.Trust = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget finished models and fit all again.")] = False,
     force: o.Force = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: a sample of the people, and a few configurations of each search.")
+    ] = False,
     json: o.Json = False,
 ) -> None:
     """Fit every model of the config on one split, print the leaderboard, write report.html, per_query.parquet and board.json.
 
-    Finished models are kept in the folder of the results: an interrupted comparison goes on where it stopped.
+    Finished models are kept in the folder of the results: after Ctrl-C the same command goes on where it stopped.
     """
     from vitrina.cli.config import read_config
 
-    compare(read_config(config, trust=trust), out, fresh=fresh, force=force, json=json)
+    compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json)
 
 
 def compare(
-    plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, json: bool = False, data: Dataset | None = None
-) -> None:
+    plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, quick: bool = False, json: bool = False,
+    data: Dataset | None = None,
+) -> None:  # fmt: skip
     """Run a checked config on its log, or on `data` where that has been read already.
 
     Raises:
@@ -55,7 +59,11 @@ def compare(
         split = plan.split(data)
     for warning in split.warnings:
         console.warn(warning)
-    found = run(plan.models, split, cache=cache, data=data, **plan.options())
+    try:
+        found = run(plan.models, split, cache=cache, data=data, quick=quick, **plan.options())
+    except KeyboardInterrupt:
+        console.note(f"Finished models are kept in {cache}: the same command goes on from there.")
+        raise
     report = found.save(out)
     if json:
         console.print_json(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -28,7 +29,8 @@ def err() -> Console:
 
 
 def _console(stream: Any) -> Console:
-    return Console(file=stream, highlight=False, soft_wrap=False, width=None if stream.isatty() else PIPED_WIDTH)
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    return Console(file=stream, highlight=False, soft_wrap=False, width=width)
 
 
 def note(text: str) -> None:

@@ -14,9 +14,10 @@ BOARD = "board.json"
 
 
 def board_of(plan: Plan) -> dict[str, Any]:
-    """The finished comparison of this config; empty where there is none."""
+    """The finished comparison of this config; empty where there is none, or only a first look, which settles nothing."""
     path = plan.out / BOARD
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    board = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {} if board.get("settings", {}).get("quick") else board
 
 
 def settled(plan: Plan, name: str) -> Any:
@@ -31,7 +32,7 @@ def settled(plan: Plan, name: str) -> Any:
     found = next((e["config"] for e in board_of(plan).get("entries", ()) if e["name"] == name and e["status"] == "ok"), None)
     if found is None:
         raise ParameterError(
-            f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it. "
+            f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it (a first look with --quick is none). "
             f"Run first: vitrina compare {plan.file.path}"
         )
     return build.of_plain(found, model.model)

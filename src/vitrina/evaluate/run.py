@@ -9,15 +9,16 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from vitrina.data.split import Split
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
+from vitrina.printing import as_text, fixed, places_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.showing import html_of
+from vitrina.tables import Fitted
 from vitrina.types import Float32, Float64, Recommendations
 
 
@@ -50,20 +51,18 @@ class Evaluation:
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Fitted:
         table = Table(box=None, caption=self._caption(), caption_justify="left")
         table.add_column("metric")
         for heading in ("value", "low", "high"):
             table.add_column(heading, justify="right")
         for name, *numbers in self.numbers.iter_rows():
-            table.add_row(name, *("" if n is None else f"{n:.4f}" for n in numbers))
-        return table
+            places = max(places_of(numbers[0]), 4)
+            table.add_row(name, *("" if n is None else fixed(n, places) for n in numbers))
+        return Fitted(table)
 
     def __str__(self) -> str:
-        console = Console(width=100, no_color=True)
-        with console.capture() as capture:
-            console.print(self)
-        return capture.get()
+        return as_text(self, 100)
 
     def _caption(self) -> str:
         parts = [f"{len(self.per_query):,} queries", f"{self.confidence:.0%} intervals over users"]

@@ -25,6 +25,7 @@ from scipy.special import ndtri
 
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.kernels import Spread, kernel
+from vitrina.printing import short, short_interval
 from vitrina.types import Float64, Int64
 
 BUCKETS = 1 << 14  # that users are hashed into
@@ -245,17 +246,10 @@ def _verdict(found: _Difference, p: float, detectable: float, alpha: float, lowe
     if found.value == 0 and found.error == 0:
         return "the same on every query"
     if p >= alpha:
-        return f"no measurable difference; a difference of {_short(detectable, detectable)} or more would have been seen"
+        return f"no measurable difference; a difference of {short(detectable)} or more would have been seen"
     word = "better" if (found.value > 0) != lower_is_better else "worse"
     ends = sorted((abs(found.low), abs(found.high))) if found.low * found.high > 0 else [found.low, found.high]
-    low, high = (_short(e, found.value) for e in ends)
-    return f"{word} by {_short(abs(found.value), found.value)} ({low} to {high})"
-
-
-def _short(number: float, scale: float) -> str:
-    """Two significant digits of `scale`, but never fewer than three decimals."""
-    places = 3 if scale == 0 else max(3, 1 - int(np.floor(np.log10(abs(scale)))))
-    return f"{number:.{min(places, 8)}f}"
+    return f"{word} by {short_interval(abs(found.value), *ends)}"
 
 
 def _require_share(name: str, value: float) -> None:

@@ -9,7 +9,7 @@ from vitrina.board.report.charts import Bar, Curve, Span, bars, curves, over_tim
 from vitrina.board.report.facts import DataFacts, PartFacts, SplitFacts
 from vitrina.board.report.html import Column, Html, el, figure, join, section, sentence, table
 from vitrina.board.report.scales import Linear
-from vitrina.board.report.words import about, count, day, fixed, listed, percent, plural
+from vitrina.board.report.words import about, count, day, fixed, listed, percent, plural, sentence_end
 
 SHARES = {
     "cold_targets": "of the targets are items without a training event",
@@ -37,15 +37,15 @@ def _sizes(facts: DataFacts) -> Html:
         pairs.append(("of all pairs have an event", percent(facts.density)))
     sizes = el("dl", *(el("div", el("dt", label), el("dd", value)) for label, value in pairs), class_="sizes")
     span = f"From {day(facts.first)} to {day(facts.last)}. " if facts.first and facts.last else "The log has no time. "
-    rest = listed(list(facts.remarks))
-    return join((sizes, el("p", span, rest[:1].upper() + rest[1:] + "." if rest else "", class_="sub")))
+    rest = "; ".join(facts.remarks)
+    return join((sizes, el("p", span, sentence_end(rest[:1].upper() + rest[1:]), class_="sub")))
 
 
 def _warnings(said: Sequence[str]) -> Html | None:
     unique = list(dict.fromkeys(said))
     if not unique:
         return el("p", "Nothing in the data calls for a warning.", class_="sub")
-    items = (el("li", el("span", "Warning: ", class_="hidden"), text) for text in unique)
+    items = (el("li", el("span", "Warning: ", class_="hidden"), sentence_end(text)) for text in unique)
     return el("div", el("h3", "What to beware of"), el("ul", *items, class_="warnings"))
 
 
@@ -144,7 +144,7 @@ def _split(split: SplitFacts) -> Html:
     said = [el("li", el("b", percent(shares[key])), " ", text) for key, text in SHARES.items() if key in shares]
     if split.repeat is not None:
         said.append(el("li", "Items of the history ", el("b", "may come back" if split.repeat else "are not recommended again")))
-    said += [el("li", remark) for remark in split.remarks]
+    said += [el("li", sentence_end(remark)) for remark in split.remarks]
     caption = f"The split: {split.rule}" + (f", {plural(split.queries, 'query', 'queries')}" if split.queries is not None else "")
     return el("div", table(columns, body, caption=caption), el("ul", *said, class_="plain"), class_="split")
 
@@ -187,7 +187,9 @@ def _steps(facts: DataFacts) -> Html:
     if not facts.steps:
         return el("p", "No event was removed by reading or filters.", class_="sub")
     if not any(s.events or s.users or s.items for s in facts.steps):
-        return el("p", f"Nothing was removed ({listed([s.name for s in facts.steps])}).", class_="sub")
+        filters = [s.name for s in facts.steps if s.name != "read"]
+        what = f"Reading and {listed(filters)} removed nothing." if filters else "Reading removed nothing."
+        return el("p", " ".join([what, *(sentence_end(s.note) for s in facts.steps if s.note)]), class_="sub")
     columns = [
         Column("Step", number=False), Column("Events removed"), Column("People removed"), Column("Items removed"), Column("Events left"),
         Column("Remark", number=False),

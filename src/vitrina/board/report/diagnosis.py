@@ -7,6 +7,7 @@ from vitrina.board.findings import Effect, Finding
 from vitrina.board.report.charts import Dot, dots
 from vitrina.board.report.html import Column, Html, el, figure, join, section, table
 from vitrina.board.report.page import document
+from vitrina.board.report.words import decimals, fixed, half_width, signed
 
 CLASSES = {"yes": "better", "harmful": "worse", "no": "unsure", "unclear": "unsure"}
 
@@ -39,8 +40,9 @@ def _plot(diagnosis: Diagnosis) -> Html:
         Column("against", number=False),
         *(Column(h) for h in (diagnosis.metric, "difference", "low", "high", "p")),
     ]
+    places = max(decimals([e.value for e in diagnosis.effects], [half_width(e.low, e.high) for e in diagnosis.effects]), 3)
     body = [
-        (e.variant, e.against, f"{e.value:.4f}", f"{e.difference:+.4f}", f"{e.low:+.4f}", f"{e.high:+.4f}", f"{e.p:.3f}")
+        (e.variant, e.against, fixed(e.value, places), *(signed(v, places) for v in (e.difference, e.low, e.high)), fixed(e.p, 3))
         for e in diagnosis.effects
     ]
     data = table(heads, body, caption=f"Every change, {diagnosis.metric}")

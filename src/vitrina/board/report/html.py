@@ -78,7 +78,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], *, captio
     """A table whose first column heads its rows. It scrolls sideways by itself where the page is narrow."""
     heads = (el("th", c.title, scope="col", class_=_classes(c), title=c.hint) for c in columns)
     body = join((table_row(columns, row) for row in rows), "\n")
-    inner = el("table", el("caption", caption), el("thead", el("tr", *heads)), el("tbody", body), class_=class_)
+    inner = el("table", el("caption", el("span", caption)), el("thead", el("tr", *heads)), el("tbody", body), class_=class_)
     return scrolling(inner, caption)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vitrina.board.report.charts import Dot, dots, interval
-from vitrina.board.report.html import Column, Html, el, figure, join, name, scrolling, section, sentence, table, table_row
-from vitrina.board.report.view import View, has, known, rows, sign_of_minus, standing
-from vitrina.board.report.words import between, count, decimals, fixed, half_width, listed, percent, plural, seconds
+from vitrina.board.report.html import Column, Html, breakable, el, figure, join, name, scrolling, section, sentence, table, table_row
+from vitrina.board.report.view import View, gloss, has, known, rows, sign_of_minus, standing
+from vitrina.board.report.words import between, count, decimals, fixed, half_width, listed, percent, plural, seconds, sentence_end, signed
 from vitrina.board.result import Entry
 
 BEYOND_COLUMNS = 3
@@ -20,7 +20,8 @@ def leaderboard(view: View) -> Html:
     if not view.board.entries:
         return section("leaderboard", "The leaderboard", sentence("Nothing was compared yet. Give the comparison at least one model."))
     return section(
-        "leaderboard", "The leaderboard", el("p", _summary(view), class_="finding"), _board_table(view), el("p", _legend(view), class_="sub"),
+        "leaderboard", "The leaderboard", el("p", _summary(view), class_="finding"), _board_table(view), _notes(view), _columns_explained(view),
+        el("p", _legend(view), class_="sub"),
         _differences(view), _every_metric(view),
     )  # fmt: skip
 
@@ -61,7 +62,9 @@ def _board_table(view: View) -> Html:
     body = [_row(view, model, beyond) for model in view.models]
     body += [_failed_row(view, entry, 6 + len(beyond)) for entry in view.failed]
     caption = f"Models by {view.board.primary}, best first"
-    return scrolling(el("table", el("caption", caption), head, el("tbody", join(body, "\n")), class_="board", id="board"), caption)
+    return scrolling(
+        el("table", el("caption", el("span", caption)), head, el("tbody", join(body, "\n")), class_="board", id="board"), caption
+    )
 
 
 def _class(column: Column) -> str | None:
@@ -73,7 +76,7 @@ def _columns(view: View, beyond: Sequence[str]) -> list[Column]:
     return [
         Column("Model", number=False, class_="first"), Column(primary), Column(interval_head, number=False),
         Column(el("span", "Against ", name(view.board.baseline)), number=False, class_="verdict"),
-        *(Column(m) for m in beyond),
+        *(Column(m, hint=gloss(m)) for m in beyond),
         Column("Fit, s", hint="seconds that fitting took"), Column("Answer, s", hint="seconds that answering all queries took"),
         Column("Memory, MB", hint="the peak of the model’s own process"),
     ]  # fmt: skip
@@ -100,15 +103,24 @@ def primary_scale(view: View) -> tuple[float, float]:
 
 
 def _named(view: View, entry: Entry) -> Html:
-    remarks = list(entry.notes)
+    """The name, and below it in a few words what it stands for and where it comes from; what the model says itself is below the table."""
+    remarks = []
     if entry.baseline:
         remarks.append("always on the board")
     if entry.trials > 1:
         remarks.append(f"best of {entry.trials} configurations")
     if entry.fallback_share > 0:
         remarks.append(f"{percent(entry.fallback_share)} of places filled from popularity")
-    small = el("span", "; ".join(remarks), class_="remark") if remarks else None
-    return el("div", view.model_cell(entry.name), small)
+    if entry.notes:
+        remarks.append("see below the table")
+    meaning = el("span", el("code", breakable(entry.meaning)), class_="remark") if entry.meaning else None
+    return el("div", view.model_cell(entry.name), meaning, el("span", "; ".join(remarks), class_="remark") if remarks else None)
+
+
+def _notes(view: View) -> Html | None:
+    """What the models say of themselves, a sentence each."""
+    said = [el("li", view.model_cell(e.name), ": ", sentence_end(note)) for e in view.board.entries for note in e.notes]
+    return el("ul", *said, class_="notes") if said else None
 
 
 def _verdict(view: View, model: str) -> Html:
@@ -135,6 +147,13 @@ def _failed_row(view: View, entry: Entry, width: int) -> Html:
     return el("tr", el("th", _named(view, entry), scope="row", class_="first"), told, class_="failed", data_model=view.place[entry.name])
 
 
+def _columns_explained(view: View) -> Html:
+    """The metrics of the table in plain words, where they are first seen."""
+    shown = (view.board.primary, *view.beyond[:BEYOND_COLUMNS])
+    said = ((m, gloss(m)) for m in shown)
+    return el("p", *(part for m, text in said if text for part in (el("b", m), f": {text}. ")), class_="sub")
+
+
 def _legend(view: View) -> str:
     tuned = [e.trials for e in view.board.entries if e.trials > 1]
     budget = f" Tuned models had a budget of {plural(max(tuned), 'configuration')} each, judged on validation data only." if tuned else ""
@@ -153,7 +172,9 @@ def _differences(view: View) -> Html | None:
     order = [m for m in view.models if m in found]
     if not order:
         return None
-    places = decimals([], [half_width(known(found[m].get("low")), known(found[m].get("high"))) for m in order])
+    places = decimals(
+        [known(found[m]["difference"]) for m in order], [half_width(known(found[m].get("low")), known(found[m].get("high"))) for m in order]
+    )
     drawn = [_difference(view, m, found[m], places) for m in order]
     metric, baseline = view.board.primary, view.board.baseline
     described = f"{metric} of each model minus that of {baseline}, with intervals. " + "; ".join(d.detail for d in drawn) + "."
@@ -175,19 +196,14 @@ def _differences(view: View) -> Html | None:
 
 def _difference(view: View, model: str, row: dict[str, Any], places: int) -> Dot:
     low, high = known(row.get("low")), known(row.get("high"))
-    detail = f"{model}: {_signed(row['difference'], places)} {between(low, high, places)}, {sign_of_minus(row['verdict'] or '')}"
+    detail = f"{model}: {signed(known(row['difference']), places)} {between(low, high, places)}, {sign_of_minus(row['verdict'] or '')}"
     return Dot(model, known(row["difference"]), low, high, standing(row["verdict"]), detail.rstrip(", "), view.place.get(model))
 
 
 def _difference_cells(view: View, model: str, row: dict[str, Any], places: int) -> list[object]:
     low, high = known(row.get("low")), known(row.get("high"))
     rest = [_p(known(row.get("p"))), _p(known(row.get("p_holm"))), fixed(known(row.get("detectable")), places)]
-    return [view.model_cell(model), _signed(row["difference"], places), between(low, high, places) or "–", *rest]
-
-
-def _signed(value: float | None, places: int) -> str:
-    text = fixed(known(value), places)
-    return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
+    return [view.model_cell(model), signed(known(row["difference"]), places), between(low, high, places) or "–", *rest]
 
 
 def _p(value: float | None) -> str:
@@ -214,7 +230,7 @@ def _every_metric(view: View) -> Html | None:
     for title, metrics in (("Accuracy", view.accuracy), ("Beyond accuracy", view.beyond)):
         for first in range(0, len(metrics), METRICS_A_TABLE):
             chosen = metrics[first : first + METRICS_A_TABLE]
-            columns = [Column("Model", number=False, class_="first"), *(Column(m) for m in chosen)]
+            columns = [Column("Model", number=False, class_="first"), *(Column(m, hint=gloss(m)) for m in chosen)]
             body = [[view.model_cell(m), *(_estimate(view, m, metric) for metric in chosen)] for m in view.models]
             parts.append(table(columns, body, caption=title if not first else f"{title}, continued", class_="metrics"))
     return el("div", el("h3", "Every metric with its interval"), *parts, class_="every")

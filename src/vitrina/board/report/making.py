@@ -45,15 +45,15 @@ def plain(value: Any) -> str:
     """A configuration as a person would write it: Name(parameter=value)."""
     if isinstance(value, Mapping):
         inner = ", ".join(f"{k}={plain(v)}" for k, v in value.items() if k != "name")
-        return f"{value['name']}({inner})" if isinstance(value.get("name"), str) else inner
+        return f"{value['name']}({inner})" if isinstance(value.get("name"), str) else f"{{{inner}}}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(plain(v) for v in value) + "]"
     if value is None:
-        return "unset"
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}" if finite(value) else "unbounded"
+        return f"{value:g}" if finite(value) else "inf"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
@@ -104,7 +104,7 @@ def _settings(view: View, split: SplitFacts) -> Html:
 
 def _setting(key: str, value: Any) -> object:
     if isinstance(value, Mapping):
-        said = [f"{str(k).replace('_', ' ')} {_scalar(v)}" for k, v in value.items()]
+        said = [f"{str(k).replace('_', ' ')} {text}" for k, v in value.items() if (text := _scalar(v))]
         return ", ".join(said)
     return minute(value) if key in TIMES else _scalar(value)
 
@@ -115,7 +115,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(filter(None, map(_scalar, value)))
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_scalar(v)}" for k, v in value.items())
+        return ", ".join(f"{k} {text}" for k, v in value.items() if (text := _scalar(v)))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

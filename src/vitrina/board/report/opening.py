@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vitrina.board.report.facts import DataFacts
-from vitrina.board.report.html import Html, el, join
-from vitrina.board.report.view import View
+from vitrina.board.report.html import Html, breakable, el, join, name
+from vitrina.board.report.view import View, gloss, model_gloss
 from vitrina.board.report.words import minute, plural
+from vitrina.board.result import Entry
 
 SECTIONS = (
     ("data", "The data"),
@@ -23,9 +26,30 @@ def opening(view: View, facts: DataFacts) -> Html:
     said = view.board.headline or _own_words(view)
     first, *rest = said
     answer = [el("p", first, class_="lede"), *(el("p", s, class_="lede second") for s in rest)]
-    head = el("header", el("h1", view.board.title), el("p", *_dateline(view, facts), class_="dateline"), el("div", *answer), id="top")
+    quick = view.board.settings.get("quick")
+    first_look = el("p", quick, class_="first-look") if quick else None
+    head = el(
+        "header", el("h1", view.board.title), el("p", *_dateline(view, facts), class_="dateline"), first_look, el("div", *answer), _names(view, said), id="top"
+    )  # fmt: skip
     links = (el("a", title, href=f"#{key}") for key, title in SECTIONS)
     return join((head, el("nav", *links, aria_label="Sections")))
+
+
+def _names(view: View, said: Sequence[str]) -> Html | None:
+    """What the names in the answer stand for: the metric, and models whose names don't say what they are."""
+    text, metric = " ".join(said), view.board.primary
+    lines = [el("li", el("b", metric), ": ", gloss(metric), ".")] if metric in text and gloss(metric) else []
+    lines += [line for e in view.board.entries if e.name in text and (line := _of_model(e)) is not None]
+    return el("ul", *lines, class_="notes names") if lines else None
+
+
+def _of_model(entry: Entry) -> Html | None:
+    """What a model is and does: "favourites is TopPersonal(): rank the items of the history by how often the person took them"."""
+    about = model_gloss(str(entry.config.get("name", "")))
+    if not about and not entry.meaning:
+        return None
+    call = el("span", " is ", el("code", breakable(entry.meaning))) if entry.meaning else None
+    return el("li", el("b", name(entry.name)), call, f": {about}." if about else ".")
 
 
 def _dateline(view: View, facts: DataFacts) -> list[object]:

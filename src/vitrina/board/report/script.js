@@ -11,7 +11,7 @@ document.addEventListener("pointerout", mark(false));
 // The leaderboard sorts by any column of numbers; models that failed stay last.
 const value = (row, at) => {
   const cell = row.children[at];
-  const number = cell ? parseFloat(cell.textContent.replace(/[,<]/g, "").replace("−", "-")) : NaN;
+  const number = cell ? parseFloat(cell.textContent.replace(/[,<>]/g, "").replace("−", "-")) : NaN;
   return Number.isNaN(number) ? null : number;
 };
 const board = document.getElementById("board");
@@ -34,3 +34,9 @@ if (board) {
     });
   });
 }
+
+// What is wider than the page says that it goes on.
+const wide = () => document.querySelectorAll(".scroll").forEach((each) => each.classList.toggle("more", each.scrollWidth > each.clientWidth + 4));
+addEventListener("resize", wide);
+document.addEventListener("toggle", wide, true);
+wide();

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+import vitrina
 from vitrina.board.report.charts import Dot
 from vitrina.board.report.html import Html, el, name
 from vitrina.board.report.words import between, decimals, finite, fixed, half_width
@@ -161,6 +162,40 @@ def lower_is_better(metric: str) -> bool:
     return bool(getattr(_metric(metric), "lower_is_better", False))
 
 
+GLOSS = {  # a metric in a few plain words; `definition` is exact
+    "nDCG": "how high in the list stands what the person then took, from 0 (nowhere) to 1 (all of it on top)",
+    "Recall": "share of what the person then took that the list holds",
+    "Precision": "share of the list that the person then took",
+    "HitRate": "share of the lists with at least one thing that the person then took",
+    "MAP": "mean precision at the places of the hits",
+    "MRR": "one over the place of the first hit",
+    "Coverage": "share of all items that anybody was shown",
+    "ILD": "intra-list diversity, how unlike each other the items of a list are, from 0 (all alike)",
+    "MIUF": "mean inverse user frequency, how rare the shown items are, in bits: 0 for what everybody has, and one more for each halving of the people who have it",
+    "Gini": "how unevenly the places are shared among the items, from 0 (all are shown alike) to 1 (a few take all)",
+    "Serendipity": "hits that the order of popularity alone would have placed lower",
+    "MeanPopularity": "how many of the people had taken the shown items, as a mean share",
+    "RepeatShare": "share of the places that hold what the person had before",
+}
+
+
+def gloss(metric: str) -> str | None:
+    """A metric in a few plain words, without a full stop; None for a metric of the comparison's author."""
+    part, _, named = metric.rpartition(" ")
+    known = GLOSS.get(named.partition("@")[0])
+    if known is None:
+        return None
+    asked = {"repeat": ", asked of what the person had taken before", "explore": ", asked of what was new to the person"}
+    return known + asked.get(part, f" ({part})" if part else "")
+
+
+def model_gloss(cls: str) -> str:
+    """What a model of Vitrina's does, by the name of its class; nothing for one of the comparison's author."""
+    found = getattr(vitrina, cls, None)
+    text = _first_paragraph_of(found).partition(". ")[0].rstrip(".") if isinstance(found, type) else ""
+    return text[:1].lower() + text[1:]
+
+
 def definition(metric: str) -> str | None:
     """The first paragraph of the metric's own documentation, without links."""
     found = _metric(metric)
@@ -172,7 +207,11 @@ def definition(metric: str) -> str | None:
 
 
 def _first_paragraph(thing: object) -> str:
-    text = (type(thing).__doc__ or "").strip().split("\n\n")[0]
+    return _first_paragraph_of(type(thing))
+
+
+def _first_paragraph_of(cls: type) -> str:
+    text = (cls.__doc__ or "").strip().split("\n\n")[0]
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split()))
 
 

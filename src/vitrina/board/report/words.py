@@ -1,50 +1,16 @@
-"""Numbers as a reader wants them: one precision a column, real minus signs, units in the heading."""
+"""Numbers, shares, durations, dates and lists as a reader wants them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from datetime import date, datetime
-from statistics import median
 
-MISSING = "–"
-MICROSECONDS = 1_000_000
+from vitrina.printing import MISSING, between, decimals, finite, fixed, half_width, sentence_end, signed
 
-
-def finite(value: object) -> bool:
-    """Whether it is a number that can be shown."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def decimals(values: Iterable[float | None], half_widths: Iterable[float | None] = ()) -> int:
-    """How many decimals a column deserves: those that its intervals can tell apart, else three digits of its largest value."""
-    widths = [w for w in half_widths if w is not None and finite(w) and w > 0]
-    if widths:
-        return min(6, max(0, math.ceil(-math.log10(median(widths)) + 0.5)))
-    sizes = [abs(v) for v in values if v is not None and finite(v) and v]
-    return min(6, max(0, 2 - math.floor(math.log10(max(sizes))))) if sizes else 0
-
-
-def half_width(low: float | None, high: float | None) -> float | None:
-    """Half of an interval; None where an end is missing."""
-    return (high - low) / 2 if low is not None and high is not None and finite(low) and finite(high) else None
-
-
-def fixed(value: float | None, places: int) -> str:
-    """`value` with thousands separated and exactly `places` decimals.
-
-    >>> fixed(-1234.5678, 2), fixed(None, 2), fixed(-0.0001, 2)
-    ('−1,234.57', '–', '0.00')
-    """
-    if value is None or not finite(value):
-        return MISSING
-    text = f"{value:,.{places}f}"
-    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "−")
-
-
-def between(low: float | None, high: float | None, places: int) -> str:
-    """An interval in brackets, or nothing where there is none."""
-    return f"({fixed(low, places)} to {fixed(high, places)})" if half_width(low, high) is not None else ""
+__all__ = [
+    "about", "between", "count", "day", "decimals", "finite", "fixed", "half_width", "listed", "minute", "percent", "plural", "seconds",
+    "sentence_end", "short_count", "signed",
+]  # fmt: skip
 
 
 def count(value: float | None) -> str:

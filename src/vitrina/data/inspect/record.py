@@ -17,6 +17,7 @@ from vitrina.data.dataset import Step
 from vitrina.data.inspect.measure import Groups, Histories, Sizes, Tail, Timing
 from vitrina.data.split import Rule
 from vitrina.showing import html_of
+from vitrina.tables import Fitted
 from vitrina.types import Float64
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -99,13 +100,13 @@ class Inspection:
     def _own(self) -> str:
         return ", counted within each user" if self.steps_are_per_user else ""
 
-    def _facts(self) -> Table:
+    def _facts(self) -> Fitted:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column()
         for name, said in self._lines():
             table.add_row(name, said)
-        return table
+        return Fitted(table)
 
     def _lines(self) -> list[tuple[str, str]]:
         q, tail, h = self.histories.quantiles, self.tail, self.histories
@@ -136,7 +137,7 @@ class Inspection:
         )
         return lines
 
-    def _splits(self) -> Table:
+    def _splits(self) -> Fitted:
         table = Table(
             title="What a split would hold", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
@@ -151,17 +152,17 @@ class Inspection:
             sizes = (f"{row[n]:,}" for n in ("train_events", "queries", "targets"))
             shares = (row[n] for n in ("no_history", "cold_targets", "seen_targets", "late_train_events"))
             table.add_row(row["label"], *sizes, *("-" if s is None else percent(s) for s in shares))
-        return table
+        return Fitted(table)
 
-    def _features(self) -> Table:
+    def _features(self) -> Fitted:
         table = Table(title="Features", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for name, justify in (("table", "left"), ("column", "left"), ("kind", "left"), ("known", "right"), ("distinct", "right")):
             table.add_column(name, justify=justify, header_style="dim")  # pyright: ignore[reportArgumentType]
         for name, column, kind, coverage, distinct in self.features.iter_rows():
             table.add_row(name, column, kind, percent(coverage), f"{distinct:,}")
-        return table
+        return Fitted(table)
 
-    def _steps(self) -> Table:
+    def _steps(self) -> Fitted:
         table = Table(title="How it was read", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for name in ("step", "events", "users", "items"):
             table.add_column("" if name == "step" else name, justify="left" if name == "step" else "right", header_style="dim")
@@ -169,15 +170,15 @@ class Inspection:
         for step in self.steps:
             change = ((step.events_before, step.events_after), (step.users_before, step.users_after), (step.items_before, step.items_after))
             table.add_row(step.name, *(_change(*pair) for pair in change), Text(step.note, style="dim"))
-        return table
+        return Fitted(table)
 
-    def _warnings(self) -> Table:
+    def _warnings(self) -> Fitted:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="bold yellow", no_wrap=True)
         table.add_column()
         for warning in (*self.choices, *self.warnings):
             table.add_row("!", Text(warning))
-        return table
+        return Fitted(table)
 
 
 def percent(share: float) -> str:

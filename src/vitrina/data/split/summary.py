@@ -13,6 +13,7 @@ from rich.text import Text
 
 from vitrina.data.dataset import TimeUnit
 from vitrina.showing import html_of
+from vitrina.tables import Fitted
 from vitrina.types import Int64
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class SplitSummary:
         for name, part in (("train", self.train), ("test", self.test)):
             sizes = (f"{part.users:,}", f"{part.items:,}", f"{part.events:,}")
             parts.add_row(name, *sizes, *("-" if end is None else str(end) for end in (part.first, part.last)))
-        lines: list[RenderableType] = [parts, Text(self._queries())]
+        lines: list[RenderableType] = [Fitted(parts), Text(self._queries())]
         lines += [Text(f"· {note}", style="dim") for note in self.notes]
         lines += [Text.assemble(("leak  ", "yellow"), note) for note in self.leakage]
         lines += [Text.assemble(("warning  ", "bold yellow"), warning) for warning in self.warnings]
