@@ -1,4 +1,4 @@
-"""Logs as the command line names them: columns found or given, ids from files."""
+"""Logs as the command line names them: columns found or given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from vitrina.cli.console import warn, working
 from vitrina.data.dataset import Dataset
@@ -149,33 +148,3 @@ def _usual(role: str, columns: list[str], taken: Mapping[str, str]) -> str | Non
     endings = {"time": r".*(at|time|date)$"}
     named = next((plain[usual] for usual in USUAL[role] if usual in plain), None)
     return named or next((name for key, name in plain.items() if role in endings and re.fullmatch(endings[role], key)), None)
-
-
-def read_ids(path: Path, column: str) -> pl.Series:
-    """Ids in a file: Parquet or CSV with this column (or with one column only), or text with one id a line.
-
-    Raises:
-        DataError: there is no such file or column, or it holds no id.
-    """
-    if not path.exists():
-        raise DataError(f"There is no file {path}. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
-    if path.suffix in (".parquet", ".pq", ".csv", ".tsv"):
-        ids = _ids_of_table(path, column)
-    else:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        ids = pl.Series(column, [line for line in lines if line and line != column], dtype=pl.String)
-    ids = ids.drop_nulls().unique(maintain_order=True).rename(column)
-    if not len(ids):
-        raise DataError(f"{path} holds no ids. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
-    return ids
-
-
-def _ids_of_table(path: Path, column: str) -> pl.Series:
-    (source,) = find_sources(str(path))
-    if column in source.columns:
-        name = column
-    elif len(source.columns) == 1:
-        name = source.columns[0]
-    else:
-        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(source.columns)}.")
-    return pl.concat([chunk.frame[name] for chunk in source.chunks([name])] or [pl.Series(name, [], dtype=pl.String)])
