@@ -201,6 +201,27 @@ def test_repeat_candidates_and_users(model: Path, shop: Path, vitrina: Type) -> 
     assert lists.filter(customer="nobody")["source"].to_list() == ["fallback"] * 2
 
 
+def test_a_table_that_makes_texts_of_numbers_is_no_change_of_the_log(config: Callable[..., Path], shop: Path, vitrina: Type) -> None:
+    log = pl.read_csv("shop.csv").with_columns(pl.col("sku").str.slice(1).cast(pl.Int64), pl.col("customer").str.slice(1).cast(pl.Int64))
+    log.write_csv("shop.csv")
+    pl.DataFrame({"sku": ["1", "2.0", "03", "X9"], "title": ["One", "Two", "Another three", "Nine"]}).write_csv("goods.csv")
+    config("[job]\nrepeat = false\n[models.EASE]\nl2 = 5\n", head=HEAD_WITH_TITLES)
+    told = vitrina("fit", "vitrina.toml", "--model", "EASE", "--out", "model")
+    assert told.exit_code == 0, told.stderr
+    assert vt.load("model").names(np.array([vt.load("model").vocabulary.encode([2])[0]])) == ["Two"]
+    (shop / "who.csv").write_text("\ufeffpeople\n7\n900\n3\n")
+    (shop / "may.txt").write_text("1\n3\n007\n")
+    told = vitrina("recommend", "model", "--out", "lists.csv", "-k", 1, "--users", "who.csv", "--candidates", "may.txt", "--repeat")
+    assert told.exit_code == 0, told.stderr
+    said = " ".join(told.stderr.split())
+    assert "changed" not in said
+    assert "1 of the 3 items in may.txt (the first is '007'). '007' looks like '7' but for" in said
+    assert "1 of 3 users are not in the log (the first is '900')." in said
+    assert "'people', was taken as the name of its column" in said
+    assert pl.read_csv("lists.csv")["customer"].to_list() == [7, 900, 3]
+    assert set(pl.read_csv("lists.csv")["sku"].to_list()) <= {1, 3}
+
+
 def test_seen_items_stay_away_and_come_back(model: Path, shop: Path, vitrina: Type) -> None:
     log = pl.read_csv("shop.csv").select("customer", "sku").unique()
     vitrina("recommend", "model", "--out", "without.csv", "--exclude-seen")

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console
-from vitrina.cli.log import given_columns, has_fingerprint, read_ids, read_log
+from vitrina.cli.idlist import read_ids, strangers
+from vitrina.cli.log import given_columns, has_fingerprint, read_log
 from vitrina.errors import DataError, ParameterError
 from vitrina.persist import Artifact
 from vitrina.types import Eligibility, Queries
@@ -49,13 +50,15 @@ def eligibility(artifact: Artifact, candidates: Path | None, repeat: bool | None
 
 
 def _candidates(artifact: Artifact, path: Path) -> Any:
-    ids = read_ids(path, _columns(artifact)[1])
+    ids = read_ids(path, _columns(artifact)[1]).ids(artifact.vocabulary)
     codes = artifact.vocabulary.encode(ids)
     unknown = int((codes < 0).sum())
+    if not unknown:
+        return codes
+    which = strangers(ids, codes < 0, artifact.vocabulary)
     if unknown == len(ids):
-        raise DataError(f"The model knows none of the {len(ids):,} items in {path} (the first is {ids[0]!r}). Give ids as in the log.")
-    if unknown:
-        console.warn(f"The model doesn't know {unknown:,} of the {len(ids):,} items in {path}; they can't be recommended.")
+        raise DataError(f"The model knows none of the {len(ids):,} items in {path} {which} Give ids as in the log.")
+    console.warn(f"The model doesn't know {unknown:,} of the {len(ids):,} items in {path} {which} They can't be recommended.")
     return codes[codes >= 0]
 
 
@@ -112,13 +115,14 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
     """Answer everybody, block by block, into a file."""
     check_ending(out)
     user_column, item_column = source["read"].get("user", "user_id"), source["read"].get("item", "item_id")
-    ids = None if users == "all" else read_ids(Path(users), user_column)
+    asked = None if users == "all" else read_ids(Path(users), user_column)
     data = _histories(artifact, source)
-    queries = data.queries(ids)
+    queries = data.queries(None if asked is None else asked.ids(data.users))
     assert queries.labels is not None
-    strangers = int((queries.users < 0).sum())
-    if strangers:
-        console.warn(f"{strangers:,} of {len(queries):,} users are not in the log: they get what is popular.")
+    unknown = queries.users < 0
+    if unknown.any():
+        which = strangers(queries.labels, unknown, data.users)
+        console.warn(f"{unknown.sum():,} of {len(queries):,} users are not in the log {which} They get what is popular.")
     with console.steps() as progress:
         rows = recommend_to(
             out,
@@ -132,7 +136,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
         )
     if json:
         console.print_json(
-            {"out": out, "users": len(queries), "users_not_in_log": strangers, "rows": rows, "k": k, "repeat": eligible.repeat}
+            {"out": out, "users": len(queries), "users_not_in_log": int(unknown.sum()), "rows": rows, "k": k, "repeat": eligible.repeat}
         )
     else:
         console.out().print(f"Wrote {rows:,} rows for {len(queries):,} users to {out}", markup=False, soft_wrap=True)

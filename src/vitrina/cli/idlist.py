@@ -15,6 +15,7 @@ from vitrina.data.sources import find_sources
 from vitrina.data.validate import USUAL
 from vitrina.errors import DataError
 from vitrina.ids import ALIKE, alike, id_texts, whole_numbers
+from vitrina.types import Bool
 from vitrina.vocabulary import Vocabulary, numbers_or_text
 
 TABLES = {".csv": ",;\t|", ".tsv": "\t"}  # endings of text that is split into fields, and at which signs
@@ -75,14 +76,16 @@ def read_ids(path: Path, column: str) -> IdList:
     try:
         text = body.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{path} is no UTF-8 text. Save it as UTF-8, for example with: iconv -f WINDOWS-1251 -t UTF-8 {path.name}") from None
+        raise DataError(
+            f"{path} is no UTF-8 text. Save it as UTF-8, for example with: iconv -f WINDOWS-1251 -t UTF-8 {path.name}"
+        ) from None
     fields, single = _fields(path, [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()], column)
     return IdList(path, column, pl.Series(column, fields, dtype=pl.String), single)
 
 
-def strangers(ids: pl.Series, unknown: pl.Series, known: Vocabulary) -> str:
-    """Which of the ids are unknown, and what they look like."""
-    texts = id_texts(ids.filter(unknown))
+def strangers(ids: pl.Series, unknown: Bool, known: Vocabulary) -> str:
+    """Which of the ids are unknown (at least one is), and what they look like."""
+    texts = id_texts(ids.filter(pl.Series(unknown)))
     twin = alike(texts, known.as_text().ids)
     like = "" if twin is None else f" {twin.id!r} looks like {twin.known!r} but for {ALIKE}, and is another id."
     return f"(the first is {texts[0]!r}).{like}"
@@ -109,7 +112,9 @@ def _fields(path: Path, lines: list[str], column: str) -> tuple[list[str], bool]
         raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(header)}.")
     wide = next((at for at, row in enumerate(rows) if len(row) > 1), None)
     if wide is not None:
-        raise DataError(f"{path} has {len(rows[wide])} fields in row {wide + 1} and one above. Put ids that hold {mark!r} in double quotes.")
+        raise DataError(
+            f"{path} has {len(rows[wide])} fields in row {wide + 1} and one above. Put ids that hold {mark!r} in double quotes."
+        )
     return [row[0] for row in rows], True
 
 
