@@ -39,9 +39,10 @@ class Vocabulary:
             ParameterError: one of them is no id.
         """
         given = listed(ids)
-        texts = _required(given)
-        kept = texts if _some_text(given) else numbers_or_text(texts)
-        return cls(kept.unique(maintain_order=True).rename("id"))
+        if _are_integers(given) and not (numbers := pl.Series(given).cast(pl.Int64, strict=False)).null_count():
+            return cls(numbers.unique(maintain_order=True).rename("id"))
+        texts = _required(given).unique(maintain_order=True)
+        return cls((texts if _some_text(given) else numbers_or_text(texts)).rename("id"))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,22 +62,26 @@ class Vocabulary:
         Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id, of a list a microsecond.
         """
         given = listed(ids)
-        if self.ids.dtype.is_integer():
-            return self._codes(given if _are_integers(given) else whole_numbers(id_texts(given)))
+        if _are_integers(given):
+            return self._codes(pl.Series(given))
         texts = as_written(given)
         codes = self._codes(texts)  # first to the letter: artifacts of earlier versions may hold both "7" and "7.0"
-        plain = without_zero_fraction(texts)
-        return codes if plain is texts else np.where(codes < 0, self._codes(plain), codes)
-
-    def _codes(self, ids: Any) -> NDArray[np.int32]:
-        """Codes of ids in the type of the vocabulary, or of any integers."""
-        series = pl.Series(ids).cast(self.ids.dtype, strict=False).rename("id")
-        if "table" not in self._cache:
-            self._cache["table"] = table = IdTable()
-            table.add(self.ids)
-        codes = self._cache["table"].look_up(series)
-        codes[series.is_null().to_numpy()] = -1
+        missed = np.flatnonzero(codes < 0)
+        if len(missed):
+            codes[missed] = self._codes(without_zero_fraction(texts.gather(missed)), plain=True)
         return codes
+
+    def _codes(self, ids: pl.Series, *, plain: bool = False) -> NDArray[np.int32]:
+        """Codes of integers or of texts; of `plain` ones by the plain texts of the vocabulary's ids, the first of those that share one."""
+        if self.ids.dtype.is_integer():
+            ids = ids.cast(pl.Int64, strict=False) if ids.dtype.is_integer() else whole_numbers(ids)
+        elif ids.dtype != pl.String:
+            ids = ids.cast(pl.String)
+        table, first = _table(self.ids, self._cache, plain=plain and self.ids.dtype == pl.String)
+        codes = table.look_up(ids)
+        if ids.null_count():
+            codes[ids.is_null().to_numpy()] = -1
+        return codes if len(first) == len(self) else np.where(codes < 0, -1, first[codes])
 
     def decode(self, codes: Sequence[int] | NDArray[Any]) -> pl.Series:
         """The ids of these codes.
@@ -161,6 +166,18 @@ def numbers_or_text(texts: pl.Series) -> pl.Series:
     """Ids as numbers where each of them is one, as text otherwise."""
     numbers = whole_numbers(texts)
     return texts if numbers.null_count() else numbers
+
+
+def _table(ids: pl.Series, cache: dict[Any, Any], *, plain: bool) -> tuple[IdTable, NDArray[np.int32]]:
+    """A table of the ids, or of their plain texts, and the code of each of its entries."""
+    own = without_zero_fraction(ids) if plain and "plain" not in cache else ids
+    key = "plain" if plain else "table"
+    if key not in cache and plain and own is ids:
+        cache[key] = _table(ids, cache, plain=False)
+    elif key not in cache:
+        table = IdTable()
+        cache[key] = table, table.add(own)[1].astype(np.int32)
+    return cache[key]
 
 
 def _required(ids: Any) -> pl.Series:

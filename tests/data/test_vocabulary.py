@@ -102,7 +102,10 @@ def test_numbers_that_need_text_become_text_and_keep_their_codes():
 
 def test_a_vocabulary_from_before_the_rule_is_asked_as_it_was():
     old = vt.Vocabulary(pl.Series(["7.0", "7", "8.0"]))
-    assert old.encode(["7", "7.0", "8.0", "8", 7, 8]).tolist() == [1, 0, 2, -1, 1, -1]
+    assert old.encode(["7", "7.0", "8.0", "7.00", "9"]).tolist() == [1, 0, 2, 0, -1]
+    assert old.encode(["8", 8, 7, None]).tolist() == [2, 2, 1, -1]
+    assert old.encode(pl.Series([8.0, 9.0])).tolist() == [2, -1]
+    assert old.extended(["8", "9.0", 7]).ids.to_list() == ["7.0", "7", "8.0", "9"]
 
 
 @pytest.mark.parametrize("codes", [[-1], [3], [0, 2**40], [1.5], [True], ["a"], np.array([0, -1], np.int32)])

@@ -222,6 +222,16 @@ def test_a_person_is_known_by_id_whatever_the_code(tmp_path):
     assert (log.users.encode(ids) < 0).sum() == 1
 
 
+def test_numbers_and_their_texts_are_one_person():
+    log = people(LOG)
+    numbers = replace(log, users=vt.Vocabulary.of(np.arange(len(log.users)) + 5))
+    fitted = model(Ids(), users=UserFeatures()).fit(numbers)
+    queries = numbers.queries()
+    texts = replace(queries, people=numbers.users.extended(["somebody"]))
+    assert texts.people.ids.dtype == pl.String
+    np.testing.assert_array_equal(fitted.encode(texts), fitted.encode(queries))
+
+
 def test_what_the_query_says_of_a_person_goes_before_the_table():
     log = people(LOG)
     fitted = model(Ids(), users=UserFeatures(columns=("town",))).fit(log)

@@ -126,6 +126,17 @@ def test_a_few_epochs_from_a_start_are_worth_more_than_from_nothing():
     assert on > 0.7
 
 
+def test_items_are_matched_by_id_where_numbers_became_text():
+    log = whole()
+    numbers = replace(log, items=vt.Vocabulary.of(np.arange(len(log.items)) + 100))
+    texts = replace(log, items=numbers.items.as_text())
+    start = model().fit(numbers)
+    for other in (numbers, texts):
+        assert np.array_equal(model(training=STILL).fit(other, start=start).table, model(training=STILL).fit(numbers, start=start).table)
+    asked = start.recommend(texts.queries(), 3)
+    assert np.array_equal(asked.items, start.recommend(numbers.queries(), 3).items)
+
+
 def test_events_that_the_start_may_have_learned_are_said():
     log = whole()
     start, stops = model().fit(log), Training(epochs=2, tokens=200, patience=1)
