@@ -69,6 +69,19 @@ def listed(ids: Any) -> pl.Series | NDArray[Any] | list[Any]:
     return list(ids)
 
 
+def as_given(ids: Any) -> pl.Series:
+    """Ids to be shown as they were given: of one type where they are, each as its own text where types are mixed.
+
+    >>> as_given([True, 1, "a"]).to_list()
+    ['True', '1', 'a']
+    """
+    given = listed(ids)
+    if not isinstance(given, list):
+        return pl.Series(given)
+    mixed = len({type(value) for value in given if value is not None}) > 1
+    return pl.Series([None if value is None else str(value) for value in given] if mixed else given)
+
+
 def without_zero_fraction(text: pl.Series) -> pl.Series:
     """The text with "7.0" as "7"; the very same series where there is none.
 

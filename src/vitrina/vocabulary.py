@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.codes import codes_within
 from vitrina.errors import ParameterError, VocabularyError
 from vitrina.hashing import IdTable
 from vitrina.ids import as_written, id_texts, listed, whole_numbers, without_zero_fraction
@@ -87,28 +88,9 @@ class Vocabulary:
         """The ids of these codes.
 
         Raises:
-            ParameterError: as `codes`.
+            ParameterError: a code stands for no id.
         """
-        return self.ids.gather(self.codes(codes))
-
-    def codes(self, given: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
-        """The codes that a caller gave, as an array, once each is known to stand for an id.
-
-        Raises:
-            ParameterError: one is negative, beyond the end, or no integer.
-        """
-        codes = np.asarray(given)
-        if not codes.size:
-            return codes.astype(np.int32)
-        if codes.dtype.kind not in "iu":
-            raise ParameterError(f"Codes are integers, and ids become codes with encode([...]). Got {codes.flat[0].item()!r}.")
-        wrong = (codes < 0) | (codes >= len(self))
-        if wrong.any():
-            raise ParameterError(
-                f"A code is an integer from 0 to {len(self) - 1:,}, the places of the {len(self):,} ids. Got {codes[wrong][0]}. "
-                "An id that isn't known has the code -1: leave it out."
-            )
-        return codes
+        return self.ids.gather(codes_within(codes, len(self), "What is decoded", "encode"))
 
     def extended(self, ids: Iterable[Any] | pl.Series) -> Vocabulary:
         """The vocabulary with the new ones among `ids` appended; numbers become text where one of the new ones is no number.

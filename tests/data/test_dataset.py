@@ -1,6 +1,7 @@
 """The Dataset's own arithmetic against plain Python."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,3 +104,13 @@ def test_relabelling_items_relabels_the_frame():
     frame = DATA.frame()
     renamed = frame.with_columns(item_id="z" + frame["item_id"])
     assert vt.read_interactions(renamed).frame().equals(vt.read_interactions(frame).frame().with_columns(item_id="z" + frame["item_id"]))
+
+
+def test_people_of_mixed_ids_keep_their_own_names():
+    numbers = vt.read_interactions(pl.DataFrame({"user_id": [1, 2], "item_id": [5, 6]}))
+    queries = numbers.queries([True, 1, "01", 2.0, 1.5])
+    assert queries.users.tolist() == [-1, 0, -1, 1, -1]
+    assert queries.lengths.tolist() == [0, 1, 0, 1, 0]
+    assert queries.labels.to_list() == ["True", "1", "01", "2.0", "1.5"]
+    assert numbers.queries(np.array([2, 9])).labels.to_list() == [2, 9]
+    assert numbers.queries(pl.Series(["2"])).users.tolist() == [1]

@@ -19,6 +19,7 @@ from vitrina.codes import codes_within
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
 from vitrina.errors import ParameterError, SplitError
+from vitrina.ids import as_given
 from vitrina.showing import titled, to_pandas
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
@@ -143,9 +144,8 @@ class Dataset:
     def _queries_of_ids(self, users: Any) -> Queries:
         if isinstance(users, (str, bytes)) or not hasattr(users, "__len__"):
             raise ParameterError(f"The 'users' of queries are a list of ids: data.queries([{users!r}]). Got {users!r}.")
-        ids = users if isinstance(users, pl.Series) else pl.Series(list(users), strict=False)
-        codes = self.users.encode(users if isinstance(users, pl.Series) else list(users))
-        return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), ids)
+        codes = self.users.encode(users)
+        return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), as_given(users))
 
     def _queries(self, codes: Int32, stop: Int64, ids: pl.Series) -> Queries:
         return Queries(
