@@ -18,7 +18,7 @@ from vitrina.data.sources import Source, find_sources
 from vitrina.data.streams import is_stream
 from vitrina.data.text import TextOptions
 from vitrina.data.validate import USUAL
-from vitrina.errors import DataError, UnknownNameError, VitrinaError
+from vitrina.errors import UnknownNameError, VitrinaError
 from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file
