@@ -274,10 +274,14 @@ def test_too_many_kinds():
     assert "must hold at most 256 kinds of event. It holds 300" in complaint(frame)
 
 
-@pytest.mark.parametrize("options", [{"on_bad_row": "ignore"}, {"time_unit": "minutes"}, {"title": "name"}])
+@pytest.mark.parametrize("options", [{"on_bad_row": "ignore"}, {"time_unit": "minutes"}])
 def test_wrong_parameters(options):
     with pytest.raises(ParameterError, match=next(iter(options))):
         vt.read_interactions(write("log.csv", GOOD), **options)
+
+
+def test_a_title_that_is_no_column():
+    assert "has no column 'name' for the title" in complaint(write("log.csv", GOOD), title="name")
 
 
 def test_a_source_that_is_none():
