@@ -170,8 +170,7 @@ class Plan:
         """The one split on which all models are compared."""
         if self.rule is not None:
             return data.split(self.rule)
-        rule, _ = recommended(data)
-        return data.split(rule.model_copy(update={"repeat": self.settings.job.repeat}))
+        return data.split(recommended(data).rule.model_copy(update={"repeat": self.settings.job.repeat}))
 
 
 def read_config(path: Path, *, trust: bool = False) -> Plan:

@@ -55,4 +55,6 @@ def command(
     with console.working("Looking at the log"):
         seen = inspect(log)
     write_text(out, config_text(source, seen, log, out.parent))
+    if seen.splits["problem"][0] is not None:
+        console.warn(seen.reason)
     console.out().print(f"Wrote {out}. Compare the models in it with: vitrina compare {out}", markup=False, soft_wrap=True)

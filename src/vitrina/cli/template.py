@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vitrina.cli.log import DEMO
 from vitrina.cli.names import models
+from vitrina.data.inspect.advice import kinds_table
+from vitrina.errors import SplitError
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -42,8 +44,8 @@ def config_text(source: Mapping[str, Any], seen: Inspection, data: Dataset, fold
     repeat = seen.recommended.repeat
     share = f"{seen.histories.repeat_share:.0%} of the events are of an item that the user had already"
     said = f"repeat = {_value(bool(repeat))}".ljust(27) + f"# may people get again what they had; {share}"
-    models = "\n".join(_models(data, repeat=bool(repeat)))
-    return "\n".join([*_data(source, seen, folder), "", *_split(seen.recommended, seen.reason)]) + "\n" + REST.format(repeat=said, models=models, out=out)  # fmt: skip
+    models = "\n".join(_models(data, repeat=bool(repeat), search=_can_search(data, seen.recommended)))
+    return "\n".join([*_data(source, seen, folder), "", *_kinds(seen), *_split(seen.recommended, seen.reason)]) + "\n" + REST.format(repeat=said, models=models, out=out)  # fmt: skip
 
 
 def _data(source: Mapping[str, Any], seen: Inspection, folder: Path) -> Iterator[str]:
@@ -61,6 +63,13 @@ def _relative(path: str, folder: Path) -> str:
     return Path(os.path.relpath(Path(path).expanduser(), folder or Path())).as_posix()
 
 
+def _kinds(seen: Inspection) -> Iterator[str]:
+    if seen.kinds.height > 1:
+        yield "[filters]"
+        yield f"# kinds = {kinds_table(seen.kinds)}   # how much each kind counts; without it all count alike"
+        yield ""
+
+
 def _split(rule: Rule, reason: str) -> Iterator[str]:
     yield f"[split]                    # {reason}"
     yield f'rule = "{type(rule).__name__}"'
@@ -70,11 +79,22 @@ def _split(rule: Rule, reason: str) -> Iterator[str]:
             yield f"{name} = {_value(value)}"
 
 
-def _models(data: Dataset, *, repeat: bool) -> Iterator[str]:
+def _can_search(data: Dataset, rule: Rule) -> bool:
+    """Whether the training part can be split once more, for a search to look at."""
+    try:
+        data.split(rule).train.holdout()
+    except SplitError:
+        return False
+    return True
+
+
+def _models(data: Dataset, *, repeat: bool, search: bool) -> Iterator[str]:
     texts = data.item_table is not None and bool(data.item_table.columns("text") + data.item_table.columns("category"))
     blocks = {
         "Cooccurrence": 'weighting = {type = "BM25"}',
-        "EASE": "l2 = [20, 100, 500, 2000]   # searched on validation: an untuned EASE is a weak one",
+        "EASE": "l2 = [20, 100, 500, 2000]   # searched on validation: an untuned EASE is a weak one"
+        if search
+        else "l2 = 500   # a list would be searched, on a part of the training part: here that is too small",
         "TifuKNN": "" if repeat else None,
         "ContentSimilarity": "" if texts else None,
     }

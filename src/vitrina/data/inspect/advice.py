@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.measure import DAY
-from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, UserShare
+from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
 from vitrina.data.split.assemble import REPEAT_SHARE
 from vitrina.data.split.moments import steps_are_per_user
 from vitrina.data.split.summary import moment
+from vitrina.data.split.time import typed
 from vitrina.errors import SplitError
 
 if TYPE_CHECKING:
@@ -23,18 +26,51 @@ ROUND_DAYS = (1, 2, 3, 7, 14, 21, 30, 60, 90, 180, 365)
 FEW_QUERIES = 1_000
 
 
-def recommended(data: Dataset) -> tuple[Rule, str]:
-    """The split to take for this log, and why."""
-    baskets = data.events.baskets is not None
-    times = data.events.times
-    if times is None or steps_are_per_user(data):
-        rule: Rule = LeaveLastBasket() if baskets else LeaveOneOut()
-        return rule, "The log has no time that is common to all people, so only the order within each person can be used."
-    target = "basket" if baskets else "successive"
-    days = _days(data)
-    rule = GlobalTime(quantile=1 - TEST_SHARE, target=target) if days is None else GlobalTime(days=days, target=target)
-    part = "the last tenth of the events" if days is None else f"the last {days} days" if days > 1 else "the last day"
-    return rule, f"Train on the past, ask about {part}: nothing of the future reaches the model."
+class Advised(NamedTuple):
+    """The split to take for a log, why, and that split; None where no split can be made of the log."""
+
+    rule: Rule
+    reason: str
+    split: Split | None
+
+
+def recommended(data: Dataset) -> Advised:
+    """The first split that can be made: a cut of a round length, a cut between two times, the order within each person."""
+    for rule, reason in _sensible(data):
+        try:
+            return Advised(rule, reason, rule.apply(data))
+        except SplitError:
+            continue
+    return Advised(
+        LeaveOneOut(),
+        "No split can be made of this log: nobody has two events, one to learn from and one to ask about. It takes longer histories.",
+        None,
+    )
+
+
+def _sensible(data: Dataset) -> Iterator[tuple[Rule, str]]:
+    baskets, times = data.events.baskets is not None, data.events.times
+    why = "The log has no time that is common to all people"
+    if times is not None and not steps_are_per_user(data):
+        target, days = "basket" if baskets else "successive", _days(data)
+        cut = {"quantile": 1 - TEST_SHARE} if days is None else {"days": days}
+        part = "the last tenth of the events" if days is None else f"the last {days} days" if days > 1 else "the last day"
+        yield GlobalTime(**cut, target=target), f"Train on the past, ask about {part}: nothing of the future reaches the model."
+        later = times[times > times.min()]  # where nearly all is of the first time
+        if len(later):
+            at = typed(int(later.min()), data)
+            yield (
+                GlobalTime(at=at, target=target),
+                f"Train on what was before {at}, ask about the rest: nothing of the future reaches the model.",
+            )
+        why = (
+            "All events have one time"
+            if times.min() == times.max()
+            else "No cut in time leaves something to learn from and something to ask"
+        )
+    rules: tuple[Rule, ...] = (LeaveLastBasket(), LeaveOneOut()) if baskets else (LeaveOneOut(),)
+    for rule in rules:
+        yield rule, f"{why}, so only the order within each person can be used."
 
 
 def _days(data: Dataset) -> int | None:
@@ -48,8 +84,9 @@ def _days(data: Dataset) -> int | None:
     return min(fitting, key=lambda days: abs(np.log(fitting[days] / TEST_SHARE))) if fitting else None
 
 
-def preview(data: Dataset, rule: Rule, seed: int) -> pl.DataFrame:
+def preview(data: Dataset, advised: Advised, seed: int) -> pl.DataFrame:
     """What each sensible split would hold, one row a rule, the recommended one first."""
+    rule = advised.rule
     rules: list[Rule] = [rule]
     if isinstance(rule, GlobalTime):
         rules.append(rule.model_copy(update={"target": "all"}))
@@ -57,13 +94,14 @@ def preview(data: Dataset, rule: Rule, seed: int) -> pl.DataFrame:
     if data.events.baskets is not None:
         rules.insert(-1, LeaveLastBasket())
     chosen = [r for i, r in enumerate(rules) if r not in rules[:i]]
-    return pl.DataFrame([_row(r, data) for r in chosen], schema=_SCHEMA)
+    return pl.DataFrame([_row(r, data, advised.split if r is rule else None) for r in chosen], schema=_SCHEMA)
 
 
 def _label(rule: Rule) -> str:
     """The rule in words that fit a table."""
     if isinstance(rule, GlobalTime):
         part = "last tenth" if rule.days is None else f"{rule.days} days" if rule.days > 1 else "last day"
+        part = part if rule.at is None else f"from {str(rule.at)[:10]}"
         return part + {"all": ", at once", "basket": ", by basket"}.get(rule.target, "")
     return {"LeaveOneOut": "leave one out", "LeaveLastBasket": "leave last basket"}.get(type(rule).__name__, "unseen users")
 
@@ -75,9 +113,9 @@ _SCHEMA = {
 }  # fmt: skip
 
 
-def _row(rule: Rule, data: Dataset) -> dict[str, Any]:
+def _row(rule: Rule, data: Dataset, split: Split | None) -> dict[str, Any]:
     try:
-        split = rule.apply(data)
+        split = split or rule.apply(data)
     except SplitError as error:
         return {"label": _label(rule), "split": str(rule), "problem": str(error)}
     counts = split.counts
@@ -119,7 +157,7 @@ def _about_split(seen: Inspection) -> list[str]:
     said = []
     row = seen.splits.row(0, named=True)
     if row["problem"] is not None:
-        return [f"The recommended split can't be made: {row['problem']}"]
+        return [seen.reason]
     if row["seen_targets"] >= REPEAT_SHARE:
         said.append(
             f"{row['seen_targets']:.0%} of the test targets were in the person's history already: set repeat=true, "
@@ -180,6 +218,8 @@ def _nearly_all(share: float) -> str:
 
 def _about_people(seen: Inspection) -> list[str]:
     said = []
+    if seen.sizes.users == 1:
+        said.append("There is one user: every number is of that person, and no interval over people can be made.")
     if seen.duplicates >= max(1, 0.001 * seen.sizes.events):
         said.append(
             f"{seen.duplicates:,} {'events repeat' if seen.duplicates > 1 else 'event repeats'} another one's user, item and time ({seen.duplicates / seen.sizes.events:.1%}): they count "
@@ -201,6 +241,8 @@ def _about_people(seen: Inspection) -> list[str]:
 
 
 def _about_items(seen: Inspection) -> list[str]:
+    if seen.sizes.items == 1:
+        return ["There is one item: there is nothing to choose from, and every list is the same. Is the column of the item the right one?"]
     if seen.tail.single_event_items < 0.3:
         return []
     return [
@@ -209,8 +251,21 @@ def _about_items(seen: Inspection) -> list[str]:
     ]
 
 
+def kinds_table(kinds: pl.DataFrame) -> str:
+    """Weights of the kinds, as the filter `kinds` takes them: all events of each kind together count alike."""
+    least = kinds["events"].min()
+    shares = {kind: f"{least / events:.1g}" for kind, events, _ in kinds.iter_rows() if events}
+    return "{" + ", ".join(f"{json.dumps(kind, ensure_ascii=False)} = {share}" for kind, share in shares.items()) + "}"
+
+
 def _about_columns(seen: Inspection) -> list[str]:
     said = []
+    if seen.kinds.height > 1:
+        most, least = seen.kinds["kind"][0], seen.kinds["kind"][-1]
+        said.append(
+            f"Events of the kind {most!r} count like those of the kind {least!r}. If they mean less or more, say so in the table [filters] of the "
+            f"config: kinds = {kinds_table(seen.kinds)}; or keep one kind: kinds = [{json.dumps(least, ensure_ascii=False)}]."
+        )
     if seen.values is not None and seen.values["negative_share"] > 0:
         said.append(
             f"{seen.values['negative_share']:.1%} of the values are negative (returns or cancellations?): they count as interactions "

@@ -35,8 +35,8 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
     if not data.n_events:
         raise DataError(f"There is nothing to inspect: {data!r} is empty.")
     pairs = data.csr().nnz
-    rule, reason = advice.recommended(data)
-    splits = advice.preview(data, rule, seed)
+    advised = advice.recommended(data)
+    splits = advice.preview(data, advised, seed)
     repeat = splits["repeat"][0]
     seen = Inspection(
         name=data.name,
@@ -52,8 +52,8 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
         features=measure.features(data),
         values=measure.values(data.events.values),
         splits=splits,
-        recommended=rule if repeat is None else rule.model_copy(update={"repeat": repeat}),
-        reason=reason,
+        recommended=advised.rule if repeat is None else advised.rule.model_copy(update={"repeat": repeat}),
+        reason=advised.reason,
         steps=data.steps,
     )
     return replace(seen, choices=advice.choices(seen), warnings=advice.warnings(seen))

@@ -63,7 +63,8 @@ class Inspection:
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = [self._headline(), *self._days(), Text(), self._facts(), Text(), self._splits()]
         parts.append(Text(SPLIT_LEGEND, style="dim"))
-        parts.append(Text.assemble(("Take ", "bold"), (str(self.recommended), "bold"), f". {self.reason}"))
+        if self.splits["problem"][0] is None:
+            parts.append(Text.assemble(("Take ", "bold"), (str(self.recommended), "bold"), f". {self.reason}"))
         if self.features.height:
             parts += [Text(), self._features()]
         if self.steps:

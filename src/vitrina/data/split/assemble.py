@@ -135,7 +135,9 @@ def _empty(rule: Rule | None, train: Dataset, asked: int, repeat: bool) -> Split
         return SplitError(f"{made} leaves no training events. Move the cut to a later date or take a smaller test part.")
     if asked and not repeat:
         return SplitError(f"{made} leaves no targets: people had taken every one of them before. Set repeat=true.")
-    return SplitError(f"{made} leaves no queries: nobody has both a target and what it needs before it. Take a larger test part.")
+    return SplitError(
+        f"{made} leaves no queries: nobody has both a target and what it needs before it. {rule.remedy if rule else Rule.remedy}"
+    )
 
 
 def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:

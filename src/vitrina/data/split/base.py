@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
@@ -23,6 +23,7 @@ class Rule(Config, ABC):
             targets were in their histories. With False such targets are dropped from the truth and counted.
     """
 
+    remedy: ClassVar[str] = "Take a larger test part."  # where nobody can be asked
     repeat: bool | None = None
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -35,6 +35,7 @@ class LeaveOneOut(Rule):
     (6, 14)
     """
 
+    remedy: ClassVar[str] = "It takes people with more events."
     position: int = Field(default=1, ge=1)
     people: int | None = Field(default=None, ge=1)
 
@@ -84,6 +85,7 @@ class LeaveLastBasket(Rule):
         SplitError: the log has no baskets.
     """
 
+    remedy: ClassVar[str] = "It takes people with two baskets, one after the other."
     test_share: float = Field(default=1.0, gt=0, le=1)
 
     def apply(self, data: Dataset) -> Split:

@@ -115,6 +115,11 @@ class GlobalTime(Rule):
             raise SplitError(f"GlobalTime needs times, and {data!r} has none. Read the log with time=..., or use LeaveOneOut().")
         if not len(times):
             raise SplitError(f"There is nothing to split: {data!r} is empty.")
+        if times.min() == times.max():
+            raise SplitError(
+                f"{self} can't cut {data!r}: all events have one time, {moment(int(times[0]), data.time_unit)}. Use LeaveOneOut(), which goes "
+                "by the order of rows."
+            )
         if self.days is not None and data.time_unit != "us":
             raise SplitError("GlobalTime(days=...) needs real time stamps, and this log has only an order. Use quantile=... instead.")
         if self.target == "basket" and data.events.baskets is None:
@@ -137,8 +142,8 @@ class GlobalTime(Rule):
     def _before(self, cut: int, until: int, data: Dataset) -> GlobalTime:
         """The same rule, for the part just before the cut."""
         if self.at is not None:
-            return self.model_copy(update={"at": _typed(2 * cut - until, data), "until": _typed(cut, data)})
-        return self.model_copy(update={"until": _typed(cut, data) if self.days is not None else None})
+            return self.model_copy(update={"at": typed(2 * cut - until, data), "until": typed(cut, data)})
+        return self.model_copy(update={"until": typed(cut, data) if self.days is not None else None})
 
     def _asked(self, data: Dataset, after: Moments, keep: Bool, cut: int) -> Asked:
         times = data.events.times
@@ -177,6 +182,6 @@ def _moment(value: datetime | int, data: Dataset) -> int:
     return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
 
 
-def _typed(time: int, data: Dataset) -> datetime | int:
+def typed(time: int, data: Dataset) -> datetime | int:
     """A time as people would write it into a rule."""
     return datetime(1970, 1, 1) + timedelta(microseconds=time) if data.time_unit == "us" else time
