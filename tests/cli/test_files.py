@@ -146,6 +146,13 @@ def test_letters_that_a_console_lacks_are_told_apart(inside: Path) -> None:
     assert done.stderr.startswith(b"Error: There is no file '\\u043d\\u0435\\u0442.csv'")
 
 
+def test_data_that_look_like_usual_names_are_no_header(inside: Path, vitrina: Type) -> None:
+    (inside / "log.csv").write_text("user1,item7\nuser2,item8\n")
+    told = vitrina("inspect", "log.csv")
+    assert told.exit_code == 2
+    assert told.stderr.rstrip().endswith("--no-header --columns user,item")
+
+
 def test_read_options_reach_python_alike(inside: Path) -> None:
     write(inside / "ratings.dat", "::")
     data = vt.read_interactions("ratings.dat", columns=["user", "item", "time"])

@@ -290,6 +290,43 @@ def test_options_that_can_not_be_followed(source, options, said):
         vt.read_interactions(source, **options)
 
 
+class TestLinesAbove:
+    """What programs write above the columns, or beside the separators."""
+
+    @pytest.mark.parametrize("above", ["% bip\n", "# made by\n# hand\n", "sep=;\n", '"sep=;"\n'])
+    @pytest.mark.parametrize("header", [True, False])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    def test_they_are_left_out_and_lines_count_on(self, above, header, encoding):
+        options = {} if header else {"columns": NAMES}
+        write("log.csv", above + delimited(";", header=header), encoding)
+        data = vt.read_interactions("log.csv", **options)
+        assert data.fingerprint == EXPECTED
+        assert f"{above.count(chr(10))} line" in data.steps[0].note
+        write("log.csv", above + delimited(";", header=header) + ";11;1;1700000000\n", encoding)
+        with pytest.raises(DataError, match=rf"is empty in row 6 \(line {6 + header + above.count(chr(10))}\)"):
+            vt.read_interactions("log.csv", **options)
+
+    def test_blanks_after_each_separator(self):
+        assert fingerprint(write("log.csv", delimited(", "))) == EXPECTED
+        write("log.csv", "user_id,item_id\nann,tea\nbob, tea\n")
+        assert vt.read_interactions("log.csv").items.ids.to_list() == ["tea", " tea"]
+
+    def test_quoted_fields_between_blanks(self):
+        write("log.txt", '"user_id" "item_id"\n"ann" "green tea"\n"bob" "say ""hi"""\n')
+        assert vt.read_interactions("log.txt").items.ids.to_list() == ["green tea", 'say "hi"']
+
+    def test_lists_of_items_for_each_user(self):
+        with pytest.raises(DataError, match="lists of items for each user"):
+            vt.read_interactions(write("train.txt", "0 1 2 3\n1 4 5\n2 1\n"))
+
+    def test_parts_of_a_file_that_was_cut(self):
+        text = delimited(",").splitlines(keepends=True)
+        write("part1.csv", "".join(text[:3]))
+        write("part2.csv", "".join(text[3:]))
+        with pytest.raises(DataError, match=r"part2.csv has no header.*Put the first line of part1.csv above it"):
+            vt.read_interactions("part*.csv")
+
+
 class TestOrder:
     FRAME = pl.DataFrame({"user_id": ["a"] * 4, "item_id": list("wxyz"), "timestamp": [5, 5, 5, 1], "line": [30, 4, 100, 7]})
 

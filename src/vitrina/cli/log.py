@@ -72,7 +72,8 @@ def typed(message: str) -> str:
         name, value = found[1].replace("_", "-"), found[2]
         if value.startswith("["):
             value = ",".join(re.findall(r"'([^']*)'", value))
-        return "--no-header" if value == "False" else f"--{name} {value.strip(QUOTES)}"
+        value = value.strip(QUOTES)
+        return "--no-header" if value == "False" else f"--{name} {'NAME' if value == '...' else value}"
 
     return re.sub(ARGUMENT, option, message)
 
@@ -144,7 +145,7 @@ def _usual(role: str, columns: list[str], taken: Mapping[str, str]) -> str | Non
     """The column with the standard name, else the one with the most usual name for this role."""
     if STANDARD[role] in columns:
         return STANDARD[role]
-    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in reversed(columns) if name not in taken.values()}
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(columns) if name not in taken.values()}
     endings = {"time": r".*(at|time|date)$"}
     named = next((plain[usual] for usual in USUAL[role] if usual in plain), None)
     return named or next((name for key, name in plain.items() if role in endings and re.fullmatch(endings[role], key)), None)

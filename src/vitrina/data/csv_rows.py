@@ -34,6 +34,7 @@ class CsvFormat:
     quoted: bool = True
     encoding: str = "utf-8"
     types: Mapping[str, Token] = field(default_factory=dict)  # of a header like `user_id:token`
+    skip: int = 0  # lines above the header, which the text that is read doesn't have
     headless: bool = False  # the first line was taken as a header and looks like data
     suggested: tuple[str, ...] = ()  # names for the columns, should there be no header
 
@@ -94,6 +95,6 @@ def _records(path: Path, form: CsvFormat) -> Iterator[tuple[int, int, Any]]:
         except StopIteration:
             return
         except csv.Error:
-            fields = f"opens a quote that is not closed (down to line {reader.line_num})"
+            fields = f"opens a quote that is not closed (down to line {reader.line_num + form.skip})"
         if row:
-            yield row, line, fields
+            yield row, line + form.skip, fields

@@ -205,7 +205,10 @@ class CsvFile:
         parts = [
             f"{self.label} was read as {form.encoding}." if form.encoding != "utf-8" else "",
             f"{self.label} has no header: its columns were called {', '.join(form.columns)}." if not form.header else "",
-            f"The fields of {self.label} are separated by {'blanks' if form.separator == ' ' else form.separator}." if form.mark else "",
+            f"The fields of {self.label} are separated by {'blanks' if form.separator == ' ' else repr(form.separator)}."
+            if form.mark
+            else "",
+            f"Of {self.label} {form.skip} line{'s' * (form.skip > 1)} above the columns were left out." if form.skip else "",
             f"{self.label} has lists of ids in {', '.join(lists)}, which are no events." if lists else "",
         ]
         return " ".join(part for part in parts if part)

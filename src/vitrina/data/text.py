@@ -73,16 +73,20 @@ def open_text(path: Path, label: str, options: TextOptions) -> Readable:
     text, whole = decoded_head(path, encoding)
     cr = "\n" not in text and "\r" in text
     lines = _lines(text.replace("\r", "\n") if cr else text, whole=whole)
+    skip = next((k for k, line in enumerate(lines) if not line.startswith(("%", "#"))), 0)
+    if told := re.fullmatch(r'"?sep=(.)"?', (lines or [""])[0], re.IGNORECASE):  # as Excel writes it
+        skip, options = 1, replace(options, separator=options.separator or told[1])
+    lines = lines[skip:]
     if LOST in (lines or [""])[0] and encoding == "utf-8":
         raise DataError(encodings.sentence(label, "its header" if options.header is None else "its first line", streams.blocks(path)))
-    form = replace(_layout(lines, label, options), encoding=encoding)
+    form = replace(_layout(lines, label, options), encoding=encoding, skip=skip)
     several = len(form.separator) > 1 or form.separator == " "
     if several:
         form = replace(form, mark=MARK, quoted=False)
-    if not (several or cr or encoding != "utf-8" or streams.is_compressed(path, by="stdlib")):
+    if not (several or cr or skip or encoding != "utf-8" or streams.is_compressed(path, by="stdlib")):
         return Readable(path, form)
     change = _blanks_to_mark if form.separator == " " else (lambda text: text.replace(form.separator, MARK)) if several else str
-    copy, lossy, holder = utf8_copy(path, encoding, (lambda text: change(text.replace("\r", "\n"))) if cr else change)
+    copy, lossy, holder = utf8_copy(path, encoding, (lambda text: change(text.replace("\r", "\n"))) if cr else change, skip)
     return Readable(copy, form, lossy, holder)
 
 
@@ -115,14 +119,19 @@ def decoded_head(path: Path, encoding: str) -> tuple[str, bool]:
     return text.removeprefix("\ufeff"), whole
 
 
-def utf8_copy(path: Path, encoding: str, change: Callable[[str], str] = str) -> tuple[Path, bool, Any]:
-    """A changed copy in UTF-8, whether letters were lost, and its holder. `change` gets whole lines; memory is one block."""
+def utf8_copy(path: Path, encoding: str, change: Callable[[str], str] = str, skip: int = 0) -> tuple[Path, bool, Any]:
+    """A changed copy in UTF-8 without the first lines, whether letters were lost, and its holder.
+
+    `change` gets whole lines; memory is one block.
+    """
     holder = tempfile.TemporaryDirectory(prefix="vitrina-")
     copy, lossy = Path(holder.name) / "copy", False
     with copy.open("w", encoding="utf-8", newline="") as file:
         for text in _whole_lines(path, encoding):
             lossy = lossy or LOST in text
-            file.write(change(text))
+            *gone, left = change(text).split("\n", skip) if skip else [change(text)]
+            skip -= len(gone)
+            file.write("" if skip else left)
     return copy, lossy, holder
 
 
@@ -161,6 +170,8 @@ def _layout(lines: Sequence[str], label: str, options: TextOptions) -> CsvFormat
     filled = [line for line in lines if line.strip()]
     separator = options.separator or _separator(filled)
     rows = [_fields(line, separator) for line in filled]
+    if len(rows[0]) == 1 and len(filled) > 1 and all(re.fullmatch(r"\s*\d+( +\d+)+\s*", line) for line in filled):
+        raise DataError(f"{label} has lines of many numbers, as lists of items for each user have. Write one user and one item a line.")
     names = headers.suggested(rows)
     if options.header is False:
         return CsvFormat(_given_names(rows[0], names, label, options), separator, header=False, suggested=names)
@@ -208,8 +219,12 @@ def _separator(lines: Sequence[str]) -> str:
         share = sum(count == counts[0] for count in counts) / len(counts)
         if counts[0] > 1 and (share, counts[0]) > score:
             best, score = separator, (share, counts[0])
-    counts = {len(line.split()) for line in lines}
-    return " " if score[1] == 1 and len(counts) == 1 and counts != {1} else best
+    if score[1] > 1:
+        pieces = [line.split(best)[1:] for line in lines]
+        spaced = best in ",;|" and not any('"' in line for line in lines) and all(one[:1] == " " for row in pieces for one in row)
+        return f"{best} " if spaced else best
+    counts = {len(_fields(line, " ")) for line in lines}
+    return " " if len(counts) == 1 and counts != {1} else best
 
 
 def _fields(line: str, separator: str) -> list[str]:

@@ -57,6 +57,11 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
     for role, name in chosen.items():
         having = next((s for s in sources if name in s.columns), first)
         lacking = next((s for s in sources if name not in s.columns), None)
+        if isinstance(lacking, CsvFile) and lacking.format.headless:
+            raise DataError(
+                f"{lacking.label} has no header: its first line looks like data ({_listed(lacking.columns)}), and {having.label} has one. "
+                f"Put the first line of {having.label} above it, or take it away there and name the columns of all."
+            )
         if lacking is not None:
             raise DataError(
                 f"{lacking.label} has no column {name!r} (the {role}), and {having.label} has it. "
@@ -67,16 +72,15 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
 
 def _missing(source: Source, role: str, name: str) -> str:
     plain = {_plain(column): column for column in source.columns}
-    near = [plain[n] for n in USUAL.get(role, ()) if n in plain] + [
-        plain[n] for n in get_close_matches(_plain(name), plain, n=2, cutoff=0.6)
-    ]
-    near = list(dict.fromkeys(near))[:3]
+    usual = [plain[n] for n in USUAL.get(role, ()) if n in plain]
+    near = list(dict.fromkeys([*usual, *(plain[n] for n in get_close_matches(_plain(name), plain, n=2, cutoff=0.6))]))[:3]
     hint = f"Closest: {', '.join(map(repr, near))}; take it with {role}={near[0]!r}." if near else f"Name yours with {role}='...'."
     form = source.format if isinstance(source, CsvFile) else None
     if form is not None and form.headless:
         return headless_sentence(source.label, form.columns, form.suggested)
-    if form is not None and form.header and not near:
-        hint += f" If its first line is data, not names: header=False, columns={list(form.suggested)!r}."
+    if form is not None and form.header and not usual:
+        hint += f" If its first line is data, not names: header=False, columns={list(form.suggested)!r}"
+        return f"{source.label} has no column {name!r} for the {role}. Its columns: {_listed(source.columns)}. {hint}"
     return f"{source.label} has no column {name!r} for the {role}. {hint} Its columns: {_listed(source.columns)}."
 
 
