@@ -39,15 +39,7 @@ def read_features(
         UnknownNameError: a declared kind or the title names no column.
     """
     label, frame, first = _read(source, what, options)
-    usual = "item_id" if what == "items" else "user_id"
-    id_column = next((name for name in (column, usual) if name in frame.columns), None)
-    if id_column is None and isinstance(first, CsvFile) and first.format.headless:
-        above = first.format.separator.join([column, *(f"column{k}" for k in range(2, len(frame.columns) + 1))])
-        raise DataError(
-            f"{label} has no header: its first line looks like data. Put a line with the names of the columns above it: {above!r}."
-        )
-    if id_column is None:
-        raise DataError(f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Its columns: {', '.join(frame.columns)}.")
+    id_column = _id_column(frame, first, what, column)
     for name in [*(kinds or {}), *([] if title is None else [title])]:
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
@@ -63,6 +55,20 @@ def read_features(
         odd = ids.filter(whole_numbers(ids).is_null())[0]
         notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
     return table, known, " ".join(part for part in (first.note, *notes, *said) if part)
+
+
+def _id_column(frame: pl.DataFrame, source: Source, what: str, column: str) -> str:
+    usual = "item_id" if what == "items" else "user_id"
+    found = next((name for name in (column, usual) if name in frame.columns), None)
+    if found is not None:
+        return found
+    label = source.label
+    if isinstance(source, CsvFile) and source.format.headless:
+        above = source.format.separator.join([column, *(f"column{k}" for k in range(2, len(frame.columns) + 1))])
+        raise DataError(
+            f"{label} has no header: its first line looks like data. Put a line with the names of the columns above it: {above!r}."
+        )
+    raise DataError(f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Its columns: {', '.join(frame.columns)}.")
 
 
 def _read(source: Any, what: str, options: TextOptions) -> tuple[str, pl.DataFrame, Source]:
