@@ -17,6 +17,7 @@ import pytest
 import vitrina as vt
 from vitrina import batch
 from vitrina.cli.config import read_config
+from vitrina.config import to_plain
 from vitrina.models.forms import Static
 
 Type = Callable[..., Any]
@@ -161,7 +162,7 @@ HEAD_WITH_TITLES = '[data]\nsource = "shop.csv"\nuser = "customer"\nitem = "sku"
 
 
 def by_hand(shop: Path, k: int, *, repeat: bool = False, include: Any = None) -> pl.DataFrame:
-    data = vt.read_interactions(shop / "shop.csv", user="customer", item="sku", time="bought_at")
+    data = vt.read_interactions(shop / "shop.csv", user="customer", item="sku", time="bought_at", items=shop / "goods.csv")
     queries = data.queries()
     include = None if include is None else data.items.encode(include)
     lists = vt.EASE(l2=5).fit(data).recommend(queries, k, eligible=vt.Eligibility(include=include, repeat=repeat))
@@ -378,3 +379,79 @@ def test_plain_text_when_piped(shop: Path) -> None:
     command = [sys.executable, "-c", "from vitrina.cli.main import run; run()", "inspect", "shop.csv"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=shop, check=True)
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_people_are_asked_for_by_their_ids_on_the_screen(model: Path, shop: Path, vitrina: Type) -> None:
+    wanted = by_hand(shop, 3)
+    first, second = wanted["customer"].unique(maintain_order=True).to_list()[:2]
+    for ask in (("--user", first), ("--users", first)):
+        told = vitrina("recommend", "model", *ask, "-k", 3)
+        assert told.exit_code == 0, told.stderr
+        assert f"For {first}, after" in told.stdout
+        for row in wanted.filter(pl.col("customer") == first).iter_rows(named=True):
+            assert row["sku"] in told.stdout
+            assert row["title"] in told.stdout
+    told = vitrina("recommend", "model", "--users", f"{first},nobody,{second}", "-k", 3, "--json")
+    people = json.loads(told.stdout)["users"]
+    assert [(p["user"], p["in_log"]) for p in people] == [(first, True), ("nobody", False), (second, True)]
+    assert [row["item_id"] for row in people[2]["items"]] == wanted.filter(pl.col("customer") == second)["sku"].to_list()
+    assert vitrina("recommend", "model", "--users", f"{first},nobody", "--out", "l.csv", "-k", 3).exit_code == 0
+    assert pl.read_csv(shop / "l.csv")["customer"].unique(maintain_order=True).to_list() == [first, "nobody"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (("--user", "12347"), "No user of the log has the id '12347'"),
+        (("--users", "12347"), "No user of the log has the id '12347'"),
+        (("--users", "12347", "--out", "l.csv"), "There is no file 12347, and no user of the log has such an id"),
+        (("--users", "who.txt"), "There is no file who.txt"),
+        (("--users", "all"), "Say what to do"),
+        (("--user", "u1", "--history", "i1", "--out", "l.csv"), "Say what to do"),
+        (("--users", "u1", "--history", "i1"), "Say what to do"),
+    ],
+)
+def test_people_that_there_are_not(model: Path, vitrina: Type, ask: tuple[str, ...], said: str) -> None:
+    told = vitrina("recommend", "model", *ask)
+    assert told.exit_code == 2
+    assert said in told.stderr
+
+
+def test_similar_items_on_the_screen(model: Path, vitrina: Type, shop: Path) -> None:
+    artifact = vt.load(model)
+    ids = artifact.vocabulary.ids.to_list()[:2]
+    lists = artifact.recommender.similar_items(ids, 3)
+    told = vitrina("similar", "model", *ids, "-k", 3)
+    assert told.exit_code == 0, told.stderr
+    assert f"Like {artifact.names([0])[0]}" in told.stdout
+    assert all(name in told.stdout for name in artifact.names(lists.items.ravel()))
+    found = json.loads(vitrina("similar", "model", *ids, "-k", 3, "--json").stdout)["similar"]
+    assert [row["item_id"] for one in found for row in one["items"]] == lists.to_frame()["item_id"].to_list()
+    assert "Did you mean" in vitrina("similar", "model", f"{ids[0]}x").stderr
+    assert "keeps nothing about people" in vitrina("similar", "model", "u1", "--people").stderr
+
+
+def test_similar_people_on_the_screen(config: Callable[..., Path], vitrina: Type, shop: Path) -> None:
+    config("[models.TifuKNN]\nneighbours = 5\n")
+    assert vitrina("fit", "vitrina.toml", "--model", "TifuKNN", "--out", "model").exit_code == 0
+    recommender = vt.load(shop / "model").recommender
+    person = recommender.people.ids[0]
+    told = vitrina("similar", "model", person, "--people", "-k", 2)
+    assert told.exit_code == 0, told.stderr
+    assert all(user in told.stdout for user in recommender.similar_users([person], 2).to_frame()["user_id"])
+
+
+def test_fit_takes_a_baseline_that_the_comparison_added(config: Callable[..., Path], vitrina: Type, shop: Path) -> None:
+    config("[models.pop]\ntype = 'Popularity'\nby = 'events'\n")
+    told = vitrina("fit", "vitrina.toml", "--model", "EASE", "--out", "model")
+    assert told.exit_code == 2
+    assert "known after: vitrina compare vitrina.toml" in told.stderr
+    board = {"entries": [{"name": "EASE", "status": "ok", "config": to_plain(vt.EASE(l2=7))}], "numbers": []}
+    out = read_config(shop / "vitrina.toml").out
+    out.mkdir(exist_ok=True, parents=True)
+    (out / "board.json").write_text(json.dumps(board))
+    told = vitrina("fit", "vitrina.toml", "--model", "EASE", "--out", "model")
+    assert told.exit_code == 0, told.stderr
+    assert vt.load(shop / "model").manifest["model"]["l2"] == 7
+    told = vitrina("fit", "vitrina.toml", "--model", "EASY", "--out", "model")
+    assert "Did you mean 'EASE'" in told.stderr

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from rich.table import Table
-from rich.text import Text
 
 from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console
@@ -18,11 +15,13 @@ from vitrina.cli.idlist import read_ids, strangers
 from vitrina.cli.log import given_columns, has_fingerprint, read_log
 from vitrina.errors import DataError, ParameterError
 from vitrina.persist import Artifact
-from vitrina.types import Eligibility, Queries
+from vitrina.types import Eligibility
+from vitrina.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
 
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ABOUT_EVENTS = ("dedupe", "kinds", "min_value")  # filters that also shape a history; the others only choose what to learn from
 
 
@@ -69,57 +68,33 @@ def _columns(artifact: Artifact) -> tuple[str, str]:
     return read.get("user", "user_id"), read.get("item", "item_id")
 
 
-def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility, *, json: bool) -> None:
-    """Answer one ad-hoc history on the screen."""
-    given = [item.strip() for item in next(csv.reader([history], skipinitialspace=True), []) if item.strip()]
-    codes = artifact.vocabulary.encode(given)
-    for item, code in zip(given, codes, strict=True):
-        if code < 0:
-            console.warn(f"The model doesn't know the item {item!r}. {_closest(artifact, item)}")
-    lists = artifact.recommender.recommend(Queries.of_histories(artifact.vocabulary, [given]), k, eligible=eligible)
-    shown = lists.to_frame().drop("query")
-    shown = shown.with_columns(title=pl.Series(artifact.names(lists.items[0][lists.items[0] >= 0]), dtype=pl.String))
-    if json:
-        console.print_json({"history": given, "unknown": [i for i, c in zip(given, codes, strict=True) if c < 0], "items": shown})
-        return
-    known = artifact.names(codes[codes >= 0])
-    console.out().print(f"After {', '.join(known)}" if known else "Knowing nothing", markup=False, soft_wrap=True)
-    console.out().print(_table(shown, with_ids=artifact.titles is not None))
+def people(users: str, column: str, known: Vocabulary) -> pl.Series | list[str] | None:
+    """Who is meant by --users: everybody (None), the ids in a file, or ids between commas.
 
-
-def _closest(artifact: Artifact, item: str) -> str:
-    """Ids that look like this one, or items with it in the title."""
-    ids = artifact.vocabulary.ids.cast(pl.String)
-    if artifact.titles is not None:
-        named = ids.filter(artifact.titles.str.to_lowercase().str.contains(item.lower(), literal=True).fill_null(value=False)).head(3)
-        if len(named):
-            return f"By title it may be {', '.join(repr(i) for i in named)}."
-    close = get_close_matches(item, ids.head(100_000).to_list(), n=3)
-    return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else "Give ids as in the log."
-
-
-def _table(shown: pl.DataFrame, *, with_ids: bool) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("", justify="right")
-    table.add_column("item")
-    if with_ids:
-        table.add_column("id", style="dim")
-    table.add_column("score", justify="right")
-    for rank, item, score, source, title in shown.select("rank", "item_id", "score", "source", "title").iter_rows():
-        said = "popular" if source == "fallback" else f"{score:.4g}"
-        table.add_row(str(rank), Text(title), *([Text(str(item))] if with_ids else []), said)
-    return table
+    Raises:
+        DataError: it looks like a file, and there is none.
+    """
+    if users == "all":
+        return None
+    path = Path(users)
+    if path.exists() or path.suffix in ENDINGS or "/" in users or "\\" in users:
+        return read_ids(path, column).ids(known)
+    return [one.strip() for one in next(csv.reader([users], skipinitialspace=True), []) if one.strip()]
 
 
 def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: int, eligible: Eligibility, out: Path, *, json: bool) -> None:
     """Answer everybody, block by block, into a file."""
     check_ending(out)
     user_column, item_column = source["read"].get("user", "user_id"), source["read"].get("item", "item_id")
-    asked = None if users == "all" else read_ids(Path(users), user_column)
-    data = _histories(artifact, source)
-    queries = data.queries(None if asked is None else asked.ids(data.users))
+    data = histories(artifact, source)
+    asked = people(users, user_column, data.users)
+    queries = data.queries(asked)
     assert queries.labels is not None
     unknown = queries.users < 0
+    if isinstance(asked, list) and unknown.all():
+        raise DataError(
+            f"There is no file {users}, and no user of the log has such an id. Give 'all', ids between commas, or a file with ids."
+        )
     if unknown.any():
         which = strangers(queries.labels, unknown, data.users)
         console.warn(f"{unknown.sum():,} of {len(queries):,} users are not in the log {which} They get what is popular.")
@@ -142,7 +117,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
         console.out().print(f"Wrote {rows:,} rows for {len(queries):,} users to {out}", markup=False, soft_wrap=True)
 
 
-def _histories(artifact: Artifact, source: Mapping[str, Any]) -> Dataset:
+def histories(artifact: Artifact, source: Mapping[str, Any]) -> Dataset:
     """The log in the model's item codes; says what has changed since the fit."""
     data = read_log(source["read"], as_typed=True)
     if source.get("fingerprint") is not None and not has_fingerprint(data, source["fingerprint"]):

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compare, demo, diagnose, fit, init, inspect, recommend
+from vitrina.cli import compare, demo, diagnose, fit, init, inspect, recommend, similar
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -50,7 +50,7 @@ app = typer.Typer(
     help="From an interaction log to recommendations that can be trusted.",
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
-for module in (demo, inspect, init, compare, diagnose, fit, recommend):
+for module in (demo, inspect, init, compare, diagnose, fit, recommend, similar):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 

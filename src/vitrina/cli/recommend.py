@@ -1,4 +1,4 @@
-"""`vitrina recommend`: lists for a whole clientele into a file, or for one history onto the screen."""
+"""`vitrina recommend`: lists for a whole clientele into a file, or for a few people or one history onto the screen."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ def command(
     artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that 'vitrina fit' wrote.", show_default=False)],
     history: Annotated[str | None, typer.Option(help='One history, oldest first: "tea,milk"; prints its list.', show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="File for all lists: .parquet or .csv.", show_default=False)] = None,
-    users: Annotated[str, typer.Option(help="'all' of the log, or a file with ids.")] = "all",
+    users: Annotated[str, typer.Option(help="'all' of the log, ids between commas, or a file with ids.")] = "all",
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of a list.")] = 10,
     candidates: Annotated[Path | None, typer.Option(help="File with ids of the items that may be shown.", show_default=False)] = None,
     repeat: Annotated[
         bool | None, typer.Option("--repeat/--exclude-seen", help="May people get what they had; by default as in the config.")
     ] = None,
     data: Annotated[str | None, typer.Option(help="Log with the histories; by default the one of the fit.", rich_help_panel=o.LOG)] = None,
-    user: o.User = None,
+    user: Annotated[
+        str | None, typer.Option(help="A person's id: prints the list. With --out or --users: column of the user.", rich_help_panel=o.LOG)
+    ] = None,
     item: o.Item = None,
     time: o.Time = None,
     value: o.Value = None,
@@ -37,27 +39,32 @@ def command(
     force: o.Force = False,
     json: o.Json = False,
 ) -> None:
-    """Recommend: for every user of a log into a Parquet or CSV file, or for one history onto the screen.
+    """Recommend: for every user of a log into a Parquet or CSV file, or onto the screen: --history "tea,milk", --users "ann,bob", --user ann.
 
     Memory for the file: the log, the model and one block of 8,192 users; it doesn't grow with users times items.
     """
     from vitrina import persist
-    from vitrina.cli import answers, outputs
+    from vitrina.cli import answers, outputs, screen
     from vitrina.errors import ParameterError
 
-    if (history is None) == (out is None):
-        raise ParameterError('Say what to do: one list with --history "itemA,itemB", or all lists with --out lists.parquet.')
+    person = user if history is None and out is None and users == "all" else None
+    if (history is None) == (out is None and users == "all" and person is None):
+        raise ParameterError(
+            'Say what to do: one list with --history "itemA,itemB", that of a person with --user ID, or all lists with --out lists.parquet.'
+        )
     found = persist.load(artifact)
     eligible = answers.eligibility(found, candidates, repeat)
     if history is not None:
-        answers.show_history(found, history, k, eligible, json=json)
+        screen.show_history(found, history, k, eligible, json=json)
         return
-    assert out is not None
     given = {
-        "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "user": None if person is not None else user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
         "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "on_bad_row": on_bad_row,
     }  # fmt: skip
     source = answers.source_of(found, data, given)
+    if out is None:
+        screen.show_people(found, source, users if person is None else [person], k, eligible, json=json)
+        return
     outputs.check_file(out, source["read"], *outputs.tables_of(found.manifest), candidates, users, force=force)
     answers.write_lists(found, source, users, k, eligible, out, json=json)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from vitrina.board.tune import Search
 from vitrina.cli import build
 from vitrina.cli.config import Plan
-from vitrina.errors import ParameterError
+from vitrina.errors import ParameterError, UnknownNameError
 
 BOARD = "board.json"
 
@@ -21,21 +22,36 @@ def board_of(plan: Plan) -> dict[str, Any]:
 
 
 def settled(plan: Plan, name: str) -> Any:
-    """The model to fit: as it is in the config, or with the parameters that the comparison found.
+    """The model to fit: as it is in the config, with the parameters that the comparison found, or a baseline that the comparison added.
 
     Raises:
         ParameterError: the config leaves parameters open and no comparison has closed them.
     """
+    done = {e["name"]: e["config"] for e in board_of(plan).get("entries", ()) if e["status"] == "ok"}
+    if name not in plan.models:
+        return _baseline(plan, name, done)
     model = plan.model(name)
     if not isinstance(model, Search):
         return model
-    found = next((e["config"] for e in board_of(plan).get("entries", ()) if e["name"] == name and e["status"] == "ok"), None)
+    found = done.get(name)
     if found is None:
         raise ParameterError(
             f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it (a first look with --quick is none). "
             f"Run first: vitrina compare {plan.file.path}"
         )
     return build.of_plain(found, model.model)
+
+
+def _baseline(plan: Plan, name: str, done: Mapping[str, Any]) -> Any:
+    """A model that is on the board and not in the config.
+
+    Raises:
+        UnknownNameError: there is none of that name; says the known ones.
+    """
+    if name in done:
+        return build.of_plain(done[name])
+    hint = "" if done else f" Baselines that a comparison adds are known after: vitrina compare {plan.file.path}"
+    raise UnknownNameError(f"{plan.file.path}: {UnknownNameError.of('model', name, {*plan.models, *done})}{hint}")
 
 
 def metrics_of(plan: Plan, name: str) -> dict[str, float]:
