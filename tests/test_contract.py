@@ -156,7 +156,7 @@ def test_a_bent_answer_breaks_its_law(law, change):
 
 def test_a_straight_answer_breaks_none():
     report = check_model(BentModel(lambda answer, queries, k, eligible: answer))
-    assert set(report.skipped) == {"config", "score", "saved"}
+    assert set(report.skipped) == {"config", "score", "saved", "weights"}
 
 
 class Fits:
@@ -272,7 +272,7 @@ def test_an_artifact_that_forgets_is_caught(monkeypatch):
 
 
 def test_every_law_can_fail_and_is_in_the_documentation():
-    elsewhere = {"again", "shards", "data", "lean", "timeless", "baskets", "config", "score", "saved"}
+    elsewhere = {"again", "shards", "data", "lean", "timeless", "baskets", "config", "score", "saved", "weights", "dislikes"}
     assert set(CHANGES) | elsewhere == set(LAWS)
     for law in LAWS:
         assert f"| `{law}` |" in (check_model.__doc__ or "")

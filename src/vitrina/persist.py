@@ -10,7 +10,7 @@ import importlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast, final
@@ -139,8 +139,8 @@ def load(folder: str | Path) -> Artifact:
         raise ArtifactError(f"The artifact in {folder} can't be read: {error}. Save it again from the fitted model.") from error
     _check_vocabulary(folder, vocabulary, manifest)
     titles = table["title"] if "title" in table.columns else None
-    form = replace(form, model=manifest.get("model"), titles=titles)
-    return Artifact(_with_notes(form, manifest.get("notes", ())), manifest, titles)
+    form = replace(form, model=manifest.get("model"), titles=titles, notes=tuple(manifest.get("notes", ())))
+    return Artifact(form, manifest, titles)
 
 
 def _manifest(form: Form, model: Any, data: Dataset | None, metrics: Mapping[str, float] | None, source: Any) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _manifest(form: Form, model: Any, data: Dataset | None, metrics: Mapping[str
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "form": type(form).__name__,
         "model": to_plain(model),
-        "notes": list(getattr(form, "notes", ())),
+        "notes": list(form.notes),
         "vocabulary": {"items": len(form.vocabulary), "fingerprint": form.vocabulary.fingerprint()},
         "data": None if data is None else _data_record(data),
         "source": str(source) if isinstance(source, Path) else to_plain(source),
@@ -201,12 +201,6 @@ def _form_class(name: str, folder: Path) -> type[Form]:
             f"The artifact in {folder} is of the form {name!r}, which this version doesn't know. Known: {', '.join(FORMS)}."
         )
     return getattr(importlib.import_module(FORMS[name]), name)
-
-
-def _with_notes(form: Form, notes: Any) -> Form:
-    if notes and "notes" in {field.name for field in fields(cast(Any, form))}:
-        return replace(cast(Any, form), notes=tuple(notes))
-    return form
 
 
 def _write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -29,20 +30,30 @@ SHOWN = 10  # lists that a print shows
 
 @dataclass(frozen=True)
 class Events:
-    """Read-only columns of interactions, in the order (user, time, row). Absent columns are None."""
+    """Read-only columns of interactions, in the order (user, time, row). Absent columns are None.
+
+    A weight says how much an event counts: 1 where the column is absent. An event of weight 0 counts for nothing, and one below 0
+    is a dislike: no model reads either as interest, and both stay in the history that says what was seen.
+    """
 
     items: Int32  # (events,)
     times: Int64 | None = None  # microseconds since 1970, or steps
     values: Float32 | None = None
     kinds: NDArray[np.uint8] | None = None
     baskets: Int32 | None = None
+    weights: Float32 | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        named = {n: getattr(self, n) for n in ("items", "times", "values", "kinds", "baskets")}
+        named = {n: getattr(self, n) for n in ("items", "times", "values", "kinds", "baskets", "weights")}
         return {name: column for name, column in named.items() if column is not None}
+
+    @cached_property
+    def least_weight(self) -> float:
+        """1 where there are no weights."""
+        return 1.0 if self.weights is None else float(self.weights.min(initial=1))
 
     def take(self, index: NDArray[Any] | slice) -> Events:
         return Events(**{name: column[index] for name, column in self.columns().items()})
@@ -71,6 +82,7 @@ class Queries:
     unknown: int = 0  # items of ad-hoc histories that the vocabulary doesn't hold
     people: Vocabulary | None = None  # of the users' codes; None where they are those of the model's own log
     labels: pl.Series | None = None  # (queries,) what people call those who ask; its name is that of the column in tables
+    whole: Queries | None = None  # set by `counted`: these queries with every event, for what was seen and disliked
 
     @classmethod
     def of_histories(
@@ -118,6 +130,7 @@ class Queries:
             now=None if self.now is None else self.now[selection],
             context=None if self.context is None else self.context[selection],
             labels=None if self.labels is None else self.labels.gather(np.arange(len(self))[selection]),
+            whole=None if self.whole is None else self.whole[selection],
         )
 
     def blocks(self, size: int, events: int = BLOCK_EVENTS) -> Iterator[tuple[slice, Queries]]:
@@ -135,6 +148,23 @@ class Queries:
     def last(self, n: int) -> Queries:
         """The same queries with at most the last `n` events of each history."""
         return replace(self, start=np.maximum(self.start, self.stop - n))
+
+    def counted(self) -> Queries:
+        """The same queries with only events of weights above 0 in their histories: what a model reads.
+
+        The fitted forms do this by themselves. What was seen or disliked is still known to an Eligibility.
+
+        Cost: nothing where all events count, else a copy of the histories.
+        """
+        if self.events.least_weight > 0:
+            return self
+        assert self.events.weights is not None
+        place = ranges(self.start, self.lengths)
+        counts = self.events.weights[place] > 0
+        rows = np.repeat(np.arange(len(self)), self.lengths)[counts]
+        stop = np.cumsum(np.bincount(rows, minlength=len(self)))
+        start = np.append(0, stop)[:-1]
+        return replace(self, events=self.events.take(place[counts]), start=start, stop=stop, whole=self)
 
     def histories(self) -> Ragged:
         """Item codes of each history, oldest first; a view when the histories follow one another."""
@@ -178,6 +208,7 @@ class Eligibility:
 
     A list is short only when fewer than k eligible items exist. Items are codes, as `data.items.encode(ids)` gives them. A code that
     the model doesn't know (-1 for an unknown id, or a newer item) is an item that can't be shown anyway, and says nothing.
+    What the person disliked (an event of a weight below 0) and didn't take again after it is never eligible, with `repeat` or without.
 
     Args:
         include: only these items: one list of codes for all queries, or a row a query (`vt.Ragged`).
@@ -223,14 +254,15 @@ class Eligibility:
         return replace(self, include=part(self.include), exclude=part(self.exclude))
 
     def banned(self, queries: Queries) -> Ragged:
-        """Items that each query must not get: seen ones and the ragged part of `exclude` (may hold duplicates)."""
+        """Items that each query must not get: seen and disliked ones and the ragged part of `exclude` (may hold duplicates)."""
         self.check_rows(len(queries))
+        queries = queries if queries.whole is None else queries.whole
         parts = [] if self.repeat else [self._seen(queries)]
         if isinstance(self.exclude, Ragged):
             parts.append(self.exclude)
-        if not parts:
-            return Ragged.empty(len(queries))
-        return parts[0] if len(parts) == 1 else _join(parts[0], parts[1])
+        if queries.events.least_weight < 0:
+            parts.append(disliked(queries.events, queries.start, queries.stop))
+        return reduce(_join, parts) if parts else Ragged.empty(len(queries))
 
     def _seen(self, queries: Queries) -> Ragged:
         seen = queries.histories()
@@ -245,6 +277,21 @@ class Eligibility:
             )
         wanted = np.isin(queries.kind_names, self.seen_kinds)
         return seen.keep(wanted[kinds[ranges(queries.start, queries.lengths)]])
+
+
+def disliked(events: Events, start: Int64, stop: Int64) -> Ragged:
+    """Items of which the last word in `events[start[q]:stop[q]]` is a dislike, sorted. What has weight 0 says nothing."""
+    if events.least_weight >= 0:
+        return Ragged.empty(len(start))
+    assert events.weights is not None
+    place = ranges(start, stop - start)
+    said = events.weights[place] != 0
+    rows, place = np.repeat(np.arange(len(start)), stop - start)[said], place[said]
+    items, width = events.items[place], int(events.items.max()) + 1
+    _, from_end = np.unique((rows * width + items)[::-1], return_index=True)
+    last = len(place) - 1 - from_end
+    last = last[events.weights[place[last]] < 0]
+    return Ragged.of_lengths(np.bincount(rows[last], minlength=len(start)), items[last])
 
 
 def _join(left: Ragged, right: Ragged) -> Ragged:

@@ -26,6 +26,7 @@ from vitrina.data.store import open_split
 from vitrina.errors import ParameterError, VitrinaError
 from vitrina.evaluate.run import evaluate, narrow
 from vitrina.files import atomic_folder, write_text
+from vitrina.models.base import ignored
 from vitrina.types import Recommendations
 
 RESULT, LISTS, READY = "result.json", "lists", "ready"
@@ -67,7 +68,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
         "answer_seconds": answered - fitted,
         "peak_bytes": peak_bytes(),
         "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
-        "notes": [str(note) for note in getattr(recommender, "notes", ())],
+        "notes": list(dict.fromkeys([*map(str, getattr(recommender, "notes", ())), *ignored(model, split.train)])),
     }
 
 

@@ -51,7 +51,7 @@ class Dataset:
     The events of user code u are `events[indptr[u]:indptr[u + 1]]`, oldest first; rows with equal time keep the order of
     the file. A part of a split shares the vocabularies of the whole, so codes mean the same in every part.
 
-    Cost: 4 bytes an event for items, 8 for times, 4 for values and baskets, 1 for kinds; 8 bytes a user.
+    Cost: 4 bytes an event for items, 8 for times, 4 for values, baskets and weights, 1 for kinds; 8 bytes a user.
     """
 
     events: Events
@@ -106,7 +106,10 @@ class Dataset:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """The items that have events here, with their counts."""
+        """The items that have events here that count (weights above 0), with the numbers of events and people."""
+        counted = self.counted()
+        if counted is not self:
+            return counted.catalogue
         events = np.bincount(self.events.items, minlength=self.n_items).astype(np.int64)
         return Catalogue(events, users_an_item(self.events.items, self.indptr, self.n_items), self.n_users)
 
@@ -159,6 +162,11 @@ class Dataset:
         counts = np.zeros(len(keep) + 1, np.int64)
         np.cumsum(keep, out=counts[1:])
         return replace(self, events=self.events.take(np.flatnonzero(keep)), indptr=counts[self.indptr], **changes)
+
+    def counted(self) -> Dataset:
+        """The events that models learn from: those of weights above 0, so neither dislikes nor what counts for nothing."""
+        weights = self.events.weights
+        return self if weights is None or self.events.least_weight > 0 else self.select(weights > 0)
 
     def user_range(self, first: int, last: int) -> Dataset:
         """Users first..last-1 only; events are views, codes stay."""
@@ -221,6 +229,8 @@ class Dataset:
             columns["kind"] = pl.Series(self.kind_names).gather(self.events.kinds)
         if self.events.baskets is not None:
             columns["basket_id"] = self.events.baskets
+        if self.events.weights is not None:
+            columns["weight"] = self.events.weights
         return pl.DataFrame(columns)
 
     def to_pandas(self) -> Any:

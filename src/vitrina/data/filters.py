@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.order import number_within
 from vitrina.errors import DataError, ParameterError, SplitError, UnknownNameError
-from vitrina.types import Bool, Events, Float32, Int64
+from vitrina.types import Bool, Float32, Int64
 from vitrina.vocabulary import Vocabulary
 
 Keep = Literal["first", "last", "sum", "all-distinct"]
@@ -77,7 +77,8 @@ def dedupe(data: Dataset, keep: Keep = "first") -> Dataset:
 
     Args:
         keep: "first" or "last" event of each; "sum" keeps the last with the sum of the values (or the count of events where
-            there are no values); "all-distinct" drops only rows that repeat user, item, time, kind and basket.
+            there are no values) and of the weights; "all-distinct" drops only rows that repeat user, item, time, kind and basket.
+            A dislike, an event of a weight below 0, is never put together with another event than a dislike.
 
     Cost: one sort of the events.
 
@@ -91,29 +92,42 @@ def dedupe(data: Dataset, keep: Keep = "first") -> Dataset:
     events = data.events
     names = ("items", "kinds") if keep != "all-distinct" else ("items", "kinds", "times", "baskets")
     columns = [getattr(events, name) for name in names if getattr(events, name) is not None]
+    if events.weights is not None and events.least_weight < 0:
+        columns.append(np.sign(events.weights))
     groups = _group_of((data.user_of, *columns))
     first, last = _edges(groups)
     if keep == "sum":
         values = np.ones(len(events)) if events.values is None else events.values.astype(np.float64)
         sums = np.bincount(groups, values)[groups].astype(np.float32)
-        data = _with_values(data, sums)
+        weights = None if events.weights is None else np.bincount(groups, events.weights)[groups].astype(np.float32)
+        data = replace(data, events=replace(events, values=sums, weights=weights))
     chosen = np.zeros(len(events), bool)
     chosen[first if keep in ("first", "all-distinct") else last] = True
     return _filtered(data, chosen, f"dedupe({keep})", f"of equal {'rows' if keep == 'all-distinct' else 'pairs'}: {keep}")
 
 
 def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Dataset:
-    """Keep only these kinds of event; with weights, the weight of its kind becomes the value of each event.
+    """Keep only these kinds of event; with weights, say how much each of their events counts.
 
-    Values that the log had (prices, ratings) are replaced by the weights: a strength and an amount are not one number.
-    Models that read `events.values` as strength then count a "buy" ten times a "view".
+    {"view": 0.1, "buy": 1} lets a buy count ten times a view in every model that reads weights; each model's page says what that
+    means to it, and one that doesn't read them says so in its notes. Weight 0: the event counts for nothing, and its item was seen.
+    Below 0 it is a dislike, however far: no model reads it as interest, it is never a target, and its item isn't recommended
+    to that person until taken again. Values (prices, ratings) stay what they were. Weights that the log had are multiplied; what
+    was a dislike stays one.
 
     Args:
-        weights: {"view": 0.1, "buy": 1.0}, or only names.
+        weights: {"view": 0.1, "buy": 1.0, "thumb down": -1}, or only names.
 
     Raises:
         DataError: the log has no kinds.
         UnknownNameError: a name is no kind of the log.
+        ParameterError: a weight is not a finite number.
+
+    >>> import numpy as np, vitrina as vt
+    >>> log = {"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "tea", "jam"], "kind": ["view", "buy", "view"]}
+    >>> data = vt.filters.kinds(vt.read_interactions(pl.DataFrame(log)), {"view": 0.1, "buy": 1})
+    >>> data.events.weights.tolist() == np.float32([0.1, 1, 0.1]).tolist()
+    True
     """
     if data.events.kinds is None:
         raise DataError(f"The {data!r} has no kinds of event. Read it with kind='...'.")
@@ -122,10 +136,11 @@ def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Datase
             raise UnknownNameError.of("kind of event", name, data.kind_names)
     keep = np.isin(data.kind_names, list(weights))[data.events.kinds]
     if isinstance(weights, Mapping):
-        if not all(np.isfinite(weight) for weight in weights.values()):
+        with np.errstate(over="ignore"):
+            by_code = np.array([weights.get(name, 0.0) for name in data.kind_names], np.float32)
+        if not np.isfinite(by_code).all():
             raise ParameterError(f"The weights of kinds must be finite numbers. Got {dict(weights)}.")
-        by_code = np.array([weights.get(name, 0.0) for name in data.kind_names], np.float32)
-        data = _with_values(data, by_code[data.events.kinds])
+        data = replace(data, events=replace(data.events, weights=_multiplied(data.events.weights, by_code[data.events.kinds])))
         shown = ", ".join(f"{name} x {weight:g}" for name, weight in weights.items())
     else:
         shown = ", ".join(weights)
@@ -218,9 +233,9 @@ def _filtered(data: Dataset, keep: Bool, name: str, note: str) -> Dataset:
     return replace(kept, steps=(*data.steps, step))
 
 
-def _with_values(data: Dataset, values: Float32) -> Dataset:
-    columns: dict[str, Any] = data.events.columns() | {"values": values}
-    return replace(data, events=Events(**columns))
+def _multiplied(old: Float32 | None, new: Float32) -> Float32:
+    """Both weights of each event; -1 where one of them is below 0."""
+    return new if old is None else np.where(np.minimum(old, new) < 0, np.float32(-1), old * new)
 
 
 def _group_of(columns: Sequence[NDArray[Any]]) -> Int64:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
@@ -15,12 +15,21 @@ from vitrina.errors import ParameterError
 from vitrina.models.forms import Form
 
 
+IGNORED = "Weights of events are not read."
+
+
 class ModelConfig(Config):
     """A config with a `fit`: its arguments are checked before the model sees them, and the fitted form gets the config and the items' titles.
 
+    The `fit` of a model gets the events that count (`Dataset.counted`). Its class says what it does beside that: `reads_weights`, or the
+    notes of the fitted form say that weights are not read, and `goes_on` from the `start` of a fit.
+
     Raises:
-        ParameterError: `data` is no Dataset, or `validation` no Split; says what to write.
+        ParameterError: `data` is no Dataset, or `validation` no Split, or there is a `start` for a model that can't go on; says what to write.
     """
+
+    reads_weights: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = False
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -33,14 +42,21 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(self: ModelConfig, data: Dataset, **rest: Any) -> Any:
         check_log(type(self).__name__, data)
         _check_validation(type(self).__name__, rest.get("validation"))
-        fitted = fit(self, data, **rest)
-        return (
-            replace(fitted, model=self, titles=None if data.item_table is None else data.item_table.title_column)
-            if isinstance(fitted, Form)
-            else fitted
-        )
+        _check_start(self, rest.get("start"))
+        fitted = fit(self, data.counted(), **rest)
+        if not isinstance(fitted, Form):
+            return fitted
+        titles = None if data.item_table is None else data.item_table.title_column
+        return replace(fitted, model=self, titles=titles, notes=(*fitted.notes, *ignored(self, data)))
 
     return guarded
+
+
+def ignored(model: Any, data: Dataset) -> tuple[str, ...]:
+    """What is to be said of a model that doesn't read the weights that these events have."""
+    weights = data.counted().events.weights
+    told = weights is not None and len(weights) > 0 and weights.min() != weights.max()
+    return (IGNORED,) if told and not getattr(model, "reads_weights", False) else ()
 
 
 def check_log(name: str, data: Any) -> None:
@@ -62,6 +78,14 @@ def check_log(name: str, data: Any) -> None:
     else:
         remedy = "vt.read_interactions(...) makes one from a file or a table"
     raise ParameterError(f"{name} is fitted on a Dataset: {remedy}. Got a {type(data).__name__}.")
+
+
+def _check_start(model: ModelConfig, start: Any) -> None:
+    if start is not None and not model.goes_on:
+        raise ParameterError(
+            f"{type(model).__name__} can't go on from a 'start': a fit is quick, and takes the whole log of now. Leave 'start' out. "
+            f"Got a {type(start).__name__}."
+        )
 
 
 def _check_validation(name: str, validation: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from vitrina.models.forms import Embeddings
 class ContentSimilarity(ModelConfig):
     """Cosine of an item's TF-IDF vector and the mean vector of the history's items.
 
-    score[q, i] = v_i . p_q / |p_q| with p_q = sum over the events e of the history of v_item(e), times what the decay leaves
-    of e, and v_i the row of `item_tfidf` of i, of length 1 (Rocchio's profile, as in
+    score[q, i] = v_i . p_q / |p_q| with p_q = sum over the events e of the history of v_item(e), times the weight of e in the
+    log and what the decay leaves of e, and v_i the row of `item_tfidf` of i, of length 1 (Rocchio's profile, as in
     [Pazzani and Billsus 2007](https://doi.org/10.1007/978-3-540-72079-9_10)). Items with a description and without an event
     are in the ranked catalogue. An item that shares no term with the history has no score.
 
@@ -41,6 +41,7 @@ class ContentSimilarity(ModelConfig):
     (300, 3)
     """
 
+    reads_weights: ClassVar[bool] = True
     columns: Names | None = None
     decay: Decay | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,10 @@ class Cooccurrence(ModelConfig):
     """Score items by how often they go together with the items of the history. [Sarwar et al. 2001](https://doi.org/10.1145/371920.372071).
 
     co[i, j] = sum over users u of max over events e of i and f of j of x[u, i] x[u, j] w[e] w[f] g(e, f), where x are the
-    entries of the weighting, w the weights of the kinds of event and g the decay with the gap between the two events (both 1
-    when not given: then co[i, j] is the number of people who took both). The weighting divides it, the content adds to it,
-    and each item i keeps the `neighbours` best j. A history's weights are combined to a score as `combine` says.
+    entries of the weighting, w the weight of the event in the log times that of its kind, and g the decay with the gap between the
+    two events (all 1 when not given: then co[i, j] is the number of people who took both). The weighting divides it, the content
+    adds to it, and each item i keeps the `neighbours` best j. A history's weights, the same w among them, are combined to a score
+    as `combine` says. x counts events and not their weights.
 
     Args:
         weighting: an object of `vt.weighting`.
@@ -60,6 +61,7 @@ class Cooccurrence(ModelConfig):
     (6, 2)
     """
 
+    reads_weights: ClassVar[bool] = True
     weighting: Weighting = Cosine()
     neighbours: int = Field(default=100, ge=1)
     gap: Decay | None = None
@@ -82,7 +84,7 @@ class Cooccurrence(ModelConfig):
         log = Log.of(data, self.kinds, timed=self._gapped)
         users_items = log.counts()
         factors = self.weighting.entries(users_items)
-        best = _largest(log, users_items) if self.kinds else 1.0
+        best = _largest(log, users_items) if self.kinds or data.events.weights is not None else 1.0
         users_items.data = factors * best
         squares = np.bincount(users_items.indices, users_items.data**2, minlength=data.n_items).astype(np.float64)
         denominator = self.weighting.denominator(squares, data.n_users)
@@ -144,7 +146,7 @@ class Log:
 
     items: Int32  # (events,)
     indptr: Int64  # (users + 1,)
-    weights: Float64  # (events,) of their kinds, above 0
+    weights: Float64  # (events,) of the events and their kinds, above 0
     times: Int64  # (events,), or empty
     n_items: int
 
@@ -184,9 +186,9 @@ class Log:
 def _part(shard: Dataset, kinds: Mapping[str, float], timed: bool) -> tuple[Int64, Int32, Float64, Int64]:
     """Lengths of the histories that have events that count, and the columns of these events."""
     items, codes, times = shard.events.items, shard.events.kinds, shard.events.times
-    weights = np.ones(len(items))
+    weights = np.ones(len(items)) if shard.events.weights is None else shard.events.weights.astype(np.float64)
     if kinds and codes is not None:
-        weights = kind_weights(kinds, shard.kind_names).astype(np.float64)[codes]
+        weights = weights * kind_weights(kinds, shard.kind_names).astype(np.float64)[codes]
     times = times if timed and times is not None else np.empty(0, np.int64)
     counted = weights > 0
     lengths = np.diff(shard.indptr)

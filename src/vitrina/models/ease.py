@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import psutil
@@ -15,6 +15,7 @@ from vitrina.data.split import Split
 from vitrina.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.kernels import Spread
 from vitrina.models.base import ModelConfig
+from vitrina.models.history import put_largest
 from vitrina.models.itemmap import ItemMap
 from vitrina.models.pairs import dealt
 from vitrina.types import Float32, Int32
@@ -33,6 +34,7 @@ class EASE(ModelConfig):
     weight_from_to[i, j] = -P[i, j] / P[j, j] with P = (X'X + D)^-1 and a zero diagonal; score = X @ weight_from_to.
     D = l2 I, or with dropout p ([EDLAE, Steck 2020](https://proceedings.neurips.cc/paper/2020/hash/e33d974aae13e4d877477d51d8bafdc4-Abstract.html))
     D = l2 I + p / (1 - p) diag(X'X). X is the binary matrix of users and items: repeated interactions count once.
+    Where events have weights, an entry of X is the largest of the pair's events, at the fit and in the history.
 
     Args:
         l2: strength of the ridge; the sparser the log, the smaller it should be (50 to 1000 in published results).
@@ -53,6 +55,7 @@ class EASE(ModelConfig):
     (6, 2)
     """
 
+    reads_weights: ClassVar[bool] = True
     l2: float = Field(default=500, gt=0)
     dropout: float = Field(default=0, ge=0, lt=1)
     max_items: int | None = Field(default=None, ge=2)
@@ -110,17 +113,22 @@ def items_in(seconds: float) -> int:
 
 
 def gram(data: Dataset, kept: Int32) -> Float32:
-    """X'X of the binary (users, kept items) matrix: the lower triangle of a (kept, kept) float32 buffer.
+    """X'X of the (users, kept items) matrix: the lower triangle of a (kept, kept) float32 buffer.
 
-    Counts are exact up to 2^24 users of one item.
+    Without weights X is binary, and counts are exact up to 2^24 users of one item.
     """
     out = np.zeros((len(kept), len(kept)), np.float32)
     for shard in data.shards():
-        users_items = shard.csr()[:, kept] if len(kept) < data.n_items else shard.csr()
+        users_items = shard.csr()
+        if shard.events.weights is not None:
+            put_largest(users_items, shard.user_of, shard.events.items, shard.events.weights)
+        users_items = users_items[:, kept] if len(kept) < data.n_items else users_items
         users_items.sort_indices()
         items_users = users_items.tocsc()
         order = dealt(np.diff(items_users.indptr))
-        _add_pairs(len(order), users_items.indptr, users_items.indices, items_users.indptr, items_users.indices, order, out)
+        entries = () if shard.events.weights is None else (users_items.data, items_users.data)
+        add = _add_products if entries else _add_pairs
+        add(len(order), users_items.indptr, users_items.indices, items_users.indptr, items_users.indices, *entries, order, out)
     return out
 
 
@@ -186,6 +194,19 @@ def _add_pairs(first, last, users_indptr, users_items, items_indptr, items_users
                 if users_items[other] > item:  # indices are sorted
                     break
                 row[users_items[other]] += 1
+
+
+@Spread
+def _add_products(first, last, users_indptr, users_items, items_indptr, items_users, by_user, by_item, order, out):  # pragma: no cover
+    for place in range(first, last):
+        item = order[place]
+        row = out[item]
+        for at in range(items_indptr[item], items_indptr[item + 1]):
+            user = items_users[at]
+            for other in range(users_indptr[user], users_indptr[user + 1]):
+                if users_items[other] > item:
+                    break
+                row[users_items[other]] += by_item[at] * by_user[other]
 
 
 @Spread

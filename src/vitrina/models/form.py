@@ -30,12 +30,14 @@ class Form(ABC):
     Args:
         model: the config that was fitted, or its plain values; None for a form that was put together by hand.
         titles: (items,) what to show to people, null where it isn't known; None where the log had no titles.
+        notes: what the model says of itself.
     """
 
     vocabulary: Vocabulary
     catalogue: Catalogue
     model: Any = field(default=None, kw_only=True)
     titles: pl.Series | None = field(default=None, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
@@ -63,7 +65,8 @@ class Form(ABC):
         """
         k = list_width(check_request(queries, k, eligible), self.catalogue)
         blocks = queries.blocks(self.queries_a_block())
-        parts = [self.answer_block(block, k, eligible.rows(part)) for part, block in blocks] or [self.answer_block(queries, k, eligible)]
+        parts = [self.answer_block(block.counted(), k, eligible.rows(part)) for part, block in blocks]
+        parts = parts or [self.answer_block(queries, k, eligible)]
         return replace(Recommendations.concat(parts), labels=queries.labels, titles=self.titles)
 
     def item_relations(self, items: Int32) -> Float32:
@@ -111,7 +114,7 @@ class Form(ABC):
         codes = check_items(queries, items, self.vocabulary)
         out = np.empty((len(queries), len(codes)), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            out[part] = self.score_block(block)[:, codes]
+            out[part] = self.score_block(block.counted())[:, codes]
         return out
 
     def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
@@ -124,7 +127,7 @@ class Form(ABC):
         check_pairs(queries, items, self.vocabulary)
         out = np.empty(len(items.values), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
-            out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block, items.rows(part))
+            out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block.counted(), items.rows(part))
         return out
 
     def pairs_block(self, queries: Queries, items: Ragged) -> Float32:

@@ -258,7 +258,7 @@ class Embeddings(Form):
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
         out = np.empty((len(queries), columns_of(self.vectors)), np.float32)
         for part, block in queries.blocks(SPARSE_QUERIES):
-            mean = history_matrix(block, len(self.vocabulary), self.decay, relative=True) @ self.vectors
+            mean = history_matrix(block.counted(), len(self.vocabulary), self.decay, relative=True) @ self.vectors
             out[part] = unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
         return out
 

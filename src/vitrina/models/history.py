@@ -13,7 +13,7 @@ from scipy import sparse
 
 from vitrina.kernels import kernel
 from vitrina.models.decay import Decay, factors_of, faded, faded_level, of_plain, plain_of
-from vitrina.models.levels import ABSORBED, DEEP, scores_of, sums, weights_of
+from vitrina.models.levels import ABSORBED, DEEP, products, scores_of, sums, weights_of
 from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
 
@@ -67,11 +67,14 @@ class Baskets:
         return ranges(np.zeros(len(self.counts), np.int64), self.counts)
 
     def items(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
-        """(baskets, items) 1 where a basket holds an item."""
+        """(baskets, items) 1 where a basket holds an item, or the largest weight of its events there."""
         items = queries.histories().values
         shape = (int(self.indptr[-1]), n_items)
         matrix = sparse.csr_matrix((np.ones(len(items), np.float32), (self.of_event, items)), shape=shape)
-        matrix.data[:] = 1
+        if queries.events.weights is None:
+            matrix.data[:] = 1
+        else:
+            put_largest(matrix, self.of_event, items, own_weights(queries))
         return matrix
 
 
@@ -89,23 +92,32 @@ def _basket_labels(queries: Queries) -> Int64:
 
 
 def event_weights(queries: Queries, decay: Decay | None) -> Float32:
-    """(events,) the weight of each event of the histories, one after another: 1, or what the decay leaves of it.
+    """(events,) the weight of each event of the histories, one after another: its own (1 where the log has none), times what the decay leaves.
 
     The distance of an event is the number of later ones, or the days until the moment of asking (until the newest event
     where that moment is not known). A history without times doesn't fade by days.
     """
-    weights = np.ones(int(queries.lengths.sum()), np.float32)
+    own = own_weights(queries)
     if decay is None:
-        return weights
+        return own
+    weights = np.empty_like(own)
     _fade(queries.start, queries.stop, *moments(queries), *factors_of(decay), weights)
-    return weights
+    return weights * own
 
 
-def event_levels(queries: Queries, decay: Decay) -> Float64:
+def own_weights(queries: Queries) -> Float32:
+    """(events,) the weights that the events of the histories have in the log, one after another."""
+    if queries.events.weights is None:
+        return np.ones(int(queries.lengths.sum()), np.float32)
+    return queries.events.weights[ranges(queries.start, queries.lengths)]
+
+
+def event_levels(queries: Queries, decay: Decay | None) -> Float64:
     """As `event_weights`, in levels: an exponential decay leaves something of each event."""
-    levels = np.empty(int(queries.lengths.sum()))
-    _fade_levels(queries.start, queries.stop, *moments(queries), *factors_of(decay), levels)
-    return levels
+    levels = np.zeros(int(queries.lengths.sum()))
+    if decay is not None:
+        _fade_levels(queries.start, queries.stop, *moments(queries), *factors_of(decay), levels)
+    return levels if queries.events.weights is None else products(levels, own_weights(queries))
 
 
 def faint(queries: Queries, decay: Decay | None, halvings: float) -> Bool:
@@ -197,6 +209,15 @@ def faint_history(queries: Queries, n_items: int, decay: Decay) -> tuple[Int64, 
     levels = event_levels(queries, decay)
     read = levels > -np.inf
     return _indptr(_row_of(queries.lengths)[read], len(queries)), queries.histories().values[read], levels[read]
+
+
+def put_largest(matrix: sparse.csr_matrix, rows: NDArray[Any], columns: NDArray[Any], weights: Float32) -> None:
+    """Make each entry the largest weight of its (row, column), all of which the matrix has; its indices get sorted."""
+    matrix.sort_indices()
+    width = matrix.get_shape()[1]
+    held = _row_of(np.diff(matrix.indptr).astype(np.int64)) * width + matrix.indices
+    matrix.data[:] = 0
+    np.maximum.at(matrix.data, np.searchsorted(held, np.asarray(rows, np.int64) * width + columns), weights)
 
 
 def known_only(queries: Queries, n_items: int) -> Queries:

@@ -37,7 +37,6 @@ class ItemMap(Form):
         weight_from_to: (items, items) float32 CSR (float64 where float32 can't hold it), or (kept, kept) float32.
         kept: item codes of the rows and columns of dense weights, ascending; empty with sparse weights.
         reading: how the history is read and combined.
-        notes: what the model says of itself.
     """
 
     vocabulary: Vocabulary
@@ -45,7 +44,6 @@ class ItemMap(Form):
     weight_from_to: sparse.csr_matrix | Float32
     kept: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     reading: Reading = field(default_factory=Reading)
-    notes: tuple[str, ...] = ()
 
     @property
     def is_dense(self) -> bool:
@@ -149,7 +147,7 @@ class ItemMap(Form):
     def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> ItemMap:
         reading, notes = Reading.of_array(arrays["settings"])
         if "weights" in arrays:
-            return cls(vocabulary, catalogue, arrays["weights"], arrays["kept"], reading, notes)
+            return cls(vocabulary, catalogue, arrays["weights"], arrays["kept"], reading, notes=notes)
         shape = (len(vocabulary), len(vocabulary))
         weights = sparse.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
         return cls(vocabulary, catalogue, weights, reading=reading, notes=notes)

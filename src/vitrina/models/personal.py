@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -15,8 +15,8 @@ from vitrina.models.forms import Personal
 class TopPersonal(ModelConfig):
     """Rank the items of the history by how often the person took them; popularity fills the rest of the list.
 
-    score[q, i] = sum over the events e of i in the history of q of the weight that the decay leaves of e: without one
-    their count. GP-TopFreq of [Li et al. 2021](https://arxiv.org/abs/2109.14233). Only a job with `repeat=True` can show what was
+    score[q, i] = sum over the events e of i in the history of q of the weight of e in the log, times what the decay leaves of
+    it: without both their count. GP-TopFreq of [Li et al. 2021](https://arxiv.org/abs/2109.14233). Only a job with `repeat=True` can show what was
     taken before: without it every place is filled from popularity.
 
     Args:
@@ -34,6 +34,7 @@ class TopPersonal(ModelConfig):
     ['Green tea', 'Whole milk', 'Rye bread']
     """
 
+    reads_weights: ClassVar[bool] = True
     decay: Decay | None = None
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Personal:

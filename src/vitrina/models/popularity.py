@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from vitrina.data.split import Split
 from vitrina.errors import DataError
 from vitrina.models.base import ModelConfig
 from vitrina.models.forms import Static
-from vitrina.models.levels import levels_of, scores_of, sums
+from vitrina.models.levels import levels_of, products, scores_of, sums
 from vitrina.types import Float64
 
 DAY = 86_400_000_000  # microseconds
@@ -22,8 +22,9 @@ DAY = 86_400_000_000  # microseconds
 class Popularity(ModelConfig):
     """Rank items by how many people took them.
 
-    score[i] = sum over the counted events e of i of 0.5 ^ ((end - t_e) / half_life), where a user's repeated events of i
-    count once (the latest) with `by="users"` and each with `by="events"`; `end` is the last time of the training part.
+    score[i] = sum over the counted events e of i of w_e 0.5 ^ ((end - t_e) / half_life), where a user's repeated events of i
+    count once (the one that counts most; without weights the latest) with `by="users"` and each with `by="events"`; `end` is the last
+    time of the training part and w_e the weight of e in the log, 1 where it has none.
     What float32 can't hold keeps its order: an item of 200 half-lives ago is behind one of 150, and ahead of one that nobody took.
 
     Args:
@@ -42,6 +43,7 @@ class Popularity(ModelConfig):
     (6, 2)
     """
 
+    reads_weights: ClassVar[bool] = True
     days: Days | None = None
     half_life: Days | None = None
     by: Literal["users", "events"] = "users"
@@ -61,14 +63,27 @@ class Popularity(ModelConfig):
         """(items,) the level of each item's score."""
         items, users, times = data.events.items, data.user_of, data.events.times
         levels = np.zeros(len(items))
+        own = data.events.weights
         if times is not None and self.half_life:
             halvings = (end - times) / (self.half_life * DAY)
             levels = levels_of(np.exp2(np.floor(halvings) - halvings)) - np.floor(halvings)
         if times is not None and self.days:
             levels[times <= end - self.days * DAY] = -np.inf
+        if own is not None:
+            levels = products(levels, own)
         if self.by == "users":
-            levels[~_last_of_pair(users, items, data.n_items)] = -np.inf
+            one = _last_of_pair(users, items, data.n_items) if own is None else _largest_of_pair(users, items, data.n_items, levels)
+            levels[~one] = -np.inf
         return sums(levels, items, data.n_items)
+
+
+def _largest_of_pair(users: Any, items: Any, n_items: int, levels: Float64) -> Any:
+    """Which events are those of the largest level of their (user, item), one of each."""
+    pair = users.astype(np.int64) * n_items + items
+    order = np.lexsort((levels, pair))
+    largest = np.zeros(len(pair), bool)
+    largest[order[np.append(pair[order][1:] != pair[order][:-1], True)]] = True
+    return largest
 
 
 def _last_of_pair(users: Any, items: Any, n_items: int) -> Any:

@@ -35,8 +35,8 @@ class History(NamedTuple):
 class Reading:
     """Settings of an item map that concern the history.
 
-    An item that comes several times counts once, with the largest of its weights; a weight is the product of the decay
-    and of the weight of the event's kind, and an event of weight 0 is not read.
+    An item that comes several times counts once, with the largest of its weights; a weight is the product of the decay, of
+    the weight of the event's kind and of the event's own in the log, and an event of weight 0 is not read.
 
     Args:
         combine: from the weights of several items of the history to one score.
@@ -61,8 +61,8 @@ class Reading:
         counts = np.zeros(len(queries), np.int64)
         times, now = _moments(recent)
         _read(
-            len(recent), recent.events.items, times, self._kind_of(recent), recent.start, recent.stop, now, kind_weights(self.kinds, recent.kind_names),
-            *factors_of(self.decay), n_items, start, counts, items, weights,
+            len(recent), recent.events.items, times, self._kind_of(recent), _own(recent), recent.start, recent.stop, now,
+            kind_weights(self.kinds, recent.kind_names), *factors_of(self.decay), n_items, start, counts, items, weights,
         )  # fmt: skip
         return History(start, counts, items, weights)
 
@@ -71,7 +71,7 @@ class Reading:
         recent = queries if self.last is None else queries.last(self.last)
         place, rows = ranges(recent.start, recent.lengths), np.repeat(np.arange(len(queries)), recent.lengths)
         items = recent.events.items[place]
-        levels = np.zeros(len(place)) if self.decay is None else event_levels(recent, self.decay)
+        levels = event_levels(recent, self.decay)
         kinds = self._kind_of(recent)
         if len(kinds):
             levels = products(levels, kind_weights(self.kinds, recent.kind_names)[kinds[place]])
@@ -111,6 +111,10 @@ def kind_weights(kinds: Mapping[str, float], names: tuple[str, ...]) -> Float32:
     return np.array([kinds.get(name, 1.0) for name in names], np.float32)
 
 
+def _own(queries: Queries) -> Float32:
+    return np.empty(0, np.float32) if queries.events.weights is None else queries.events.weights
+
+
 def _moments(queries: Queries) -> tuple[Int64, Int64]:
     """Times of the events and moments of asking; empty without times."""
     times: Any = queries.events.times
@@ -122,8 +126,8 @@ def _moments(queries: Queries) -> tuple[Int64, Int64]:
 
 @Spread
 def _read(
-    first_query, last_query, items, times, kinds, start, stop, now, kind_weights, shapes, scales, by_time, n_items, out_start, counts,
-    out_items, out_weights,
+    first_query, last_query, items, times, kinds, own, start, stop, now, kind_weights, shapes, scales, by_time, n_items,
+    out_start, counts, out_items, out_weights,
 ):  # fmt: skip  # pragma: no cover
     place = np.full(n_items, -1, np.int64)
     for q in range(first_query, last_query):
@@ -136,6 +140,8 @@ def _read(
             weight = faded(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
             if len(kinds):
                 weight *= kind_weights[kinds[at]]
+            if len(own):
+                weight *= own[at]
             if not weight > 0:
                 continue
             spot = place[item]

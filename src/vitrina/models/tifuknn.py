@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -27,7 +27,8 @@ class TifuKNN(ModelConfig):
         vector = 1/G sum over runs g = 0..G-1 of between^(G-1-g) * mean over baskets i of run g of within^(n-1-i) * basket_i
         score  = alpha * own vector + (1 - alpha) * mean of the vectors of the `neighbours` nearest people (Euclidean)
 
-    with basket_i the 0/1 vector of its items, 0 the oldest. Baskets come from the basket column, by their ids; without one, events with one time are a basket, and
+    with basket_i the 0/1 vector of its items (where events have weights, the largest of the item's in the basket), 0 the oldest. Baskets come
+    from the basket column, by their ids; without one, events with one time are a basket, and
     without times each event is. The own vector is made of the query's history, so new people are served; the neighbours
     are looked for among the people of the fit, whose ids and vectors (not their logs) the recommender keeps; `similar_users` tells who is near to whom. Who is among them
     and asks with the same history finds himself as the nearest: his own weight is then alpha + (1 - alpha) / neighbours.
@@ -54,6 +55,7 @@ class TifuKNN(ModelConfig):
     (6, 3)
     """
 
+    reads_weights: ClassVar[bool] = True
     neighbours: int = Field(default=300, ge=1)
     groups: int = Field(default=7, ge=1)
     within: float = Field(default=0.9, gt=0, le=1)

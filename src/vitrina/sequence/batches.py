@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitrina.sequence.layout import Layout
-from vitrina.types import Int32, Int64, Queries, ranges
+from vitrina.types import Float32, Int32, Int64, Queries, ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,7 @@ class Sequences:
     start: Int64  # (histories,)
     stop: Int64  # (histories,)
     users: Int32  # (histories,) user codes, -1 unknown
+    weights: Float32 | None = None  # (events,)
 
     @classmethod
     def of(cls, queries: Queries, row_of_item: Int64) -> Sequences:
@@ -37,7 +38,8 @@ class Sequences:
         counts = np.bincount(np.repeat(np.arange(len(queries)), queries.lengths)[known], minlength=len(queries))
         stop = np.cumsum(counts)
         times = None if queries.events.times is None else queries.events.times[place][known]
-        return cls(rows[known], times, stop - counts, stop, queries.users)
+        weights = None if queries.events.weights is None else queries.events.weights[place][known]
+        return cls(rows[known], times, stop - counts, stop, queries.users, weights)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -45,6 +47,10 @@ class Sequences:
     @property
     def lengths(self) -> Int64:
         return self.stop - self.start
+
+    def weights_of(self, place: Int64) -> Tensor | None:
+        """How much targets at these places count; None where the log has no weights."""
+        return None if self.weights is None else torch.from_numpy(np.ascontiguousarray(self.weights[place], dtype=np.float32))
 
     def take(self, chosen: NDArray[Any]) -> Sequences:
         return replace(self, start=self.start[chosen], stop=self.stop[chosen], users=self.users[chosen])
@@ -63,12 +69,14 @@ class Batch:
     users: Tensor  # (windows,) user codes, -1 unknown
     at: Tensor  # (positions,) tokens that are asked
     targets: Tensor  # (positions,) rows; empty when there is nothing to learn
+    weights: Tensor | None = None  # (positions,) how much each target counts; None: all alike
 
     def to(self, device: torch.device) -> Batch:
         if device.type == "cpu":
             return self
         layout = Layout(self.layout.lengths.to(device))
-        return Batch(self.rows.to(device), layout, self.users.to(device), self.at.to(device), self.targets.to(device))
+        weights = None if self.weights is None else self.weights.to(device)
+        return Batch(self.rows.to(device), layout, self.users.to(device), self.at.to(device), self.targets.to(device), weights)
 
 
 def token_batches(lengths: Int64, tokens: int, rng: np.random.Generator | None) -> Iterator[Int64]:

@@ -91,7 +91,8 @@ class Fitting:
             states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
         states = states.float()
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
-        return model.loss.of(Task(model.similarity.states(states), model.similarity.items(table), batch.targets, self.pool, bonus))
+        asking, items = model.similarity.states(states), model.similarity.items(table)
+        return model.loss.of(Task(asking, items, batch.targets, self.pool, bonus, batch.weights))
 
     def _validate(self) -> float:
         assert self.split is not None
@@ -117,4 +118,4 @@ class Fitting:
         cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
         catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
         users = None if network.users is None else KnownUsers.of(network.users, data.users)
-        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, kept, notes)
+        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, kept, notes=notes)

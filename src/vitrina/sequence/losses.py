@@ -1,4 +1,4 @@
-"""What a position pays for the item it should have named. Losses are means over positions, in nats."""
+"""What a position pays for the item it should have named. Losses are means over positions, weighted where their targets are, in nats."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class Task:
     targets: Tensor  # (positions,) rows of the table
     pool: Pool
     bonus: Bonus | None = None  # fixed additions to some logits
+    weights: Tensor | None = None  # (positions,) above 0, how much each counts; None: all alike
+
+    @property
+    def share(self) -> Tensor | None:
+        """(positions,) the weights with a mean of 1."""
+        return None if self.weights is None else self.weights / self.weights.mean()
 
 
 class Loss(Config, ABC):
@@ -65,17 +71,18 @@ class FullSoftmax(Loss):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
 
     def of(self, task: Task) -> Tensor:
-        loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing, None)
+        loss: Any = _ChunkedSoftmax.apply(task.states, task.table, task.targets, task.bonus, self.smoothing, None, task.share)
         return loss
 
 
 class _ChunkedSoftmax(torch.autograd.Function):
-    """With `bias` (rows,), it is added to all logits of a position but that of its target."""
+    """With `bias` (rows,), it is added to all logits of a position but that of its target; `share` (positions,) weighs positions."""
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, table: Tensor, targets: Tensor, bonus: Bonus | None, smoothing: float, bias: Tensor | None
-    ) -> Tensor:
+        ctx: Any, states: Tensor, table: Tensor, targets: Tensor, bonus: Bonus | None, smoothing: float, bias: Tensor | None,
+        share: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         n, narrow = len(states), product_dtype(states)
         keys = table.detach().to(narrow)
         columns = keys.t()
@@ -95,15 +102,18 @@ class _ChunkedSoftmax(torch.autograd.Function):
             chances = torch.softmax(logits, 1, out=logits)  # one pass a row, while the row is in cache
             log_chance[part] = chances.gather(1, targets[part, None]).squeeze(1).to(states.dtype).clamp_(min=1e-38).log_()
             grad_states[part] = (chances @ keys).to(states.dtype)
+            if share is not None:
+                grad_states[part] *= share[part, None]
+                asking = (states[part] * share[part, None]).to(narrow)
             grad_table += chances.t() @ asking
-        loss = _towards_target(states, table, targets, smoothing, grad_states, grad_table, log_chance, bonus)
+        loss = _towards_target(states, table, targets, smoothing, grad_states, grad_table, log_chance, bonus, share)
         ctx.save_for_backward(grad_states.div_(n), grad_table.div_(n))
         return loss
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
         grad_states, grad_table = ctx.saved_tensors
-        return grad_states * grads[0], grad_table * grads[0], None, None, None, None
+        return grad_states * grads[0], grad_table * grads[0], None, None, None, None, None
 
 
 def _towards_target(
@@ -115,21 +125,27 @@ def _towards_target(
     grad_table: Tensor,
     log_chance: Tensor,
     bonus: Bonus | None,
+    share: Tensor | None,
 ) -> Tensor:
     """The mean loss from the target's log-probability; adds to both gradients what comes from the target, in full precision."""
     own = table[targets]
-    grad_states.sub_(own, alpha=1 - smoothing)
-    grad_table.index_add_(0, targets, states, alpha=smoothing - 1)
+    pulled, pulling = (own, states) if share is None else (own * share[:, None], states * share[:, None])
+    grad_states.sub_(pulled, alpha=1 - smoothing)
+    grad_table.index_add_(0, targets, pulling, alpha=smoothing - 1)
     if not smoothing:
-        return -log_chance.mean()
+        return -_mean(log_chance, share)
     average = table.mean(0)
-    grad_states.sub_(average, alpha=smoothing)
-    grad_table.sub_(states.sum(0), alpha=smoothing / len(table))
+    grad_states.sub_(average if share is None else average * share[:, None], alpha=smoothing)
+    grad_table.sub_(pulling.sum(0), alpha=smoothing / len(table))
     ahead = (states * (own - average)).sum(1)  # the target's logit less the mean of all
     if bonus is not None:
         ahead = ahead + bonus.at(targets[:, None]).squeeze(1)
         ahead = ahead.index_add(0, bonus.position, bonus.value.to(ahead.dtype), alpha=-1 / len(table))
-    return (smoothing * ahead - log_chance).mean()
+    return _mean(smoothing * ahead - log_chance, share)
+
+
+def _mean(losses: Tensor, share: Tensor | None) -> Tensor:
+    return losses.mean() if share is None else (losses * share).mean()
 
 
 def product_dtype(states: Tensor) -> torch.dtype:
@@ -167,7 +183,7 @@ class Sampled(Loss, ABC):
             positive = positive + task.bonus.at(task.targets[:, None]).squeeze(1)
             negative = negative + task.bonus.at(drawn.rows.expand(len(positive), -1) if drawn.shared else drawn.rows)
         hit = drawn.rows == task.targets[:, None]
-        return self.of_logits(positive, negative, hit, drawn, task).mean()
+        return _mean(self.of_logits(positive, negative, hit, drawn, task), task.share)
 
     @abstractmethod
     def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:
@@ -196,7 +212,7 @@ class SampledSoftmax(Sampled):
         if self.corrected:
             bias[of_draw] -= (drawn.log_q + math.log(drawn.n)).to(bias.dtype)  # once a row: without accumulation
         table = task.table.index_select(0, rows)
-        loss: Any = _ChunkedSoftmax.apply(task.states, table, of_target, None, 0.0, bias)
+        loss: Any = _ChunkedSoftmax.apply(task.states, table, of_target, None, 0.0, bias, task.share)
         return loss
 
     def of_logits(self, positive: Tensor, negative: Tensor, hit: Tensor, drawn: Drawn, task: Task) -> Tensor:

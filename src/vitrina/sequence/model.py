@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -36,7 +36,7 @@ class SequenceModel(ModelConfig):
     """A transformer over the history, put together from parts: any block, any objective, any loss, any embedding.
 
     score[q, j] = similarity(state of the last event of q, vector of item j), the states coming from `layers` blocks over the last `length`
-    events. Ready mixtures: `vt.SASRec()`, `vt.BERT4Rec()`, `vt.gSASRec()`, `vt.eSASRec()`; the parts are in `vt.sequence`.
+    events. Where events have weights, the loss is the mean over targets weighted by theirs; a history is read without them. Ready mixtures: `vt.SASRec()`, `vt.BERT4Rec()`, `vt.gSASRec()`, `vt.eSASRec()`; the parts are in `vt.sequence`.
 
     Args:
         embed: how an item becomes a vector; the table is both input and output.
@@ -64,6 +64,8 @@ class SequenceModel(ModelConfig):
     (60, 3)
     """
 
+    goes_on: ClassVar[bool] = True
+    reads_weights: ClassVar[bool] = True
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
     block: Block = LiGR()
@@ -166,8 +168,10 @@ class SequenceModel(ModelConfig):
             )
         if validation is not None:
             validation.train.items.require_compatible(data.items, "events of the validation")
-        if validation is not None or self.training.patience is None:
-            return validation
+        if validation is not None:
+            return replace(validation, train=validation.train.counted())
+        if self.training.patience is None:
+            return None
         rule = data.rule or LeaveOneOut()
         judges = self.training.judges
         if isinstance(rule, LeaveOneOut):

@@ -63,7 +63,8 @@ class _Shifted(Objective, ABC):
         tokens = ranges(windows.start, lengths)
         wanted = tokens + 1 + (rng.random(len(tokens)) * self.within(windows, tokens)).astype(np.int64)
         rows, users = tensor(windows.rows[tokens]), tensor(windows.users)
-        return Batch(rows, _layout(lengths), users, tensor(np.arange(len(tokens))), tensor(windows.rows[wanted]))
+        asked = tensor(np.arange(len(tokens)))
+        return Batch(rows, _layout(lengths), users, asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         within = self.within(windows, ranges(windows.start, windows.lengths - 1))
@@ -124,7 +125,8 @@ class NextAction(Objective):
         lengths = windows.lengths - 1
         layout = _layout(lengths)
         rows, users = windows.rows[ranges(windows.start, lengths)], tensor(windows.users)
-        return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[windows.stop - 1]))
+        wanted = windows.stop - 1
+        return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[wanted]), windows.weights_of(wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         out = np.zeros(windows.lengths.sum())
@@ -154,7 +156,8 @@ class AllAction(Objective):
         rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         order = order[rank < self.most]
         rows = windows.rows[ranges(windows.start, lengths)]
-        return Batch(tensor(rows), layout, tensor(windows.users), layout.last[tensor(window[order])], tensor(windows.rows[place[order]]))
+        asked, wanted = layout.last[tensor(window[order])], place[order]
+        return Batch(tensor(rows), layout, tensor(windows.users), asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         window, late = self._late(windows)
@@ -189,7 +192,10 @@ class ItemMasking(Objective):
         hidden[first + (rng.random(len(windows)) * windows.lengths).astype(np.int64)] = True
         rows = np.where(hidden, MASK, windows.rows[tokens])
         at = np.flatnonzero(hidden)
-        return Batch(tensor(rows), _layout(windows.lengths), tensor(windows.users), tensor(at), tensor(windows.rows[tokens][at]))
+        wanted, layout = tokens[at], _layout(windows.lengths)
+        return Batch(
+            tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), windows.weights_of(wanted)
+        )  # fmt: skip
 
     def asked(self, windows: Sequences) -> Float64:
         return np.repeat(1 - (1 - self.share) * (1 - 1 / windows.lengths), windows.lengths)

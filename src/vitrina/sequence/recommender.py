@@ -92,7 +92,6 @@ class Encoded(Form):
     answering: Answering
     users: KnownUsers | None = None
     kept: Arrays = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
     @cached_property
     def vectors(self) -> Float32:
@@ -117,7 +116,8 @@ class Encoded(Form):
         """(queries, dim) states; zeros for a history without a known item."""
         out = np.zeros((len(queries), self.answering.dim), np.float32)
         for part, block in queries.blocks(QUERIES):
-            out[part] = self._states(self._histories(block), self._people(block))
+            read = block.counted()
+            out[part] = self._states(self._histories(read), self._people(read))
         return out
 
     def score_block(self, queries: Queries) -> Float32:

@@ -55,6 +55,8 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     | `lean` | the recommender doesn't keep the training data |
     | `timeless` | a log without times, values and kinds is served, or refused with a DataError |
     | `baskets` | a log with baskets is served |
+    | `weights` | weights of 1 change nothing, events of weight 0 count for nothing, other weights are read, or the notes say they aren't |
+    | `dislikes` | what a person disliked is not recommended, nor read as interest |
 
     Args:
         model: a config with `fit`.
@@ -68,7 +70,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
         ContractError: a law is broken; the message has the first counterexample of each.
         UnknownNameError: there is no such law.
 
-    Cost: about ten fits on the small log.
+    Cost: about twenty fits on the small log.
 
     >>> import vitrina as vt
     >>> print(vt.testing.check_model(vt.Popularity(), laws=["seen", "batch"]))

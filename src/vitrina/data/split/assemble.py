@@ -12,7 +12,7 @@ from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import steps_are_per_user
 from vitrina.errors import SplitError
 from vitrina.kernels import kernel
-from vitrina.types import Bool, Eligibility, Events, Int32, Int64, Queries, Ragged, ranges
+from vitrina.types import Bool, Eligibility, Events, Int32, Int64, Queries, Ragged, disliked, ranges
 
 REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
 
@@ -28,14 +28,27 @@ class Asked:
     now: Int64 | None
     targets: Ragged  # item codes, a row a query, with duplicates
     until: int | None = None  # time of the last target
+    uncounted: int = 0  # events that are no targets, since they have a weight of 0 or are dislikes
 
     @classmethod
     def of_ranges(cls, data: Dataset, users: Int32, stop: Int64, *, now: Int64 | None, first: Int64, last: Int64) -> Asked:
-        """Histories from the user's first event up to `stop`; targets `events[first:last]`."""
-        targets = Ragged.of_lengths(last - first, data.events.items[ranges(first, last - first)])
+        """Histories from the user's first event up to `stop`; targets those of `events[first:last]` that count. Without one nobody is asked."""
+        place = ranges(first, last - first)
+        targets = Ragged.of_lengths(last - first, data.events.items[place])
         times = data.events.times
         until = int(times[last - 1].max()) if times is not None and len(last) else None
-        return cls(data.events, users, data.indptr[users], stop, now, targets, until)
+        asked = cls(data.events, users, data.indptr[users], stop, now, targets, until)
+        weights = data.events.weights
+        return asked if weights is None or data.events.least_weight > 0 else asked._only(weights[place] > 0)
+
+    def _only(self, counts: Bool) -> Asked:
+        """With only the targets that count, and only the queries that have one."""
+        targets = self.targets.keep(counts)
+        kept = np.flatnonzero(targets.lengths)
+        return replace(
+            self, users=self.users[kept], start=self.start[kept], stop=self.stop[kept], now=None if self.now is None else self.now[kept],
+            targets=targets.take(kept), uncounted=int((~counts).sum()),
+        )  # fmt: skip
 
 
 @kernel
@@ -71,7 +84,8 @@ def assemble(
     seen = seen_before(asked.events.items, asked.start, asked.stop, truth.indptr, truth.values, train.n_items)
     seen_share = float(seen.mean()) if len(seen) else 0.0
     allowed = seen_share >= REPEAT_SHARE if repeat is None else repeat
-    reachable = truth if allowed else truth.keep(~seen)
+    refused = _in(truth, disliked(asked.events, asked.start, asked.stop), train.n_items)
+    reachable = truth if allowed and not refused.any() else truth.keep(~refused & (~seen | allowed))
     kept = np.flatnonzero(reachable.lengths)
     if not train.n_events or not len(kept):
         raise _empty(rule, train, len(asked.users), allowed)
@@ -87,12 +101,19 @@ def assemble(
         "seen_targets": int(seen.sum()),
         "seen_targets_share": seen_share,
         "seen_targets_dropped": 0 if allowed else int(seen.sum()),
+        "disliked_targets_dropped": int(refused.sum()) if allowed else 0,
+        "uncounted_targets": asked.uncounted,
         "queries_without_truth": len(asked.users) - len(kept),
         "repeat_decided": repeat is None,
-        "events_not_used": log["events"] - train.n_events - len(asked.targets.values),
+        "events_not_used": log["events"] - train.n_events - len(asked.targets.values) - asked.uncounted,
         "test_stop": asked.until,
     } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
     return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
+
+
+def _in(rows: Ragged, others: Ragged, width: int) -> Bool:
+    """Whether each value of `rows` is in the same row of `others`."""
+    return np.isin(rows.row_of * width + rows.values, others.row_of * width + others.values)
 
 
 def sizes(data: Dataset) -> dict[str, int]:

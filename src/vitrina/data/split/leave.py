@@ -40,19 +40,23 @@ class LeaveOneOut(Rule):
     people: int | None = Field(default=None, ge=1)
 
     def apply(self, data: Dataset) -> Split:
-        length = np.diff(data.indptr)
+        weights = data.events.weights
+        place = np.arange(data.n_events) if weights is None else np.flatnonzero(weights > 0)  # of the events that count
+        ends = np.searchsorted(place, data.indptr)
+        length = np.diff(ends)
         users = self._asked(data, np.flatnonzero(length > self.position))
-        target = data.indptr[users + 1] - self.position
-        kept = np.minimum(length, np.maximum(1, length - self.position))
+        target = place[ends[users + 1] - self.position]
+        kept, stop = np.maximum(1, length - self.position), data.indptr[1:].copy()
+        stop[length > kept] = place[(ends[:-1] + kept)[length > kept]]
         if self.people is not None:  # who is not asked keeps everything
-            kept = np.where(np.isin(np.arange(len(length)), users), kept, length)
-        keep = np.arange(data.n_events) - data.indptr[data.user_of] < kept[data.user_of]
+            stop = np.where(np.isin(np.arange(len(length)), users), stop, data.indptr[1:])
+        keep = np.arange(data.n_events) < stop[data.user_of]
         times = data.events.times
         now = None if times is None else times[target]
         asked = Asked.of_ranges(data, users, target, now=now, first=target, last=target + 1)
         mates = {} if not len(users) else _mates(data, target)
         remember = self.model_copy(update={"position": 1})
-        not_asked = int((length > 0).sum()) - len(users)
+        not_asked = data.n_users - len(users)
         return assemble(data.select(keep), asked, sizes(data), self, remember, users_not_asked=not_asked, **mates)
 
     def _asked(self, data: Dataset, users: Int64) -> Int32:
@@ -96,7 +100,7 @@ class LeaveLastBasket(Rule):
                 "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
             )
         moments = Moments.of(data)
-        moments = moments.take(moments.with_basket(baskets))
+        moments = moments.take(moments.with_basket(baskets) & moments.counted(data))
         present = np.flatnonzero(np.diff(data.indptr))
         population = np.zeros(len(data.users), bool)
         population[present[round(len(present) * (1 - self.test_share)) :]] = True

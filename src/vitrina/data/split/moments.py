@@ -42,6 +42,13 @@ class Moments:
         held = np.append(0, np.cumsum(baskets >= 0))
         return held[self.stop] > held[self.start]
 
+    def counted(self, data: Dataset) -> Bool:
+        """(moments,) whether a moment holds an event that counts, which can be a target."""
+        if data.events.weights is None:
+            return np.ones(len(self), bool)
+        before = np.append(0, np.cumsum(data.events.weights > 0))
+        return before[self.stop] > before[self.start]
+
     @property
     def first_of_user(self) -> Bool:
         """(moments,) whether a moment is its user's first here."""

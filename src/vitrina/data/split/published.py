@@ -37,7 +37,7 @@ class RandomShare(Rule):
     seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
-        matrix = data.csr()
+        matrix = data.counted().csr()
         length = np.diff(matrix.indptr)
         row = np.repeat(np.arange(len(length)), length)
         order = np.lexsort((np.random.default_rng(self.seed).random(matrix.nnz), row))
@@ -82,7 +82,8 @@ def given(train: Dataset, test: Dataset | Bool | str, *, repeat: bool | None = N
     both = np.bincount(np.concatenate([train.events.items, test.events.items]), minlength=len(train.items))
     users = int(((np.diff(train.indptr) > 0) | (np.diff(test.indptr) > 0)).sum())
     log = {"events": train.n_events + test.n_events, "users": users, "items": int((both > 0).sum())}
-    truth = Ragged(test.indptr, test.events.items)
+    counted = test.counted()
+    truth = Ragged(counted.indptr, counted.events.items)
     return _fixed(train, truth, log, None, holdout or _like(train, test), repeat=repeat, test=test)
 
 
@@ -94,6 +95,7 @@ def _fixed(train: Dataset, truth: Ragged, log: dict[str, int], rule: Rule | None
     asked = Asked(
         train.events, users, start, stop, _now(train, start, stop, test, users), truth.take(users),
         until=int(later.max()) if later is not None and len(later) else None,
+        uncounted=0 if test is None else test.n_events - len(truth.values),
     )  # fmt: skip
     return assemble(train, asked, log, rule, remember, repeat=repeat)
 

@@ -139,6 +139,8 @@ def _share(share: float) -> str:
 
 _NOTES = {
     "seen_targets_dropped": "{} targets were dropped: the person had taken the item before, and repeats are not recommended.",
+    "disliked_targets_dropped": "{} targets were dropped: the person had disliked the item before, and such items are not recommended.",
+    "uncounted_targets": "{} events of the test part are no targets: their weight is 0, or they are dislikes.",
     "queries_without_truth": "{} queries were dropped: no target was left.",
     "duplicate_targets": "{} repeated items within a query count once.",
     "straddling_baskets": "{} baskets began before the cut and end after it; their later part is not asked about.",

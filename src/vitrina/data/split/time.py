@@ -93,7 +93,7 @@ class GlobalTime(Rule):
         moments = Moments.of(data)
         begins = times[moments.start]
         straddling = (begins < cut) & (times[moments.stop - 1] >= cut)
-        after = (begins >= cut) & (begins < until)
+        after = (begins >= cut) & (begins < until) & moments.counted(data)
         if self.target == "basket":
             assert data.events.baskets is not None
             after &= moments.with_basket(data.events.baskets)
