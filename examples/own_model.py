@@ -26,6 +26,7 @@ class Because:
     at_least: int = 1  # times, or there is no opinion
 
     def fit(self, data, *, validation=None, start=None):
+        data = data.counted()  # without dislikes, and what counts for nothing
         items = data.events.items
         follows = np.zeros((data.n_items, data.n_items), np.float32)
         same_person = data.user_of[:-1] == data.user_of[1:]
@@ -43,6 +44,7 @@ class Fitted:
     follows: np.ndarray  # (items, items)
 
     def recommend(self, queries, k, *, eligible=vt.Eligibility()):
+        queries = queries.counted()
         scores = np.full((len(queries), len(self.vocabulary)), NO_OPINION, np.float32)
         asked = np.flatnonzero(queries.lengths)
         last = queries.events.items[queries.stop[asked] - 1]

@@ -1,6 +1,7 @@
 """Every loss against a plain oracle in float64."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -178,3 +179,41 @@ def test_similarities():
         (CosineSimilarity(temperature=0.1), F.cosine_similarity(states[:, None], table[None], dim=2) / 0.1),
     ):
         torch.testing.assert_close(similarity.states(states) @ similarity.items(table).t(), wanted)
+
+
+WEIGHTS = torch.tensor([0.1, 1.0, 3.0, 0.5, 2.0, 1.0, 0.25], dtype=torch.float64)
+WEIGHED = [
+    FullSoftmax(), FullSoftmax(smoothing=0.2), BCE(), GBCE(), BPR(), SampledSoftmax(negatives=Uniform(n=4)),
+    SampledSoftmax(negatives=Uniform(n=9, shared=True)), SampledSoftmax(negatives=Uniform(n=9, shared=True), corrected=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bonus", [None, some_bonus()])
+@pytest.mark.parametrize("loss", WEIGHED, ids=repr)
+def test_a_weighted_loss_is_the_weighted_mean_of_the_losses_of_each_position(loss, bonus):
+    """Only the weights differ between the two: the slope of a loss in the weight of a position is its own loss less the mean."""
+    one = task(bonus)
+    each = []
+    for position in range(N):  # a weight that drowns the others leaves the loss of one position
+        alone = torch.full((N,), 1e-12, dtype=torch.float64)
+        alone[position] = 1
+        fresh = replace(one, pool=pool(), weights=alone)
+        value = loss.of(fresh)
+        each.append((value, *torch.autograd.grad(value, [one.states, one.table])))
+    share = WEIGHTS / WEIGHTS.sum()
+    got = loss.of(replace(one, pool=pool(), weights=WEIGHTS))
+    found = (got, *torch.autograd.grad(got, [one.states, one.table]))
+    for place, part in enumerate(found):
+        wanted = sum(s * e[place] for s, e in zip(share, each, strict=True))
+        torch.testing.assert_close(part, wanted, rtol=1e-6, atol=1e-8)
+    equal = loss.of(replace(one, pool=pool(), weights=torch.full((N,), 3.0, dtype=torch.float64)))
+    torch.testing.assert_close(equal, loss.of(replace(one, pool=pool())))
+
+
+def test_the_weighted_softmax_equals_weighted_cross_entropy():
+    one = replace(task(), weights=WEIGHTS)
+    wanted = (F.cross_entropy(one.states @ one.table.t(), one.targets, reduction="none") * WEIGHTS).sum() / WEIGHTS.sum()
+    got = FullSoftmax().of(one)
+    torch.testing.assert_close(got, wanted)
+    slopes, wanted_slopes = (torch.autograd.grad(x, [one.states, one.table]) for x in (got, wanted))
+    torch.testing.assert_close(slopes, wanted_slopes)

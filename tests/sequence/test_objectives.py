@@ -1,5 +1,7 @@
 """What windows are asked, against plain Python."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -142,3 +144,15 @@ def test_how_often_an_event_is_a_target_is_what_many_passes_show(objective):
     assert said.sum() == pytest.approx(counted.sum(), rel=0.02)
     np.testing.assert_allclose(said, counted, atol=5 * np.sqrt(0.25 / passes))
     assert (said[counted == 0] < 1e-12).all()
+
+
+@pytest.mark.parametrize(
+    "objective", [ShiftedSequence(), RandomTarget(), DenseAllAction(days=3), NextAction(), AllAction(days=3), ItemMasking()], ids=repr
+)
+def test_a_target_has_the_weight_of_its_event(objective):
+    windows = sequences()
+    assert objective.batch(windows, np.random.default_rng(0)).weights is None
+    weighed = replace(windows, weights=(windows.rows + 0.5).astype(np.float32))
+    batch = objective.batch(weighed, np.random.default_rng(0))
+    np.testing.assert_array_equal(batch.weights, batch.targets + 0.5)
+    np.testing.assert_array_equal(batch.rows, objective.batch(windows, np.random.default_rng(0)).rows)

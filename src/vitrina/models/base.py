@@ -14,7 +14,6 @@ from vitrina.data.split import Split
 from vitrina.errors import ParameterError
 from vitrina.models.forms import Form
 
-
 IGNORED = "Weights of events are not read."
 
 

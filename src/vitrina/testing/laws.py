@@ -266,7 +266,9 @@ def weights(case: Case) -> None:
     _asked_alike(case, (data, Eligibility()), (_weighed(data, one), Eligibility()), "with weights of 1")
     again = Eligibility(repeat=True)
     if not isinstance(case.model, ModelConfig):
-        raise NotAskedError("the model is not a vitrina.models.base.ModelConfig, so its fit gets events that don't count, and has to leave them out")
+        raise NotAskedError(
+            "the model is not a vitrina.models.base.ModelConfig, so its fit gets events that don't count, and has to leave them out"
+        )
     _asked_alike(case, (kept, again), (_weighed(data, np.where(chosen, 0, one)), again), "with events of weight 0 instead of none")
     other = _weighed(data, np.where(chosen, 4, one))
     if case.model.reads_weights:

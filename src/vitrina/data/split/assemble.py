@@ -12,7 +12,7 @@ from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import steps_are_per_user
 from vitrina.errors import SplitError
 from vitrina.kernels import kernel
-from vitrina.types import Bool, Eligibility, Events, Int32, Int64, Queries, Ragged, disliked, ranges
+from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Queries, Ragged, ranges
 
 REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
 
@@ -68,6 +68,24 @@ def seen_before(items: Int32, start: Int64, stop: Int64, indptr: Int64, targets:
     return seen
 
 
+@kernel
+def disliked_before(items: Int32, weights: Float32, start: Int64, stop: Int64, indptr: Int64, targets: Int32, width: int) -> Bool:
+    """Whether a dislike is the last word of the history of its query on each target. Queries are in the order (start, stop)."""
+    owner = np.full(width, -1, np.int64)
+    refused = np.zeros(len(targets), np.bool_)
+    history, scanned = -1, 0
+    for q in range(len(start)):
+        if q == 0 or start[q] != start[q - 1] or stop[q] < scanned:
+            history, scanned = q, start[q]
+        while scanned < stop[q]:
+            if weights[scanned] != 0:
+                owner[items[scanned]] = history if weights[scanned] < 0 else -1
+            scanned += 1
+        for j in range(indptr[q], indptr[q + 1]):
+            refused[j] = owner[targets[j]] == history
+    return refused
+
+
 def assemble(
     train: Dataset, asked: Asked, log: dict[str, int], rule: Rule | None, remember: Rule, *, repeat: bool | None = None, **counts: Any
 ) -> Split:
@@ -84,7 +102,10 @@ def assemble(
     seen = seen_before(asked.events.items, asked.start, asked.stop, truth.indptr, truth.values, train.n_items)
     seen_share = float(seen.mean()) if len(seen) else 0.0
     allowed = seen_share >= REPEAT_SHARE if repeat is None else repeat
-    refused = _in(truth, disliked(asked.events, asked.start, asked.stop), train.n_items)
+    refused = np.zeros(len(seen), bool)
+    if asked.events.weights is not None and asked.events.least_weight < 0:
+        log_so_far = asked.events.items, asked.events.weights, asked.start, asked.stop
+        refused = disliked_before(*log_so_far, truth.indptr, truth.values, train.n_items)
     reachable = truth if allowed and not refused.any() else truth.keep(~refused & (~seen | allowed))
     kept = np.flatnonzero(reachable.lengths)
     if not train.n_events or not len(kept):
@@ -109,11 +130,6 @@ def assemble(
         "test_stop": asked.until,
     } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
     return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
-
-
-def _in(rows: Ragged, others: Ragged, width: int) -> Bool:
-    """Whether each value of `rows` is in the same row of `others`."""
-    return np.isin(rows.row_of * width + rows.values, others.row_of * width + others.values)
 
 
 def sizes(data: Dataset) -> dict[str, int]:
