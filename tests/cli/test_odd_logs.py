@@ -101,3 +101,20 @@ def test_one_user_one_item_and_kinds_are_said(tmp_path):
     assert 'kinds = {"view" = 0.2, "a \\"big\\" buy" = 1}' in " ".join(seen.warnings)
     assert 'kinds = {"view" = 0.2, "a \\"big\\" buy" = 1}' in config_text({"source": "log.csv"}, seen, log, tmp_path)
     assert "count like" not in " ".join(vt.inspect(vt.read_interactions(kinds.head(30))).warnings)
+
+
+@pytest.mark.parametrize(
+    "days", [["2026-05-01", "2026-05-02"], ["2026-05-01 10:00:00", "2026-05-01T11:00"], ["20260501", "20260502"], [20260501, 20260630]]
+)
+@pytest.mark.parametrize("form", ["table", "file"])
+def test_a_column_of_dates_that_nobody_named_is_said_to_be_the_likely_time(days, form, tmp_path):
+    frame = pl.DataFrame({"user_id": ["a", "a"], "item_id": ["x", "y"], "sum": [20269901, 20269902], "taken": days})
+    source = frame if form == "table" else tmp_path / "log.csv"
+    frame.write_csv(tmp_path / "log.csv")
+    said = "The column 'taken' looks like the time and is not read: give it with time='taken'."
+    log = vt.read_interactions(source)
+    assert said in log.steps[0].note
+    assert said in vt.inspect(log).warnings
+    assert "looks like" not in vt.read_interactions(frame.drop("taken")).steps[0].note
+    if "-" in str(days[0]):
+        assert "looks like" not in vt.read_interactions(source, time="taken").steps[0].note

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureKind
 from vitrina.data.ids import IdCoder
+from vitrina.data.likely import likely_time
 from vitrina.data.order import number_within
 from vitrina.data.roles import Clock, GivenUnit, Problem, id_form, id_text, number
 from vitrina.data.sources import Chunk, Source, find_sources
@@ -232,6 +233,8 @@ class _Reader:
         opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
         notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items)]
         notes += [self.clock.note()] if "time" in self.parts else []
+        if "time" not in self.parts or not self.clock.real:
+            notes.append(likely_time(sources, [*self.columns.values(), *([self.titles.column] if self.titles else [])]))
         if self.titles is not None:
             rest["item_table"] = self.titles.table(items)
             notes.append(self.titles.note())

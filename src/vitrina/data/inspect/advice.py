@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import polars as pl
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.measure import DAY
+from vitrina.data.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
 from vitrina.data.split.assemble import REPEAT_SHARE
 from vitrina.data.split.moments import steps_are_per_user
@@ -193,6 +195,7 @@ def _about_time(seen: Inspection) -> list[str]:
                 "There is no time common to all people: only each person's own order can be cut, which lets a model learn from the future "
                 "of other people. Read the log with time=... if it has a time stamp."
             )
+            said += [note for step in seen.steps for note in _sentences(step.note) if SAID in note]
         return said
     if not _about_baskets(seen) and timing.ties >= 0.1 and not timing.whole_days:
         said.append(
@@ -210,6 +213,10 @@ def _about_time(seen: Inspection) -> list[str]:
         first, last, days = timing.gaps.row(0)
         said.append(f"No events from {first} to {last} ({days} days): if a file is missing, a test part next to the gap misleads.")
     return said
+
+
+def _sentences(note: str) -> list[str]:
+    return re.findall(r"The column '[^']*' .*?: give it with time='[^']*'\.", note)
 
 
 def _nearly_all(share: float) -> str:
