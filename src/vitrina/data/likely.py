@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import polars as pl
 
@@ -18,10 +19,10 @@ def likely_time(sources: Sequence[Source], used: Sequence[str]) -> str:
     """A sentence that names the first column which no role has and which holds dates, such as 2026-05-01 or 20260501; empty where there is none."""
     for source in sources[:1]:
         rest = [name for name in source.columns if name not in used]
-        chunk = next(iter(source.chunks(rest)), None) if rest else None
-        for name in rest if chunk is not None else ():
-            if _is_time(chunk.frame[name].drop_nulls().head(LOOKED_AT)):
-                return f"The column {name!r} {SAID}: give it with time={name!r}."
+        for chunk in islice(source.chunks(rest) if rest else (), 1):
+            for name in rest:
+                if _is_time(chunk.frame[name].drop_nulls().head(LOOKED_AT)):
+                    return f"The column {name!r} {SAID}: give it with time={name!r}."
     return ""
 
 

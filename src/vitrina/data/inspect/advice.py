@@ -55,7 +55,7 @@ def _sensible(data: Dataset) -> Iterator[tuple[Rule, str]]:
     why = "The log has no time that is common to all people"
     if times is not None and not steps_are_per_user(data):
         target, days = "basket" if baskets else "successive", _days(data)
-        cut = {"quantile": 1 - TEST_SHARE} if days is None else {"days": days}
+        cut: dict[str, Any] = {"quantile": 1 - TEST_SHARE} if days is None else {"days": days}
         part = "the last tenth of the events" if days is None else f"the last {days} days" if days > 1 else "the last day"
         yield GlobalTime(**cut, target=target), f"Train on the past, ask about {part}: nothing of the future reaches the model."
         later = times[times > times.min()]  # where nearly all is of the first time
