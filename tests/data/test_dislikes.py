@@ -9,6 +9,7 @@ import pytest
 import vitrina as vt
 from vitrina.batch import aligned
 from vitrina.data.store import open_split, save_split
+from vitrina.errors import DataError
 from vitrina.topk import top_k_dense
 from vitrina.types import Eligibility, disliked
 
@@ -215,3 +216,15 @@ def test_kinds_multiply_weights_that_the_log_has_and_a_dislike_stays_one():
     data = vt.filters.kinds(log(), {"like": 3, "view": 2, "dislike": 5})
     assert sorted(set(data.events.weights.tolist())) == [-1, 0, 3]
     assert vt.filters.kinds(data, {"like": -2, "view": -1, "dislike": -1}).events.weights.tolist() == [-1.0] * data.n_events
+
+
+def test_weights_can_be_a_column_of_the_log(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("user_id,item_id,value,weight\nann,tea,5,0.5\nann,jam,1,-1\nbob,tea,2,0\n")
+    data = vt.read_interactions(path, weight="weight")
+    assert data.events.weights.tolist() == [0.5, -1, 0]
+    assert data.events.values.tolist() == [5, 1, 2]
+    assert vt.read_interactions(path).events.weights is None  # a weight may be in grams
+    path.write_text("user_id,item_id,weight\nann,tea,inf\n")
+    with pytest.raises(DataError, match=r"'weight' must hold finite numbers"):
+        vt.read_interactions(path, weight="weight")

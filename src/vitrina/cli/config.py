@@ -39,6 +39,7 @@ class DataSection(Section):
     item: str = Field(default="item_id", description="Column of the item.")
     time: str | None = Field(default=None, description="Column of the time; without it the order of rows is the order.")
     value: str | None = Field(default=None, description="Column of a number: rating, quantity, money.")
+    weight: str | None = Field(default=None, description="Column of how much an event counts; below 0 it is a dislike.")
     kind: str | None = Field(default=None, description="Column of the kind of event: view, buy.")
     basket: str | None = Field(default=None, description="Column of the basket or order.")
     time_unit: GivenUnit | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")

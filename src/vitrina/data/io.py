@@ -39,6 +39,7 @@ def read_interactions(
     item: str = "item_id",
     time: str | None = None,
     value: str | None = None,
+    weight: str | None = None,
     kind: str | None = None,
     basket: str | None = None,
     time_unit: GivenUnit | None = None,
@@ -67,6 +68,7 @@ def read_interactions(
         time: column of times: dates, ISO text, or numbers with a `time_unit`. By default `timestamp` where there is one.
             Without times the order of rows is the order. Times without a zone are taken as UTC.
         value: column of numbers (rating, quantity, money). By default `value` where there is one.
+        weight: column that says how much each event counts: 0 not at all, below 0 it is a dislike. Only where it is named.
         kind: column of kinds of event ("view", "buy"). By default `kind` where there is one.
         basket: column of basket, order or session ids; equal ids of two people are two baskets. By default `basket_id`.
         time_unit: of times that are numbers: "s", "ms", "us", "ns" since 1970, or "step" where only their order counts. None
@@ -106,7 +108,8 @@ def read_interactions(
     sources = find_sources(source, options=options)
     if encoding is not None and items is None and users is None and all(s.typed for s in sources):
         raise ParameterError(f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.")
-    asked = {"user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "order_by": order_by}
+    asked = {"user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket}
+    asked["order_by"] = order_by
     asked["title"] = title if items is None else None
     asked = _called_as_roles(asked, options.columns or ())
     name = name or _name_of(source)
@@ -156,6 +159,7 @@ DTYPES = {
     "item": np.int32,
     "time": np.int64,
     "value": np.float32,
+    "weight": np.float32,
     "kind": np.int32,
     "basket": np.int32,
     "order_by": np.int64,
@@ -217,7 +221,7 @@ class _Reader:
         if role == "order_by":
             self.order = self.order or Clock(None if _are_dates(values) else "step")
             return self.order.read(values, column)
-        return number(values, column) if role == "value" else id_text(values, column)
+        return number(values, column) if role in ("value", "weight") else id_text(values, column)
 
     def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
         labels = [source.label for source in sources]
@@ -252,7 +256,7 @@ class _Reader:
         kinds = self._column("kind")
         return Events(
             self._column("item"), self._column("time"), self._column("value"),
-            None if kinds is None else kinds.astype(np.uint8), self._column("basket"),
+            None if kinds is None else kinds.astype(np.uint8), self._column("basket"), self._column("weight"),
         )  # fmt: skip
 
     def _column(self, role: str) -> Any:
