@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import vitrina as vt
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError, ParameterError
-from vitrina.models.content_vectors import item_tfidf
+from vitrina.models.content_vectors import Content, item_tfidf
 from vitrina.types import Events
 
 DAY = 86_400_000_000
@@ -269,3 +269,53 @@ def test_what_cannot_be_done_is_said():
 )
 def test_contract(model):
     vt.testing.check_model(model)
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+@pytest.mark.parametrize("pairs", [{}, {"gap": vt.decay.Exponential(days=1.5), "one_way": True}], ids=["all pairs", "decayed one way"])
+def test_a_kept_diagonal_is_divided_as_the_rest_is(name, pairs):
+    data = log_of()
+    weighting, equation = EQUATIONS[name]
+    how = {"gap": lambda events, days: 0.5 ** (days / 1.5), "one_way": True} if pairs else {}
+    co = oracle_pairs(data, **how)
+    c = co.diagonal()
+    if name == "rows":  # its sum is over all j that there are
+
+        def equation(co, c, n, i, j):
+            return co[i, j] / (co[i].sum() + S)
+
+    expected = [[equation(co, c, data.n_users, i, j) if co[i, j] else 0 for j in range(data.n_items)] for i in range(data.n_items)]
+    assert_allclose(fitted(vt.Cooccurrence(weighting=weighting, diagonal=True, **pairs), data), expected, rtol=1e-6)
+
+
+def test_the_diagonal_of_bm25_is_the_squared_length_of_the_item():
+    data = log_of()
+    entries = data.csr(binary=False).astype(np.float64)
+    entries.data = W.BM25().entries(entries)
+    vectors = entries.toarray()
+    assert_allclose(fitted(vt.Cooccurrence(weighting=W.BM25(), diagonal=True), data), vectors.T @ vectors, rtol=1e-5)
+
+
+def test_the_diagonal_is_one_of_the_neighbours_and_descriptions_add_nothing_to_it():
+    data = vt.testing.synthetic(users=60, items=20)
+    whole = fitted(vt.Cooccurrence(diagonal=True, neighbours=20), data)
+    few = fitted(vt.Cooccurrence(diagonal=True, neighbours=3), data)
+    for row, kept in zip(whole, few, strict=True):
+        best = np.argsort(-row, kind="stable")[:3]
+        assert_allclose(kept[best], row[best])
+    described = fitted(vt.Cooccurrence(diagonal=True, neighbours=20, content=Content(weight=5.0)), data)
+    assert_allclose(described.diagonal(), whole.diagonal())
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_the_diagonal_follows_the_job(repeat):
+    data = vt.testing.synthetic()
+    split = data.split(vt.split.GlobalTime(days=7, repeat=repeat))
+    for log_ in (split.train, split.train.holdout().train, replace(data, repeat=repeat)):
+        found = vt.Cooccurrence().fit(log_)
+        assert (found.weight_from_to.diagonal() > 0).any() == repeat
+        assert any("counts for itself" in note for note in found.notes) == repeat
+    assert not vt.Cooccurrence(diagonal=False).fit(split.train).weight_from_to.diagonal().any()
+    assert vt.Cooccurrence(diagonal=True).fit(split.train).weight_from_to.diagonal().any()
+    assert not vt.Cooccurrence().fit(data).weight_from_to.diagonal().any()
+    assert not vt.EASE(l2=10).fit(split.train).weight_from_to.diagonal().any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,7 @@ def command(
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log()
     data = plan.filtered(log)
+    data = replace(data, repeat=plan.repeat(data))
     takes, kept = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")
     if kept.exists() and "checkpoint" in takes:
         console.note(f"Going on from the training that was interrupted, kept in {kept}.")
@@ -45,7 +47,7 @@ def command(
             if any(kept.glob("*.npz")):
                 console.note(f"The finished epochs are kept in {kept}: the same command goes on from there.")
             raise
-    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": plan.repeat(data)}
+    source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))
     if json:

@@ -63,6 +63,7 @@ class Dataset:
     item_table: FeatureTable | None = None
     user_table: FeatureTable | None = None
     rule: Rule | None = None  # the split rule that made this training part
+    repeat: bool | None = None  # may items come back in the job that a whole log is fitted for; a training part has it in its rule
     steps: tuple[Step, ...] = ()
     name: str = "log"
     shard_count: int = 1

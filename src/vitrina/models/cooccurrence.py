@@ -36,6 +36,9 @@ class Cooccurrence(ModelConfig):
     adds to it, and each item i keeps the `neighbours` best j. A history's weights, the same w among them, are combined to a score
     as `combine` says. x counts events and not their weights.
 
+    The diagonal co[i, i] = sum over users of (x[u, i] w)^2, with w the largest of their events of i, says how much an item speaks
+    for being taken again. It is divided and ranked as the others are where it is kept; descriptions add nothing to it.
+
     Args:
         weighting: an object of `vt.weighting`.
         neighbours: how many items each item points to.
@@ -46,6 +49,8 @@ class Cooccurrence(ModelConfig):
         combine: an object of `vt.combine`.
         decay: an object of `vt.decay`: old events of the history count less.
         last: how many events at the end of a history are read; None reads all.
+        diagonal: keep what an item says of itself. None follows the job: kept where the split of the training part lets items come back
+            (`repeat`), and then the result's `notes` say so; a whole log without a job has none, unless it is asked for.
     Returns:
         ItemMap with sparse weights.
     Raises:
@@ -71,6 +76,7 @@ class Cooccurrence(ModelConfig):
     combine: Combine = Sum()
     decay: Decay | None = None
     last: int | None = Field(default=None, ge=1)
+    diagonal: bool | None = None
 
     @field_validator("kinds")
     @classmethod
@@ -89,9 +95,16 @@ class Cooccurrence(ModelConfig):
         squares = np.bincount(users_items.indices, users_items.data**2, minlength=data.n_items).astype(np.float64)
         denominator = self.weighting.denominator(squares, data.n_users)
         factors_of_events = factors[log.entry_of(users_items)] if self._gapped else factors
-        weights = self._best(log, users_items, factors_of_events, denominator, data)
+        follows = data.repeat if data.rule is None else data.rule.repeat
+        kept = follows if self.diagonal is None else self.diagonal
+        weights = self._best(log, users_items, factors_of_events, denominator, squares if kept else np.empty(0), data)
         reading = Reading(self.combine, self.decay, self.last, self.kinds)
-        return ItemMap(data.items, data.catalogue, weights, reading=reading)
+        notes = (
+            ("An item counts for itself, because repeats are allowed: diagonal=False leaves it out.",)
+            if kept and self.diagonal is None
+            else ()
+        )
+        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=notes)
 
     def _require(self, data: Dataset) -> None:
         for decay in (self.gap, self.decay):
@@ -103,7 +116,7 @@ class Cooccurrence(ModelConfig):
             raise DataError(f"The 'kinds' of Cooccurrence must be kinds of event in the log ({had}). Got {', '.join(sorted(unknown))}.")
 
     def _best(
-        self, log: Log, users_items: sparse.csr_matrix, factors: Float64, denominator: Denominator, data: Dataset
+        self, log: Log, users_items: sparse.csr_matrix, factors: Float64, denominator: Denominator, diagonal: Float64, data: Dataset
     ) -> sparse.csr_matrix:
         """The fused product: each item's best neighbours, best first."""
         n_items = data.n_items
@@ -115,6 +128,7 @@ class Cooccurrence(ModelConfig):
             _content(self.content, data),
             self.content.weight if self.content else 0.0,
             _plain(denominator),
+            diagonal,
             data.catalogue.mask,
             *out,
         )

@@ -36,6 +36,9 @@ class EASE(ModelConfig):
     D = l2 I + p / (1 - p) diag(X'X). X is the binary matrix of users and items: repeated interactions count once.
     Where events have weights, an entry of X is the largest of the pair's events, at the fit and in the history.
 
+    The zero diagonal is what makes it a regression on the *other* items, so an item of the history never speaks for itself. Where people
+    take things again, compare `TopPersonal`, `TifuKNN` or `Cooccurrence`, which keeps its diagonal there.
+
     Args:
         l2: strength of the ridge; the sparser the log, the smaller it should be (50 to 1000 in published results).
         dropout: p; 0 is plain EASE.

@@ -22,6 +22,15 @@ def dealt(work: NDArray[Any]) -> Int32:
 
 
 @kernel
+def add_own(item, diagonal, total, touched):  # pragma: no cover
+    """total[item] = diagonal[item], where there is a diagonal; the others leave it alone."""
+    if len(diagonal) == 0 or not diagonal[item] > 0:
+        return 0
+    touched[0], total[item] = item, diagonal[item]
+    return 1
+
+
+@kernel
 def add_products(item, by_item, by_user, total, touched, count):  # pragma: no cover
     """total[j] += sum over the users u of `item` of x[u, item] * x[u, j]; returns how many j have been touched."""
     item_indptr, item_users, item_values = by_item
@@ -132,14 +141,15 @@ def keep_best(item, total, likeness, touched, count, denominator, allowed, out_i
 
 @Spread
 def best_products(
-    first, last, order, by_item, by_user, content, weight, denominator, allowed, out_items, out_scores, sizes
+    first, last, order, by_item, by_user, content, weight, denominator, diagonal, allowed, out_items, out_scores, sizes
 ):  # pragma: no cover
     """Rows of X'X of binary or weighted entries."""
     n_items = len(allowed)
     total, touched, likeness = np.zeros(n_items), np.empty(n_items, np.int32), np.zeros(n_items if weight > 0 else 0)
     for place in range(first, last):
         item = order[place]
-        count = add_products(item, by_item, by_user, total, touched, 0)
+        count = add_own(item, diagonal, total, touched)
+        count = add_products(item, by_item, by_user, total, touched, count)
         if weight > 0:
             count = add_content(item, content, weight, likeness, touched, count, total)
         sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])
@@ -147,7 +157,7 @@ def best_products(
 
 @Spread
 def best_gaps(
-    first, last, order, by_item, log, gaps, content, weight, denominator, allowed, out_items, out_scores, sizes
+    first, last, order, by_item, log, gaps, content, weight, denominator, diagonal, allowed, out_items, out_scores, sizes
 ):  # pragma: no cover
     """Rows of pairs that depend on the gap between their events."""
     n_items = len(allowed)
@@ -155,7 +165,8 @@ def best_gaps(
     best, own = np.zeros(n_items), np.empty(n_items, np.int32)
     for place in range(first, last):
         item = order[place]
-        count = add_gaps(item, by_item, log, gaps, total, touched, 0, best, own)
+        count = add_own(item, diagonal, total, touched)
+        count = add_gaps(item, by_item, log, gaps, total, touched, count, best, own)
         if weight > 0:
             count = add_content(item, content, weight, likeness, touched, count, total)
         sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])
