@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
 
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
-ABOUT_EVENTS = ("dedupe", "kinds", "min_value")  # filters that also shape a history; the others only choose what to learn from
+# filters that also shape a history; the others only choose what to learn from
+ABOUT_EVENTS = ("dedupe", "dedupe_consecutive", "kinds", "min_value")
 
 
 def source_of(artifact: Artifact, data: str | None, given: Mapping[str, str | None]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.measure import DAY
 from vitrina.data.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
-from vitrina.data.split.assemble import REPEAT_SHARE
+from vitrina.data.split.assemble import REPEAT_SHARE, heavy_person
 from vitrina.data.split.moments import steps_are_per_user
 from vitrina.data.split.summary import moment
 from vitrina.data.split.time import typed
@@ -111,7 +111,7 @@ def _label(rule: Rule) -> str:
 _SCHEMA = {
     "label": pl.String, "split": pl.String, "train_events": pl.Int64, "queries": pl.Int64, "targets": pl.Int64, "users": pl.Int64, "new_users": pl.Float64,
     "no_history": pl.Float64, "cold_targets": pl.Float64, "seen_targets": pl.Float64, "late_train_events": pl.Float64,
-    "repeat": pl.Boolean, "first_query": pl.String, "last_target": pl.String, "problem": pl.String,
+    "repeat": pl.Boolean, "first_query": pl.String, "last_target": pl.String, "heavy": pl.String, "problem": pl.String,
 }  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def _row(rule: Rule, data: Dataset, split: Split | None) -> dict[str, Any]:
         "cold_targets": counts["cold_targets_share"], "seen_targets": counts["seen_targets_share"],
         "late_train_events": counts.get("late_train_events_share"), "repeat": split.eligible.repeat,
         "first_query": _date(None if split.queries.now is None else int(split.queries.now.min()), data),
-        "last_target": _date(counts["test_stop"], data), "problem": None,
+        "last_target": _date(counts["test_stop"], data), "heavy": heavy_person(counts, len(split.queries)), "problem": None,
     }  # fmt: skip
 
 
@@ -160,6 +160,8 @@ def _about_split(seen: Inspection) -> list[str]:
     row = seen.splits.row(0, named=True)
     if row["problem"] is not None:
         return [seen.reason]
+    if row["heavy"] is not None:
+        said.append(row["heavy"])
     if row["seen_targets"] >= REPEAT_SHARE:
         said.append(
             f"{row['seen_targets']:.0%} of the test targets were in the person's history already: set repeat=true, "
@@ -237,7 +239,7 @@ def _about_people(seen: Inspection) -> list[str]:
         more = f" and {seen.bots.height - 3} more" if seen.bots.height > 3 else ""
         said.append(
             f"Users far busier than the rest: {who}{more}, with {seen.bots['share'].sum():.1%} of all events. Robots, shops and ids that "
-            "stand for unknown people bend co-occurrence and popularity: look at them, and leave them out if they are no customers."
+            "stand for unknown people bend co-occurrence and popularity: look at them, and leave them out if they are no customers: filters.without, or filters.max_length."
         )
     if seen.histories.single_event_users >= 0.2:
         said.append(

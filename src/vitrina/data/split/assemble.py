@@ -14,6 +14,8 @@ from vitrina.errors import SplitError
 from vitrina.kernels import kernel
 from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Queries, Ragged, ranges
 
+HEAVY_SHARE = 0.1  # from this share of the questions on, one person bends the means
+FEW = 100  # questions; of fewer, each person holds much
 REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
 
 
@@ -144,7 +146,10 @@ def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
     users = np.unique(queries.users)
     new = np.diff(train.indptr)[users] == 0
     empty = queries.lengths == 0
+    asked = np.bincount(queries.users[queries.users >= 0], minlength=1)
     return {
+        "busiest_user": train.users.decode([int(asked.argmax())]).to_list()[0] if len(train.users) and asked.any() else None,
+        "busiest_share": float(asked.max() / max(len(queries), 1)),
         "cold_targets": int(cold.sum()),
         "cold_targets_share": float(cold.mean()),
         "cold_items": len(np.unique(truth.values[cold])),
@@ -177,8 +182,21 @@ def _empty(rule: Rule | None, train: Dataset, asked: int, repeat: bool) -> Split
     )
 
 
+def heavy_person(counts: dict[str, Any], queries: int) -> str | None:
+    """A sentence about the person who asks most, where that bends the means."""
+    if counts["busiest_share"] < HEAVY_SHARE or queries < FEW:
+        return None
+    who = counts["busiest_user"]
+    return (
+        f"One person ({who}) holds {counts['busiest_share']:.0%} of the questions: means speak of this person more than of anybody else, and the intervals are wide. "
+        f'If it is a robot, a shop or an id for unknown people, leave it out: filters.without(data, users=[{who!r}]), or max_length; or ask each person once (target="last").'
+    )
+
+
 def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:
     said = []
+    if (heavy := heavy_person(counts, queries)) is not None:
+        said.append(heavy)
     share = counts["seen_targets_share"]
     if not repeat and share >= REPEAT_SHARE:
         said.append(
