@@ -101,6 +101,7 @@ def test_one_user_one_item_and_kinds_are_said(tmp_path):
     assert 'kinds = {"view" = 0.2, "a \\"big\\" buy" = 1}' in " ".join(seen.warnings)
     assert 'kinds = {"view" = 0.2, "a \\"big\\" buy" = 1}' in config_text({"source": "log.csv"}, seen, log, tmp_path)
     assert "count like" not in " ".join(vt.inspect(vt.read_interactions(kinds.head(30))).warnings)
+    assert "count like" not in " ".join(vt.inspect(vt.filters.kinds(log, {"view": 0.2, 'a "big" buy': 1})).warnings)
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def kinds_table(kinds: pl.DataFrame) -> str:
 
 def _about_columns(seen: Inspection) -> list[str]:
     said = []
-    if seen.kinds.height > 1:
+    if seen.kinds.height > 1 and not any(step.name.startswith("kinds") for step in seen.steps):
         most, least = seen.kinds["kind"][0], seen.kinds["kind"][-1]
         said.append(
             f"Events of the kind {most!r} count like those of the kind {least!r}. If they mean less or more, say so in the table [filters] of the "
