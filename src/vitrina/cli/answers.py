@@ -26,7 +26,7 @@ ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 ABOUT_EVENTS = ("dedupe", "dedupe_consecutive", "kinds", "min_value")
 
 
-def source_of(artifact: Artifact, data: str | None, given: Mapping[str, str | None]) -> dict[str, Any]:
+def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """How to read the log with the histories: as at the fit, but for what the command names."""
     kept = artifact.manifest.get("source") or {}
     read = kept.get("read") if isinstance(kept, Mapping) else None

@@ -14,9 +14,10 @@ from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.config import in_words
+from vitrina.data.clock import GivenUnit
 from vitrina.data.features import FeatureKind
 from vitrina.data.inspect.advice import recommended
-from vitrina.data.roles import GivenUnit
+from vitrina.data.numerals import Decimal
 from vitrina.data.split import Rule, Split
 from vitrina.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.metrics import DEFAULT_METRICS, metric
@@ -42,7 +43,12 @@ class DataSection(Section):
     weight: str | None = Field(default=None, description="Column of how much an event counts; below 0 it is a dislike.")
     kind: str | None = Field(default=None, description="Column of the kind of event: view, buy.")
     basket: str | None = Field(default=None, description="Column of the basket or order.")
-    time_unit: GivenUnit | None = Field(default=None, description="Unit of integer times: s, ms, us, ns, or step for an order only.")
+    time_unit: GivenUnit | None = Field(
+        default=None, description="Unit of times as numbers: s, ms, us, ns, excel; step where only the order counts."
+    )
+    time_format: str | None = Field(default=None, description='Form of dates as text: "%d.%m.%Y %H:%M".')
+    any_year: bool = Field(default=False, description="Take dates before 1990 and after today as they are.")
+    decimal: Decimal | None = Field(default=None, description="Decimal sign of numbers as text.")
     order_by: str | None = Field(default=None, description="Column that orders events of one time.")
     encoding: str | None = Field(default=None, description="Encoding of text files that are not UTF-8.")
     separator: str | None = Field(default=None, description='What separates the fields: ";", "::", " " for blanks of any number.')

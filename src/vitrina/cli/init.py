@@ -19,6 +19,9 @@ def command(
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
+    time_format: o.TimeFormat = None,
+    any_year: o.AnyYear = False,
+    decimal: o.Decimal = None,
     order_by: o.OrderBy = None,
     encoding: o.Encoding = None,
     separator: o.Separator = None,
@@ -46,6 +49,7 @@ def command(
         raise ParameterError(f"A config names a log that can be read again, and {data} can't. Save it to a file and name that.")
     given = {
         "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
+        "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
         "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip

@@ -25,8 +25,8 @@ DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
 STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
 ARGUMENT = (
-    r"\b(user|item|time|value|kind|basket|time_unit|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
-    r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False)(,(?= columns=))?"
+    r"\b(user|item|time|value|kind|basket|time_unit|time_format|any_year|decimal|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
+    r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False|True)(,(?= columns=))?"
 )
 QUOTES = "'\""
 TEXT = ("encoding", "separator", "header", "columns")  # how a text file is written
@@ -72,8 +72,9 @@ def typed(message: str) -> str:
         name, value = found[1].replace("_", "-"), found[2]
         if value.startswith("["):
             value = ",".join(re.findall(r"'([^']*)'", value))
-        value = value.strip(QUOTES)
-        return "--no-header" if value == "False" else f"--{name} {'NAME' if value == '...' else value}"
+        value = {"...": "NAME", "True": ""}.get(value.strip(QUOTES), value.strip(QUOTES))
+        value = f'"{value}"' if " " in value else value
+        return "--no-header" if value == "False" else f"--{name} {value}".rstrip()
 
     return re.sub(ARGUMENT, option, message)
 

@@ -23,7 +23,13 @@ Time = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_
 Value = Annotated[str | None, typer.Option(help="Column of a number: rating, quantity, money.", rich_help_panel=LOG)]
 Kind = Annotated[str | None, typer.Option(help="Column of the kind of event: view, buy.", rich_help_panel=LOG)]
 Basket = Annotated[str | None, typer.Option(help="Column of the basket or order.", rich_help_panel=LOG)]
-TimeUnit = Annotated[str | None, typer.Option(help="Unit of integer times: s, ms, us, ns, or step for an order only.", rich_help_panel=LOG)]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(help="Unit of times that are numbers: s, ms, us, ns, excel; or step where only the order counts.", rich_help_panel=LOG),
+]
+TimeFormat = Annotated[str | None, typer.Option(help='Form of dates as text: "%d.%m.%Y %H:%M".', rich_help_panel=LOG)]
+AnyYear = Annotated[bool, typer.Option("--any-year", help="Take dates before 1990 and after today as they are.", rich_help_panel=LOG)]
+Decimal = Annotated[str | None, typer.Option(metavar=".|,", help="Decimal sign of numbers as text.", rich_help_panel=LOG)]
 OrderBy = Annotated[str | None, typer.Option(help="Column that orders events of one time.", rich_help_panel=LOG)]
 Encoding = Annotated[str | None, typer.Option(help="Of text that is not UTF-8: cp1251, utf-16, gbk.", rich_help_panel=LOG)]
 Separator = Annotated[str | None, typer.Option(help="Between the fields: ';', '::', ' ' for blanks.", rich_help_panel=LOG)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.data.clock import Clock, GivenUnit
 from vitrina.data.dataset import Dataset, Step
+from vitrina.data.date_column import DateColumn
 from vitrina.data.features import FeatureKind
 from vitrina.data.ids import IdCoder
 from vitrina.data.likely import likely_time
+from vitrina.data.numerals import Decimal, Numerals
 from vitrina.data.order import number_within
-from vitrina.data.roles import Clock, GivenUnit, Problem, id_form, id_text, number
+from vitrina.data.roles import Problem, as_text, id_form, id_text, number
 from vitrina.data.sources import Chunk, Source, find_sources
 from vitrina.data.streams import is_stream
 from vitrina.data.tables import read_features
@@ -43,6 +46,9 @@ def read_interactions(
     kind: str | None = None,
     basket: str | None = None,
     time_unit: GivenUnit | None = None,
+    time_format: str | None = None,
+    any_year: bool = False,
+    decimal: Decimal | None = None,
     order_by: str | None = None,
     encoding: str | None = None,
     separator: str | None = None,
@@ -65,14 +71,20 @@ def read_interactions(
             Arrow table, or a list of these.
         user: column of user ids, text or whole numbers.
         item: column of item ids.
-        time: column of times: dates, ISO text, or numbers with a `time_unit`. By default `timestamp` where there is one.
-            Without times the order of rows is the order. Times without a zone are taken as UTC.
+        time: column of times: dates, dates as text, or numbers with a `time_unit`. By default `timestamp` where there is one.
+            Without times the order of rows is the order. Times without a zone are taken as UTC, others are converted to it.
         value: column of numbers (rating, quantity, money). By default `value` where there is one.
         weight: column that says how much each event counts: 0 not at all, below 0 it is a dislike. Only where it is named.
         kind: column of kinds of event ("view", "buy"). By default `kind` where there is one.
         basket: column of basket, order or session ids; equal ids of two people are two baskets. By default `basket_id`.
-        time_unit: of times that are numbers: "s", "ms", "us", "ns" since 1970, or "step" where only their order counts. None
-            decides by magnitude and says so in `Dataset.steps`.
+        time_unit: of times that are numbers: "s", "ms", "us", "ns" since 1970, or "excel" for the days of a spreadsheet. None
+            decides by magnitude and says so in `Dataset.steps`. "step", for numbers and dates, where only their order counts.
+        time_format: strptime codes of dates as text, such as "%d.%m.%Y %H:%M"; rows may lack the seconds or the time of day, and
+            a zone is understood. None takes the form that the whole column agrees on, says so, and asks when day and month
+            can't be told apart in any row.
+        any_year: take moments before 1990 and after today as they are, as in logs whose dates were shifted; otherwise such rows are bad.
+        decimal: "," or "." in numbers written as text (1.234,50 or 1,234.50). None takes the one that the whole column agrees on.
+            In tables of items and users, which decide by column, it settles what a column leaves open.
         order_by: column of numbers or dates that orders a person's events of one time; rows that are equal in it too keep their
             order. What shares a time stays one moment for a split.
         encoding: of the text files that are not UTF-8, for example "cp1251" (item and user tables too). A mark at the beginning
@@ -116,18 +128,28 @@ def read_interactions(
     chosen = choose_columns(sources, asked, STANDARD)
     path = Path(bad_rows_path) if bad_rows_path is not None else Path(f"{_name_of(source)}.bad_rows.csv")
     shown = chosen.pop("title", None)
-    reader = _Reader(chosen, Clock(time_unit), sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown))
+    times, values, order = (_again(sources, chosen.get(role)) for role in ("time", "value", "order_by"))
+    clock = Clock(time_unit, any_year, DateColumn(time_format, times), Numerals(decimal, times))
+    steps = Clock("step", dates=DateColumn(again=order), numerals=Numerals(decimal, order))
+    reader = _Reader(
+        chosen, clock, Numerals(decimal, values), steps, sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown)
+    )
     with BadRows(on_bad_row, path) as bad:
         for one in sources:
             reader.read(one, bad)
     data = reader.dataset(bad, name, sources)
     of_tables = TextOptions(encoding=options.encoding)
-    return _with_tables(data, (items, chosen["item"], item_kinds, title), (users, chosen["user"], user_kinds), of_tables)
+    return _with_tables(data, (items, chosen["item"], item_kinds, title), (users, chosen["user"], user_kinds), of_tables, decimal)
 
 
 def _called_as_roles(asked: Mapping[str, str | None], columns: Sequence[str]) -> dict[str, str | None]:
     """Where columns were given names, one that is called as a role has it, unless another one was named for it."""
     return {role: role if role in columns and column not in columns else column for role, column in asked.items()}
+
+
+def _again(sources: Sequence[Source], column: str | None) -> Callable[[], Iterator[pl.Series]]:
+    """A column of all sources from the beginning, each time it is asked for."""
+    return lambda: (as_text(chunk.frame[column]) for one in sources for chunk in one.chunks([column])) if column else iter(())
 
 
 @dataclass
@@ -172,8 +194,9 @@ class _Reader:
 
     columns: Mapping[str, str]  # role -> column
     clock: Clock
+    numerals: Mapping[str, Numerals]  # role -> how its numbers are read
+    order: Clock  # of the column that orders equal times
     room: int
-    order: Clock | None = None  # of the column that orders equal times
     titles: LogTitles | None = None
     rows: int = 0
     blank: int = 0
@@ -219,24 +242,22 @@ class _Reader:
         if role == "time":
             return self.clock.read(values, column)
         if role == "order_by":
-            self.order = self.order or Clock(None if _are_dates(values) else "step")
             return self.order.read(values, column)
-        return number(values, column) if role in ("value", "weight") else id_text(values, column)
+        return number(values, column, self.numerals[role]) if role in self.numerals else id_text(values, column)
 
     def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
         labels = [source.label for source in sources]
         count = self.parts["user"].size
         if not count:
             what = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-            why = f"All {self.rows:,} rows are bad. {bad.note()}" if self.rows else "It has a header and no rows." if labels else ""
+            why = f"All {self.rows:,} rows are bad. {bad.nothing_left()}" if self.rows else "It has a header and no rows." if labels else ""
             raise DataError(f"{what} holds no interaction. {why}")
         users, items = (Vocabulary(self.coders[role].ids()) for role in ("user", "item"))
         rest: dict[str, Any] = {"name": name, "kind_names": self._kind_names()}
         if "time" in self.parts:
             rest["time_unit"] = "us" if self.clock.real else "step"
         opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
-        notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items)]
-        notes += [self.clock.note()] if "time" in self.parts else []
+        notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items), self.clock.note(), *(n.note for n in self.numerals.values())]
         if "time" not in self.parts or not self.clock.real:
             notes.append(likely_time(sources, [*self.columns.values(), *([self.titles.column] if self.titles else [])]))
         if self.titles is not None:
@@ -288,27 +309,23 @@ class _Reader:
         return notes
 
 
-def _with_tables(data: Dataset, items: tuple[Any, str, Any, str | None], users: tuple[Any, str, Any], options: TextOptions) -> Dataset:
+def _with_tables(
+    data: Dataset, items: tuple[Any, str, Any, str | None], users: tuple[Any, str, Any], options: TextOptions, decimal: Decimal | None
+) -> Dataset:
     """The Dataset with its item and user tables, and a word on how well they fit."""
     source, column, kinds, title = items
     notes = []
     if source is not None:
-        table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title, options)
+        table, vocabulary, note = read_features(source, "items", column, data.items, kinds, title, options, decimal)
         data, notes = replace(data, item_table=table, items=vocabulary), [note]
     source, column, kinds = users
     if source is not None:
-        table, _, note = read_features(source, "users", column, data.users, kinds, None, options)
+        table, _, note = read_features(source, "users", column, data.users, kinds, None, options, decimal)
         data, notes = replace(data, user_table=table), [*notes, note]
     if not any(notes):
         return data
     step = data.steps[0]
     return replace(data, steps=(replace(step, note=" ".join([step.note, *notes]).strip()), *data.steps[1:]))
-
-
-def _are_dates(column: pl.Series) -> bool:
-    """Whether a column is moments and not numbers, by its type or its first value."""
-    first = column.drop_nulls().head(1)
-    return column.dtype.is_temporal() or (column.dtype == pl.String and not first.str.contains(r"^\s*[-+]?[0-9.]+\s*$").all())
 
 
 def _name_of(source: Any) -> str:

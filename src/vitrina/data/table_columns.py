@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
 
+from vitrina.data.agree import agree
 from vitrina.data.features import TITLE_NAMES, FeatureKind
+from vitrina.data.numerals import ANY, PLAIN, SIGNS, Decimal, both_ways, read_numbers, said
 from vitrina.data.sources import CsvFile, Source
 from vitrina.errors import DataError
 
+NO_NUMBER = r"(?i)^(?:[+-]?(?:nan|inf|infinity)|null|none|na|n/a|undefined)$"
 CODE = r"^\s*-?0[0-9]"  # a leading zero: a code, no number
 OF_TOKENS: Mapping[str, FeatureKind] = {"token": "category", "token_seq": "categories", "float": "number"}
 
@@ -23,11 +27,11 @@ class TypedTable(NamedTuple):
     notes: list[str]
 
 
-def typed_table(frame: pl.DataFrame, id_column: str, declared: Mapping[str, FeatureKind], source: Source, title: str | None) -> TypedTable:
+def typed_table(frame: pl.DataFrame, id_column: str, declared: Mapping[str, FeatureKind], source: Source, title: str | None, decimal: Decimal | None = None) -> TypedTable:  # fmt: skip
     """Numbers and lists where every row agrees; what was declared, or what a header like `price:float` says, is not guessed.
 
     Raises:
-        DataError: NaN or an infinity stands among numbers.
+        DataError: NaN or an infinity stands among numbers, or the rows don't agree on a decimal sign.
     """
     kinds, notes, columns = dict(declared), list[str](), list[pl.Series]()
     types: Mapping[str, str] = source.format.types if isinstance(source, CsvFile) else {}
@@ -40,8 +44,9 @@ def typed_table(frame: pl.DataFrame, id_column: str, declared: Mapping[str, Feat
             column = column.str.split(" ")  # noqa: PLW2901
         elif token is not None and name not in declared:
             kinds[name] = "text" if token == "token_seq" else OF_TOKENS[token]
-        if column.dtype == pl.String and not source.typed and kinds.get(name, "number") == "number":
-            column = lists_of_json(numbers(column))  # noqa: PLW2901
+        if column.dtype == pl.String and kinds.get(name, "text" if source.typed else "number") == "number":
+            column, note = numbers(column, decimal)  # noqa: PLW2901
+            column, notes = lists_of_json(column), [*notes, *note]  # noqa: PLW2901
         if column.dtype == pl.String and name not in kinds and name != title and is_list(column):
             kinds[name] = "categories"
             example = column.filter(column.str.contains("|", literal=True))[0]
@@ -50,26 +55,43 @@ def typed_table(frame: pl.DataFrame, id_column: str, declared: Mapping[str, Feat
     return TypedTable(pl.DataFrame([frame[id_column], *columns]), kinds, notes)
 
 
-def numbers(column: pl.Series) -> pl.Series:
-    """Text that is a number in every row becomes numbers; other text stays, and so do codes with leading zeros.
+def numbers(column: pl.Series, decimal: Decimal | None = None) -> tuple[pl.Series, list[str]]:
+    """Text that is a number in every row becomes numbers, with a sentence where they are not plain; other text stays, and so do codes with leading zeros.
+
+    Args:
+        column: the text.
+        decimal: the sign to take where both would fit.
 
     Raises:
-        DataError: NaN or an infinity stands among the numbers.
+        DataError: NaN or an infinity stands among the numbers, or the rows don't agree on a decimal sign.
 
-    >>> numbers(pl.Series(["1e-05", ".5", None])).to_list(), numbers(pl.Series(["007", "8"])).to_list()
+    >>> numbers(pl.Series(["1e-05", ".5", None]))[0].to_list(), numbers(pl.Series(["007", "8"]))[0].to_list()
     ([1e-05, 0.5, None], ['007', '8'])
     """
-    values = column.str.strip_chars().cast(pl.Float64, strict=False)
-    finite = values.is_finite().fill_null(value=False)
-    if values.null_count() > column.null_count() or not finite.any() or column.str.contains(CODE).any():
-        return column
-    wrong = (column.is_not_null() & ~finite).arg_true()
-    if len(wrong):
+    text = column.str.strip_chars()
+    written = text.str.contains(ANY).fill_null(value=False)
+    word = text.str.contains(NO_NUMBER).fill_null(value=False)
+    if not written.any() or (text.is_not_null() & ~written & ~word).any() or text.str.contains(CODE).any():
+        return column, []
+    category = "declare the column a 'category'"
+    if word.any():
+        at = word.arg_true()[0]
         raise DataError(
-            f"the column {column.name!r} must hold finite numbers. It holds {column[wrong[0]]!r} in row {wrong[0] + 1}. Leave the field "
-            f"empty where the number is unknown, or declare the column a 'category'."
+            f"the column {column.name!r} must hold finite numbers. It holds {column[at]!r} in row {at + 1}. Leave the field "
+            f"empty where the number is unknown, or {category}."
         )
-    return values
+    if (text.str.contains(PLAIN) | text.is_null()).all():
+        return text.cast(pl.Float64), []
+    found = agree([text], [partial(read_numbers, decimal=sign) for sign in SIGNS])
+    ways = [SIGNS[k] for k in found.sound]
+    if not ways:
+        point, comma = found.fails[1], found.fails[0]
+        mixed = f"mixes decimal points ({point!r}) and decimal commas ({comma!r})"
+        raise DataError(f"the column {column.name!r} {mixed}. Write its numbers alike, or {category}.")
+    if found.doubt is not None and decimal is None:
+        raise DataError(f"the column {column.name!r} {both_ways(found.doubt)} Give the right one, or {category}.")
+    sign: Decimal = decimal if decimal is not None and decimal in ways else ways[0]
+    return read_numbers(text, sign), [said(column.name, text.filter(~text.str.contains(PLAIN))[0], sign)]
 
 
 def lists_of_json(column: pl.Series) -> pl.Series:

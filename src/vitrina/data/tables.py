@@ -9,6 +9,7 @@ import polars as pl
 
 from vitrina.data.features import FeatureKind, FeatureTable, table_ids
 from vitrina.data.ids import rewritten_note
+from vitrina.data.numerals import Decimal
 from vitrina.data.sources import AS_FOUND, CsvFile, Source, find_sources
 from vitrina.data.table_columns import typed_table
 from vitrina.data.text import TextOptions
@@ -26,6 +27,7 @@ def read_features(
     kinds: Mapping[str, FeatureKind] | None,
     title: str | None,
     options: TextOptions = AS_FOUND,
+    decimal: Decimal | None = None,
 ) -> tuple[FeatureTable, Vocabulary, str]:
     """A table of `what` ("items" or "users"), the vocabulary that it is aligned with, and a sentence on how many it covers.
 
@@ -33,9 +35,10 @@ def read_features(
 
     Args:
         column: the id column of the log; the table's is named so, or `item_id` (`user_id`).
+        decimal: the decimal sign of a column of numbers as text that would fit both.
 
     Raises:
-        DataError: the id column is missing or repeats an id, or a column doesn't hold its declared kind.
+        DataError: the id column is missing or repeats an id, a column doesn't hold its declared kind, or numbers among words.
         UnknownNameError: a declared kind or the title names no column.
     """
     label, frame, first = _read(source, what, options)
@@ -44,7 +47,7 @@ def read_features(
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
     try:
-        frame, kinds, said = typed_table(frame, id_column, kinds or {}, first, title)
+        frame, kinds, said = typed_table(frame, id_column, kinds or {}, first, title, decimal)
         ids = table_ids(frame[id_column])
         notes = _coverage(frame[id_column], ids, vocabulary, what, label)
         known = vocabulary.extended(ids) if what == "items" else vocabulary

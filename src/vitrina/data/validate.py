@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.data.csv_rows import BrokenRow
-from vitrina.data.roles import Problem
+from vitrina.data.roles import SET_ASIDE, Problem
 from vitrina.data.sources import Chunk, CsvFile, Source
 from vitrina.data.text import headless_sentence
 from vitrina.errors import DataError, ParameterError
@@ -25,7 +25,6 @@ from vitrina.files import atomic_file
 
 OnBadRow = Literal["error", "quarantine"]
 SHOWN = 3  # rows named in a message
-SET_ASIDE = 'Mend them, or set them aside with on_bad_row="quarantine".'
 USUAL = {  # names that logs use, for the hint when a column is missing
     "user": ("user", "userid", "customer", "customerid", "uid", "visitorid", "visitor", "client", "clientid", "household", "householdid",
              "sessionid", "session", "member", "memberid", "reviewerid", "person"),
@@ -92,13 +91,21 @@ def _listed(columns: Sequence[str]) -> str:
     return ", ".join(columns[:12]) + (f" and {len(columns) - 12} more" if len(columns) > 12 else "")
 
 
-def refuse(source: Source, column: str, problem: Problem, rows: Sequence[int] | NDArray[Any]) -> NoReturn:
+def refuse(source: Source, column: str, problem: Problem, rows: NDArray[Any]) -> NoReturn:
     """Raise the one sentence about the bad rows of a column."""
-    remedy = problem.remedy or SET_ASIDE
+    bad = rows[problem.mask.to_numpy()]
+    if len(bad) == len(rows):  # to set them aside would leave nothing
+        raise DataError(f"{source.label}: {_in_all(column, problem, _places(source, bad))}")
+    raise DataError(f"{source.label}: {_broken_rule(column, problem)} in {_places(source, bad)}. {problem.remedy or SET_ASIDE}")
+
+
+def _broken_rule(column: str, problem: Problem) -> str:
     example = f" ({problem.example})" if problem.example else ""
-    raise DataError(
-        f"{source.label}: the column {column!r} must {problem.must}, but {problem.found}{example} in {_places(source, rows)}. {remedy}"
-    )
+    return f"the column {column!r} must {problem.must}, but {problem.found}{example}"
+
+
+def _in_all(column: str, problem: Problem, places: str) -> str:
+    return f"{_broken_rule(column, problem)} in {places}. {problem.in_all or 'No row is good: name another column, or mend this one.'}"
 
 
 def refuse_broken(source: Source, broken: Sequence[BrokenRow], *, can_quarantine: bool = True) -> NoReturn:
@@ -138,6 +145,7 @@ class BadRows:
     on_bad_row: OnBadRow
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)
+    remedies: dict[str, str] = field(default_factory=dict)  # of a reason, the sentence for a log where all rows have it
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _writer: Any = None
 
@@ -170,18 +178,26 @@ class BadRows:
         numbers = np.asarray(chunk.rows)
         if self.on_bad_row == "error":
             column, problem = problems[0]
-            refuse(source, column, problem, numbers[problem.mask.to_numpy()])
+            refuse(source, column, problem, numbers)
         good = np.ones(len(numbers), bool)
         bad: list[tuple[int, str]] = []
         for column, problem in problems:
             new = np.flatnonzero(problem.mask.to_numpy() & good)
             good[new] = False
             bad += [(int(at), f"{column} {problem.found}") for at in new]
+            self.remedies.setdefault(f"{column} {problem.found}", _in_all(column, problem, "all rows"))
         bad.sort()
         lines = source.lines([int(numbers[at]) for at, _ in bad]) or [None] * len(bad)
         for (at, reason), line in zip(bad, lines, strict=True):
             self._write(source, int(numbers[at]), line, reason, ",".join("" if v is None else str(v) for v in chunk.frame.row(at)))
         return pl.Series(good)
+
+    def nothing_left(self) -> str:
+        """What to do when no row is good: by the most frequent reason."""
+        common = next(
+            (self.remedies[reason] for reason, count in self.reasons.most_common(1) if count == self.total and reason in self.remedies), ""
+        )
+        return f"{common[:1].upper()}{common[1:]}" or self.note()
 
     def note(self) -> str:
         """How many rows were set aside, why, and where they are."""
