@@ -157,3 +157,27 @@ def test_read_options_reach_python_alike(inside: Path) -> None:
     write(inside / "ratings.dat", "::")
     data = vt.read_interactions("ratings.dat", columns=["user", "item", "time"])
     assert (data.n_events, data.time_unit) == (len(ROWS), "us")
+
+
+def test_what_is_asked_about_dates_can_be_typed(shop: Path, vitrina: Type) -> None:
+    head = "user_id,item_id,timestamp,value\n"
+    (shop / "odd.csv").write_text(head + "".join(f'u{k % 3},i{k % 4},0{1 + k % 9}/02/2024 10:0{k % 5},"1,{k:03d}"\n' for k in range(40)))
+    asked = vitrina("inspect", "odd.csv", "--decimal", ",")
+    assert asked.exit_code == 2
+    assert '--time-format "%d/%m/%Y %H:%M"' in asked.stderr
+    assert "with --decimal ." in vitrina("inspect", "odd.csv", "--time-format", "%d/%m/%Y %H:%M").stderr
+    told = ("odd.csv", "--time-format", "%d/%m/%Y %H:%M", "--decimal", ",")
+    assert vitrina("inspect", *told).exit_code == 0
+    assert vitrina("init", *told, "--out", "odd.toml").exit_code == 0
+    assert read_config(shop / "odd.toml").log().n_events == 40
+
+
+def test_shifted_dates_have_a_way_in(shop: Path, vitrina: Type) -> None:
+    (shop / "old.csv").write_text(
+        "user_id,item_id,timestamp\n" + "".join(f"u{k % 3},i{k % 4},1985-01-{1 + k % 28:02d}\n" for k in range(40))
+    )
+    assert "Take them as they are with --any-year, or give --time-unit step" in vitrina("inspect", "old.csv").stderr
+    assert "1985-01-28" in vitrina("inspect", "old.csv", "--any-year").stdout
+    assert vitrina("inspect", "old.csv", "--time-unit", "step").exit_code == 0
+    assert vitrina("init", "old.csv", "--any-year", "--out", "old.toml").exit_code == 0
+    assert read_config(shop / "old.toml").log().time_unit == "us"

@@ -83,14 +83,14 @@ def numbers(column: pl.Series, decimal: Decimal | None = None) -> tuple[pl.Serie
     if (text.str.contains(PLAIN) | text.is_null()).all():
         return text.cast(pl.Float64), []
     found = agree([text], [partial(read_numbers, decimal=sign) for sign in SIGNS])
-    ways = [SIGNS[k] for k in found.sound]
+    ways: list[Decimal] = [SIGNS[k] for k in found.sound]
     if not ways:
         point, comma = found.fails[1], found.fails[0]
         mixed = f"mixes decimal points ({point!r}) and decimal commas ({comma!r})"
         raise DataError(f"the column {column.name!r} {mixed}. Write its numbers alike, or {category}.")
     if found.doubt is not None and decimal is None:
         raise DataError(f"the column {column.name!r} {both_ways(found.doubt)} Give the right one, or {category}.")
-    sign: Decimal = decimal if decimal is not None and decimal in ways else ways[0]
+    sign = decimal if decimal is not None and decimal in ways else ways[0]
     return read_numbers(text, sign), [said(column.name, text.filter(~text.str.contains(PLAIN))[0], sign)]
 
 
