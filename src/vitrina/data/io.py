@@ -128,12 +128,11 @@ def read_interactions(
     chosen = choose_columns(sources, asked, STANDARD)
     path = Path(bad_rows_path) if bad_rows_path is not None else Path(f"{_name_of(source)}.bad_rows.csv")
     shown = chosen.pop("title", None)
-    times, values, order = (_again(sources, chosen.get(role)) for role in ("time", "value", "order_by"))
+    times, order = (_again(sources, chosen.get(role)) for role in ("time", "order_by"))
+    numerals = {role: Numerals(decimal, _again(sources, chosen.get(role))) for role in ("value", "weight")}
     clock = Clock(time_unit, any_year, DateColumn(time_format, times), Numerals(decimal, times))
     steps = Clock("step", dates=DateColumn(again=order), numerals=Numerals(decimal, order))
-    reader = _Reader(
-        chosen, clock, Numerals(decimal, values), steps, sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown)
-    )
+    reader = _Reader(chosen, clock, numerals, steps, sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown))
     with BadRows(on_bad_row, path) as bad:
         for one in sources:
             reader.read(one, bad)
@@ -257,7 +256,14 @@ class _Reader:
         if "time" in self.parts:
             rest["time_unit"] = "us" if self.clock.real else "step"
         opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
-        notes = [bad.note(), self._blank_note(), *opened, *self._id_notes(users, items), self.clock.note(), *(n.note for n in self.numerals.values())]
+        notes = [
+            bad.note(),
+            self._blank_note(),
+            *opened,
+            *self._id_notes(users, items),
+            self.clock.note(),
+            *(n.note for n in self.numerals.values()),
+        ]
         if "time" not in self.parts or not self.clock.real:
             notes.append(likely_time(sources, [*self.columns.values(), *([self.titles.column] if self.titles else [])]))
         if self.titles is not None:
