@@ -78,3 +78,12 @@ def test_bytes_that_the_named_encoding_lacks_are_bad_rows(tmp_path):
     data = vt.read_interactions(path, encoding="cp1252", on_bad_row="quarantine", bad_rows_path=tmp_path / "bad.csv")
     assert data.items.ids.to_list() == ["café"]
     assert "bob" in Path(tmp_path / "bad.csv").read_text()
+
+
+def test_a_zstd_file_has_to_be_opened_first(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "log.csv.zst"
+    with arrow.CompressedOutputStream(arrow.OSFile(str(path), "wb"), "zstd") as file:
+        file.write("user_id,item_id\nann,чай\n".encode("cp1251"))
+    with pytest.raises(DataError, match="Decompress it, for example with zstd -d"):
+        vt.read_interactions(path)

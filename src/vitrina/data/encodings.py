@@ -172,6 +172,8 @@ def sentence(label: str, where: str, blocks: Iterable[bytes], guess: str | None 
     wrong, right = foreign_words(blocks)
     found = [Candidate(guess, tuple(_wide_sample(wrong, guess)))] if guess else candidates(wrong)
     begin = f"{label} is not UTF-8 text: {where} holds bytes that mean nothing in it."
+    if any("\ufffd" in word for word in right):  # of a zstd file, whose bytes are seen through UTF-8 only
+        return f"{begin} Decompress it, for example with zstd -d: the encodings that fit are shown then, and can be named."
     if right and len(right) >= len(wrong):
         return f'{begin} Other rows are UTF-8 ({right[0][:LENGTH]}), so these are damaged. Mend them, or set them aside with on_bad_row="quarantine".'  # fmt: skip
     if not found:
