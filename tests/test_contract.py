@@ -12,6 +12,7 @@ import pytest
 import vitrina as vt
 from vitrina.config import Config
 from vitrina.errors import UnknownNameError
+from vitrina.models.base import ModelConfig
 from vitrina.testing import ContractError, check_model
 from vitrina.testing.laws import LAWS
 from vitrina.types import Eligibility, Queries, Recommendations
@@ -239,6 +240,36 @@ class Fits:
 def test_a_wrong_fit_breaks_its_law(law, model, says):
     with pytest.raises(ContractError, match=rf"\n{law}: .*{says}"):
         check_model(model, laws=[law])
+
+
+def test_weights_that_are_not_read_as_the_model_says_are_caught():
+    class Boastful(ModelConfig):
+        reads_weights = True
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.RandomItems().fit(data)
+
+    class Silent(ModelConfig):
+        def fit(self, data, *, validation=None, start=None):
+            return vt.TopPersonal().fit(data)
+
+    with pytest.raises(ContractError, match=r"\nweights: with other weights of events nothing changes"):
+        check_model(Boastful(), laws=["weights"])
+    with pytest.raises(ContractError, match=r"\nweights: with other weights, which the model doesn't say it reads"):
+        check_model(Silent(), laws=["weights"])
+
+
+def test_a_disliked_item_in_a_list_is_caught():
+    def stubborn(answer, queries, k, eligible):
+        items = answer.items.copy()
+        for row in np.flatnonzero(queries.lengths):
+            own = slice(queries.start[row], queries.stop[row])
+            if queries.events.weights is not None and queries.events.weights[own][-1] < 0:
+                items[row, 0] = queries.events.items[own][-1]
+        return with_items(answer, items)
+
+    with pytest.raises(ContractError, match=r"\ndislikes: query \d+ .* which the person disliked, is recommended"):
+        check_model(BentModel(stubborn), laws=["dislikes"])
 
 
 def test_a_config_that_forgets_a_parameter_is_caught():
