@@ -26,6 +26,7 @@ from vitrina.board.findings import (
     advice,
     findings,
 )
+from vitrina.printing import as_text
 from vitrina.testing import synthetic
 from vitrina.testing.toy import BASE, HOUR
 from vitrina.types import Events
@@ -158,3 +159,47 @@ def test_a_diagnosis_prints_its_findings(chained: Diagnosis) -> None:
 def test_the_advice_does_not_call_a_history_a_set_where_near_events_belong_together() -> None:
     assert "set" in advice(())
     assert "set" not in advice((Finding(NEAR, "yes", "", "", ()),))
+
+
+def test_what_an_interval_with_zero_leaves_open_is_unclear_and_not_no() -> None:
+    asked = {
+        "popularity": "popularity^0.5 divided out",
+        "order": "only j after i",
+        "gap": "near",
+        "fading": "fade",
+        "content": "with descriptions",
+    }
+    open_ = [replace(effect(variant, -0.02, 0.03, 0.6), question=question) for question, variant in asked.items()]
+    open_[0] = replace(open_[0], against="popularity^0 divided out")
+    open_ += [
+        replace(effect(v, -0.02, 0.03, 0.6), question="trends")
+        for v in ("popularity, last 7 days", "co-occurrence in the later half of the log")
+    ]
+    open_ += [effect("last 5", -0.02, 0.03, 0.6)]
+    values = {PLAIN: 0.5}
+    found = {f.question: f for f in findings(Evidence(tuple(open_), values, "nDCG@10", 0.0, 16))}
+    for question in (POPULARITY, TRENDS, ORDER, NEAR, LENGTH, FADING, CONTENT):
+        assert found[question].answer == "unclear", question
+        assert "can't" in found[question].meaning or "No trend can be told" in found[question].meaning
+    said = advice(tuple(found.values()))
+    assert "unclear" in said
+    assert "counts as a set" not in said
+    # old popularity is surely better, but whether the old half of the log informs is open
+    mixed = [replace(open_[5], low=-0.05, high=-0.02, difference=-0.03, p=0.001), open_[6], effect("last 5", -0.02, 0.03, 0.6)]
+    assert {f.question: f.answer for f in findings(Evidence(tuple(mixed), values, "nDCG@10", 0.0, 16))}[TRENDS] == "unclear"
+
+
+def test_repeats_are_a_matter_of_how_many_there_are() -> None:
+    own = replace(effect("the person's own favourites", -0.02, 0.03, 0.6), question="repeats")
+    for share, answer in ((0.4, "yes"), (0.001, "no")):
+        found = {f.question: f for f in findings(Evidence((own,), {PLAIN: 0.5}, "nDCG@10", share, 16))}
+        assert found[REPEATS].answer == answer
+    assert "holds against" not in found[REPEATS].meaning
+
+
+def test_a_diagnosis_is_readable_in_a_narrow_terminal(chained: Diagnosis) -> None:
+    for width in (40, 60, 120):
+        text = as_text(chained, width)
+        assert max(map(len, text.splitlines())) <= width
+        for number in ("95%", f"{chained.queries:,}"):
+            assert number in text

@@ -365,3 +365,74 @@ def test_reads_a_real_inspection_and_a_real_split() -> None:
     assert [p.name for p in cut.parts] == ["train", "test"]
     assert cut.queries == len(split.queries)
     Page(render(dataclasses.replace(boards.full(), inspection=seen, split=split.summary)))
+
+
+# What a page must not do
+
+
+def _people(board, **changed):
+    return Page(render(dataclasses.replace(board, examples=tuple(dataclasses.replace(e, **changed) for e in board.examples))))
+
+
+def test_a_person_takes_a_bounded_part_of_the_page() -> None:
+    board = boards.full()
+    lists = {f"model {m}": tuple((f"place {p} of {m}", p == 60) for p in range(100)) for m in range(40)}
+    read = _people(board, history=tuple(f"had {n}" for n in range(500)), truth=tuple(f"took {n}" for n in range(45)), lists=lists)
+    shown = read.text
+    assert shown.count("had 499") == len(board.examples)
+    assert "had 400" not in shown
+    assert shown.count("and 37 more") == len(board.examples)
+    assert "Then took 45 items; 40 of 40 models had at least one in the list." in shown
+    assert "90 more places with 1 hit" in shown
+    assert "those of 24 more are in board.json" in shown
+    assert sum(tag == "li" for tag, _ in read.tags) < 1700
+    long = _people(board, history=("x" * 5000,)).text
+    assert "x" * 90 + "…" in long
+    assert "x" * 100 not in long
+
+
+def test_what_a_model_had_in_its_list_is_seen_first_of_what_was_taken() -> None:
+    truth = tuple(f"took {n}" for n in range(45))
+    shown = _people(boards.full(), truth=truth, lists={"EASE": (("took 44", True), ("other", False))}).text
+    assert shown.index("took 44") < shown.index("took 0")
+
+
+def test_no_sentence_runs_into_the_next_one() -> None:
+    board = boards.full()
+    notes = ("Fitted on the 6,000 most frequent of 65,587 items, limited by max_items.", "4 rounds")
+    entries = tuple(
+        dataclasses.replace(e, notes=notes, fallback_share=0.003, config={"name": "Cooccurrence", "kinds": {}, "decay": None, "last": None})
+        for e in board.entries
+    )
+    nothing = boards.inspection().to_dict() | {"steps": [{"name": "read", "note": "17 items have no row.", **dict.fromkeys(
+        ("events_before", "events_after", "users_before", "users_after", "items_before", "items_after"), 10)}]}  # fmt: skip
+    shown = re.sub(r"\s+", " ", Page(render(dataclasses.replace(board, entries=entries, inspection=nothing))).text)
+    assert not re.search(r"\.;|\.,|=,|=\)|unset|\.\.(?!\.)|; \.|\(read\)", shown)
+    assert "limited by max_items. " in shown
+    assert "4 rounds." in shown
+    assert "Reading removed nothing. 17 items have no row." in shown
+    assert "decay=none" in shown
+
+
+def test_a_small_value_is_not_shown_as_zero() -> None:
+    board = boards.full()
+    small = pl.when((pl.col("metric") == "Coverage@10") & (pl.col("model") == "Popularity")).then(0.0002).otherwise("value").alias("value")
+    shown = Page(render(dataclasses.replace(board, numbers=board.numbers.with_columns(small)))).text
+    assert "0.0002" in shown
+    assert "0.2140" in shown  # one precision in a column
+
+
+def test_metrics_and_names_are_explained_where_they_are_first_seen() -> None:
+    board = boards.full()
+    entries = tuple(dataclasses.replace(e, call="EASE(l2=500)") if e.name == "EASE" else e for e in board.entries)
+    text = re.sub(r"\s+", " ", Page(render(dataclasses.replace(board, entries=entries))).text)
+    assert re.search(r"EASE is EASE\(\s?l2=\s?500\) ?: score items by how well", text.replace("( ", "("))
+    for metric in ("nDCG@10", "Coverage@10", "MIUF@10", "Gini@10"):
+        assert re.search(rf"{metric} ?: ", text), metric
+    assert text.index("MIUF@10 : mean inverse user frequency") < text.index("Every metric with its interval")
+
+
+def test_a_first_look_says_so_on_the_page() -> None:
+    board = boards.full()
+    said = "A first look (quick): 1,900 of 9,000 queries."
+    assert said in Page(render(dataclasses.replace(board, settings={**board.settings, "quick": said}))).text

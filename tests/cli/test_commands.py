@@ -455,3 +455,42 @@ def test_fit_takes_a_baseline_that_the_comparison_added(config: Callable[..., Pa
     assert vt.load(shop / "model").manifest["model"]["l2"] == 7
     told = vitrina("fit", "vitrina.toml", "--model", "EASY", "--out", "model")
     assert "Did you mean 'EASE'" in told.stderr
+
+
+# --- a first look, and one that is interrupted
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(config: Callable[..., Path], vitrina: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vt, "compare", interrupted)
+    told = vitrina("compare", config('[split]\nrule = "LeaveOneOut"\n\n[models.Popularity]\n'))
+    assert told.exit_code == 130
+    assert "the same command goes on from there" in told.stderr
+    assert ".cache" in told.stderr
+
+
+def test_a_quick_comparison_says_so_and_settles_no_parameters(config: Callable[..., Path], shop: Path, vitrina: Type) -> None:
+    path = config(
+        '[split]\nrule = "LeaveOneOut"\n\n[job]\nbaselines = false\n\n[models.window]\ntype = "Popularity"\ndays = [1, 3, 9, 20, 30]\n'
+    )
+    told = vitrina("compare", path, "--quick")
+    assert told.exit_code == 0, told.output
+    assert "A first look (quick)" in told.stdout
+    assert "1 of 1: window: the best of 4 configurations" in told.stderr
+    assert "A first look (quick)" in (shop / "vitrina-report" / "report.html").read_text()
+    refused = vitrina("fit", path, "--model", "window", "--out", shop / "model")
+    assert refused.exit_code == 2
+    assert "a first look with --quick is none" in refused.stderr
+
+
+def test_what_is_piped_is_as_wide_as_columns_says(config: Callable[..., Path], vitrina: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    path = config('[split]\nrule = "LeaveOneOut"\n\n[models.Popularity]\n')
+    told = vitrina("compare", path)
+    assert max(map(len, told.stdout.splitlines())) <= 60
+    assert (
+        max(map(len, vitrina("inspect", "shop.csv", "--user", "customer", "--item", "sku", "--time", "bought_at").stdout.splitlines()))
+        <= 60
+    )
