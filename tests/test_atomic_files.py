@@ -52,6 +52,14 @@ def test_a_read_only_place_is_told_without_the_temporary_name(tmp_path, atomic, 
     assert ".out" not in str(caught.value)
 
 
+def test_a_place_that_polars_may_not_write_to_is_told_without_the_temporary_name(tmp_path):
+    with pytest.raises(WriteError) as caught, atomic_file(tmp_path / "lists.csv") as staging:
+        raise PermissionError(f"Permission denied (os error 13): {staging}")  # without a number of its own
+    assert str(caught.value).startswith(f"{tmp_path / 'lists.csv'} can't be written: Permission denied.")
+    with pytest.raises(FileNotFoundError, match=r"log\.csv"), atomic_file(tmp_path / "lists.csv"):
+        raise FileNotFoundError("No such file or directory (os error 2): log.csv")
+
+
 def test_a_file_in_the_place_of_a_folder_is_told(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(WriteError, match="taken"), atomic_file(tmp_path / "taken" / "lists.csv"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from vitrina.errors import WriteError
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+ABOUT_WRITING = ("5", "27", "28", "30", "122")  # error numbers that reading doesn't give: a disk that is full or read-only
 
 
 @contextlib.contextmanager
@@ -84,8 +85,8 @@ def _reason(error: Exception, target: Path) -> str | None:
         return None
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    found = re.search(r"([\w -]+) \(os error (?:5|27|28|30|122)\)", str(error))  # how Polars tells what the system said
-    if found:
+    found = re.search(r"([\w -]+) \(os error (\d+)\)", str(error))  # how Polars tells what the system said
+    if found and (found[2] in ABOUT_WRITING or f".{target.name}-" in str(error)):
         return found[1].strip()
     return "the disk may be full" if isinstance(error, OSError) and "requested and" in str(error) else None  # how NumPy does
 

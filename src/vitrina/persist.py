@@ -191,7 +191,7 @@ def _items_table(form: Form, data: Dataset | None) -> pl.DataFrame:
 def _form_of(recommender: Recommender) -> Form:
     name = type(recommender).__name__
     if FORMS.get(name) != type(recommender).__module__:
-        raise ArtifactError(f"A {name} can't be saved as an artifact. Known fitted forms: {', '.join(FORMS)}.")
+        raise ArtifactError(f"{name} can't be saved as an artifact. Known fitted forms: {', '.join(FORMS)}.")
     return cast(Form, recommender)
 
 
@@ -249,8 +249,10 @@ def _is_artifact(folder: Path) -> bool:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    if not folder.exists():
+        raise ArtifactError(f"There is no folder {folder} (looked from {Path.cwd()}). Name the one that vitrina fit wrote.")
     if not path.is_file():
-        raise ArtifactError(f"The folder {folder} is not an artifact of Vitrina: it has no {MANIFEST}. Make one with vitrina fit.")
+        raise ArtifactError(f"{folder} is not an artifact of Vitrina: it has no {MANIFEST}. Make one with vitrina fit.")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

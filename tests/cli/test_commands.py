@@ -40,6 +40,14 @@ def test_inspect_prints_and_finds_columns_by_their_names(shop: Path, vitrina: Ty
     assert named.stderr == ""
 
 
+def test_weights_are_named_as_values_are(shop: Path, vitrina: Type) -> None:
+    pl.read_csv(shop / "shop.csv").with_columns(strength=pl.lit("0,5")).write_csv(shop / "weighed.csv")
+    assert vitrina("inspect", "weighed.csv", "--weight", "strength").exit_code == 0
+    assert vitrina("init", "weighed.csv", "--weight", "strength").exit_code == 0
+    assert 'weight = "strength"' in Path("vitrina.toml").read_text()
+    assert "take it with --weight strength" in vitrina("inspect", "weighed.csv", "--weight", "strenght").stderr
+
+
 def test_an_empty_name_refuses_a_column(shop: Path, vitrina: Type) -> None:
     told = vitrina("inspect", "shop.csv", "--time", "", "--json")
     assert json.loads(told.stdout)["timing"] is None
@@ -312,7 +320,8 @@ REFUSED = [
     (("inspect", "nothing.csv"), "nothing.csv"),
     (("inspect", "shop.csv", "--user", "custmer"), "--user customer"),
     (("compare", "nothing.toml"), "vitrina init"),
-    (("recommend", "nothing", "--history", "a"), "not an artifact"),
+    (("recommend", "nothing", "--history", "a"), "There is no folder nothing"),
+    (("recommend", "shop.csv", "--history", "a"), "not an artifact"),
     (("recommend", "."), "--history"),
     (("recommend", ".", "--history", "a", "--out", "b.csv"), "--history"),
 ]

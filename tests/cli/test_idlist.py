@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
+import gzip
+import io
+import lzma
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +54,23 @@ def test_among_numbers_a_word_is_a_header_and_is_said(tmp_path, name, capsys):
     assert "'Kunde', was taken as the name of its column" in " ".join(capsys.readouterr().err.split())
     assert listed(tmp_path, "X9\n7\nX8", name, NUMBERS) == ["X9", "7", "X8"]
     assert listed(tmp_path, "X9\n7", name) == ["X9", "7"]  # where ids are texts, it may be one
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("name", ["who.txt", "who.csv"])
+def test_a_compressed_list_is_read_as_what_is_in_it(tmp_path, name, ending):
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd}[ending]
+    assert listed(tmp_path, pack(b"tea\nmilk\n"), f"{name}.{ending}") == ["tea", "milk"]
+    assert listed(tmp_path, pack(b"\xef\xbb\xbfrank;sku\n1;tea\n"), f"{name}.{ending}") == ["tea"]
+    cut = pack(b"\n".join(b"%d" % (7**n) for n in range(200)))
+    with pytest.raises(DataError, match=rf"{name}.{ending} is cut off or damaged"):
+        listed(tmp_path, cut[: len(cut) // 2], f"{name}.{ending}")
+
+
+def zstd(body: bytes) -> bytes:
+    packed = io.BytesIO()
+    pl.DataFrame({"line": body.decode().split("\n")}).write_csv(packed, include_header=False, quote_style="never", compression="zstd")
+    return packed.getvalue()
 
 
 def test_ids_that_need_quotes(tmp_path):

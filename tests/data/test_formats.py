@@ -249,6 +249,22 @@ class TestHeaderless:
         with pytest.raises(DataError, match=r"If its first line is data, not names: header=False, columns=\['user', 'item'\]"):
             vt.read_interactions("log.csv")
 
+    def test_a_separator_that_divides_nothing_is_told_the_one_that_does(self):
+        Path("log.csv").write_text("user_id,item_id\nann,tea\n")
+        with pytest.raises(DataError, match=r"not divided by '\|': its first line is 'user_id,item_id'.*separator=','"):
+            vt.read_interactions("log.csv", separator="|")
+
+    def test_an_item_table_without_a_header_of_words_is_told_what_to_write_above(self):
+        Path("log.csv").write_text("user_id,item_id\nann,tea\n")
+        Path("items.csv").write_text("tea,Green tea,drinks\njam,Plum jam,food\n")
+        with pytest.raises(DataError, match=r"If its first line is data, .* above it: 'item_id,column2,column3'\."):
+            vt.read_interactions("log.csv", items="items.csv")
+
+    def test_who_names_another_column_has_seen_a_header(self):
+        Path("log.csv").write_text("user_id,item_id,weight\nann,tea,2\n")
+        with pytest.raises(DataError, match=r"with weight='weight'\. Its columns: user_id, item_id, weight\.$"):
+            vt.read_interactions("log.csv", weight="wieght")
+
     def test_numbers_may_name_columns(self):
         Path("log.csv").write_text("user_id,item_id,2019\nann,tea,3\n")
         assert vt.read_interactions("log.csv").n_events == 1

@@ -46,6 +46,15 @@ def test_a_column_that_agrees(texts, meant):
         assert read(column)[0] == pytest.approx(meant)
 
 
+def test_weights_are_read_as_values_are():
+    frame = pl.DataFrame({"user_id": ["a"] * 3, "item_id": [0, 1, 2], "w": ["1,5", "-0,25", "1.000"]})
+    data = vt.read_interactions(frame, weight="w")
+    assert data.events.weights.tolist() == [1.5, -0.25, 1000.0]
+    assert "Column 'w' holds numbers with a decimal comma" in data.steps[0].note
+    with pytest.raises(DataError, match=r"'w' must hold numbers, .* or name another column with weight='\.\.\.'\."):
+        vt.read_interactions(frame.with_columns(w=pl.lit("heavy")), weight="w")
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=8),

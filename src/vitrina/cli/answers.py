@@ -11,7 +11,7 @@ import polars as pl
 
 from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console
-from vitrina.cli.idlist import read_ids, strangers
+from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import given_columns, has_fingerprint, read_log
 from vitrina.errors import DataError, ParameterError
 from vitrina.persist import Artifact
@@ -21,7 +21,7 @@ from vitrina.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
 
-ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", *COMPRESSED)
 # filters that also shape a history; the others only choose what to learn from
 ABOUT_EVENTS = ("dedupe", "dedupe_consecutive", "kinds", "min_value")
 

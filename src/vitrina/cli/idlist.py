@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from vitrina.cli.console import warn
+from vitrina.data import streams
 from vitrina.data.roles import IS_EMPTY, id_text
 from vitrina.data.sources import find_sources
 from vitrina.data.validate import USUAL
@@ -19,6 +20,7 @@ from vitrina.types import Bool
 from vitrina.vocabulary import Vocabulary, numbers_or_text
 
 TABLES = {".csv": ",;\t|", ".tsv": "\t"}  # endings of text that is split into fields, and at which signs
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 HEADERS = {"id", "ids", *USUAL["user"], *USUAL["item"]}  # what a single column is usually called
 
 
@@ -69,7 +71,7 @@ def read_ids(path: Path, column: str) -> IdList:
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
-    body = path.read_bytes()
+    body = b"".join(streams.blocks(path))
     wide = body[:2] in (b"\xff\xfe", b"\xfe\xff")
     if b"\0" in body[:4096] and not wide:
         return IdList(path, column, _of_table(path, column), single=False)
@@ -99,7 +101,7 @@ def _fields(path: Path, lines: list[str], column: str) -> tuple[list[str], bool]
     """
     if not lines:
         return [], True
-    marks = TABLES.get(path.suffix.lower())
+    marks = TABLES.get(next((ending for ending in reversed(path.suffixes) if ending.lower() not in COMPRESSED), "").lower())
     mark = max(marks or ",;\t|", key=lines[0].count)
     rows = list(csv.reader(lines, delimiter=mark))
     header = [name.strip() for name in rows[0]]

@@ -11,6 +11,7 @@ def command(
     item: o.Item = None,
     time: o.Time = None,
     value: o.Value = None,
+    weight: o.Weight = None,
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
@@ -34,8 +35,8 @@ def command(
     from vitrina.data.inspect import inspect
 
     given = {
-        "user": user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
-        "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
+        "user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket,
+        "time_unit": time_unit, "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
         "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "items": items, "users": users, "title": title, "on_bad_row": on_bad_row,
     }  # fmt: skip

@@ -25,10 +25,11 @@ DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
 STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
 ARGUMENT = (
-    r"\b(user|item|time|value|kind|basket|time_unit|time_format|any_year|decimal|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
+    r"\b(user|item|time|value|weight|kind|basket|time_unit|time_format|any_year|decimal|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
     r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False|True)(,(?= columns=))?"
 )
 QUOTES = "'\""
+QUOTED = r"(?<!column )'(time_unit|time_format|decimal|order_by|encoding|separator|header|columns|on_bad_row)'"
 TEXT = ("encoding", "separator", "header", "columns")  # how a text file is written
 
 
@@ -66,6 +67,8 @@ def typed(message: str) -> str:
 
     >>> typed("Name them: header=False, columns=['user', 'item'], or take user='who'.")
     'Name them: --no-header --columns user,item, or take --user who.'
+    >>> typed("The 'time_unit' must be one of s, ms, or None.")
+    'The --time-unit must be one of s, ms, or None.'
     """
 
     def option(found: re.Match[str]) -> str:
@@ -76,6 +79,7 @@ def typed(message: str) -> str:
         value = f'"{value}"' if " " in value else value
         return "--no-header" if value == "False" else f"--{name} {value}".rstrip()
 
+    message = re.sub(QUOTED, lambda found: f"--{found[1].replace('_', '-')}", message)
     return re.sub(ARGUMENT, option, message)
 
 

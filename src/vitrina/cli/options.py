@@ -21,6 +21,7 @@ User = Annotated[str | None, typer.Option(help="Column of the user.", rich_help_
 Item = Annotated[str | None, typer.Option(help="Column of the item.", rich_help_panel=LOG)]
 Time = Annotated[str | None, typer.Option(help="Column of the time.", rich_help_panel=LOG)]
 Value = Annotated[str | None, typer.Option(help="Column of a number: rating, quantity, money.", rich_help_panel=LOG)]
+Weight = Annotated[str | None, typer.Option(help="Column of how much an event counts; below 0 it is a dislike.", rich_help_panel=LOG)]
 Kind = Annotated[str | None, typer.Option(help="Column of the kind of event: view, buy.", rich_help_panel=LOG)]
 Basket = Annotated[str | None, typer.Option(help="Column of the basket or order.", rich_help_panel=LOG)]
 TimeUnit = Annotated[

@@ -27,6 +27,7 @@ def command(
     item: o.Item = None,
     time: o.Time = None,
     value: o.Value = None,
+    weight: o.Weight = None,
     kind: o.Kind = None,
     basket: o.Basket = None,
     time_unit: o.TimeUnit = None,
@@ -61,8 +62,8 @@ def command(
         screen.show_history(found, history, k, eligible, json=json)
         return
     given = {
-        "user": None if person is not None else user, "item": item, "time": time, "value": value, "kind": kind, "basket": basket, "time_unit": time_unit,
-        "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
+        "user": None if person is not None else user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket,
+        "time_unit": time_unit, "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
         "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
         "on_bad_row": on_bad_row,
     }  # fmt: skip

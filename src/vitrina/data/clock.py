@@ -138,7 +138,7 @@ class Clock:
             steps = exact.cast(pl.Int64, strict=False)
             fraction = (steps.cast(pl.Float64) != exact).fill_null(value=False)
             if not exact.dtype.is_integer() and fraction.any():
-                remedy = "Give their time_unit: s, ms, us or ns since 1970, or excel for days of a spreadsheet."
+                remedy = "Give time_unit='...': s, ms, us or ns since 1970, or excel for days of a spreadsheet."
                 problems.append(Problem(fraction, "hold whole numbers as steps", "has a fraction", remedy=remedy, in_all=remedy))
             return steps, problems
         if self.unit == "excel":

@@ -242,7 +242,7 @@ class _Reader:
             return self.clock.read(values, column)
         if role == "order_by":
             return self.order.read(values, column)
-        return number(values, column, self.numerals[role]) if role in self.numerals else id_text(values, column)
+        return number(values, column, self.numerals[role], role) if role in self.numerals else id_text(values, column)
 
     def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
         labels = [source.label for source in sources]

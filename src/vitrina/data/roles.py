@@ -65,7 +65,7 @@ def _no_whole_numbers(column: pl.Series, wrong: pl.Series) -> list[Problem]:
     return [Problem(mask, must, found, shown(column.filter(mask)[0])) for found, mask in kinds.items() if mask.any()]
 
 
-def number(column: pl.Series, name: str, numerals: Numerals) -> Column:
+def number(column: pl.Series, name: str, numerals: Numerals, role: str = "value") -> Column:
     """Values as float32.
 
     Raises:
@@ -80,7 +80,7 @@ def number(column: pl.Series, name: str, numerals: Numerals) -> Column:
     if kind == pl.String and values.null_count() > column.null_count():
         wrong = values.is_null() & column.is_not_null()
         sign = {None: "", ".": " with a decimal point", ",": " with a decimal comma"}[numerals.decimal]
-        in_all = "Write plain numbers like 1234.5, or name another column with value='...'."
+        in_all = f"Write plain numbers like 1234.5, or name another column with {role}='...'."
         problems.append(Problem(wrong, f"hold numbers{sign}", "holds text", shown(column.filter(wrong)[0]), in_all=in_all))
     narrow = values.cast(pl.Float32, strict=False)
     if not narrow.is_finite().fill_null(value=True).all():

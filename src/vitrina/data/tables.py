@@ -65,13 +65,18 @@ def _id_column(frame: pl.DataFrame, source: Source, what: str, column: str) -> s
     found = next((name for name in (column, usual) if name in frame.columns), None)
     if found is not None:
         return found
-    label = source.label
-    if isinstance(source, CsvFile) and source.format.headless:
+    label, above = source.label, ""
+    if isinstance(source, CsvFile):
         above = source.format.separator.join([column, *(f"column{k}" for k in range(2, len(frame.columns) + 1))])
-        raise DataError(
-            f"{label} has no header: its first line looks like data. Put a line with the names of the columns above it: {above!r}."
-        )
-    raise DataError(f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Its columns: {', '.join(frame.columns)}.")
+        if source.format.headless:
+            raise DataError(
+                f"{label} has no header: its first line looks like data. Put a line with the names of the columns above it: {above!r}."
+            )
+        above = f" If its first line is data, put one with the names of the columns above it: {above!r}."
+    columns = ", ".join(frame.columns)
+    raise DataError(
+        f"{label} has no column {column!r} (or {usual!r}) with the ids of {what}. Rename that one. Its columns: {columns}.{above}"
+    )
 
 
 def _read(source: Any, what: str, options: TextOptions) -> tuple[str, pl.DataFrame, Source]:

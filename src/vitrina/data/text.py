@@ -172,6 +172,8 @@ def _layout(lines: Sequence[str], label: str, options: TextOptions) -> CsvFormat
     rows = [_fields(line, separator) for line in filled]
     if len(rows[0]) == 1 and len(filled) > 1 and all(re.fullmatch(r"\s*\d+( +\d+)+\s*", line) for line in filled):
         raise DataError(f"{label} has lines of many numbers, as lists of items for each user have. Write one user and one item a line.")
+    if options.separator and len(rows[0]) == 1 and len(_fields(filled[0], found := _separator(filled))) > 1:
+        raise DataError(f"{label} is not divided by {separator!r}: its first line is {_shown(rows[0])!r}. Leave it out, or take separator={found!r}.")  # fmt: skip
     names = headers.suggested(rows)
     if options.header is False:
         return CsvFormat(_given_names(rows[0], names, label, options), separator, header=False, suggested=names)

@@ -77,7 +77,7 @@ def _missing(source: Source, role: str, name: str) -> str:
     form = source.format if isinstance(source, CsvFile) else None
     if form is not None and form.headless:
         return headless_sentence(source.label, form.columns, form.suggested)
-    if form is not None and form.header and not usual:
+    if form is not None and form.header and not usual and role in ("user", "item"):  # others were named by somebody who saw a header
         hint += f" If its first line is data, not names: header=False, columns={list(form.suggested)!r}"
         return f"{source.label} has no column {name!r} for the {role}. Its columns: {_listed(source.columns)}. {hint}"
     return f"{source.label} has no column {name!r} for the {role}. {hint} Its columns: {_listed(source.columns)}."

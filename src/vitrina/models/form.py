@@ -76,7 +76,7 @@ class Form(ABC):
             ParameterError: the form holds nothing about pairs of items.
         """
         raise ParameterError(
-            f"A {type(self).__name__} holds nothing about pairs of items. Similar items come from co-occurrence, EASE, content and sequence models."
+            f"{type(self).__name__} holds nothing about pairs of items. Similar items come from co-occurrence, EASE, content and sequence models."
         )
 
     def similar_items(self, items: Sequence[Any] | pl.Series, k: int = 10, *, eligible: Eligibility = Eligibility()) -> Recommendations:
@@ -95,7 +95,7 @@ class Form(ABC):
         Raises:
             ParameterError: an id is not known, or the form keeps nothing about people.
         """
-        raise ParameterError(f"A {type(self).__name__} keeps nothing about people. Similar users come from TifuKNN.")
+        raise ParameterError(f"{type(self).__name__} keeps nothing about people. Similar users come from TifuKNN.")
 
     def queries_a_block(self) -> int:
         """How many queries `answer_block` takes at a time."""
