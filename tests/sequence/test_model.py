@@ -181,7 +181,7 @@ def test_mistakes_are_said():
         vt.SequenceModel(heads=3)
     with pytest.raises(DataError, match=r"at least two events .* which is what the validation part leaves"):
         vt.eSASRec().fit(DATA.select(np.arange(DATA.n_events) - DATA.indptr[DATA.user_of] < 2))  # one is left out
-    with pytest.raises(ParameterError, match=r"'validation' of fit must be a split .* Got Dataset"):
+    with pytest.raises(ParameterError, match=r"'validation' of SequenceModel.fit must be a Split, .* Got a Dataset"):
         vt.eSASRec().fit(DATA, validation=DATA)
     with pytest.raises(ParameterError, match=r"report=print. Got True"):
         vt.eSASRec().fit(DATA, report=True)

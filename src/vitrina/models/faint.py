@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from vitrina.kernels import kernel
-from vitrina.models.levels import dense_scores, levels_of, log1p_of, plus, scores_of, times, weights_of
+from vitrina.models.levels import dense_scores, log1p_of, plus, times, weights_of
 from vitrina.types import Float32, Float64, Int32, Int64
 
 
@@ -70,11 +70,3 @@ def _dot(profile, factors, indptr, indices, data, out):  # pragma: no cover
         for item in range(out.shape[1]):
             for at in range(indptr[item], indptr[item + 1]):
                 out[q, item] = plus(out[q, item], times(profile[q, indices[at]], data[at] * factors[q]))
-
-
-def narrowed(scores: Float64) -> Float32:
-    """(queries, items) float32 scores in the order of the float64 ones, which are above 0, or -inf."""
-    rows, items = np.nonzero(scores > 0)
-    out = np.full(scores.shape, -np.inf, np.float32)
-    out[rows, items] = scores_of(levels_of(scores[rows, items]), rows)
-    return out

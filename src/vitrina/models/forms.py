@@ -22,7 +22,7 @@ from vitrina.models.faint import cosines
 from vitrina.models.form import SPARSE_QUERIES, Arrays, Form
 from vitrina.models.history import decay_arrays, decay_of_arrays, faint, faint_history, history_matrix, own_scores
 from vitrina.models.levels import DEEP
-from vitrina.models.nearest import blend_with_nearest
+from vitrina.models.nearest import blend_with_nearest, runs_of_people
 from vitrina.models.profile import BasketProfile
 from vitrina.models.shuffle import Keys, places, query_keys, walk
 from vitrina.models.similar import id_arrays, ids_of_arrays, similar_people, vector_cosines
@@ -182,7 +182,8 @@ class Neighbours(Form):
     The own vector is made of the query's history. The people to search are those of the fit, whose vectors it keeps (not
     their logs): somebody who is among them, asked with an unchanged history, is the nearest neighbour of himself.
 
-    Cost: a query costs the people that share an item with it, and one pass over all; memory O(threads x people).
+    Cost: a query costs the people that share an item with it, one pass over all, and the vectors of the neighbours; queries of one
+    person that follow each other share most of it. Memory O(threads x (people + items)).
     """
 
     vocabulary: Vocabulary
@@ -208,7 +209,8 @@ class Neighbours(Form):
 
     def score_block(self, queries: Queries) -> Float32:
         own = self.profile.vectors(queries, len(self.vocabulary))
-        return blend_with_nearest(own, self.vectors, self.by_item, self.squares, self.neighbours, self.alpha)
+        runs = runs_of_people(queries)
+        return blend_with_nearest(own, self.vectors, self.by_item, self.squares, self.neighbours, self.alpha, runs)
 
     def similar_users(self, users: Sequence[Any] | pl.Series, k: int = 10, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         """The `k` people of the fit whose vectors are nearest; the score is minus the Euclidean distance. See `Form.similar_users`."""

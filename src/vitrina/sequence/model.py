@@ -161,14 +161,8 @@ class SequenceModel(ModelConfig):
         return (*said, *([f"{chosen} for a log of {data.n_events:,} events"] if chosen else []))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
-        if validation is not None and not isinstance(validation, Split):
-            raise ParameterError(
-                "The 'validation' of fit must be a split of the data, for example data.split(vt.split.LeaveOneOut()). "
-                f"Got {type(validation).__name__}."
-            )
         if validation is not None:
             validation.train.items.require_compatible(data.items, "events of the validation")
-        if validation is not None:
             return replace(validation, train=validation.train.counted())
         if self.training.patience is None:
             return None
