@@ -30,7 +30,8 @@ class ItemMap(Form):
 
     Weights are sparse (each item's nearest ones), or a dense square over the items in `kept`, row = from, column = to.
 
-    Cost: a query costs history x neighbours, or history x items with dense weights. Memory beside the weights, whatever
+    Cost: a query costs history x neighbours, or history x items with dense weights; where it follows one whose history its own begins
+    with, only what is new in the history. Memory beside the weights, whatever
     the number of queries: sparse 32 MB of candidates and 12 bytes x items x threads; dense a block of scores of 16 MB.
 
     Args:
@@ -163,33 +164,52 @@ def _with(code, score, term):  # pragma: no cover
     return score + np.log1p(term)
 
 
+@kernel
+def _shared(q, first_query, start, counts, items, weights):  # pragma: no cover
+    """How long the history of the query before is, where that of `q` begins with it; 0 where it doesn't."""
+    if q == first_query or counts[q] < counts[q - 1]:
+        return 0
+    for at in range(counts[q - 1]):
+        if items[start[q] + at] != items[start[q - 1] + at] or weights[start[q] + at] != weights[start[q - 1] + at]:
+            return 0
+    return counts[q - 1]
+
+
 @Spread
 def _candidates(
     first_query, last_query, start, counts, items, weights, indptr, indices, data, code, n_items, out_indptr, out_items, out_scores
 ):  # pragma: no cover
-    """Each query's candidates from `out_indptr[q]` on; `place` says where an item of the query is written."""
-    place = np.full(n_items, -1, np.int64)
+    """Each query's candidates from `out_indptr[q]` on; `place` says where behind that an item of the query is written."""
+    place, size = np.full(n_items, -1, np.int64), 0
     for q in range(first_query, last_query):
-        first = end = out_indptr[q]
-        for h in range(start[q], start[q] + counts[q]):
+        first, shared = out_indptr[q], _shared(q, first_query, start, counts, items, weights)
+        if shared:
+            before = out_indptr[q - 1]
+            out_items[first : first + size] = out_items[before : before + size]
+            out_scores[first : first + size] = out_scores[before : before + size]
+        else:
+            size = 0
+        for h in range(start[q] + shared, start[q] + counts[q]):
             item, weight = items[h], weights[h]
             for at in range(indptr[item], indptr[item + 1]):
                 to, term = indices[at], np.float32(weight * data[at])
                 spot = place[to]
-                if spot < first or spot >= end or out_items[spot] != to:
-                    place[to] = spot = end
-                    out_items[spot] = to
-                    out_scores[spot] = term if code < 2 else np.log1p(term)
-                    end += 1
+                if spot < 0 or spot >= size or out_items[first + spot] != to:
+                    place[to] = size
+                    out_items[first + size] = to
+                    out_scores[first + size] = term if code < 2 else np.log1p(term)
+                    size += 1
                 else:
-                    out_scores[spot] = _with(code, out_scores[spot], term)
+                    out_scores[first + spot] = _with(code, out_scores[first + spot], term)
 
 
 @Spread
 def _score_sparse(first, last, start, counts, items, weights, indptr, indices, data, code, out):  # pragma: no cover
     for q in range(first, last):
-        row = out[q]
-        for h in range(start[q], start[q] + counts[q]):
+        row, shared = out[q], _shared(q, first, start, counts, items, weights)
+        if shared:
+            row[:] = out[q - 1]
+        for h in range(start[q] + shared, start[q] + counts[q]):
             item, weight = items[h], weights[h]
             for at in range(indptr[item], indptr[item + 1]):
                 to, term = indices[at], np.float32(weight * data[at])
@@ -202,11 +222,13 @@ def _score_sparse(first, last, start, counts, items, weights, indptr, indices, d
 @Spread
 def _score_dense(first, last, start, counts, items, weights, matrix, kept, row_of, code, out):  # pragma: no cover
     """Rows of weights are added up in a buffer that stays in the cache, and then put in their places."""
-    total = np.empty(len(kept), np.float32)
+    total, known = np.empty(len(kept), np.float32), False
     for q in range(first, last):
-        known = False
-        total[:] = -np.inf if code == 1 else 0
-        for h in range(start[q], start[q] + counts[q]):
+        shared = _shared(q, first, start, counts, items, weights)
+        if not shared:
+            known = False
+            total[:] = -np.inf if code == 1 else 0
+        for h in range(start[q] + shared, start[q] + counts[q]):
             row = row_of[items[h]]
             if row < 0:
                 continue

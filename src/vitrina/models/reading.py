@@ -19,7 +19,10 @@ from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
 
 class History(NamedTuple):
-    """The distinct items of each query with their weights: row q is `start[q]..start[q] + counts[q]`, newest first."""
+    """The distinct items of each query with their weights: row q is `start[q]..start[q] + counts[q]`, in the order of their first event.
+
+    So the history of a person's next basket begins with that of the one before, where its weights are the same.
+    """
 
     start: Int64  # (queries,)
     counts: Int64  # (queries,)
@@ -132,7 +135,7 @@ def _read(
     place = np.full(n_items, -1, np.int64)
     for q in range(first_query, last_query):
         first, count = out_start[q], 0
-        for at in range(stop[q] - 1, start[q] - 1, -1):
+        for at in range(start[q], stop[q]):
             item = items[at]
             if item < 0 or item >= n_items:
                 continue
