@@ -12,6 +12,7 @@ import vitrina as vt
 from vitrina.data.dataset import Dataset
 from vitrina.errors import DataError, ParameterError
 from vitrina.models.content_vectors import Content, item_tfidf
+from vitrina.models.history import event_weights
 from vitrina.types import Events
 
 DAY = 86_400_000_000
@@ -319,3 +320,45 @@ def test_the_diagonal_follows_the_job(repeat):
     assert vt.Cooccurrence(diagonal=True).fit(split.train).weight_from_to.diagonal().any()
     assert not vt.Cooccurrence().fit(data).weight_from_to.diagonal().any()
     assert not vt.EASE(l2=10).fit(split.train).weight_from_to.diagonal().any()
+
+
+@pytest.mark.parametrize(
+    ("combine", "term"), [(vt.combine.Sum(), lambda w: w), (vt.combine.Product(), np.log1p), (vt.combine.Max(), None)], ids=repr
+)
+@pytest.mark.parametrize("decay", [None, vt.decay.Exponential(events=4), vt.decay.Exponential(days=0.5)], ids=repr)
+def test_every_event_of_an_item_speaks(combine, term, decay):
+    data = log_of()
+    fit = vt.Cooccurrence(weighting=vt.weighting.BM25(), diagonal=True, combine=combine, decay=decay, every_event=True).fit(data)
+    queries, weights = data.queries(), fit.weight_from_to.toarray().astype(np.float64)
+    scores = fit.score_block(queries)
+    for q in range(len(queries)):
+        places = range(queries.start[q], queries.stop[q])
+        items = queries.events.items[places]
+        left = np.ones(len(places)) if decay is None else event_weights(queries[q : q + 1], decay)
+        terms = left[:, None] * weights[items]
+        expected = terms.max(axis=0) if term is None else term(terms).sum(axis=0)
+        np.testing.assert_allclose(np.where(np.isfinite(scores[q]), scores[q], 0), expected, rtol=1e-5, atol=1e-12)
+
+
+def test_every_event_counts_where_the_job_lets_items_come_back():
+    data = log_of()
+    for repeat in (True, False):
+        split = data.split(vt.split.GlobalTime(quantile=0.8, repeat=repeat))
+        fit = vt.Cooccurrence().fit(split.train)
+        assert fit.reading.every_event is repeat
+        assert any("Each event" in note for note in fit.notes) is repeat
+        assert vt.Cooccurrence(every_event=not repeat).fit(split.train).reading.every_event is not repeat
+
+
+def test_baskets_of_one_person_get_what_each_gets_alone():
+    """Histories that begin with one another are not added up again; every other one is."""
+    data = log_of(users=30)
+    queries = data.split(vt.split.GlobalTime(quantile=0.3, repeat=True)).queries
+    assert (queries.start[1:] == queries.start[:-1]).mean() > 0.5
+    for model in (vt.Cooccurrence(diagonal=True, every_event=True), vt.Cooccurrence(decay=vt.decay.Exponential(days=1)), vt.EASE()):
+        fit = model.fit(data)
+        together = fit.recommend(queries, 5, eligible=vt.Eligibility(repeat=True))
+        for q in range(len(queries)):
+            alone = fit.recommend(queries[q : q + 1], 5, eligible=vt.Eligibility(repeat=True))
+            np.testing.assert_array_equal(together.items[q], alone.items[0])
+            np.testing.assert_array_equal(together.scores[q], alone.scores[0])

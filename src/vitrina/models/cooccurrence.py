@@ -51,6 +51,8 @@ class Cooccurrence(ModelConfig):
         last: how many events at the end of a history are read; None reads all.
         diagonal: keep what an item says of itself. None follows the job: kept where the split of the training part lets items come back
             (`repeat`), and then the result's `notes` say so; a whole log without a job has none, unless it is asked for.
+        every_event: whether each event of an item in the history counts, so that what was taken five times speaks five times, or the
+            item once, with its largest weight. None follows the job, as `diagonal` does.
     Returns:
         ItemMap with sparse weights.
     Raises:
@@ -77,6 +79,7 @@ class Cooccurrence(ModelConfig):
     decay: Decay | None = None
     last: int | None = Field(default=None, ge=1)
     diagonal: bool | None = None
+    every_event: bool | None = None
 
     @field_validator("kinds")
     @classmethod
@@ -95,16 +98,21 @@ class Cooccurrence(ModelConfig):
         squares = np.bincount(users_items.indices, users_items.data**2, minlength=data.n_items).astype(np.float64)
         denominator = self.weighting.denominator(squares, data.n_users)
         factors_of_events = factors[log.entry_of(users_items)] if self._gapped else factors
-        follows = data.repeat if data.rule is None else data.rule.repeat
+        follows = bool(data.repeat if data.rule is None else data.rule.repeat)
         kept = follows if self.diagonal is None else self.diagonal
+        every = follows if self.every_event is None else self.every_event
         weights = self._best(log, users_items, factors_of_events, denominator, squares if kept else np.empty(0), data)
-        reading = Reading(self.combine, self.decay, self.last, self.kinds)
-        notes = (
-            ("An item counts for itself, because repeats are allowed: diagonal=False leaves it out.",)
-            if kept and self.diagonal is None
-            else ()
-        )
-        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=notes)
+        reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
+        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._followed(follows))
+
+    def _followed(self, repeat: bool) -> tuple[str, ...]:
+        """What is said of the parameters that follow the job."""
+        notes = ()
+        if repeat and self.diagonal is None:
+            notes += ("An item counts for itself, because repeats are allowed: diagonal=False leaves it out.",)
+        if repeat and self.every_event is None:
+            notes += ("Each event of an item in the history counts, because repeats are allowed: every_event=False counts the item once.",)
+        return notes
 
     def _require(self, data: Dataset) -> None:
         for decay in (self.gap, self.decay):

@@ -19,7 +19,7 @@ from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
 
 class History(NamedTuple):
-    """The distinct items of each query with their weights: row q is `start[q]..start[q] + counts[q]`, in the order of their first event.
+    """The distinct items of each query (or each event) with their weights: row q is `start[q]..start[q] + counts[q]`, by first event.
 
     So the history of a person's next basket begins with that of the one before, where its weights are the same.
     """
@@ -38,8 +38,8 @@ class History(NamedTuple):
 class Reading:
     """Settings of an item map that concern the history.
 
-    An item that comes several times counts once, with the largest of its weights; a weight is the product of the decay, of
-    the weight of the event's kind and of the event's own in the log, and an event of weight 0 is not read.
+    An item that comes several times counts once, with the largest of its weights, or with `every_event` each time; a weight is
+    the product of the decay, of the weight of the event's kind and of the event's own in the log, and an event of weight 0 is not read.
 
     Args:
         combine: from the weights of several items of the history to one score.
@@ -47,12 +47,14 @@ class Reading:
             newest event, if that moment is not known). A history without times does not fade by days.
         last: read only so many events at the end.
         kinds: weights by the name of the kind of event; a kind that is not named counts 1.
+        every_event: each event of an item counts.
     """
 
     combine: Combine = field(default_factory=Sum)
     decay: Decay | None = None
     last: int | None = None
     kinds: Mapping[str, float] = field(default_factory=dict)
+    every_event: bool = False
 
     def read(self, queries: Queries, n_items: int) -> History:
         """The histories of a block of queries. Items beyond `n_items` are left out."""
@@ -65,7 +67,7 @@ class Reading:
         times, now = _moments(recent)
         _read(
             len(recent), recent.events.items, times, self._kind_of(recent), _own(recent), recent.start, recent.stop, now,
-            kind_weights(self.kinds, recent.kind_names), *factors_of(self.decay), n_items, start, counts, items, weights,
+            kind_weights(self.kinds, recent.kind_names), *factors_of(self.decay), n_items, self.every_event, start, counts, items, weights,
         )  # fmt: skip
         return History(start, counts, items, weights)
 
@@ -79,6 +81,9 @@ class Reading:
         if len(kinds):
             levels = products(levels, kind_weights(self.kinds, recent.kind_names)[kinds[place]])
         read = (items < n_items) & (levels > -np.inf)
+        if self.every_event:
+            counts = np.bincount(rows[read], minlength=len(queries))
+            return History(np.cumsum(counts) - counts, counts, items[read], levels[read])
         pairs, group = np.unique(rows[read] * n_items + items[read], return_inverse=True)
         largest = np.full(len(pairs), -np.inf)
         np.maximum.at(largest, group, levels[read])
@@ -97,7 +102,7 @@ class Reading:
         """What an artifact keeps of it: JSON as bytes."""
         plain = {
             "combine": type(self.combine).__name__, "decay": plain_of(self.decay), "last": self.last,
-            "kinds": dict(self.kinds), "notes": list(notes),
+            "kinds": dict(self.kinds), "every_event": self.every_event, "notes": list(notes),
         }  # fmt: skip
         return np.frombuffer(json.dumps(plain).encode(), np.uint8)
 
@@ -105,7 +110,8 @@ class Reading:
     def of_array(cls, array: NDArray[np.uint8]) -> tuple[Reading, tuple[str, ...]]:
         """The inverse of `to_array`."""
         plain = json.loads(array.tobytes())
-        reading = cls(combine_named(plain["combine"]), of_plain(plain["decay"]), plain["last"], plain["kinds"])
+        every = plain.get("every_event", False)  # not in artifacts from before it
+        reading = cls(combine_named(plain["combine"]), of_plain(plain["decay"]), plain["last"], plain["kinds"], every)
         return reading, tuple(plain["notes"])
 
 
@@ -130,7 +136,7 @@ def _moments(queries: Queries) -> tuple[Int64, Int64]:
 @Spread
 def _read(
     first_query, last_query, items, times, kinds, own, start, stop, now, kind_weights, shapes, scales, by_time, n_items,
-    out_start, counts, out_items, out_weights,
+    every_event, out_start, counts, out_items, out_weights,
 ):  # fmt: skip  # pragma: no cover
     place = np.full(n_items, -1, np.int64)
     for q in range(first_query, last_query):
@@ -148,7 +154,7 @@ def _read(
             if not weight > 0:
                 continue
             spot = place[item]
-            if spot < first or spot >= first + count or out_items[spot] != item:
+            if every_event or spot < first or spot >= first + count or out_items[spot] != item:
                 place[item] = first + count
                 out_items[first + count], out_weights[first + count] = item, weight
                 count += 1
