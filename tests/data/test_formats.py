@@ -124,7 +124,7 @@ def test_a_json_array_and_other_encodings():
 
 def test_broken_json_lines_keep_their_numbers():
     Path("log.jsonl").write_text('{"user_id": 1, "item_id": "a"}\n\n{"user_id": 2, "item_id": }\n[3]\n{"user_id": 4, "item_id": "b"}\n')
-    with pytest.raises(DataError, match=r"log.jsonl: row 2 \(line 3\) is no JSON.*1 more rows"):
+    with pytest.raises(DataError, match=r"log.jsonl: row 2 \(line 3\) is no JSON.*1 more row can't be read either\. Mend them, or set"):
         vt.read_interactions("log.jsonl")
     assert vt.read_interactions("log.jsonl", on_bad_row="quarantine").users.ids.to_list() == [1, 4]
     rows = list(csv.DictReader(Path("log.bad_rows.csv").read_text().splitlines()))
@@ -259,6 +259,14 @@ class TestHeaderless:
         Path("items.csv").write_text("tea,Green tea,drinks\njam,Plum jam,food\n")
         with pytest.raises(DataError, match=r"If its first line is data, .* above it: 'item_id,column2,column3'\."):
             vt.read_interactions("log.csv", items="items.csv")
+
+    @pytest.mark.parametrize("above", ["Report of sales\n\n", "Sales\n2024\n"])
+    def test_lines_above_the_header_are_told(self, above):
+        Path("log.csv").write_text(above + "user_id;item_id\nann;tea\n")
+        with pytest.raises(
+            DataError, match=rf"the first line '{above.split()[0]}.*', one field, and 2 fields below\. Take away what is above"
+        ):
+            vt.read_interactions("log.csv")
 
     def test_who_names_another_column_has_seen_a_header(self):
         Path("log.csv").write_text("user_id,item_id,weight\nann,tea,2\n")

@@ -204,7 +204,21 @@ def test_row_with_too_many_fields():
 
 def test_quote_that_is_never_closed():
     message = complaint(write("log.csv", 'user_id,item_id\na,"b\nc,d\ne,f\n'))
-    assert "row 1 (line 2) opens a quote that is not closed (down to line 4)" in message
+    assert "row 1 (line 2) opens a quote that is not closed." in message
+
+
+def test_a_quote_that_is_not_closed_takes_no_other_row_with_it():
+    sound = [f"u{n},i{n}" for n in range(60)]
+    rows = [*sound[:20], 'a,"b', *sound[20:40], "more of that text", 'c"d",x', 'e,"f', *sound[40:]]
+    data = vt.read_interactions(write("log.csv", "\n".join(["user_id,item_id", *rows])), on_bad_row="quarantine")
+    assert sorted(data.users.ids) == sorted({*(row.partition(",")[0] for row in sound), 'c"d"'})
+    bad = pl.read_csv("log.bad_rows.csv")
+    below = "has another number of fields than the header, below a quote that is not closed"
+    quote = "opens a quote that is not closed"
+    assert bad.select("row", "line", "reason", "text").rows() == [
+        (21, 22, quote, 'a,"b'), (42, 43, below, "more of that text"), (44, 45, quote, 'e,"f'),
+    ]  # fmt: skip
+    assert data.steps[0].note.startswith("3 bad rows set aside in log.bad_rows.csv")
 
 
 def test_truncated_parquet():

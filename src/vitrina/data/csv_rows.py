@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,10 @@ from vitrina.data.headers import Token
 from vitrina.data.streams import lines
 
 LOST = "\ufffd"  # what stands for bytes that are no text
+OPEN_QUOTE, BELOW_QUOTE = (
+    "opens a quote that is not closed",
+    "has another number of fields than the header, below a quote that is not closed",
+)
 
 
 class BrokenRow(NamedTuple):
@@ -49,10 +54,10 @@ def slow_rows(path: Path, form: CsvFormat, skip: int, size: int) -> Iterator[tup
     for row, line, fields in _records(path, form):
         if row <= skip:
             continue
-        reason = fields if isinstance(fields, str) else _broken(fields, form)
-        if reason:
-            text = "" if isinstance(fields, str) else form.separator.join(fields)
-            broken.append(BrokenRow(row, line, reason, text))
+        if isinstance(fields, BrokenRow):
+            broken.append(fields)
+        elif reason := _broken(fields, form):
+            broken.append(BrokenRow(row, line, reason, form.separator.join(fields)))
         else:
             rows.append(row)
             records.append([field or None for field in fields] + [None] * (len(form.columns) - len(fields)))
@@ -84,17 +89,39 @@ def _broken(fields: Sequence[str], form: CsvFormat) -> str:
 
 
 def _records(path: Path, form: CsvFormat) -> Iterator[tuple[int, int, Any]]:
-    """(row from 1, its first line, fields), or the csv module's complaint in place of the fields."""
-    reader = form.reader(line + "\n" for part in lines(path) for line in part)
-    row = -1 if form.header else 0
+    """(row from 1, its first line, fields), or a BrokenRow in place of the fields.
+
+    A quote that is not closed breaks the row that it opens in. The lines that it would have swallowed are read again, each for itself: those
+    with as many fields as the header are rows, the others may be the rest of a text and are not.
+    """
+    waiting: deque[str] = deque()
+    rest = (line + "\n" for part in lines(path) for line in part)
+    row, line, doubtful = (-1 if form.header else 0), 1 + form.skip, 0
     while True:
-        line = reader.line_num + 1
-        row += 1
+        taken: list[str] = []
         try:
-            fields: Any = next(reader)
-        except StopIteration:
+            for fields in form.reader(_kept(taken, waiting, rest)):
+                row += 1
+                strange = line < doubtful and len(fields) != len(form.columns)
+                if row:
+                    yield row, line, BrokenRow(row, line, BELOW_QUOTE, taken[0].rstrip("\n")) if strange else fields
+                line += len(taken)
+                taken.clear()
             return
         except csv.Error:
-            fields = f"opens a quote that is not closed (down to line {reader.line_num + form.skip})"
-        if row:
-            yield row, line + form.skip, fields
+            row += 1
+            if row:
+                yield row, line, BrokenRow(row, line, OPEN_QUOTE, taken[0].rstrip("\n"))
+            doubtful = max(doubtful, line + len(taken))
+            line += 1
+            waiting.extendleft(reversed(taken[1:]))
+
+
+def _kept(taken: list[str], waiting: deque[str], rest: Iterator[str]) -> Iterator[str]:
+    """Lines, those that wait first, each noted in `taken`."""
+    while True:
+        line = waiting.popleft() if waiting else next(rest, None)
+        if line is None:
+            return
+        taken.append(line)
+        yield line

@@ -174,6 +174,9 @@ def _layout(lines: Sequence[str], label: str, options: TextOptions) -> CsvFormat
         raise DataError(f"{label} has lines of many numbers, as lists of items for each user have. Write one user and one item a line.")
     if options.separator and len(rows[0]) == 1 and len(_fields(filled[0], found := _separator(filled))) > 1:
         raise DataError(f"{label} is not divided by {separator!r}: its first line is {_shown(rows[0])!r}. Leave it out, or take separator={found!r}.")  # fmt: skip
+    last = _fields(filled[-1], options.separator or _separator(filled[-1:]))
+    if len(rows[0]) == 1 < len(last) and options.header is None:
+        raise DataError(f"{label} has the first line {_shown(rows[0])!r}, one field, and {len(last)} fields below. Take away what is above the names of the columns.")  # fmt: skip
     names = headers.suggested(rows)
     if options.header is False:
         return CsvFormat(_given_names(rows[0], names, label, options), separator, header=False, suggested=names)

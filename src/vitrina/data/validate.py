@@ -113,9 +113,10 @@ def refuse_broken(source: Source, broken: Sequence[BrokenRow], *, can_quarantine
     first = broken[0]
     if "UTF-8" in first.reason and isinstance(source, CsvFile):
         raise DataError(source.foreign(f"row {first.row} (line {first.line})"))
-    more = f" {len(broken) - 1:,} more rows can't be read either." if len(broken) > 1 else ""
+    more = f" {len(broken) - 1:,} more row{'s' * (len(broken) > 2)} can't be read either." if len(broken) > 1 else ""
     aside = ', or set such rows aside with on_bad_row="quarantine"' if can_quarantine else ""
-    remedy = f"Quote fields that hold the separator, and double the quotes in them{aside}."
+    mend = "Quote fields that hold the separator, and double the quotes in them" if isinstance(source, CsvFile) else "Mend them"
+    remedy = f"{mend}{aside}."
     raise DataError(f"{source.label}: row {first.row} (line {first.line}) {first.reason}.{more} {remedy}")
 
 
