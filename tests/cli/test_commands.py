@@ -337,6 +337,18 @@ def test_a_mistake_is_one_sentence_and_code_2(shop: Path, vitrina: Type, words: 
     assert "Traceback" not in told.stderr
 
 
+def test_a_glob_that_the_shell_has_opened_is_told(shop: Path, vitrina: Type) -> None:
+    assert 'a glob in quotes: "logs/*.csv"' in " ".join(vitrina("inspect", "shop.csv", "goods.csv").stderr.replace("│", "").split())
+
+
+def test_bad_rows_that_find_no_place_are_told(shop: Path, vitrina: Type) -> None:
+    (shop / "bad.csv").write_text("user_id,item_id\na,b\n,c\n")
+    (shop / "bad.bad_rows.csv").mkdir()
+    told = vitrina("inspect", "bad.csv", "--on-bad-row", "quarantine")
+    assert told.exit_code == 2
+    assert told.stderr.startswith("Error: bad.bad_rows.csv can't be written: ")
+
+
 def test_wrong_usage_is_code_2(vitrina: Type) -> None:
     assert vitrina("inspect").exit_code == 2
     assert vitrina("recommend", "x", "--k", "0", "--history", "a").exit_code == 2

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from vitrina.data.sources import Source, find_sources
 from vitrina.data.streams import is_stream
 from vitrina.data.text import TextOptions
 from vitrina.data.validate import USUAL
-from vitrina.errors import UnknownNameError, VitrinaError
+from vitrina.errors import UnknownNameError, VitrinaError, WriteError
 from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file
@@ -48,16 +49,21 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
         rest = {key: value for key, value in source.items() if key != "source"}
         if rest.get("on_bad_row") == "quarantine" and bad_rows is not None:
             rest["bad_rows_path"] = bad_rows
-        data = _as_typed(where, rest) if as_typed else read_interactions(where, **rest)
+        with _spoken_as_typed() if as_typed else nullcontext():
+            data = read_interactions(where, **rest)
     step = data.steps[0] if data.steps else None
     if step is not None and step.events_after < step.events_before:
         warn(f"{step.events_before - step.events_after:,} of {step.events_before:,} rows were left out. {step.note}")
     return data
 
 
-def _as_typed(where: Any, arguments: Mapping[str, Any]) -> Dataset:
+@contextmanager
+def _spoken_as_typed() -> Iterator[None]:
+    """Errors about arguments speak of options."""
     try:
-        return read_interactions(where, **arguments)
+        yield
+    except WriteError:
+        raise  # about a place and no argument
     except VitrinaError as error:
         raise type(error)(typed(str(error))) from None
 
@@ -140,10 +146,8 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opened(source: str, chosen: Mapping[str, Any]) -> list[Source]:
-    try:
+    with _spoken_as_typed():
         return find_sources(source, options=TextOptions.of(**{name: chosen.get(name) for name in TEXT}))
-    except VitrinaError as error:
-        raise type(error)(typed(str(error))) from None
 
 
 def _usual(role: str, columns: list[str], taken: Mapping[str, str]) -> str | None:

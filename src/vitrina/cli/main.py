@@ -37,6 +37,8 @@ class Commands(TyperGroup):
             sys.stdout = None  # the reader of the pipe has gone; there is nobody to flush to
             raise typer.Exit(OK) from None
         except Exception as error:
+            if "unexpected extra argument" in str(getattr(error, "message", "")):  # what a shell makes of logs/*.csv
+                error.message += '. Several files are one argument, a glob in quotes: "logs/*.csv"'  # type: ignore[attr-defined]
             if debug or type(error).__module__.startswith(("click.", "typer.")):
                 raise
             raise typer.Exit(_report(error)) from None
