@@ -12,7 +12,7 @@ import pytest
 import vitrina as vt
 from vitrina.errors import ParameterError
 from vitrina.topk import top_k_dense
-from vitrina.types import Eligibility, Ragged
+from vitrina.types import Eligibility, Events, Ragged
 
 DATA = vt.testing.toy()
 QUERIES = DATA.queries()
@@ -192,6 +192,12 @@ def test_queries_lie_within_the_events():
     for start, stop in (([-1], [1]), ([2], [1]), ([0], [999]), ([0, 1], [1])):
         with pytest.raises(ParameterError, match="must lie within"):
             replace(QUERIES[:1], start=np.array(start), stop=np.array(stop))
+
+
+def test_an_event_of_an_unknown_item_is_left_out_before_it_is_asked_with():
+    events = Events(np.array([0, -1], np.int32))
+    with pytest.raises(ParameterError, match="leave such events out"):
+        vt.Queries(events, np.array([0]), np.array([2]), DATA.items, np.array([-1], np.int32))
 
 
 def test_tables_name_people_and_things(fitted, tmp_path):

@@ -61,11 +61,13 @@ def test_threads_that_call_at_once_get_their_own_rows():
 ANSWER = """
 import multiprocessing, sys, threading
 import numpy as np
+import polars as pl
 import vitrina as vt
 from vitrina.evaluate import evaluate
 
 data = vt.testing.synthetic()
 split = data.split(vt.split.GlobalTime(days=7, repeat=True))
+numbered = vt.read_interactions(pl.DataFrame({"user_id": [1, 2], "item_id": [3, 4]}))
 models = [
     vt.Popularity(), vt.RandomItems(), vt.TopPersonal(decay=vt.decay.Exponential(days=9)), vt.TifuKNN(neighbours=20), vt.EASE(l2=10),
     vt.Cooccurrence(decay=vt.decay.Exponential(events=9)), vt.Cooccurrence(gap=vt.decay.Linear(events=5), one_way=True),
@@ -79,7 +81,8 @@ def answer(place):
     lists = found.recommend(split.queries, 5, eligible=split.eligible)
     lists.to_frame()
     evaluate(lists, split, ["nDCG@5", "MAP@5", "repeat Recall@5", "Serendipity@5", "MIUF@5"], draws=20) if not forked else None
-    vt.Queries.of_histories(data.items, [data.items.ids.head(3).to_list()])
+    vt.Queries.of_histories(data.items, [[*data.items.ids.head(3), "7.0", 1.0, None]])
+    assert len(data.queries(["nobody", data.users.ids[0]])) + len(numbered.queries([1, 9, "x"])) == 5
     return lists.items
 
 def refit(place):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.errors import DataError, ParameterError, SplitError, VitrinaError
+from vitrina.errors import ArtifactError, DataError, ParameterError, SplitError, VitrinaError
 
 DATA = vt.testing.toy()
 SPLIT = DATA.split(vt.split.LeaveOneOut(repeat=False))
+ANSWER = vt.Popularity().fit(SPLIT.train).recommend(SPLIT.queries, 1)
+KINDS = vt.read_interactions(pl.DataFrame({"user_id": [1, 1], "item_id": [1, 2], "kind": ["view", "buy"]}))
 
 MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
     (lambda: vt.EASE(100), ParameterError, r"EASE\(l2=100\)"),
@@ -39,6 +42,27 @@ MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
     (lambda: vt.read_interactions(DATA.frame(), user=0), ParameterError, "The 'user' column is given by its name"),  # type: ignore[arg-type]
     (lambda: vt.read_interactions(DATA.frame(), title="name"), DataError, "no column 'name' for the title"),
     (lambda: DATA.items.encode("tea"), ParameterError, r"\['tea'\]"),
+    (lambda: DATA.queries(DATA.frame()), ParameterError, "a table is none"),  # type: ignore[arg-type]
+    (lambda: vt.EASE().fit(DATA).similar_items(DATA.frame()), ParameterError, "a table is none"),  # type: ignore[arg-type]
+    (lambda: vt.EASE().fit(DATA).similar_items({"salt"}), ParameterError, "doesn't know 'salt'"),  # type: ignore[arg-type]
+    (lambda: vt.EASE().fit(DATA).similar_items(["tea"], eligible="jam"), ParameterError, "must be a vt.Eligibility"),  # type: ignore[arg-type]
+    (lambda: vt.Eligibility(seen_kinds=3), ParameterError, "are a list"),  # type: ignore[arg-type]
+    (lambda: vt.Queries.of_histories(DATA, [["tea"]]), ParameterError, "data.items"),  # type: ignore[arg-type]
+    (lambda: vt.Queries.of_histories(DATA.items, None), ParameterError, "list of lists"),  # type: ignore[arg-type]
+    (lambda: vt.Queries.of_histories(DATA.items, [["tea", "jam"]], times=[[2, 1]]), ParameterError, "from its oldest event to its newest"),
+    (lambda: vt.inspect(DATA.frame()), ParameterError, r"vt.read_interactions\(...\)"),  # type: ignore[arg-type]
+    (lambda: vt.evaluate.evaluate(ANSWER, SPLIT, "HitRate@1"), ParameterError, r"\['HitRate@1'\]"),
+    (lambda: vt.compare([vt.EASE()], SPLIT, metrics="nDCG@2"), ParameterError, r"\['nDCG@2'\]"),
+    (lambda: vt.save(vt.EASE(), "model"), ArtifactError, r"vt.save\(EASE\(...\).fit\(data\), folder\)"),  # type: ignore[arg-type]
+    (lambda: vt.recommend_to("lists.csv", vt.EASE(), DATA.queries()), ParameterError, r"model.fit\(data\)"),  # type: ignore[arg-type]
+    (lambda: vt.filters.kinds(KINDS, "buy"), ParameterError, r"\['buy'\]"),
+    (lambda: vt.filters.kinds(KINDS, {"buy": "much"}), ParameterError, "The weight of 'buy' must be a number"),  # type: ignore[dict-item]
+    (lambda: vt.filters.kinds(KINDS, {"buy": 1e-60}), ParameterError, "of a size that float32 holds"),
+    (lambda: vt.filters.max_length(DATA, "3"), ParameterError, "a whole number of at least 1"),  # type: ignore[arg-type]
+    (lambda: vt.filters.min_length(DATA, 2.5), ParameterError, "a whole number of at least 1"),  # type: ignore[arg-type]
+    (lambda: vt.filters.k_core(DATA, None), ParameterError, "'users' bound"),  # type: ignore[arg-type]
+    (lambda: vt.filters.user_days(DATA, "7"), ParameterError, "must be a number"),  # type: ignore[arg-type]
+    (lambda: vt.filters.without(DATA, users=5), ParameterError, "as a list"),  # type: ignore[arg-type]
 ]
 
 

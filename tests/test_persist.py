@@ -69,6 +69,16 @@ def test_a_fitted_model_alone_is_enough_and_is_saved_again_as_it_was(data, tmp_p
     assert read.titles.to_list() == again.titles.to_list() == data.titles(range(data.n_items))
 
 
+def test_an_artifact_prints_in_a_line_and_says_where_its_model_is(artifact):
+    read = vt.load(artifact)
+    assert repr(read).startswith("Artifact(EASE of 20")
+    assert repr(read).endswith("ItemMap(20 items))")
+    with pytest.raises(AttributeError, match=r"artifact.recommender.similar_items"):
+        _ = read.similar_items  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match="An Artifact has no 'serve'"):
+        _ = read.serve  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_a_form_made_by_hand_has_no_model(data, tmp_path):
     fitted = vt.EASE().fit(data)
     bare = vt.ItemMap(fitted.vocabulary, fitted.catalogue, fitted.weight_from_to, fitted.kept)
@@ -177,7 +187,7 @@ def test_a_recommender_that_is_no_fitted_form_is_refused(data, tmp_path):
     class Static:
         vocabulary = data.items
 
-    with pytest.raises(ArtifactError, match="Known fitted forms: Embeddings, "):
+    with pytest.raises(ArtifactError, match="one of the forms Embeddings, "):
         vt.save(Static(), tmp_path / "a", model=vt.Popularity())
 
 

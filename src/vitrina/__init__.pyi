@@ -7,6 +7,7 @@ from . import sequence as sequence
 from . import split as split
 from . import testing as testing
 from . import weighting as weighting
+from .batch import aligned as aligned
 from .batch import recommend_to as recommend_to
 from .board.compare import compare as compare
 from .board.diagnose import diagnose as diagnose

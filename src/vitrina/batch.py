@@ -65,8 +65,10 @@ def recommend_to(
     """
     path = Path(path)
     check_ending(path)
+    if not hasattr(recommender, "recommend"):
+        raise ParameterError(f"A fitted model answers: model.fit(data), or vt.load(folder).recommender. Got {recommender!r}.")
     k = check_request(queries, k, eligible)
-    labels = queries.labels if labels is None else labels
+    labels = queries.labels if labels is None else labels if isinstance(labels, pl.Series) else pl.Series("query", labels)
     labels = pl.Series("query", range(len(queries))) if labels is None else labels
     if len(labels) != len(queries):
         raise ParameterError(f"There must be one label a query ({len(queries)}). Got {len(labels)}.")
@@ -98,10 +100,12 @@ def check_ending(path: Path) -> None:
 
 
 def aligned(data: Dataset, vocabulary: Vocabulary) -> Dataset:
-    """The log in the item codes of a model; events of items that the model doesn't know are left out.
+    """The log in the item codes of a fitted model; events of items that it doesn't know are left out, and so is the item table.
+
+    What a model that was fitted on another log is asked with: `model.recommend(vt.aligned(data, model.vocabulary).queries(), k=10)`.
 
     >>> import vitrina as vt
-    >>> aligned(vt.testing.toy(), vt.Vocabulary.of(["tea", "jam"]))
+    >>> vt.aligned(vt.testing.toy(), vt.Vocabulary.of(["tea", "jam"]))
     Dataset('toy': 11 events, 6 users, 2 items)
     """
     if len(data.items) == len(vocabulary) and data.items.fingerprint() == vocabulary.fingerprint():

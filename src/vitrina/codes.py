@@ -1,7 +1,8 @@
-"""Codes as people give them: looked at before an array of them is sliced or reaches a kernel."""
+"""Codes and times as people give them: looked at before an array of them is sliced or reaches a kernel."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,29 @@ def check_length(k: Any) -> int:
     if k < 1:
         raise ParameterError(f"The 'k' of a recommendation must be at least 1. Got {k}.")
     return int(k)
+
+
+def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    """The times of each history, one an event, oldest first.
+
+    Raises:
+        ParameterError: they are not one an event, no whole numbers, or go back.
+    """
+    if isinstance(times, str) or not hasattr(times, "__len__") or len(times) != len(histories):
+        got = len(times) if hasattr(times, "__len__") else repr(times)
+        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {got}.")
+    out: list[NDArray[np.int64]] = []
+    for row, (history, own) in enumerate(zip(histories, times, strict=True)):
+        moments = np.asarray(own)
+        if moments.shape != (len(history),) or (len(history) and moments.dtype.kind not in "iu"):
+            raise ParameterError(
+                f"The 'times' of a history must be whole numbers (microseconds since 1970, or steps), one for each of its items. "
+                f"History {row} has {len(history)} items and the times {own!r}."
+            )
+        if (moments[1:] < moments[:-1]).any():
+            raise ParameterError(f"A history goes from its oldest event to its newest. The 'times' of history {row} go back: {own!r}.")
+        out.append(moments.astype(np.int64))
+    return out
 
 
 def _shown(values: Any) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from re import sub
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from vitrina.errors import ParameterError
 
 ZERO_FRACTION = r"^(0|-?[1-9][0-9]*)\.0+$"
 EXACT = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}  # below these floats count in ones
+FEW = 1 << 16  # ids that are looked at one by one: an expression of Polars waits for threads that a process made by fork doesn't have
 ALIKE = "blanks, case, leading zeros or the way a number is written"
 
 
@@ -64,6 +66,8 @@ def listed(ids: Any) -> pl.Series | NDArray[Any] | list[Any]:
     """
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise ParameterError(f"Ids are given as a list. Got {ids!r}; write [{ids!r}].")
+    if hasattr(ids, "columns"):
+        raise ParameterError(f"Ids are given as a list, and a table is none: table['column'] is one. Got a {type(ids).__name__}.")
     if isinstance(ids, pl.Series) or (isinstance(ids, np.ndarray) and ids.dtype.kind in "iufb"):
         return ids
     return list(ids)
@@ -88,6 +92,10 @@ def without_zero_fraction(text: pl.Series) -> pl.Series:
     >>> without_zero_fraction(pl.Series(["7.0", "07.0", "7.50", "v1.0"])).to_list()
     ['7', '07.0', '7.50', 'v1.0']
     """
+    if len(text) <= FEW:
+        found = text.to_list()
+        plain = [sub(ZERO_FRACTION, r"\1", value) if value and value.endswith("0") else value for value in found]
+        return text if plain == found else pl.Series(text.name, plain, dtype=pl.String)
     ending = text.str.ends_with("0")
     if not text.filter(ending).str.contains(ZERO_FRACTION).any():
         return text
@@ -101,8 +109,7 @@ def whole_numbers(text: pl.Series) -> pl.Series:
     [7, None, None, None]
     """
     numbers = text.cast(pl.Int64, strict=False)
-    same = (numbers.cast(pl.String) == text).fill_null(value=False)
-    return numbers.zip_with(same, _nothing(text, pl.Int64))
+    return numbers.zip_with(numbers.cast(pl.String) == text, _nothing(text, pl.Int64))
 
 
 class Alike(NamedTuple):

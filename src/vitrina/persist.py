@@ -45,7 +45,7 @@ FORMS: Mapping[str, str] = {  # the one table: the name in a manifest, and the m
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Artifact:
     """A recommender read from a folder, and what the folder says of it.
 
@@ -58,6 +58,16 @@ class Artifact:
     recommender: Recommender
     manifest: Mapping[str, Any]
     titles: pl.Series | None = None
+
+    def __repr__(self) -> str:
+        name = (self.manifest.get("model") or {}).get("name", "a model")
+        return f"Artifact({name} of {self.manifest.get('created', 'an unknown day')[:10]}: {self.recommender!r})"
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where the methods of the model are."""
+        if name.startswith("_") or not hasattr(self.recommender, name):
+            raise AttributeError(f"An Artifact has no {name!r}.", name=name, obj=self)
+        raise AttributeError(f"An Artifact holds the fitted model: artifact.recommender.{name}.", name=name, obj=self)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -191,7 +201,8 @@ def _items_table(form: Form, data: Dataset | None) -> pl.DataFrame:
 def _form_of(recommender: Recommender) -> Form:
     name = type(recommender).__name__
     if FORMS.get(name) != type(recommender).__module__:
-        raise ArtifactError(f"{name} can't be saved as an artifact. Known fitted forms: {', '.join(FORMS)}.")
+        unfitted = f" Fit it first: vt.save({name}(...).fit(data), folder)." if hasattr(recommender, "fit") else ""
+        raise ArtifactError(f"What is saved is a fitted model, one of the forms {', '.join(FORMS)}. Got {name}.{unfitted}")
     return cast(Form, recommender)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, ranges
-from vitrina.codes import codes_of
+from vitrina.codes import codes_of, times_of
 from vitrina.errors import ParameterError
 from vitrina.showing import titled, to_pandas
 from vitrina.vocabulary import Vocabulary
@@ -55,6 +55,11 @@ class Events:
         """1 where there are no weights."""
         return 1.0 if self.weights is None else float(self.weights.min(initial=1))
 
+    @cached_property
+    def least_item(self) -> int:
+        """0 where there are no events."""
+        return int(self.items.min(initial=0))
+
     def take(self, index: NDArray[Any] | slice) -> Events:
         return Events(**{name: column[index] for name, column in self.columns().items()})
 
@@ -93,14 +98,22 @@ class Queries:
         Raises:
             ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; the times are not one an event.
         """
-        if isinstance(histories, str) or any(isinstance(history, str) or not hasattr(history, "__len__") for history in histories):
+        if not isinstance(vocabulary, Vocabulary):
+            raise ParameterError(
+                f"Histories are read with a Vocabulary of items: data.items, or the vocabulary of a fitted model. Got a {type(vocabulary).__name__}."
+            )
+        if (
+            isinstance(histories, str)
+            or not hasattr(histories, "__len__")
+            or any(isinstance(history, str) or not hasattr(history, "__len__") for history in histories)
+        ):
             raise ParameterError(f"Histories are a list of lists of ids: [['tea', 'milk'], ['salt']]. Got {histories!r}.")
         codes = [vocabulary.encode(list(history)) for history in histories]
         known = [c >= 0 for c in codes]
         ragged = Ragged.of([c[k] for c, k in zip(codes, known, strict=True)])
         flat = None
         if times is not None:
-            kept = [t[k] for t, k in zip(_times_of(histories, times), known, strict=True)]
+            kept = [t[k] for t, k in zip(times_of(histories, times), known, strict=True)]
             flat = np.concatenate(kept) if kept else np.empty(0, np.int64)
         unknown = int(sum((~k).sum() for k in known))
         users = np.full(len(histories), -1, np.int32)
@@ -111,6 +124,10 @@ class Queries:
         if len(stop) != len(start) or (start < 0).any() or (stop < start).any() or (stop > len(self.events)).any():
             raise ParameterError(
                 f"A history of Queries must lie within the {len(self.events):,} events, 0 <= start <= stop, with as many stops as starts."
+            )
+        if self.events.least_item < 0:
+            raise ParameterError(
+                f"The items of events are codes from 0 on, and -1 is an id that isn't known: leave such events out. Got {self.events.least_item}."
             )
 
     def __len__(self) -> int:
@@ -186,22 +203,6 @@ class Queries:
         return matrix
 
 
-def _times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> list[Int64]:
-    """The times of each history, one an event."""
-    if isinstance(times, str) or len(times) != len(histories):
-        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {len(times)}.")
-    out: list[Int64] = []
-    for row, (history, own) in enumerate(zip(histories, times, strict=True)):
-        moments = np.asarray(own)
-        if moments.shape != (len(history),) or (len(history) and moments.dtype.kind not in "iu"):
-            raise ParameterError(
-                f"The 'times' of a history must be whole numbers (microseconds since 1970, or steps), one for each of its items. "
-                f"History {row} has {len(history)} items and the times {own!r}."
-            )
-        out.append(moments.astype(np.int64))
-    return out
-
-
 @dataclass(frozen=True)
 class Eligibility:
     """Which items may be shown; applied before the top-k, never after.
@@ -232,7 +233,7 @@ class Eligibility:
                 object.__setattr__(self, name, codes_of(items, f"The {name!r} of an Eligibility"))
         if not isinstance(self.repeat, (bool, np.bool_)):
             raise ParameterError(f"The 'repeat' of an Eligibility must be True or False. Got {self.repeat!r}.")
-        if isinstance(self.seen_kinds, str):
+        if isinstance(self.seen_kinds, str) or not isinstance(self.seen_kinds, Iterable | None):
             raise ParameterError(f"The 'seen_kinds' of an Eligibility are a list: [{self.seen_kinds!r}]. Got {self.seen_kinds!r}.")
 
     def check_rows(self, queries: int) -> None:

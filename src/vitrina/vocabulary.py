@@ -81,7 +81,7 @@ class Vocabulary:
         table, first = _table(self.ids, self._cache, plain=plain and self.ids.dtype == pl.String)
         codes = table.look_up(ids)
         if ids.null_count():
-            codes[ids.is_null().to_numpy()] = -1
+            codes[[value is None for value in ids.to_list()]] = -1
         return codes if len(first) == len(self) else np.where(codes < 0, -1, first[codes])
 
     def decode(self, codes: Sequence[int] | NDArray[Any]) -> pl.Series:
@@ -140,7 +140,7 @@ class Vocabulary:
             return
         raise VocabularyError(
             f"The {what} were encoded with other item ids than the model ({len(other)} ids, the model has {len(self)}). "
-            "Read the log with the model's vocabulary, or fit the model on this log."
+            "vt.aligned(data, model.vocabulary) has the codes of the fitted model, or fit it on this log."
         )
 
 

@@ -205,6 +205,13 @@ def test_a_dislike_is_not_put_together_with_likes():
     assert summed.events.values.tolist() == [1.0] * summed.n_events
 
 
+def test_a_dislike_in_a_row_with_likes_stays():
+    frame = pl.DataFrame({"user_id": ["a"] * 5, "item_id": ["x"] * 5, "timestamp": range(5), "weight": [1, 1, -1, -2, 1]})
+    data = vt.read_interactions(frame, weight="weight", time_unit="step")
+    assert said(vt.filters.dedupe_consecutive(data), "a") == [("x", 1), ("x", -1), ("x", 1)]
+    assert said(vt.filters.dedupe_consecutive(data, "last"), "a") == [("x", 1), ("x", -2), ("x", 1)]
+
+
 def test_sums_of_weights():
     frame = pl.DataFrame({"user_id": ["a", "a", "a"], "item_id": ["x", "x", "y"], "kind": ["view", "view", "buy"], "timestamp": [1, 2, 3]})
     data = vt.filters.kinds(vt.read_interactions(frame, time_unit="step"), {"view": 0.25, "buy": 1})

@@ -44,7 +44,7 @@ def test_without_refuses_ids_that_the_log_has_no_events_of(log):
         F.without(log, items=["nothing"])
     with pytest.raises(ParameterError, match="needs ids"):
         F.without(log)
-    with pytest.raises(ParameterError, match="lists"):
+    with pytest.raises(ParameterError, match="as a list"):
         F.without(log, users="u1")
 
 

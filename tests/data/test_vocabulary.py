@@ -72,6 +72,17 @@ def test_other_ids_are_refused():
         vt.Vocabulary.of([1, 2]).require_compatible(vt.Vocabulary.of(["1", "3"]), "queries")
 
 
+def test_the_remedy_for_other_ids_works():
+    recommender = vt.EASE(l2=1).fit(vt.testing.toy())
+    later = vt.read_interactions(pl.DataFrame({"user_id": ["zoe", "zoe", "yan"], "item_id": ["salt", "jam", "tea"]}))
+    with pytest.raises(VocabularyError, match=r"vt.aligned\(data, model.vocabulary\)"):
+        recommender.recommend(later.queries(), 2)
+    lists = recommender.recommend(vt.aligned(later, recommender.vocabulary).queries(["zoe"]), 2)
+    outside = recommender.recommend(vt.Queries.of_histories(recommender.vocabulary, [["jam"]]), 2)
+    assert lists.items.tolist() == outside.items.tolist()
+    assert lists.to_frame()["user_id"].unique().to_list() == ["zoe"]
+
+
 def test_numbers_and_their_texts_are_the_same_ids():
     numbers, texts = vt.Vocabulary.of([1, 7]), vt.Vocabulary.of(["1", "7", "X9"])
     numbers.require_compatible(texts, "queries")

@@ -289,6 +289,18 @@ def test_a_kept_diagonal_is_divided_as_the_rest_is(name, pairs):
     assert_allclose(fitted(vt.Cooccurrence(weighting=weighting, diagonal=True, **pairs), data), expected, rtol=1e-6)
 
 
+def test_the_diagonal_of_tfidf_is_the_squared_length_over_itself_and_the_shrinkage():
+    data = log_of()
+    counts = data.csr(binary=False).toarray()
+    idf = np.array([max(log((counts.sum(axis=0) > 0).sum() / (1 + (row > 0).sum())), 0) for row in counts])
+    vectors = np.sqrt(counts) * idf[:, None]
+    norms = np.linalg.norm(vectors, axis=0)
+    expected = np.divide(vectors.T @ vectors, np.outer(norms, norms) + 2, where=np.outer(norms, norms) > 0, out=np.zeros((len(norms),) * 2))
+    found = fitted(vt.Cooccurrence(weighting=W.TfIdf(shrinkage=2), diagonal=True), data)
+    assert_allclose(found, expected, rtol=1e-5)
+    assert_allclose(found.diagonal()[norms > 0], (norms**2 / (norms**2 + 2))[norms > 0], rtol=1e-5)
+
+
 def test_the_diagonal_of_bm25_is_the_squared_length_of_the_item():
     data = log_of()
     entries = data.csr(binary=False).astype(np.float64)

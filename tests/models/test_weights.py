@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vitrina as vt
-from vitrina.errors import ParameterError
+from vitrina.errors import DataError, ParameterError
 from vitrina.models.base import IGNORED, ModelConfig
 from vitrina.models.content_vectors import item_tfidf
 from vitrina.models.forms import Static
@@ -69,6 +69,19 @@ def test_popularity_by_users_takes_the_event_of_each_that_counts_most(data, half
         for item, weight in best.items():
             wanted[item] += weight
     assert_allclose(vt.Popularity(half_life=half_life).fit(data).scores, wanted, rtol=1e-6)
+
+
+def test_popularity_of_shards_is_that_of_the_whole_where_some_have_no_events(data):
+    alone = replace(data.user_range(0, 1), users=data.users)
+    for log in (data, alone):
+        assert_allclose(vt.Popularity().fit(log.sharded(7)).scores, vt.Popularity().fit(log).scores)
+
+
+def test_a_log_in_which_nothing_counts_is_refused(data):
+    nothing = replace(data, events=replace(data.events, weights=-np.ones(data.n_events, np.float32)))
+    for model in (vt.EASE(), vt.TopPersonal()):
+        with pytest.raises(DataError, match="learns from events of weights above 0"):
+            model.fit(nothing)
 
 
 @pytest.mark.parametrize("decay", [None, vt.decay.Exponential(events=3)])

@@ -38,7 +38,7 @@ from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
-from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.metrics import DEFAULT_METRICS, metric, metrics_of
 from vitrina.models.content_vectors import likeness
 from vitrina.types import Float32, Recommendations
 
@@ -159,7 +159,7 @@ def _usual(k: int, vectors: Float32 | None) -> list[str]:
 
 def _metrics(metrics: Sequence[Any], primary: str) -> list[Any]:
     """Metric objects, the primary one among them."""
-    found = [metric(m) for m in metrics]
+    found = metrics_of(metrics)
     if primary not in [m.name for m in found]:
         found = [metric(primary), *found]
     if not hasattr(_by_name(found, primary), "per_query"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +19,7 @@ from vitrina.codes import codes_within
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
 from vitrina.errors import ParameterError, SplitError
-from vitrina.ids import as_given
+from vitrina.ids import as_given, listed
 from vitrina.showing import titled, to_pandas
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
@@ -146,8 +146,9 @@ class Dataset:
         return self._queries(known, self.indptr[known + 1], self.users.decode(known))
 
     def _queries_of_ids(self, users: Any) -> Queries:
-        if isinstance(users, (str, bytes)) or not hasattr(users, "__len__"):
+        if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
             raise ParameterError(f"The 'users' of queries are a list of ids: data.queries([{users!r}]). Got {users!r}.")
+        users = listed(users)
         codes = self.users.encode(users)
         return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), as_given(users))
 

@@ -7,7 +7,7 @@ splitting: the parts of a split share their vocabularies.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -41,9 +41,8 @@ def k_core(data: Dataset, users: int = 5, items: int = 5) -> Dataset:
     >>> vt.filters.k_core(vt.testing.toy(), users=3, items=3)
     Dataset('toy': 20 events, 6 users, 4 items)
     """
-    for what, bound in (("users", users), ("items", items)):
-        if bound < 1:
-            raise ParameterError(f"The {what!r} bound of k_core must be at least 1. Got {bound}.")
+    check_count(users, "The 'users' bound of k_core")
+    check_count(items, "The 'items' bound of k_core")
     matrix = data.csr()
     pair_items = matrix.indices
     pair_users = np.repeat(np.arange(len(data.users)), np.diff(matrix.indptr))
@@ -66,8 +65,7 @@ def min_length(data: Dataset, events: int = 2) -> Dataset:
     >>> vt.filters.min_length(vt.testing.toy(), 4).n_users
     2
     """
-    if events < 1:
-        raise ParameterError(f"The 'events' of min_length must be at least 1. Got {events}.")
+    check_count(events, "The 'events' of min_length")
     keep = np.repeat(np.diff(data.indptr) >= events, np.diff(data.indptr))
     return _filtered(data, keep, f"min_length({events})", f"users with at least {events} events")
 
@@ -121,7 +119,7 @@ def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Datase
     Raises:
         DataError: the log has no kinds.
         UnknownNameError: a name is no kind of the log.
-        ParameterError: a weight is not a finite number.
+        ParameterError: these are no list of names, or a weight is not a finite number.
 
     >>> import numpy as np, vitrina as vt
     >>> log = {"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "tea", "jam"], "kind": ["view", "buy", "view"]}
@@ -131,15 +129,19 @@ def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Datase
     """
     if data.events.kinds is None:
         raise DataError(f"The {data!r} has no kinds of event. Read it with kind='...'.")
+    if isinstance(weights, str) or not isinstance(weights, Iterable):
+        raise ParameterError(f"The kinds to keep are a list, or have weights: ['buy'], {{'buy': 1}}. Got {weights!r}.")
     for name in weights:
         if name not in data.kind_names:
             raise UnknownNameError.of("kind of event", name, data.kind_names)
     keep = np.isin(data.kind_names, list(weights))[data.events.kinds]
     if isinstance(weights, Mapping):
-        with np.errstate(over="ignore"):
-            by_code = np.array([weights.get(name, 0.0) for name in data.kind_names], np.float32)
-        if not np.isfinite(by_code).all():
-            raise ParameterError(f"The weights of kinds must be finite numbers. Got {dict(weights)}.")
+        with np.errstate(over="ignore", under="ignore"):
+            by_code = np.array([check_number(weights.get(name, 0.0), f"The weight of {name!r}") for name in data.kind_names]).astype(
+                np.float32
+            )
+        if not np.isfinite(by_code).all() or any(weights[name] and not by_code[data.kind_names.index(name)] for name in weights):
+            raise ParameterError(f"The weights of kinds must be finite numbers, 0 or of a size that float32 holds. Got {dict(weights)}.")
         data = replace(data, events=replace(data.events, weights=_multiplied(data.events.weights, by_code[data.events.kinds])))
         shown = ", ".join(f"{name} x {weight:g}" for name, weight in weights.items())
     else:
@@ -157,6 +159,7 @@ def min_value(data: Dataset, at_least: float) -> Dataset:
     >>> float(vt.filters.min_value(vt.testing.synthetic(), 4).events.values.min())
     4.0
     """
+    check_number(at_least, "The 'at_least' of min_value")
     if data.events.values is None:
         raise DataError(f"The {data!r} has no values. Read it with value='...'.")
     return _filtered(data, data.events.values >= at_least, f"min_value({at_least:g})", f"value of at least {at_least:g}")
@@ -216,6 +219,19 @@ def compact(data: Dataset, idle: NDArray[Any] | None = None) -> Dataset:
         item_table=None if data.item_table is None else data.item_table.take(items),
         user_table=None if data.user_table is None else data.user_table.take(users),
     )
+
+
+def check_count(bound: Any, what: str) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if isinstance(bound, (bool, np.bool_)) or not isinstance(bound, (int, np.integer)) or bound < 1:
+        raise ParameterError(f"{what} must be a whole number of at least 1. Got {bound!r}.")
+
+
+def check_number(number: Any, what: str) -> float:
+    """The number; refuses what is none."""
+    if not isinstance(number, (int, float, np.integer, np.floating)) or np.isnan(number):
+        raise ParameterError(f"{what} must be a number. Got {number!r}.")
+    return float(number)
 
 
 def _filtered(data: Dataset, keep: Bool, name: str, note: str) -> Dataset:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.filters import _filtered
+from vitrina.data.filters import _filtered, check_count, check_number
 from vitrina.errors import DataError, ParameterError
+from vitrina.ids import listed
 from vitrina.types import Bool
 from vitrina.vocabulary import Vocabulary
 
@@ -24,8 +25,7 @@ def max_length(data: Dataset, events: int) -> Dataset:
     >>> vt.filters.max_length(vt.testing.toy(), 3).n_users
     4
     """
-    if events < 1:
-        raise ParameterError(f"The 'events' of max_length must be at least 1. Got {events}.")
+    check_count(events, "The 'events' of max_length")
     lengths = np.diff(data.indptr)
     return _filtered(data, np.repeat(lengths <= events, lengths), f"max_length({events})", f"users with at most {events:,} events")
 
@@ -41,12 +41,11 @@ def without(data: Dataset, users: Sequence[Any] = (), items: Sequence[Any] = ())
     >>> vt.filters.without(vt.testing.toy(), users=["ann"], items=["tea"]).n_users
     5
     """
-    if isinstance(users, (str, bytes)) or isinstance(items, (str, bytes)):
-        raise ParameterError(f"The ids of without are lists: users=['u1']. Got {users if isinstance(users, (str, bytes)) else items!r}.")
-    if not len(users) and not len(items):
+    named_users, named_items = listed(users), listed(items)
+    if not len(named_users) and not len(named_items):
         raise ParameterError("The filter without needs ids to leave out: users=[...], items=[...], or both.")
-    people = _named(data.users, users, np.diff(data.indptr) > 0, "user", data)
-    goods = _named(data.items, items, np.bincount(data.events.items, minlength=data.n_items) > 0, "item", data)
+    people = _named(data.users, named_users, np.diff(data.indptr) > 0, "user", data)
+    goods = _named(data.items, named_items, np.bincount(data.events.items, minlength=data.n_items) > 0, "item", data)
     keep = ~people[data.user_of] & ~goods[data.events.items]
     return _filtered(data, keep, "without", f"all but {int(people.sum()):,} named users and {int(goods.sum()):,} named items")
 
@@ -63,6 +62,7 @@ def item_quantiles(data: Dataset, low: float = 0.0, high: float = 1.0) -> Datase
     >>> vt.filters.item_quantiles(vt.testing.toy(), high=0.9)
     Dataset('toy': 14 events, 6 users, 3 items)
     """
+    low, high = check_number(low, "The 'low' of item_quantiles"), check_number(high, "The 'high' of item_quantiles")
     if not 0 <= low < high <= 1:
         raise ParameterError(f"The 'low' and 'high' of item_quantiles must be 0 <= low < high <= 1. Got {low} and {high}.")
     counts = np.bincount(data.events.items, minlength=data.n_items)
@@ -72,7 +72,7 @@ def item_quantiles(data: Dataset, low: float = 0.0, high: float = 1.0) -> Datase
 
 
 def dedupe_consecutive(data: Dataset, keep: End = "first") -> Dataset:
-    """Of events of one item that follow each other in a person's history, keep the first or the last; kinds of event are told apart.
+    """Of events of one item that follow each other in a person's history, keep the first or the last; kinds of event and dislikes are told apart.
 
     A reload, a play that goes on and a quantity written as rows count once; what is taken again after something else stays.
 
@@ -82,10 +82,12 @@ def dedupe_consecutive(data: Dataset, keep: End = "first") -> Dataset:
     (20, 20)
     """
     _check_end(keep, "dedupe_consecutive")
-    items, users, kinds = data.events.items, data.user_of, data.events.kinds
+    items, users, kinds, weights = data.events.items, data.user_of, data.events.kinds, data.events.weights
     same = (items[1:] == items[:-1]) & (users[1:] == users[:-1])
     if kinds is not None:
         same &= kinds[1:] == kinds[:-1]
+    if weights is not None:
+        same &= np.sign(weights[1:]) == np.sign(weights[:-1])
     kept = np.append(True, ~same) if keep == "first" else np.append(~same, True)
     return _filtered(data, kept[: data.n_events], f"dedupe_consecutive({keep})", f"of repeats in a row: {keep}")
 
@@ -102,7 +104,7 @@ def user_days(data: Dataset, days: float, keep: End = "last") -> Dataset:
     True
     """
     _check_end(keep, "user_days")
-    if not 0 < days < np.inf:
+    if not 0 < check_number(days, "The 'days' of user_days") < np.inf:
         raise ParameterError(f"The 'days' of user_days must be a positive number. Got {days}.")
     times, users = data.events.times, data.user_of
     if times is None or data.time_unit != "us":
@@ -117,7 +119,7 @@ def _check_end(keep: str, name: str) -> None:
         raise ParameterError(f"The 'keep' of {name} must be first or last. Got {keep!r}.")
 
 
-def _named(vocabulary: Vocabulary, ids: Sequence[Any], present: Bool, what: str, data: Dataset) -> Bool:
+def _named(vocabulary: Vocabulary, ids: Any, present: Bool, what: str, data: Dataset) -> Bool:
     """(codes,) which ones are named."""
     named = np.zeros(len(vocabulary), bool)
     if len(ids):

@@ -14,7 +14,7 @@ from rich.table import Table
 from vitrina.data.split import Split
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
-from vitrina.metrics import DEFAULT_METRICS, Judged, metric
+from vitrina.metrics import DEFAULT_METRICS, Judged, metrics_of
 from vitrina.printing import as_text, fixed, places_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.showing import html_of
@@ -152,7 +152,7 @@ def narrow(lists: Recommendations, split: Split, k: int) -> bool:
 
 
 def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:
-    chosen = [metric(m) for m in metrics]
+    chosen = metrics_of(metrics)
     names = [m.name for m in chosen]
     twice = [name for name in names if names.count(name) > 1]
     if twice:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from vitrina.errors import UnknownNameError
+from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, MeanPopularity, Serendipity
 from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
@@ -54,6 +55,17 @@ def metric(name: str | Metric | TableMetric) -> Any:
     if match and label in BEYOND and part is None:
         return BEYOND[label](k=int(match["k"]))
     raise UnknownNameError.of("metric", name, known_names(int(match["k"]) if match else 10))
+
+
+def metrics_of(names: Any) -> list[Any]:
+    """The metrics of a list of names or metrics.
+
+    Raises:
+        ParameterError: it is no list.
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ParameterError(f"Metrics are given in a list: [{names!r}]. Got {names!r}.")
+    return [metric(name) for name in names]
 
 
 def known_names(k: int = 10) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from vitrina.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import ParameterError
+from vitrina.errors import DataError, ParameterError
 from vitrina.models.forms import Form
 
 IGNORED = "Weights of events are not read."
@@ -24,6 +24,7 @@ class ModelConfig(Config):
     notes of the fitted form say that weights are not read, and `goes_on` from the `start` of a fit.
 
     Raises:
+        DataError: the log has events, and none that counts.
         ParameterError: `data` is no Dataset, or `validation` no Split, or there is a `start` for a model that can't go on; says what to write.
     """
 
@@ -42,7 +43,12 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
         check_log(type(self).__name__, data)
         _check_validation(type(self).__name__, rest.get("validation"))
         _check_start(self, rest.get("start"))
-        fitted = fit(self, data.counted(), **rest)
+        counted = data.counted()
+        if data.n_events and not counted.n_events:
+            raise DataError(
+                f"{type(self).__name__} learns from events of weights above 0, and none of the {data.n_events:,} of {data!r} has one."
+            )
+        fitted = fit(self, counted, **rest)
         if not isinstance(fitted, Form):
             return fitted
         titles = None if data.item_table is None else data.item_table.title_column

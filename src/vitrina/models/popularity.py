@@ -82,7 +82,7 @@ def _largest_of_pair(users: Any, items: Any, n_items: int, levels: Float64) -> A
     pair = users.astype(np.int64) * n_items + items
     order = np.lexsort((levels, pair))
     largest = np.zeros(len(pair), bool)
-    largest[order[np.append(pair[order][1:] != pair[order][:-1], True)]] = True
+    largest[order[np.diff(pair[order], append=-1) != 0]] = True
     return largest
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.catalogue import Catalogue
-from vitrina.codes import check_length
 from vitrina.errors import ParameterError
+from vitrina.ids import listed
+from vitrina.request import check_request
 from vitrina.topk import block_size, top_k_dense
 from vitrina.types import Eligibility, Events, Float32, Int32, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
@@ -34,10 +35,10 @@ class Related(Protocol):
 def similar_items(form: Related, items: Any, k: int, eligible: Eligibility) -> Recommendations:
     """The answer of `Form.similar_items`; see there."""
     codes = known_codes(form.vocabulary, items, "items")
-    eligible.check_rows(len(codes))
     asked = _asking_of(form.vocabulary, codes)
+    k = check_request(asked, k, eligible)
     parts = [
-        top_k_dense(form.item_relations(codes[part]), block, check_length(k), replace(eligible.rows(part), repeat=False), form.catalogue, form.vocabulary)
+        top_k_dense(form.item_relations(codes[part]), block, k, replace(eligible.rows(part), repeat=False), form.catalogue, form.vocabulary)
         for part, block in _blocks(asked)
     ]  # fmt: skip
     return replace(without_fallback(Recommendations.concat(parts)), labels=asked.labels, titles=form.titles)
@@ -51,6 +52,7 @@ def known_codes(vocabulary: Vocabulary, ids: Any, what: str) -> Int32:
     """
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__"):
         raise ParameterError(f"The {what} to compare with are a list of ids: [{ids!r}]. Got {ids!r}.")
+    ids = listed(ids)
     codes = vocabulary.encode(ids)
     if (codes < 0).any():
         strange = [ids[int(at)] for at in np.flatnonzero(codes < 0)[:3]]
@@ -83,8 +85,8 @@ def similar_people(
 ) -> Recommendations:
     """The `k` people whose vectors are nearest to those of `users`; the score is minus the Euclidean distance."""
     codes = known_codes(people, users, "users")
-    eligible.check_rows(len(codes))
     asked = _asking_of(people, codes)
+    k = check_request(asked, k, eligible)
     everybody = np.ones(len(people), np.int64)
     catalogue = Catalogue(everybody, everybody, len(people))
     parts = []
@@ -92,7 +94,7 @@ def similar_people(
         own = codes[part]
         dots = np.asarray((vectors[own] @ vectors.T).toarray(), np.float64)
         distance = np.sqrt(np.maximum(squares[own][:, None] + squares[None, :] - 2 * dots, 0)).astype(np.float32)
-        parts.append(top_k_dense(-distance, block, check_length(k), replace(eligible.rows(part), repeat=False), catalogue, people))
+        parts.append(top_k_dense(-distance, block, k, replace(eligible.rows(part), repeat=False), catalogue, people))
     return replace(without_fallback(Recommendations.concat(parts)), labels=asked.labels, item_column="user_id")
 
 

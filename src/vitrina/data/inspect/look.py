@@ -8,7 +8,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import advice, measure
 from vitrina.data.inspect.record import Inspection
 from vitrina.data.split.moments import steps_are_per_user
-from vitrina.errors import DataError
+from vitrina.errors import DataError, ParameterError
 
 
 def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
@@ -21,6 +21,7 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
         A record that prints as tables, with a recommended split and warnings that name their consequence.
     Raises:
         DataError: the log is empty.
+        ParameterError: it is no Dataset.
     Cost: every sensible split is made once; a minute for 20 million events.
 
     >>> import vitrina as vt
@@ -32,6 +33,10 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
     >>> print(seen.choices[0])
     36% of the test targets were in the person's history already: set repeat=true, ...
     """
+    if not isinstance(data, Dataset):
+        raise ParameterError(
+            f"What is inspected is a Dataset: vt.read_interactions(...) makes one of a file or a table. Got a {type(data).__name__}."
+        )
     if not data.n_events:
         raise DataError(f"There is nothing to inspect: {data!r} is empty.")
     pairs = data.csr().nnz
