@@ -55,6 +55,7 @@ MISTAKES: list[tuple[Callable[[], object], type[VitrinaError], str]] = [
     (lambda: vt.compare([vt.EASE()], SPLIT, metrics="nDCG@2"), ParameterError, r"\['nDCG@2'\]"),
     (lambda: vt.save(vt.EASE(), "model"), ArtifactError, r"vt.save\(EASE\(...\).fit\(data\), folder\)"),  # type: ignore[arg-type]
     (lambda: vt.recommend_to("lists.csv", vt.EASE(), DATA.queries()), ParameterError, r"model.fit\(data\)"),  # type: ignore[arg-type]
+    (lambda: vt.aligned(DATA, vt.EASE().fit(DATA)), ParameterError, r"vt.aligned\(data, model.vocabulary\)"),  # type: ignore[arg-type]
     (lambda: vt.filters.kinds(KINDS, "buy"), ParameterError, r"\['buy'\]"),
     (lambda: vt.filters.kinds(KINDS, {"buy": "much"}), ParameterError, "The weight of 'buy' must be a number"),  # type: ignore[dict-item]
     (lambda: vt.filters.kinds(KINDS, {"buy": 1e-60}), ParameterError, "of a size that float32 holds"),

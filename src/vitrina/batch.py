@@ -104,10 +104,18 @@ def aligned(data: Dataset, vocabulary: Vocabulary) -> Dataset:
 
     What a model that was fitted on another log is asked with: `model.recommend(vt.aligned(data, model.vocabulary).queries(), k=10)`.
 
+    Raises:
+        ParameterError: these are no Dataset and no Vocabulary.
+
     >>> import vitrina as vt
     >>> vt.aligned(vt.testing.toy(), vt.Vocabulary.of(["tea", "jam"]))
     Dataset('toy': 11 events, 6 users, 2 items)
     """
+    if not isinstance(data, Dataset) or not isinstance(vocabulary, Vocabulary):
+        raise ParameterError(
+            "A log is put into the codes of a model by its vocabulary: vt.aligned(data, model.vocabulary). "
+            f"Got a {type(data).__name__} and a {type(vocabulary).__name__}."
+        )
     if len(data.items) == len(vocabulary) and data.items.fingerprint() == vocabulary.fingerprint():
         return data
     codes = vocabulary.encode(data.items.ids)[data.events.items]
