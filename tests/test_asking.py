@@ -222,6 +222,26 @@ def test_histories_from_outside_are_numbered_and_a_log_without_titles_has_no_col
     assert lists.to_frame(pl.Series("who", ["a", "b"])).columns[0] == "who"
 
 
+def test_one_of_many_is_a_list_of_one(fitted):
+    lists = fitted.recommend(QUERIES, 2)
+    for one in (0, -1, np.int64(2)):
+        assert fitted.recommend(QUERIES[one], 2).items[0].tolist() == lists.items[one].tolist()
+        assert lists[one].to_frame().equals(lists.to_frame().filter(pl.col("user_id") == QUERIES.labels[int(one)]))
+    assert [len(query) for query in QUERIES] == [1] * len(QUERIES)
+    rows = Ragged.of([[3], [], [1, 2]])
+    assert [rows[place].tolist() for place in (0, -1, -3)] == [[3], [1, 2], [3]]
+    with pytest.raises(IndexError):
+        _ = rows[-4]
+
+
+def test_labels_are_any_list_of_one_a_query(fitted, tmp_path):
+    lists, names = fitted.recommend(QUERIES[:2], 1, eligible=Eligibility(repeat=True)), ["one", "two"]
+    vt.recommend_to(tmp_path / "lists.csv", fitted, QUERIES[:2], names, 1, eligible=Eligibility(repeat=True))
+    assert lists.to_frame(names)["query"].to_list() == names == pl.read_csv(tmp_path / "lists.csv")["query"].to_list()
+    with pytest.raises(ParameterError, match="one label a query"):
+        lists.to_frame(["one"])
+
+
 def test_parts_of_lists_keep_their_names():
     lists = vt.Popularity().fit(DATA).recommend(DATA.queries(["ann", "bob", "zoe"]), 1, eligible=Eligibility(repeat=True))
     assert lists[np.array([2, 0])].to_frame()["user_id"].to_list() == ["zoe", "ann"]

@@ -68,7 +68,7 @@ class Ragged:
         return len(self.indptr) - 1
 
     def __getitem__(self, row: int) -> Int32:
-        return self.values[self.indptr[row] : self.indptr[row + 1]]
+        return self.values[self.indptr[:-1][row] : self.indptr[1:][row]]
 
     def rows(self, selection: slice) -> Ragged:
         """A run of consecutive rows, as views."""
@@ -101,6 +101,11 @@ class Ragged:
     def keep(self, mask: Bool) -> Ragged:
         """The values where `mask` (one flag a value) holds; rows stay."""
         return Ragged.of_lengths(np.bincount(self.row_of[mask], minlength=len(self)), self.values[mask])
+
+
+def places_of(selection: int | slice | NDArray[Any]) -> slice | NDArray[Any]:
+    """What is selected of rows as something that keeps their axis: one row is a list of one."""
+    return np.array([selection]) if isinstance(selection, (int, np.integer)) else selection
 
 
 def ranges(starts: NDArray[Any], lengths: NDArray[Any]) -> Int64:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -15,6 +16,7 @@ from vitrina.errors import ParameterError
 from vitrina.files import atomic_file
 from vitrina.protocols import Recommender
 from vitrina.request import check_request
+from vitrina.showing import labels_of
 from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 
@@ -26,7 +28,7 @@ def recommend_to(
     path: str | Path,
     recommender: Recommender,
     queries: Queries,
-    labels: pl.Series | None = None,
+    labels: Sequence[Any] | pl.Series | None = None,
     k: int = 10,
     *,
     eligible: Eligibility = Eligibility(),
@@ -43,7 +45,7 @@ def recommend_to(
         recommender: a fitted model.
         queries: who is asked about.
         labels: a name for each query, by default the `labels` of the queries, which are the users' ids when they come from
-            `data.queries()`; the name of the series is the name of the column.
+            `data.queries()`; the name of a series is the name of the column, `query` that of any other list.
         k: length of a list.
         eligible: what may be recommended.
         item_column: the name of the column of items.
@@ -68,10 +70,7 @@ def recommend_to(
     if not hasattr(recommender, "recommend"):
         raise ParameterError(f"A fitted model answers: model.fit(data), or vt.load(folder).recommender. Got {recommender!r}.")
     k = check_request(queries, k, eligible)
-    labels = queries.labels if labels is None else labels if isinstance(labels, pl.Series) else pl.Series("query", labels)
-    labels = pl.Series("query", range(len(queries))) if labels is None else labels
-    if len(labels) != len(queries):
-        raise ParameterError(f"There must be one label a query ({len(queries)}). Got {len(labels)}.")
+    labels = labels_of(queries.labels if labels is None else labels, len(queries))
     rows = 0
 
     def frames() -> Iterator[pl.DataFrame]:

@@ -6,10 +6,11 @@ import io
 from html import escape
 from typing import Any
 
+import numpy as np
 import polars as pl
 from rich.console import Console
 
-from vitrina.errors import MissingExtraError
+from vitrina.errors import MissingExtraError, ParameterError
 
 WIDTH = 120  # columns of what a notebook shows
 
@@ -41,3 +42,16 @@ def to_pandas(frame: pl.DataFrame) -> Any:
     except ImportError:
         raise MissingExtraError("to_pandas needs pandas. Install it with: pip install pandas") from None
     return pd.DataFrame({c.name: c.to_list() if c.dtype == pl.String else c.to_numpy() for c in frame})
+
+
+def labels_of(labels: Any, queries: int) -> pl.Series:
+    """A name for each of so many queries; numbers from 0, named `query`, where there are none.
+
+    Raises:
+        ParameterError: there is not one a query.
+    """
+    named = pl.Series("query", np.arange(queries)) if labels is None else labels
+    named = named if isinstance(named, pl.Series) else pl.Series("query", named)
+    if len(named) != queries:
+        raise ParameterError(f"There must be one label a query ({queries}). Got {len(named)}.")
+    return named

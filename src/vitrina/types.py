@@ -12,10 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, ranges
+from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, places_of, ranges
 from vitrina.codes import codes_of, times_of
 from vitrina.errors import ParameterError
-from vitrina.showing import titled, to_pandas
+from vitrina.showing import labels_of, titled, to_pandas
 from vitrina.vocabulary import Vocabulary
 
 __all__ = [
@@ -138,7 +138,8 @@ class Queries:
         said = f"; {strangers:,} are asked for people who are not in the log" if strangers else ""
         return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items{said})"
 
-    def __getitem__(self, selection: slice | NDArray[Any]) -> Queries:
+    def __getitem__(self, selection: int | slice | NDArray[Any]) -> Queries:
+        selection = places_of(selection)
         return replace(
             self,
             start=self.start[selection],
@@ -336,7 +337,8 @@ class Recommendations:
     def _repr_html_(self) -> str:
         return titled(repr(self), self[:SHOWN].to_frame())
 
-    def __getitem__(self, selection: slice | NDArray[Any]) -> Recommendations:
+    def __getitem__(self, selection: int | slice | NDArray[Any]) -> Recommendations:
+        selection = places_of(selection)
         extra = {name: column[selection] for name, column in self.extra.items()}
         labels = None if self.labels is None else self.labels.gather(np.arange(len(self))[selection])
         return replace(self, items=self.items[selection], scores=self.scores[selection], extra=extra, labels=labels)
@@ -365,18 +367,17 @@ class Recommendations:
         scores = np.pad(self.scores, width, constant_values=np.nan)
         return replace(self, items=np.pad(self.items, width, constant_values=-1), scores=scores, extra=extra)
 
-    def to_frame(self, query: pl.Series | None = None) -> pl.DataFrame:
+    def to_frame(self, query: Sequence[Any] | pl.Series | None = None) -> pl.DataFrame:
         """One row a place: who asks, rank (from 1), item_id, title (where the log had titles), score, source; pads are left out.
 
         Who asks is a column `user_id` of people's own ids where they are known (as from `data.queries()`), else `query`, a number from 0.
         The score of a place that popularity filled is null. An item without a title has null there.
 
         Args:
-            query: other labels, one a query; the name of the series is the name of the column.
+            query: other labels, one a query; the name of a series is the name of the column.
         """
         rows, places = np.nonzero(self.items >= 0)
-        known = self.labels if query is None else query
-        label = pl.Series("query", np.arange(len(self))) if known is None else known
+        label = labels_of(self.labels if query is None else query, len(self))
         codes, fallback = self.items[rows, places], self.fallback[rows, places]
         columns = {label.name: label.gather(rows), "rank": places + 1, self.item_column: self.vocabulary.decode(codes)}
         if self.titles is not None:
@@ -386,6 +387,6 @@ class Recommendations:
         score = pl.Series(self.scores[rows, places], nan_to_null=True)
         return pl.DataFrame(columns | {"score": score, "source": source})
 
-    def to_pandas(self, query: pl.Series | None = None) -> Any:
+    def to_pandas(self, query: Sequence[Any] | pl.Series | None = None) -> Any:
         """The same as a pandas DataFrame."""
         return to_pandas(self.to_frame(query))

@@ -38,7 +38,8 @@ from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
-from vitrina.metrics import DEFAULT_METRICS, metric, metrics_of
+from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.metrics.names import metrics_of
 from vitrina.models.content_vectors import likeness
 from vitrina.types import Float32, Recommendations
 

@@ -14,7 +14,8 @@ from rich.table import Table
 from vitrina.data.split import Split
 from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
-from vitrina.metrics import DEFAULT_METRICS, Judged, metrics_of
+from vitrina.metrics import DEFAULT_METRICS, Judged
+from vitrina.metrics.names import metrics_of
 from vitrina.printing import as_text, fixed, places_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.showing import html_of
