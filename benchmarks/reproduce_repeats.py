@@ -8,10 +8,9 @@ the history counted each or the item once. Intervals are of the paired differenc
 
 from __future__ import annotations
 
+import vitrina as vt
 from beside import machine
 from boards import JOBS
-
-import vitrina as vt
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired
 
