@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -30,11 +31,13 @@ def arrays(data):
     return {"indptr": data.indptr} | data.events.columns()
 
 
-@pytest.mark.parametrize("data", [full(), vt.testing.toy(), vt.testing.synthetic(users=20)], ids=["full", "toy", "synthetic"])
+@pytest.mark.parametrize(
+    "data", [full(), replace(vt.testing.toy(), repeat=True), vt.testing.synthetic(users=20)], ids=["full", "toy", "synthetic"]
+)
 def test_a_dataset_comes_back(data, tmp_path):
     save_dataset(data, tmp_path / "data")
     opened = open_dataset(tmp_path / "data")
-    for name in ("time_unit", "kind_names", "steps", "name", "rule", "shard_count", "fingerprint"):
+    for name in ("time_unit", "kind_names", "steps", "name", "rule", "shard_count", "repeat", "fingerprint"):
         assert getattr(opened, name) == getattr(data, name)
     assert opened.frame().equals(data.frame())
     del opened.__dict__["fingerprint"]

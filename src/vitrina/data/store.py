@@ -104,6 +104,7 @@ def _write_dataset(data: Dataset, folder: Path) -> None:
             table.frame.write_parquet(folder / f"{name}.parquet")
     _write_json(folder / "dataset.json", {
         "format": FORMAT, "time_unit": data.time_unit, "kind_names": data.kind_names, "name": data.name, "shard_count": data.shard_count,
+        "repeat": data.repeat,
         "steps": [asdict(step) for step in data.steps], "rule": to_plain(data.rule), "fingerprint": data.fingerprint,
         "tables": {name: {"kinds": dict(t.kinds), "title": t.title} for name, t in tables.items() if t is not None},
     })  # fmt: skip
@@ -113,14 +114,15 @@ def _read_dataset(folder: Path) -> Dataset:
     meta = _read_json(folder / "dataset.json", "dataset")
     arrays = _read_arrays(folder)
     users, items = (Vocabulary(pl.read_parquet(folder / f"{name}_ids.parquet").to_series()) for name in ("users", "items"))
-    tables = {
+    tables: dict[str, Any] = {
         name: FeatureTable(pl.read_parquet(folder / f"{name}.parquet"), about["kinds"], about["title"])
         for name, about in meta["tables"].items()
     }
     indptr = arrays.pop("indptr")
     data = Dataset(
         Events(**arrays), indptr, users, items, meta["time_unit"], tuple(meta["kind_names"]), rule=_rule(meta["rule"]),
-        steps=tuple(Step(**step) for step in meta["steps"]), name=meta["name"], shard_count=meta["shard_count"], **tables,
+        steps=tuple(Step(**step) for step in meta["steps"]), name=meta["name"], shard_count=meta["shard_count"],
+        repeat=meta.get("repeat"), **tables,
     )  # fmt: skip
     data.__dict__["fingerprint"] = meta["fingerprint"]  # the cached property: hashing would read the whole log
     return data
