@@ -40,7 +40,7 @@ def edge_notes(search: Search, tried: Sequence[Any], best: Any, *, own: bool) ->
         ends = (of.low, of.high) if isinstance(of, Range) else _ends(of, field)
         if won is None or ends[0] == ends[1] or not _at_edge(won, values, of, ends) or not _goes_on(best, name, field, won, ends):
             continue
-        remedy = "widen it" if own else f"a wider one is yours to give: tune {search.model.__name__} yourself"
+        remedy = "widen it" if own else f"compare {search.model.__name__} with a wider search of your own"
         notes.append(f"The best {label} ({won:g}) is at the edge of its search ({ends[0]:g} to {ends[1]:g}): {remedy}.")
     return tuple(notes)
 
