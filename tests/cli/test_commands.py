@@ -438,6 +438,14 @@ def test_people_that_there_are_not(model: Path, vitrina: Type, ask: tuple[str, .
     assert said in told.stderr
 
 
+def test_an_id_but_for_its_case_and_a_list_without_items(model: Path, vitrina: Type, shop: Path) -> None:
+    user, item = pl.read_csv(shop / "shop.csv").row(0, named=True)["customer"], pl.read_csv(shop / "shop.csv")["sku"][0]
+    assert f"Did you mean {user!r}?" in vitrina("recommend", "model", "--user", str(user).upper()).stderr
+    (shop / "one.txt").write_text(f"{item}\n")
+    told = vitrina("recommend", "model", "--history", item, "--candidates", "one.txt", "--exclude-seen")
+    assert told.stdout.endswith("nothing is left that may be shown\n")
+
+
 def test_similar_items_on_the_screen(model: Path, vitrina: Type, shop: Path) -> None:
     artifact = vt.load(model)
     ids = artifact.vocabulary.ids.to_list()[:2]

@@ -38,6 +38,7 @@ def listed(folder: Path, body: str | bytes, name: str = "who.txt", known: vt.Voc
     ("User\ntea\n", ["User", "tea"]),  # a name of a column that is an id of the log
     ("tea \n oat\n", ["tea", " oat"]),
     ("7.0\n07\n", ["7", "07"]),
+    ("item:5\ntea\n", ["item:5", "tea"]),  # not the header item:token
 ])  # fmt: skip
 def test_one_id_a_line(tmp_path, name, body, ids):
     assert listed(tmp_path, body, name) == ids

@@ -57,7 +57,7 @@ def _candidates(artifact: Artifact, path: Path) -> Any:
         return codes
     which = strangers(ids, codes < 0, artifact.vocabulary)
     if unknown == len(ids):
-        raise DataError(f"The model knows none of the {len(ids):,} items in {path} {which} Give ids as in the log.")
+        raise DataError(f"The model knows none of the {len(ids):,} item{'s' * (len(ids) > 1)} in {path} {which} Give ids as in the log.")
     console.warn(f"The model doesn't know {unknown:,} of the {len(ids):,} items in {path} {which} They can't be recommended.")
     return codes[codes >= 0]
 

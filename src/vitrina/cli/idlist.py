@@ -11,6 +11,7 @@ import polars as pl
 
 from vitrina.cli.console import warn
 from vitrina.data import streams
+from vitrina.data.headers import TYPED_NAME
 from vitrina.data.roles import IS_EMPTY, id_text
 from vitrina.data.sources import find_sources
 from vitrina.data.validate import USUAL
@@ -69,6 +70,8 @@ def read_ids(path: Path, column: str) -> IdList:
     Raises:
         DataError: there is no such file or column, it can't be read, or what it holds are no ids.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
     if not path.is_file():
         raise DataError(f"There is no file {path}. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
     body = b"".join(streams.blocks(path))
@@ -111,7 +114,7 @@ def _fields(path: Path, lines: list[str], column: str) -> tuple[list[str], bool]
     if marks is None:
         return lines, True
     if len(header) > 1:
-        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(header)}.")
+        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(header)}. Rename the one with the ids.")
     wide = next((at for at, row in enumerate(rows) if len(row) > 1), None)
     if wide is not None:
         raise DataError(
@@ -124,7 +127,7 @@ def _of_table(path: Path, column: str) -> pl.Series:
     (source,) = find_sources(str(path))
     name = column if column in source.columns else source.columns[0] if len(source.columns) == 1 else None
     if name is None:
-        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(source.columns)}.")
+        raise DataError(f"{path} has no column {column!r}. Its columns: {', '.join(source.columns)}. Rename the one with the ids.")
     values = pl.concat([chunk.frame[name] for chunk in source.chunks([name])] or [pl.Series(name, [], dtype=pl.String)])
     values = values.drop_nulls()
     try:
@@ -139,4 +142,5 @@ def _of_table(path: Path, column: str) -> pl.Series:
 
 def _plain(name: str) -> str:
     """A column's name without case and signs; of `user_id:token` what is before the colon."""
-    return "".join(letter for letter in name.partition(":")[0].lower() if letter.isalnum())
+    typed = TYPED_NAME.fullmatch(name)
+    return "".join(letter for letter in (typed[1] if typed else name).lower() if letter.isalnum())

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from vitrina.cli import answers, console
 from vitrina.errors import DataError, ParameterError
+from vitrina.ids import alike
 from vitrina.persist import Artifact
 from vitrina.types import Eligibility, Queries, Recommendations
 
@@ -91,6 +92,9 @@ def _rows(artifact: Artifact, lists: Recommendations) -> pl.DataFrame:
 
 def _print_list(artifact: Artifact, heading: str, lists: Recommendations) -> None:
     console.out().print(heading, markup=False, soft_wrap=True)
+    if not lists.to_frame().height:
+        console.out().print("nothing is left that may be shown")
+        return
     people = lists.item_column != "item_id"
     shown = lists.to_frame().rename({lists.item_column: "id"}) if people else _rows(artifact, lists).rename({"item_id": "id"})
     with_ids = not people and artifact.titles is not None
@@ -117,5 +121,7 @@ def _closest_item(artifact: Artifact, item: str) -> str:
 
 
 def _closest(given: str, ids: pl.Series) -> str:
+    if twin := alike(pl.Series([given]), ids.cast(pl.String)):
+        return f"Did you mean {twin.known!r}?"
     close = get_close_matches(given, ids.cast(pl.String).head(100_000).to_list(), n=3)
     return f"Did you mean {' or '.join(repr(c) for c in close)}?" if close else "Give ids as in the log."
