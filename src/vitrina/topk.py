@@ -144,9 +144,8 @@ def _select(
         size, best, value = 0, out_items[q], out_scores[q]
         for at in range(indptr[q], indptr[q + 1]):
             score = scores[at]
-            if not score > -np.inf:
-                continue
-            if size == k and score < value[0]:
+            full = size == k  # nearly always, and nearly always worse than its last: a branch that is easily foretold
+            if (full and not score >= value[0]) or (not full and not score > -np.inf):
                 continue
             item = at - indptr[q] if dense else items[at]
             mark = stamp[item]
