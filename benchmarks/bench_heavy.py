@@ -15,8 +15,8 @@ import numpy as np
 
 import vitrina as vt
 from beside import machine
-from vitrina.board.worker import peak_bytes
 from vitrina.data.dataset import Dataset
+from vitrina.jobs.worker import peak_bytes
 from vitrina.types import Events
 
 PEOPLE, ITEMS, LIGHT, HEAVY = 5_000, 2_500, 50_000, 50_000

@@ -19,9 +19,9 @@ import polars as pl
 
 import vitrina as vt
 from beside import HERE, data_folder, machine
-from vitrina.board.specs import describe
+from vitrina.base.config import Config
 from vitrina.board.tune import Search
-from vitrina.config import Config
+from vitrina.jobs.specs import describe
 
 OUT = HERE / ".cache" / "boards"
 TRIALS, SEED, DRAWS = 8, 0, 1000

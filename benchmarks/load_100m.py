@@ -25,7 +25,7 @@ SPAN = 3 * 365 * 86_400_000_000
 MEASURE = """
 import gc, json, resource, sys, time
 import psutil
-from vitrina.data.io import read_interactions
+from vitrina.data.read.io import read_interactions
 read_interactions(sys.argv[2])
 start = time.perf_counter()
 data = read_interactions(sys.argv[1])

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from sequence_runs import Run
-from vitrina.board.report.charts import Dot, Point, scatter
-from vitrina.board.report.html import WIDE, svg
+from vitrina.report.charts import Dot, Point, scatter
+from vitrina.report.html import WIDE, svg
 
 STYLE = """<style>
 svg { --paper: #ffffff; --ink: #1b1b1b; --soft: #5a5a5a; --mark: #868686; --rule: #dcdcd8; --accent: #0b57a4;

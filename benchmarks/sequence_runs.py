@@ -23,8 +23,8 @@ import polars as pl
 
 import vitrina as vt
 from beside import HERE, data_folder
+from vitrina.base.config import fingerprint
 from vitrina.board.ground import split_fingerprint
-from vitrina.config import fingerprint
 from vitrina.evaluate.run import evaluate
 
 CACHE = HERE / ".cache" / "sequence"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import vitrina as vt
-from vitrina.topk import top_k_dense
+from vitrina.retrieve.top_k import top_k_dense
 
 NO_OPINION = -np.inf
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.errors import ParameterError
-from vitrina.topk import top_k_dense
+from vitrina.base.errors import ParameterError
+from vitrina.retrieve.top_k import top_k_dense
 from vitrina.types import Eligibility, Events, Ragged
 
 DATA = vt.testing.toy()

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from vitrina.errors import WriteError
-from vitrina.files import atomic_file, atomic_folder
+from vitrina.base.errors import WriteError
+from vitrina.base.files import atomic_file, atomic_folder
 
 
 def full(*given, **named):

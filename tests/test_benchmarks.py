@@ -37,8 +37,8 @@ def test_a_block_is_replaced_and_the_rest_of_the_page_stays(monkeypatch: pytest.
 def test_the_models_of_the_boards_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     from boards import JOBS
-    from vitrina.board.specs import of_spec, to_spec
     from vitrina.board.tune import Search
+    from vitrina.jobs.specs import of_spec, to_spec
 
     for job in JOBS.values():
         models = job.models()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.config import Config
-from vitrina.errors import UnknownNameError
+from vitrina.base.config import Config
+from vitrina.base.errors import UnknownNameError
 from vitrina.models.base import ModelConfig
 from vitrina.testing import ContractError, check_model
 from vitrina.testing.laws import LAWS
@@ -287,7 +287,7 @@ def test_a_config_that_forgets_a_parameter_is_caught():
 
 
 def test_a_score_that_disagrees_with_the_list_is_caught(monkeypatch):
-    from vitrina.models.forms import Personal
+    from vitrina.forms.personal import Personal
 
     monkeypatch.setattr(Personal, "score_block", lambda self, queries: np.zeros((len(queries), len(self.vocabulary)), np.float32))
     with pytest.raises(ContractError, match=r"\nscore: .*its list says"):
@@ -295,7 +295,7 @@ def test_a_score_that_disagrees_with_the_list_is_caught(monkeypatch):
 
 
 def test_an_artifact_that_forgets_is_caught(monkeypatch):
-    from vitrina.models.forms import Personal
+    from vitrina.forms.personal import Personal
 
     monkeypatch.setattr(Personal, "arrays", lambda self: {})
     with pytest.raises(ContractError, match=r"\nsaved: saved and loaded"):

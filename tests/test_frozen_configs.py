@@ -1,7 +1,7 @@
 """Frozen configs: equal ones are one key, whatever their parameters are."""
 
 import vitrina as vt
-from vitrina.config import fingerprint
+from vitrina.base.config import fingerprint
 
 
 def test_equal_configs_are_one_key_even_with_a_mapping_inside() -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.errors import ParameterError
-from vitrina.ids import alike, alike_among, id_texts, whole_numbers
+from vitrina.base.errors import ParameterError
+from vitrina.base.ids import alike, alike_among, id_texts, whole_numbers
 
 WRITTEN = st.sampled_from(
     ["7", "7.0", "07", "-3.00", "0.0", "00.0", "1.50", "v1.0", " 7", "7 ", "+7", "7.", "1e3", "inf", "nan", "", str(2**70)]

@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from vitrina import kernels
-from vitrina.kernels import Spread, runs_of
+from vitrina.base import kernels
+from vitrina.base.kernels import Spread, runs_of
 
 ROWS = (0, 1, 2, 3, 63, 64, 65, 1000)
 

@@ -1,26 +1,35 @@
-"""Imports point downward only."""
+"""Imports point downward only, from package to package and inside each package."""
 
 import ast
 from pathlib import Path
+
+import pytest
 
 import vitrina
 
 SOURCE = Path(vitrina.__file__).parent
 LAYERS = (
-    ("errors", "kernels", "files", "hashing", "ids", "codes", "showing", "printing", "tables"),
-    ("config", "vocabulary", "arrays"),
-    ("types", "protocols", "catalogue"),
-    ("metrics", "topk", "request"),
-    ("data", "split", "filters"),
-    ("models", "sequence", "combine", "decay", "weighting"),
+    ("_moved",),
+    ("base",),
+    ("vocabulary",),
+    ("types",),
+    ("catalogue", "protocols"),
+    ("request",),
+    ("metrics", "retrieve"),
+    ("data",),
+    ("forms",),
+    ("models", "sequence"),
     ("evaluate",),
-    ("board",),
-    ("persist", "batch"),
+    ("jobs",),
+    ("report",),
+    ("board", "diagnose"),
+    ("artifacts", "batch"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 UP_TO_MODELS = {"testing"}  # what tests and examples use
-NEVER = {"evaluate": {"models", "sequence", "combine", "decay", "weighting", "testing"}}  # a judge knows no model
+MODELS = {"forms", "models", "sequence", "testing"}
+NEVER = {"evaluate": MODELS, "report": MODELS | {"evaluate", "jobs", "data"}}  # a judge knows no model, and a page kit no board
 
 
 def public_names():
@@ -33,8 +42,13 @@ def public_names():
 PUBLIC = public_names()
 
 
+def is_module(name):
+    place = SOURCE.joinpath(*name.split(".")[1:])
+    return place.is_dir() or place.with_suffix(".py").exists()
+
+
 def imports(path):
-    """Modules of Vitrina that a file needs when it runs; what is only for type checkers is no import."""
+    """Modules of Vitrina that a file needs when it runs, inside functions too; what is only for type checkers is no import."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         n for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) for n in ast.walk(node)
@@ -43,11 +57,16 @@ def imports(path):
         if node in typing_only:
             continue
         if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").partition(".")[0] == "vitrina":
-            yield from [node.module] if node.module != "vitrina" else [PUBLIC[a.name] for a in node.names if a.name in PUBLIC]
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield PUBLIC.get(alias.name, full) if node.module == "vitrina" else full if is_module(full) else node.module
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("vitrina."))
+
+
+IMPORTS = {path: list(imports(path)) for path in sorted(SOURCE.rglob("*.py"))}
 
 
 def part_of(path):
@@ -56,14 +75,47 @@ def part_of(path):
 
 
 def upward(level, never=NEVER):
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path, modules in IMPORTS.items():
         part = part_of(path)
         if part == "__init__":
             continue
-        for module in imports(path):
-            target = module.split(".")[1]
-            if target in never.get(part, ()) or (target != part and level.get(target, len(level)) > level.get(part, len(level))):
+        for module in modules:
+            target = (module + ".").split(".")[1]
+            if target in never.get(part, ()) or (
+                target not in ("", part, "__version__") and level.get(target, len(level)) > level.get(part, len(level))
+            ):
                 yield f"{path.relative_to(SOURCE)} imports {module}"
+
+
+def inner_imports(package):
+    """For each module or package inside a package, those beside it that it imports."""
+    before = ("vitrina", *package.relative_to(SOURCE).parts)
+    graph = {}
+    for path in package.rglob("*.py"):
+        own = path.relative_to(package).with_suffix("").parts
+        if own[0] == "__init__":
+            continue
+        for module in IMPORTS[path]:
+            parts = tuple(module.split("."))
+            if parts[: len(before)] == before and len(parts) > len(before) and parts[len(before)] != own[0]:
+                graph.setdefault(own[0], set()).add(parts[len(before)])
+    return graph
+
+
+def circle(graph):
+    """Names that import each other, in the order of the imports; empty where there are none."""
+
+    def walk(name, path):
+        if name in path:
+            return path[path.index(name) :]
+        if name in done:
+            return []
+        found = next((c for target in sorted(graph.get(name, ())) if (c := walk(target, [*path, name]))), [])
+        done.add(name)
+        return found
+
+    done = set()
+    return next((c for name in sorted(graph) if (c := walk(name, []))), [])
 
 
 def test_every_part_has_a_layer():
@@ -76,8 +128,18 @@ def test_no_import_points_upward():
     assert list(upward(level)) == []
 
 
+@pytest.mark.parametrize("package", sorted({p.parent for p in IMPORTS}), ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_nothing_inside_a_package_imports_in_a_circle(package):
+    assert circle(inner_imports(package)) == []
+
+
 def test_the_walk_sees_an_upward_import():
     turned = {name: len(LAYERS) - level for name, level in LEVEL.items()}
     found = list(upward(turned))
     assert any(line.startswith("board/compare.py imports vitrina.evaluate") for line in found)
-    assert any(line.startswith("persist.py imports vitrina.models") for line in found)
+    assert any(line.startswith("artifacts.py imports vitrina.forms") for line in found)
+
+
+def test_the_walk_sees_a_circle():
+    assert circle({"result": {"show"}, "show": {"words", "result"}}) == ["result", "show"]
+    assert circle({"result": {"show"}, "show": {"words"}}) == []

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.errors import ArtifactError, DataError, ParameterError, SplitError, VitrinaError
+from vitrina.base.errors import ArtifactError, DataError, ParameterError, SplitError, VitrinaError
 
 DATA = vt.testing.toy()
 SPLIT = DATA.split(vt.split.LeaveOneOut(repeat=False))

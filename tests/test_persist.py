@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina import persist
-from vitrina.config import to_plain
-from vitrina.errors import ArtifactError
-from vitrina.files import atomic_file, atomic_folder
+from vitrina import artifacts
+from vitrina.base.config import to_plain
+from vitrina.base.errors import ArtifactError
+from vitrina.base.files import atomic_file, atomic_folder
 
 MODELS = [
     vt.Popularity(), vt.EASE(l2=20), vt.EASE(l2=20, max_items=3), vt.Cooccurrence(), vt.TopPersonal(), vt.TifuKNN(),
@@ -155,7 +155,7 @@ def test_objects_are_never_unpickled(artifact):
     victim = artifact / "parameters" / "weights.npy"
     np.save(victim, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     manifest = json.loads((artifact / "manifest.json").read_text())
-    manifest["files"]["parameters/weights.npy"] = persist.sha256_of(victim)
+    manifest["files"]["parameters/weights.npy"] = artifacts.sha256_of(victim)
     (artifact / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match="can't be read"):
         vt.load(artifact)
@@ -163,7 +163,7 @@ def test_objects_are_never_unpickled(artifact):
 
 def test_an_old_artifact_is_replaced_whole_and_kept_when_writing_fails(artifact, data, monkeypatch):
     before = vt.load(artifact)
-    monkeypatch.setattr(persist, "_items_table", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
+    monkeypatch.setattr(artifacts, "_items_table", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         vt.save(vt.Popularity().fit(data), artifact, model=vt.Popularity())
     assert vt.load(artifact).manifest == before.manifest
@@ -192,9 +192,9 @@ def test_a_recommender_that_is_no_fitted_form_is_refused(data, tmp_path):
 
 
 def test_every_form_is_in_the_table(data):
-    from vitrina.models.forms import Form
+    from vitrina.forms.base import Form
 
-    for module in persist.FORMS.values():
+    for module in artifacts.FORMS.values():
         import_module(module)  # a form is known where its module is imported
 
     def below(cls):
@@ -203,11 +203,11 @@ def test_every_form_is_in_the_table(data):
             yield from below(sub)
 
     ours = {c for c in below(Form) if c.__module__.startswith("vitrina.")}
-    assert {c.__name__: c.__module__ for c in ours} == dict(persist.FORMS)
+    assert {c.__name__: c.__module__ for c in ours} == dict(artifacts.FORMS)
 
 
 def test_two_renames_do_where_there_is_no_exchange(tmp_path, monkeypatch):
-    monkeypatch.setattr("vitrina.files.os.name", "other")
+    monkeypatch.setattr("vitrina.base.files.os.name", "other")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "old").touch()
     with atomic_folder(tmp_path / "a") as staging:

@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.table import Column, Table
 
-from vitrina.printing import as_text, decimals, fixed, short, short_interval, signed
-from vitrina.tables import Fitted
+from vitrina.base.printing import as_text, decimals, fixed, short, short_interval, signed
+from vitrina.base.tables import Fitted
 
 
 @pytest.mark.parametrize("value", [0.0002, -0.0002, 3e-5, 1e-7, 0.4, 12.5, 1234.5])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError, VocabularyError
 from vitrina.catalogue import Catalogue
-from vitrina.errors import ParameterError, VocabularyError
-from vitrina.topk import block_size, top_k_dense, top_k_ragged
+from vitrina.retrieve.top_k import block_size, top_k_dense, top_k_ragged
 from vitrina.types import Eligibility, Events, Queries, Ragged
 
 N_ITEMS, N_QUERIES = 30, 40

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.errors import ParameterError
+from vitrina.base.errors import ParameterError
 from vitrina.types import Events, Ragged, ranges
 
 ROWS = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=8)

@@ -8,8 +8,11 @@ from typing import Any
 
 import lazy_loader
 
+from vitrina import _moved
+
 __version__ = "0.1.0"
 
+_moved.install()
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

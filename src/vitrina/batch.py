@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from vitrina.base.errors import ParameterError
+from vitrina.base.files import atomic_file
+from vitrina.base.showing import labels_of
 from vitrina.data.dataset import Dataset
-from vitrina.errors import ParameterError
-from vitrina.files import atomic_file
 from vitrina.protocols import Recommender
 from vitrina.request import check_request
-from vitrina.showing import labels_of
 from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 

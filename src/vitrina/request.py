@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from vitrina.arrays import Ragged
+from vitrina.base.arrays import Ragged
+from vitrina.base.codes import check_length, codes_within
+from vitrina.base.errors import ParameterError
 from vitrina.catalogue import Catalogue
-from vitrina.codes import check_length, codes_within
-from vitrina.errors import ParameterError
 from vitrina.types import Eligibility, Int32, Queries
 from vitrina.vocabulary import Vocabulary
 

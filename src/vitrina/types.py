@@ -12,10 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, places_of, ranges
-from vitrina.codes import codes_of, times_of
-from vitrina.errors import ParameterError
-from vitrina.showing import labels_of, titled, to_pandas
+from vitrina.base.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, places_of, ranges
+from vitrina.base.codes import codes_of, times_of
+from vitrina.base.errors import ParameterError
+from vitrina.base.showing import labels_of, titled, to_pandas
 from vitrina.vocabulary import Vocabulary
 
 __all__ = [

@@ -12,15 +12,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.codes import codes_within
-from vitrina.errors import ParameterError, VocabularyError
-from vitrina.hashing import IdTable
-from vitrina.ids import as_written, id_texts, listed, whole_numbers, without_zero_fraction
+from vitrina.base.codes import codes_within
+from vitrina.base.errors import ParameterError, VocabularyError
+from vitrina.base.hashing import IdTable
+from vitrina.base.ids import as_written, id_texts, listed, whole_numbers, without_zero_fraction
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Vocabulary:
-    """The ids of users or items: code c stands for `ids[c]`. What an id is, and which are equal: `vitrina.ids`.
+    """The ids of users or items: code c stands for `ids[c]`. What an id is, and which are equal: `vitrina.base.ids`.
 
     >>> v = Vocabulary.of(["tea", "milk"])
     >>> v.encode(["milk", "salt"]).tolist()

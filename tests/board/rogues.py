@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import vitrina as vt
-from vitrina.config import Config
+from vitrina.base.config import Config
 
 
 class Raises(Config):

@@ -15,14 +15,14 @@ import rogues
 from rich.cells import cell_len
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.printing import as_text
 from vitrina.board import assemble, runs
 from vitrina.board.baselines import baselines, recent_days
 from vitrina.board.ground import split_fingerprint, tiny_split, work_folder
 from vitrina.board.people import examples
-from vitrina.board.specs import of_spec, to_spec
-from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.run import evaluate
-from vitrina.printing import as_text
+from vitrina.jobs.specs import of_spec, to_spec
 
 METRICS = ["nDCG@5", "Coverage@5", "HitRate@5"]
 
@@ -128,7 +128,7 @@ def test_a_second_comparison_takes_finished_models_from_the_cache(split, tmp_pat
 
 def test_a_script_that_compares_again_while_its_model_is_looked_for_is_told_how_to_stop(tmp_path):
     script = tmp_path / "own.py"
-    script.write_text("from vitrina.board.specs import to_spec\nclass A: ...\nto_spec(A())\n")
+    script.write_text("from vitrina.jobs.specs import to_spec\nclass A: ...\nto_spec(A())\n")
     with pytest.raises(ParameterError, match="__main__"):
         of_spec({"class": f"{script}:A", "parameters": {}})
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.board.design import PLAIN, design
-from vitrina.board.diagnose import Diagnosis, diagnose
-from vitrina.board.findings import (
+from vitrina.base.printing import as_text
+from vitrina.diagnose.design import PLAIN, design
+from vitrina.diagnose.findings import (
     CONTENT,
     FADING,
     LENGTH,
@@ -26,7 +26,7 @@ from vitrina.board.findings import (
     advice,
     findings,
 )
-from vitrina.printing import as_text
+from vitrina.diagnose.run import Diagnosis, diagnose
 from vitrina.testing import synthetic
 from vitrina.testing.toy import BASE, HOUR
 from vitrina.types import Events

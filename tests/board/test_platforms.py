@@ -9,8 +9,8 @@ import psutil  # which knows where it is
 from pathlib import Path
 sys.modules["resource"] = None  # as on Windows
 del signal.SIGKILL
-import vitrina.board.compare, vitrina.board.diagnose, vitrina.cli.main
-from vitrina.board import processes, worker
+import vitrina.board.compare, vitrina.diagnose.run, vitrina.cli.main
+from vitrina.jobs import processes, worker
 class Memory:
     peak_wset = 5
 psutil.Process = lambda: type("P", (), {"memory_info": lambda self: Memory()})()
@@ -28,6 +28,6 @@ def test_comparing_needs_no_module_that_windows_lacks():
 
 
 def test_peak_memory_is_that_of_the_process():
-    from vitrina.board.worker import peak_bytes
+    from vitrina.jobs.worker import peak_bytes
 
     assert 20e6 < peak_bytes() < 20e9

@@ -16,13 +16,13 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.board.report import render
-from vitrina.board.report.exposure import half_of_places
-from vitrina.board.report.facts import data_facts, split_facts
-from vitrina.board.report.html import VOID, el
-from vitrina.board.report.scales import Box, Labels, Linear, shorten, spanning, text_width, time_ticks
-from vitrina.board.report.view import View, definition, is_accuracy, standing
-from vitrina.board.report.words import decimals, fixed, percent
+from vitrina.board.sections import render
+from vitrina.board.sections.exposure import half_of_places
+from vitrina.board.sections.facts import data_facts, split_facts
+from vitrina.board.sections.view import View, definition, is_accuracy, standing
+from vitrina.report.html import VOID, el
+from vitrina.report.scales import Box, Labels, Linear, shorten, spanning, text_width, time_ticks
+from vitrina.report.words import decimals, fixed, percent
 
 sys.path.insert(0, str(Path(__file__).parent))
 import made_boards as boards  # pyright: ignore[reportMissingImports]

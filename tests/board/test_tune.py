@@ -6,9 +6,9 @@ import pytest
 import rogues
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError
 from vitrina.board import runs
 from vitrina.board.tune import Range, is_range
-from vitrina.errors import ParameterError
 from vitrina.evaluate.run import evaluate
 
 

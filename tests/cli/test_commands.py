@@ -16,9 +16,9 @@ import pytest
 
 import vitrina as vt
 from vitrina import batch
+from vitrina.base.config import to_plain
 from vitrina.cli.config import read_config
-from vitrina.config import to_plain
-from vitrina.models.forms import Static
+from vitrina.forms.static import Static
 
 Type = Callable[..., Any]
 NAMES = ("--user", "customer", "--item", "sku", "--time", "bought_at")
@@ -84,7 +84,7 @@ def test_init_elsewhere_keeps_paths_right(shop: Path, vitrina: Type) -> None:
 def compared(config: Callable[..., Path], shop: Path, vitrina: Type) -> Any:
     """A comparison of a search, a model of one's own that breaks, and no baselines."""
     (shop / "broken_shelf.py").write_text(
-        "from vitrina.config import Config\n"
+        "from vitrina.base.config import Config\n"
         "class Shelf(Config):\n    def fit(self, data, *, validation=None, start=None):\n        raise RuntimeError('the shelf fell')\n"
     )
     path = config(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import vitrina as vt
+from vitrina.base.config import to_plain
+from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Search
 from vitrina.cli import build, names
 from vitrina.cli.config import read_config
-from vitrina.config import to_plain
-from vitrina.errors import VitrinaError
 
 Write = Callable[..., Path]
 
@@ -159,7 +159,7 @@ def test_paths_are_relative_to_the_config(config: Write, monkeypatch: pytest.Mon
 
 def test_a_model_of_ones_own(config: Write, shop: Path) -> None:
     (shop / "own_shelf.py").write_text(
-        "from vitrina.config import Config\nfrom vitrina import Popularity\n"
+        "from vitrina.base.config import Config\nfrom vitrina import Popularity\n"
         "class Shelf(Config):\n    days: int = 1\n"
         "    def fit(self, data, *, validation=None, start=None):\n        return Popularity().fit(data)\n"
     )

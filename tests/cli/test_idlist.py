@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError
 from vitrina.cli.idlist import read_ids, strangers
-from vitrina.errors import DataError
 
 TEXTS, NUMBERS = vt.Vocabulary.of(["tea", "milk", "7", "User", "green, tea", " oat"]), vt.Vocabulary.of([7, 8, 126])
 

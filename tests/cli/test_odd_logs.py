@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import SplitError
 from vitrina.board.tune import Search
 from vitrina.cli.config import read_config
 from vitrina.cli.main import run
 from vitrina.cli.template import config_text
-from vitrina.errors import SplitError
 
 CLOCKS = ["none", "one date", "two dates", "mostly the first date", "a month", "steps", "own steps", "one step"]
 

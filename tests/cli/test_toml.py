@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.cli.toml import TomlFile
-from vitrina.errors import DataError, ParameterError
 
 TEXT = """# a comment
 [data]

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
+from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.order import number_within, stable_order, users_an_item
-from vitrina.errors import SplitError
 from vitrina.types import Events
 
 DATA = vt.testing.synthetic(users=40, items=25)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.data import sources
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
+from vitrina.data.read import sources
 
 TIMES_OF_DAY = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H.%M", ", %H:%M", "  %H:%M:%S.%f"]
 DATES = [

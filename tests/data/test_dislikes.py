@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError
 from vitrina.batch import aligned
 from vitrina.data.store import open_split, save_split
-from vitrina.errors import DataError
-from vitrina.topk import top_k_dense
+from vitrina.retrieve.top_k import top_k_dense
 from vitrina.types import Eligibility, disliked
 
 AGAIN = Eligibility(repeat=True)

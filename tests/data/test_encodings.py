@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import vitrina as vt
-from vitrina.data.encodings import candidates
-from vitrina.errors import DataError
+from vitrina.base.errors import DataError
+from vitrina.data.read.encodings import candidates
 
 SAMPLES = {
     ("cp1251", "koi8-r", "cp866"): ["Москва чай Чёрный хлеб", "МОСКВА ХЛЕБ МОЛОКО", "Санкт-Петербург", "Привет"],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.errors import DataError, ParameterError, SplitError, UnknownNameError
+from vitrina.base.errors import DataError, ParameterError, SplitError, UnknownNameError
 
 DATA = vt.testing.synthetic(users=60, items=40, mean_length=6)
 LOG = pl.DataFrame({

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.data import sources
-from vitrina.errors import DataError, MissingExtraError, ParameterError
+from vitrina.base.errors import DataError, MissingExtraError, ParameterError
+from vitrina.data.read import sources
 
 LOG = pl.DataFrame({
     "user_id": ["7", "8", "7", "9", "8"], "item_id": ["11", "12", "12", "11", "13"], "value": ["1", "2.5", "3", "4", "5"],
@@ -181,7 +181,7 @@ class TestWorkbooks:
 
     def test_without_the_extra(self, monkeypatch):
         self.FRAME.write_excel("log.xlsx")
-        monkeypatch.setattr("vitrina.data.workbooks.find_spec", lambda name: None)
+        monkeypatch.setattr("vitrina.data.read.workbooks.find_spec", lambda name: None)
         with pytest.raises(MissingExtraError, match=r"pip install 'vitrina\[excel\]'"):
             vt.read_interactions("log.xlsx")
 
@@ -450,7 +450,7 @@ def test_any_ids_come_through(tmp_path_factory, events, separator, end, quoted):
 
 
 def test_large_files_are_copied_in_blocks(monkeypatch):
-    monkeypatch.setattr("vitrina.data.streams.BLOCK", 7)  # letters and line ends are cut in two
+    monkeypatch.setattr("vitrina.data.read.streams.BLOCK", 7)  # letters and line ends are cut in two
     write("log.dat", delimited("::", end="\r\n"), "utf-16")
     assert fingerprint("log.dat") == EXPECTED
     write("log.csv", "user_id,item_id\nЗоя,чай\nПётр,сыр\n", "cp1251")

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.inspect import Inspection, measure
 from vitrina.data.inspect.record import sparkline
-from vitrina.errors import DataError
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 

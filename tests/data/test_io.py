@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.data import sources
-from vitrina.errors import DataError, MissingExtraError, UnknownNameError
+from vitrina.base.errors import DataError, MissingExtraError, UnknownNameError
+from vitrina.data.read import sources
 
 REAL = Path(os.environ.get("VITRINA_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LOG = pl.DataFrame({

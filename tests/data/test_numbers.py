@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.data import sources
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
+from vitrina.data.read import sources
 
 LOG = pl.DataFrame({"user_id": ["a", "b"], "item_id": ["tea", "jam"]})
 

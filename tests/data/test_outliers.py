@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError, ParameterError
 from vitrina.types import Events
 
 DAY = 86_400_000_000

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.config import to_plain
+from vitrina.base.config import to_plain
+from vitrina.base.errors import ParameterError, SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split.moments import Moments
-from vitrina.errors import ParameterError, SplitError
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import ArtifactError
 from vitrina.data.store import open_dataset, open_split, save_dataset, save_split
-from vitrina.errors import ArtifactError
 from vitrina.types import Events
 
 LOG = pl.DataFrame({

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.data import sources
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
+from vitrina.data.read import sources
 
 GOOD = "user_id,item_id,timestamp,value\nann,tea,2024-01-01,1\nbob,jam,2024-01-02,2\ncat,tea,2024-01-03,3\n"
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vitrina as vt
-from vitrina.errors import ParameterError, VocabularyError
-from vitrina.hashing import FEW, IdTable
+from vitrina.base.errors import ParameterError, VocabularyError
+from vitrina.base.hashing import FEW, IdTable
 
 IDS = st.lists(st.text(max_size=6).filter(lambda text: ".0" not in text), max_size=50)
 

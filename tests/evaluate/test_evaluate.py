@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.catalogue import unit_rows
-from vitrina.errors import DataError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import bootstrap_interval
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric

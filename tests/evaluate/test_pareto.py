@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import best_at, front
 
 

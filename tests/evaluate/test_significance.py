@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import _THRESHOLDS, BUCKETS, Buckets, _poisson, bootstrap_interval, compare_paired, holm
 
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError
 from vitrina.data.features import FeatureTable
-from vitrina.errors import ParameterError
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import bootstrap_interval
 from vitrina.evaluate.slices import by_slice, slice_labels

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from worlds import rows, world
 
-from vitrina.errors import DataError
+from vitrina.base.errors import DataError
 from vitrina.metrics import Judged, metric
 from vitrina.types import Ragged
 

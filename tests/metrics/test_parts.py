@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from worlds import rows, world
 
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.catalogue import Catalogue
-from vitrina.errors import DataError, ParameterError, UnknownNameError
 from vitrina.metrics import DEFAULT_METRICS, Judged, known_names, metric
 from vitrina.metrics.ranking import Recall
 from vitrina.metrics.repeat import Debiased

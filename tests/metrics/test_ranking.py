@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from worlds import rows, world
 
+from vitrina.base.errors import ParameterError
 from vitrina.catalogue import Catalogue
-from vitrina.errors import ParameterError
 from vitrina.metrics import Judged, metric
 from vitrina.types import Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary

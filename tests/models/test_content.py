@@ -10,7 +10,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import vitrina as vt
-from vitrina.errors import DataError
+from vitrina.base.errors import DataError
 from vitrina.types import Eligibility
 
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import vitrina as vt
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError, ParameterError
+from vitrina.forms.history import event_weights
 from vitrina.models.content_vectors import Content, item_tfidf
-from vitrina.models.history import event_weights
 from vitrina.types import Events
 
 DAY = 86_400_000_000

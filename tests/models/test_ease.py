@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import vitrina as vt
-from vitrina.errors import DataError, MemoryBudgetError, ParameterError
+from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.models import ease
 
 

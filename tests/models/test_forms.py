@@ -7,9 +7,10 @@ import pytest
 from scipy import sparse
 
 import vitrina as vt
-from vitrina.errors import ParameterError
-from vitrina.models.forms import Embeddings, Form
-from vitrina.models.history import decay_of_arrays, event_weights, history_matrix, known_only
+from vitrina.base.errors import ParameterError
+from vitrina.forms.base import Form
+from vitrina.forms.embeddings import Embeddings
+from vitrina.forms.history import decay_of_arrays, event_weights, history_matrix, known_only
 from vitrina.types import Eligibility, Queries, Ragged
 
 DATA = vt.testing.synthetic(users=40, items=30, mean_length=8)

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 import vitrina as vt
-from vitrina.errors import UnknownNameError
-from vitrina.models import itemmap
-from vitrina.models.itemmap import ItemMap
-from vitrina.models.reading import Reading
+from vitrina.base.errors import UnknownNameError
+from vitrina.forms import itemmap
+from vitrina.forms.itemmap import ItemMap
+from vitrina.forms.reading import Reading
 from vitrina.types import Events
 
 DAY = 86_400_000_000

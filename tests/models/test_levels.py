@@ -13,10 +13,10 @@ import pytest
 import vitrina as vt
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
+from vitrina.forms.history import Baskets
+from vitrina.forms.levels import levels_of, plus, scores_of, sums, times, weights_of
+from vitrina.forms.profile import BasketProfile
 from vitrina.models.content_vectors import item_tfidf
-from vitrina.models.history import Baskets
-from vitrina.models.levels import levels_of, plus, scores_of, sums, times, weights_of
-from vitrina.models.profile import BasketProfile
 from vitrina.types import Eligibility, Events, Queries
 
 DAY = 86_400_000_000

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.errors import DataError
+from vitrina.base.errors import DataError
 from vitrina.types import Eligibility
 
 DAY = 86_400_000_000

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.types import Eligibility, Events, Ragged
 
 DAY = 86_400_000_000

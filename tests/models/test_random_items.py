@@ -6,23 +6,13 @@ import numpy as np
 import pytest
 
 import vitrina as vt
-from vitrina.errors import ParameterError
-from vitrina.models.shuffle import _backward, _forward, _half_bits
+from vitrina.base.errors import ParameterError
 from vitrina.types import Eligibility, Ragged
 from vitrina.vocabulary import id_hashes
 
 
 def data():
     return vt.testing.synthetic(users=400, items=20, mean_length=5)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 16, 17, 100, 1025])
-def test_the_order_is_a_permutation_and_its_inverse_is_right(n):
-    bits = _half_bits(n)
-    for key in np.array([0, 1, 2**63 + 12345], np.uint64):
-        order = [_forward(key, place, n, bits) for place in range(n)]
-        assert sorted(order) == list(range(n))
-        assert [_backward(key, item, n, bits) for item in order] == list(range(n))
 
 
 def test_every_item_is_equally_likely_at_every_place():
@@ -48,17 +38,25 @@ def test_lists_are_ranked_by_score_and_differ_by_seed_user_and_history():
     assert (lists[0] != lists[1]).any()
 
 
-def test_the_walk_equals_sorting_all_scores():
+def mixed(number):
+    """splitmix64's finaliser, in Python's own whole numbers."""
+    number &= 2**64 - 1
+    number = (number ^ (number >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ (number >> 27)) * 0x94D049BB133111EB % 2**64
+    return number ^ (number >> 31)
+
+
+def test_scores_are_the_hash_of_seed_person_history_and_item():
     log = data()
-    recommender, queries = vt.RandomItems().fit(log), log.queries()
-    rng = np.random.default_rng(0)
-    rows = Ragged.of([rng.integers(-1, 22, 6) for _ in range(len(queries))])
-    some = rng.permutation(20)[:7].astype(np.int32)
-    for eligible in (Eligibility(), Eligibility(include=some), Eligibility(include=rows), Eligibility(exclude=rows)):
-        answer = recommender.recommend(queries, 6, eligible=eligible)
-        slow = super(type(recommender), recommender).answer_block(queries, 6, eligible)
-        np.testing.assert_array_equal(answer.items, slow.items)
-        assert not answer.fallback.any()
+    recommender, queries = vt.RandomItems(seed=5).fit(log), log.queries()
+    hashes = [int(h) for h in id_hashes(log.items)]
+    scores = recommender.score(queries, np.arange(20, dtype=np.int32))
+    for row in (0, 7, 399):
+        history = sum(mixed(hashes[item] + place) for place, item in enumerate(queries.histories()[row].tolist()))
+        key = mixed(history + mixed(int(queries.users[row])) + 5 * 0x9E3779B97F4A7C15)
+        assert scores[row].tolist() == [(mixed(key + h) >> 40) / 2**24 for h in hashes]
+    pairs = Ragged.of([np.arange(20)] * len(queries))
+    np.testing.assert_array_equal(recommender.score_pairs(queries, pairs).reshape(scores.shape), scores)
 
 
 def test_hashes_belong_to_ids_and_not_to_codes():

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.errors import ParameterError
+from vitrina.base.errors import ParameterError
 from vitrina.types import Eligibility, Ragged
 
 DATA = vt.testing.synthetic(users=50, items=24, groups=4, seed=3)

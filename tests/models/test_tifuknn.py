@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import ParameterError
-from vitrina.models.history import Baskets
-from vitrina.models.profile import BasketProfile
+from vitrina.forms.history import Baskets
+from vitrina.forms.profile import BasketProfile
 from vitrina.types import Eligibility, Events
 
 CONFIGS = [

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import vitrina as vt
-from vitrina.config import to_plain
-from vitrina.errors import ParameterError, UnknownNameError
-from vitrina.models.decay import of_plain, plain_of
+from vitrina.base.config import to_plain
+from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.forms.decay import of_plain, plain_of
 from vitrina.types import Events
 
 W = vt.weighting

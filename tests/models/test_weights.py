@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import vitrina as vt
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
+from vitrina.forms.static import Static
 from vitrina.models.base import IGNORED, ModelConfig
 from vitrina.models.content_vectors import item_tfidf
-from vitrina.models.forms import Static
 
 DAY = 86_400_000_000
 KINDS = {"view": 0.25, "cart": 0.5, "buy": 2.0}

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import vitrina as vt
+from vitrina.base.errors import DataError
 from vitrina.batch import aligned
-from vitrina.board.specs import of_spec, to_spec
 from vitrina.data.features import FeatureTable
-from vitrina.errors import DataError
+from vitrina.jobs.specs import of_spec, to_spec
 from vitrina.models.content_vectors import likeness
 from vitrina.sequence import ContentProjection, Features, Gated, Ids, ItemMasking, SumOf, Training, UserFeatures
 from vitrina.sequence.embed import Bags, KnownUsers, Rows

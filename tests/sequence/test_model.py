@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import vitrina as vt
-from vitrina.board.specs import of_spec, to_spec
+from vitrina.base.config import Config
+from vitrina.base.errors import ArtifactError, DataError, ParameterError
 from vitrina.cli.config import read_config
-from vitrina.config import Config
-from vitrina.errors import ArtifactError, DataError, ParameterError
+from vitrina.jobs.specs import of_spec, to_spec
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence import (
@@ -233,7 +233,7 @@ import sys
 sys.modules["torch"] = None  # what an import finds when it isn't installed
 import vitrina as vt
 from vitrina.cli import names
-from vitrina.errors import MissingExtraError
+from vitrina.base.errors import MissingExtraError
 assert "EASE" in names.models() and "SequenceModel" not in names.models()
 for ask in (lambda: vt.eSASRec, lambda: vt.sequence, lambda: names.find("model", "SequenceModel", names.models())):
     try:

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError
 from vitrina.data.features import FeatureTable
-from vitrina.errors import ParameterError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence import ContentProjection, Features, Gated, Ids, PreNorm, SumOf, Training, UserFeatures

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import vitrina as vt
-from vitrina.errors import ArtifactError, ParameterError, UnknownNameError, VocabularyError
+from vitrina.base.errors import ArtifactError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.sequence import Constant, FullSoftmax, SampledSoftmax, Training, Uniform, WarmupCosine
 from vitrina.sequence.fitting import Fitting
 

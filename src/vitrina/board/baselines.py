@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import vitrina
+from vitrina.base.errors import ParameterError
 from vitrina.board.runs import Contender
 from vitrina.board.tune import Range, Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import ParameterError
 from vitrina.models.popularity import DAY, Popularity
 
 MINUTES, TRIAL_MINUTES = 1.0, 0.25  # that EASE may take: a baseline should not be what everybody waits for

@@ -19,6 +19,7 @@ import polars as pl
 import psutil
 
 import vitrina
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.board import assemble
 from vitrina.board.baselines import baselines as strong_baselines
 from vitrina.board.baselines import choose_baseline
@@ -28,16 +29,15 @@ from vitrina.board.result import Board, Entry
 from vitrina.board.running import run_all
 from vitrina.board.runs import Contender, Ground, Outcome
 from vitrina.board.sample import MOST_OF_ONE, QUICK_QUERIES, QUICK_TRIALS, hurried, rows_of_people, take_queries
-from vitrina.board.specs import to_spec
 from vitrina.board.summary import find_losses, headline
 from vitrina.board.tune import Search
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import inspect
 from vitrina.data.split import Split
-from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
+from vitrina.jobs.specs import to_spec
 from vitrina.metrics import DEFAULT_METRICS, metric
 from vitrina.metrics.names import metrics_of
 from vitrina.models.content_vectors import likeness

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from vitrina.board.specs import parameters_of
+from vitrina.base.config import Config
+from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Range, Search
-from vitrina.config import Config
-from vitrina.errors import VitrinaError
+from vitrina.jobs.specs import parameters_of
 
 OUTER = 0.1  # of a range, in its own scale, counts as its edge
 SEVERAL = 5  # values tried of a range, from which the last of them is an edge too

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from vitrina.base.files import speaking_of
 from vitrina.board.sample import QUICK_QUERIES, rows_of_people, take_queries
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Split
 from vitrina.data.store import save_split
-from vitrina.files import speaking_of
 from vitrina.types import Ragged, ranges
 from vitrina.vocabulary import Vocabulary
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import polars as pl
 from rich.console import RenderableType
 
-from vitrina.errors import UnknownNameError
-from vitrina.files import atomic_file, write_text
-from vitrina.printing import as_text
-from vitrina.showing import html_of
+from vitrina.base.errors import UnknownNameError
+from vitrina.base.files import atomic_file, write_text
+from vitrina.base.printing import as_text
+from vitrina.base.showing import html_of
 
 Status = Literal["ok", "failed", "out of memory"]
 MEANING = 160  # letters of a model's call beside its name
@@ -127,7 +127,7 @@ class Board:
 
         The values of single queries are float64, one row a model and query.
         """
-        from vitrina.board.report import render  # noqa: PLC0415  only who saves needs the report
+        from vitrina.board.sections import render  # noqa: PLC0415  only who saves needs the report
 
         folder = Path(folder)
         report = folder / "report.html"

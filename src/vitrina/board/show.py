@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 from rich.cells import cell_len
@@ -12,8 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from vitrina.board.result import Board, Entry
-from vitrina.printing import between, decimals, fixed, half_width, sentence_end
+from vitrina.base.printing import between, decimals, fixed, half_width, sentence_end
+
+if TYPE_CHECKING:
+    from vitrina.board.result import Board, Entry
 
 SHOWN_METRICS = 3  # beside the primary one; the report has all
 NAME, VERDICT = 16, 18  # columns of the terminal, below which a name and a verdict are not squeezed

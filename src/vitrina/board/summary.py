@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from vitrina.base.printing import fixed, places_of, short, short_interval
 from vitrina.board.result import Entry
 from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.significance import compare_paired
-from vitrina.printing import fixed, places_of, short, short_interval
 
 ALPHA = 0.05
 CHEAPER = 5.0  # times, from which a model's cost is worth a word

@@ -11,9 +11,9 @@ from typing import Any, Self, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from vitrina.board.specs import to_spec
-from vitrina.config import Config, fingerprint
-from vitrina.errors import ParameterError
+from vitrina.base.config import Config, fingerprint
+from vitrina.base.errors import ParameterError
+from vitrina.jobs.specs import to_spec
 
 PRODUCT_LIMIT = 10_000  # of a finite space that is written out and shuffled; a larger one is drawn from
 

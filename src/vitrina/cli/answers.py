@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from vitrina.artifacts import Artifact
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import given_columns, has_fingerprint, read_log
-from vitrina.errors import DataError, ParameterError
-from vitrina.persist import Artifact
 from vitrina.types import Eligibility
 from vitrina.vocabulary import Vocabulary
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from vitrina.base.config import Config, in_words
+from vitrina.base.errors import ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.tune import Range, is_range, tune
 from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
-from vitrina.config import Config, in_words
-from vitrina.errors import ParameterError, UnknownNameError, VitrinaError
 
 NONE = "none"  # TOML has no such value
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vitrina.base.config import in_words
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.baselines import possible_names
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
-from vitrina.config import in_words
-from vitrina.data.clock import GivenUnit
 from vitrina.data.features import FeatureKind
 from vitrina.data.inspect.advice import recommended
-from vitrina.data.numerals import Decimal
+from vitrina.data.read.clock import GivenUnit
+from vitrina.data.read.numerals import Decimal
 from vitrina.data.split import Rule, Split
-from vitrina.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.metrics import DEFAULT_METRICS, metric
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Settings(Section):
     """The whole file."""
 
     data: DataSection
-    filters: dict[str, Any] = Field(default_factory=dict, description="Filters of vitrina.data.filters, in this order.")
+    filters: dict[str, Any] = Field(default_factory=dict, description="Filters of vitrina.filters, in this order.")
     split: dict[str, Any] = Field(default_factory=dict, description="rule = the name of a split rule, and its parameters.")
     job: JobSection = JobSection()
     models: dict[str, dict[str, Any]] = Field(description="One table a model; the name of the table is its name on the board.")

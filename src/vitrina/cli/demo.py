@@ -51,11 +51,11 @@ def command(
     json: o.Json = False,
 ) -> None:
     """Compare models on a year of real grocery baskets: minutes on two cores. Needs the extra 'demo'."""
+    from vitrina.base.files import write_text
     from vitrina.cli import console
     from vitrina.cli.compare import compare
     from vitrina.cli.config import read_config
     from vitrina.data.inspect import inspect
-    from vitrina.files import write_text
 
     config = out / "vitrina.toml"
     if not config.exists():

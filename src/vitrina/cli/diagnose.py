@@ -10,10 +10,10 @@ def command(config: o.Config, out: o.Out = None, force: o.Force = False, json: o
 
     Writes diagnosis.html into the folder of the results.
     """
-    from vitrina.board.diagnose import diagnose
+    from vitrina.base.files import write_text
     from vitrina.cli import console, outputs
     from vitrina.cli.config import read_config
-    from vitrina.files import write_text
+    from vitrina.diagnose.run import diagnose
 
     plan = read_config(config)
     page = (out or plan.out) / "diagnosis.html"

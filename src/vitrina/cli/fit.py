@@ -25,7 +25,7 @@ def command(
     A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found. Networks keep each finished epoch in
     OUT.training until they are done: after an interruption the same command goes on.
     """
-    from vitrina import persist
+    from vitrina import artifacts
     from vitrina.cli import console, outputs, results
     from vitrina.cli.config import read_config
     from vitrina.cli.log import events_fingerprint
@@ -48,7 +48,7 @@ def command(
                 console.note(f"The finished epochs are kept in {kept}: the same command goes on from there.")
             raise
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
-    persist.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
+    artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = tuple(getattr(recommender, "notes", ()))
     if json:
         console.print_json({"artifact": out, "model": repr(chosen), "events": data.n_events, "users": data.n_users, "notes": notes})

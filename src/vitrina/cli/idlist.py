@@ -9,14 +9,14 @@ from pathlib import Path
 
 import polars as pl
 
+from vitrina.base.errors import DataError
+from vitrina.base.ids import ALIKE, alike, id_texts, whole_numbers
 from vitrina.cli.console import warn
-from vitrina.data import streams
-from vitrina.data.headers import TYPED_NAME
-from vitrina.data.roles import IS_EMPTY, id_text
-from vitrina.data.sources import find_sources
-from vitrina.data.validate import USUAL
-from vitrina.errors import DataError
-from vitrina.ids import ALIKE, alike, id_texts, whole_numbers
+from vitrina.data.columns import IS_EMPTY, id_text
+from vitrina.data.read import streams
+from vitrina.data.read.headers import TYPED_NAME
+from vitrina.data.read.sources import find_sources
+from vitrina.data.read.validate import USUAL
 from vitrina.types import Bool
 from vitrina.vocabulary import Vocabulary, numbers_or_text
 

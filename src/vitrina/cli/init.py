@@ -36,13 +36,13 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a commented vitrina.toml for this log, from what inspect finds in it."""
+    from vitrina.base.errors import ParameterError
+    from vitrina.base.files import write_text
     from vitrina.cli import console, outputs
     from vitrina.cli.log import given_columns, read_log
     from vitrina.cli.template import config_text
     from vitrina.data.inspect import inspect
-    from vitrina.data.streams import is_stream
-    from vitrina.errors import ParameterError
-    from vitrina.files import write_text
+    from vitrina.data.read.streams import is_stream
 
     if out.exists() and not force:
         raise ParameterError(f"{out} exists already. Overwrite it with --force, or write another one with --out.")

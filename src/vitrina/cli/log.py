@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from vitrina.base.errors import UnknownNameError, VitrinaError, WriteError
 from vitrina.cli.console import warn, working
 from vitrina.data.dataset import Dataset
 from vitrina.data.demo import complete_journey
-from vitrina.data.io import read_interactions
-from vitrina.data.sources import Source, find_sources
-from vitrina.data.streams import is_stream
-from vitrina.data.text import TextOptions
-from vitrina.data.validate import USUAL
-from vitrina.errors import UnknownNameError, VitrinaError, WriteError
+from vitrina.data.read.io import read_interactions
+from vitrina.data.read.sources import Source, find_sources
+from vitrina.data.read.streams import is_stream
+from vitrina.data.read.text import TextOptions
+from vitrina.data.read.validate import USUAL
 from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file

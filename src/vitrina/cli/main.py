@@ -72,7 +72,7 @@ def common(
 
 def _report(error: Exception) -> int:
     """Say it in a sentence; return the exit code."""
-    from vitrina.errors import VitrinaError
+    from vitrina.base.errors import VitrinaError
 
     if isinstance(error, VitrinaError):
         _say(f"Error: {error}")

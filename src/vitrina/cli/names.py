@@ -12,10 +12,17 @@ from types import ModuleType
 from typing import Any
 
 import vitrina
-from vitrina.config import Config
-from vitrina.errors import MissingExtraError, ParameterError, UnknownNameError
+from vitrina.base.config import Config
+from vitrina.base.errors import MissingExtraError, ParameterError, UnknownNameError
 
-NO_PARTS = ("vitrina.data", "vitrina.board", "vitrina.metrics", "vitrina.evaluate")  # exported configs that no model holds
+NO_PARTS = (
+    "vitrina.data",
+    "vitrina.board",
+    "vitrina.diagnose",
+    "vitrina.jobs",
+    "vitrina.metrics",
+    "vitrina.evaluate",
+)  # exported configs that no model holds
 
 
 @cache
@@ -60,7 +67,7 @@ def config_of(make: Callable[..., Any]) -> type[Config] | None:
 
 
 def rules() -> Mapping[str, type]:
-    """Split rules, by the name inside `vitrina.split`."""
+    """Split rules, by the name inside `vitrina.data.split`."""
     return {name.removeprefix("split."): cls for name, cls in exported().items() if name.startswith("split.")}
 
 
@@ -72,8 +79,8 @@ def parts() -> Mapping[str, type]:
 
 
 def filters() -> Mapping[str, Callable[..., Any]]:
-    """Functions of `vitrina.filters`, but for `compact`, which each of them does at its end."""
-    found = {name: getattr(vitrina.filters, name) for name in vitrina.filters.__all__ if name != "compact"}
+    """Functions of `vitrina.data.filters`, but for `compact`, which each of them does at its end."""
+    found = {name: getattr(vitrina.data.filters, name) for name in vitrina.data.filters.__all__ if name != "compact"}
     return {name: function for name, function in found.items() if inspect.isfunction(function)}
 
 

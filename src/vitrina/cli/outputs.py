@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from vitrina.base.errors import ParameterError
 from vitrina.cli.log import DEMO
-from vitrina.errors import ParameterError
 
 COLUMNS = (  # of the tables that Vitrina writes: lists, values of single queries, bad rows
     {"rank", "score", "source"},

@@ -47,16 +47,16 @@ def command(
 
     Memory for the file: the log, the model and one block of 8,192 users; it doesn't grow with users times items.
     """
-    from vitrina import persist
+    from vitrina import artifacts
+    from vitrina.base.errors import ParameterError
     from vitrina.cli import answers, outputs, screen
-    from vitrina.errors import ParameterError
 
     person = user if history is None and out is None and users == "all" else None
     if (history is None) == (out is None and users == "all" and person is None):
         raise ParameterError(
             'Say what to do: one list with --history "itemA,itemB", that of a person with --user ID, or all lists with --out lists.parquet.'
         )
-    found = persist.load(artifact)
+    found = artifacts.load(artifact)
     eligible = answers.eligibility(found, candidates, repeat)
     if history is not None:
         screen.show_history(found, history, k, eligible, json=json)

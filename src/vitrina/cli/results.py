@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.board.tune import Search
 from vitrina.cli import build
 from vitrina.cli.config import Plan
-from vitrina.errors import ParameterError, UnknownNameError
 
 BOARD = "board.json"
 

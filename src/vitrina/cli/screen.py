@@ -11,10 +11,10 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
+from vitrina.artifacts import Artifact
+from vitrina.base.errors import DataError, ParameterError
+from vitrina.base.ids import alike
 from vitrina.cli import answers, console
-from vitrina.errors import DataError, ParameterError
-from vitrina.ids import alike
-from vitrina.persist import Artifact
 from vitrina.types import Eligibility, Queries, Recommendations
 
 MOST = 20  # people whose lists fit a screen

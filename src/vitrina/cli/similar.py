@@ -19,11 +19,11 @@ def command(
     json: o.Json = False,
 ) -> None:
     """Say what is most like some items, without the items themselves, or who is most like some people."""
-    from vitrina import persist
+    from vitrina import artifacts
+    from vitrina.base.errors import ParameterError
     from vitrina.cli import answers, screen
-    from vitrina.errors import ParameterError
 
     if people and candidates is not None:
         raise ParameterError("The --candidates are items, and --people asks for people. Leave one of them out.")
-    found = persist.load(artifact)
+    found = artifacts.load(artifact)
     screen.show_similar(found, ids, k, answers.eligibility(found, candidates, repeat=False), people=people, json=json)

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrina.base.errors import SplitError
 from vitrina.cli.log import DEMO
 from vitrina.cli.names import models
 from vitrina.data.inspect.advice import kinds_table
-from vitrina.errors import SplitError
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset

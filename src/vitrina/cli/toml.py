@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vitrina.errors import DataError, ParameterError
+from vitrina.base.errors import DataError, ParameterError
 
 Keys = tuple[str | int, ...]
 

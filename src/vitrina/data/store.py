@@ -1,7 +1,7 @@
 """Datasets and splits in folders that many processes open at once: arrays are mapped from the disk, not read.
 
 A folder holds `.npy` arrays, Parquet vocabularies and tables, and one JSON file, which is written last. These folders pass
-data between processes and cache it; what is kept for long is an artifact (`vitrina.persist`).
+data between processes and cache it; what is kept for long is an artifact (`vitrina.artifacts`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.config import to_plain
+from vitrina.base.config import to_plain
+from vitrina.base.errors import ArtifactError
+from vitrina.base.files import atomic_folder
 from vitrina.data import split as rules
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Rule, Split
-from vitrina.errors import ArtifactError
-from vitrina.files import atomic_folder
 from vitrina.types import Eligibility, Events, Queries, Ragged
 from vitrina.vocabulary import Vocabulary
 

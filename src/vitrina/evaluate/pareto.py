@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.metrics import metric
 from vitrina.types import Bool, Float64
 

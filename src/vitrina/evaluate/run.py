@@ -11,15 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 from rich.table import Table
 
+from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.printing import as_text, fixed, places_of
+from vitrina.base.showing import html_of
+from vitrina.base.tables import Fitted
 from vitrina.data.split import Split
-from vitrina.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.significance import Buckets
 from vitrina.metrics import DEFAULT_METRICS, Judged
 from vitrina.metrics.names import metrics_of
-from vitrina.printing import as_text, fixed, places_of
 from vitrina.protocols import Metric, TableMetric
-from vitrina.showing import html_of
-from vitrina.tables import Fitted
 from vitrina.types import Float32, Float64, Recommendations
 
 

@@ -23,9 +23,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from vitrina.errors import ParameterError, UnknownNameError
-from vitrina.kernels import Spread, kernel
-from vitrina.printing import short, short_interval
+from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.kernels import Spread, kernel
+from vitrina.base.printing import short, short_interval
 from vitrina.types import Float64, Int64
 
 BUCKETS = 1 << 14  # that users are hashed into

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.base.errors import ParameterError
+from vitrina.base.time import DAY
 from vitrina.data.split import Split
-from vitrina.errors import ParameterError
 from vitrina.evaluate.run import summarise
 from vitrina.types import Int64
 
-DAY = 86_400_000_000  # microseconds
 HISTORY_EDGES = (1, 5, 10, 20, 50, 100)
 DAY_EDGES = (1, 3, 7, 14, 30, 60, 90)
 RARE = 10  # people; an item with fewer is rare

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.metrics.judged import Judged
 from vitrina.types import Float64
 

@@ -6,8 +6,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from vitrina.errors import DataError
-from vitrina.kernels import Spread
+from vitrina.base.errors import DataError
+from vitrina.base.kernels import Spread
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Float64, Int64

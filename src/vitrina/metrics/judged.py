@@ -9,9 +9,9 @@ from typing import Any, TypeVar, final
 
 import numpy as np
 
+from vitrina.base.errors import ParameterError
+from vitrina.base.kernels import Spread
 from vitrina.catalogue import Catalogue
-from vitrina.errors import ParameterError
-from vitrina.kernels import Spread
 from vitrina.types import Bool, Int32, Int64, Queries, Ragged, Recommendations
 
 T = TypeVar("T")

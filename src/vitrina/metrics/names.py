@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vitrina.errors import ParameterError, UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, MeanPopularity, Serendipity
 from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
@@ -43,7 +43,7 @@ def metric(name: str | Metric | TableMetric) -> Any:
     >>> metric("ndcg@10")
     Traceback (most recent call last):
     ...
-    vitrina.errors.UnknownNameError: There is no metric 'ndcg@10'. Did you mean 'nDCG@10'...
+    vitrina.base.errors.UnknownNameError: There is no metric 'ndcg@10'. Did you mean 'nDCG@10'...
     """
     if not isinstance(name, str):
         return name

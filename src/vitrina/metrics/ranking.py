@@ -10,7 +10,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from vitrina.kernels import Spread
+from vitrina.base.kernels import Spread
 from vitrina.metrics.base import PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Int64

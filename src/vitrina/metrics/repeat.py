@@ -7,9 +7,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from vitrina.config import Config
-from vitrina.errors import DataError
-from vitrina.kernels import Spread
+from vitrina.base.config import Config
+from vitrina.base.errors import DataError
+from vitrina.base.kernels import Spread
 from vitrina.metrics.base import PerQuery
 from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Queries, Ragged

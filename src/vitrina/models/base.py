@@ -8,11 +8,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vitrina.config import Config
+from vitrina.base.config import Config
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError, ParameterError
-from vitrina.models.forms import Form
+from vitrina.forms.base import Form
 
 IGNORED = "Weights of events are not read."
 
@@ -70,7 +70,7 @@ def check_log(name: str, data: Any) -> None:
     >>> check_log("EASE", "log.csv")
     Traceback (most recent call last):
     ...
-    vitrina.errors.ParameterError: EASE is fitted on a Dataset: fit(vt.read_interactions('log.csv', user=..., item=...)). Got a str.
+    vitrina.base.errors.ParameterError: EASE is fitted on a Dataset: fit(vt.read_interactions('log.csv', user=..., item=...)). Got a str.
     """
     if isinstance(data, Dataset):
         return

@@ -6,15 +6,15 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from vitrina.base.config import Names
+from vitrina.base.errors import DataError
 from vitrina.catalogue import Catalogue
-from vitrina.config import Names
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError
+from vitrina.forms.decay import Decay
+from vitrina.forms.embeddings import Embeddings
 from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import item_tfidf
-from vitrina.models.decay import Decay
-from vitrina.models.forms import Embeddings
 
 
 @final

@@ -11,11 +11,11 @@ from pydantic import Field
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from vitrina.base.config import Config, Names
+from vitrina.base.errors import DataError
 from vitrina.catalogue import unit_rows
-from vitrina.config import Config, Names
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.errors import DataError
 from vitrina.types import Float32
 
 DESCRIBING = ("category", "categories", "text")

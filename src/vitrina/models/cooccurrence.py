@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from scipy import sparse
 
+from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError
+from vitrina.forms.combine import Combine, Sum
+from vitrina.forms.decay import Decay, factors_of
+from vitrina.forms.itemmap import ItemMap
+from vitrina.forms.levels import DEEP
+from vitrina.forms.reading import Reading, kind_weights
 from vitrina.models.base import ModelConfig
-from vitrina.models.combine import Combine, Sum
 from vitrina.models.content_vectors import Content
-from vitrina.models.decay import Decay, factors_of
-from vitrina.models.itemmap import ItemMap
-from vitrina.models.levels import DEEP
 from vitrina.models.pairs import best_gaps, best_products, dealt
-from vitrina.models.reading import Reading, kind_weights
 from vitrina.models.weighting import Cosine, Denominator, Weighting
 from vitrina.types import Float64, Int32, Int64
 

@@ -10,13 +10,13 @@ import psutil
 from pydantic import Field
 from scipy.linalg import get_lapack_funcs
 
+from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
+from vitrina.base.kernels import Spread
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError, MemoryBudgetError, ParameterError
-from vitrina.kernels import Spread
+from vitrina.forms.history import put_largest
+from vitrina.forms.itemmap import ItemMap
 from vitrina.models.base import ModelConfig
-from vitrina.models.history import put_largest
-from vitrina.models.itemmap import ItemMap
 from vitrina.models.pairs import dealt
 from vitrina.types import Float32, Int32
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitrina.kernels import Spread, kernel, runs_of
-from vitrina.models.decay import faded, faded_level
-from vitrina.models.levels import LEAST
-from vitrina.topk import _best_first, _sift_down, _sift_up, _worse
+from vitrina.base.heap import best_first, sift_down, sift_up, worse
+from vitrina.base.kernels import Spread, kernel, runs_of
+from vitrina.forms.decay import faded, faded_level
+from vitrina.forms.levels import LEAST
 from vitrina.types import Int32
 
 
@@ -130,12 +130,12 @@ def keep_best(item, total, likeness, touched, count, denominator, allowed, out_i
             continue
         if size < room:
             out_items[size], out_scores[size] = to, score
-            _sift_up(out_items, out_scores, size)
+            sift_up(out_items, out_scores, size)
             size += 1
-        elif _worse(out_scores[0], out_items[0], score, to):
+        elif worse(out_scores[0], out_items[0], score, to):
             out_items[0], out_scores[0] = to, score
-            _sift_down(out_items, out_scores, size)
-    _best_first(out_items, out_scores, size)
+            sift_down(out_items, out_scores, size)
+    best_first(out_items, out_scores, size)
     return size
 
 

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, final
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.forms.decay import Decay
+from vitrina.forms.personal import Personal
 from vitrina.models.base import ModelConfig
-from vitrina.models.decay import Decay
-from vitrina.models.forms import Personal
 
 
 @final

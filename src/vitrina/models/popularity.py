@@ -6,16 +6,15 @@ from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 
-from vitrina.config import Days
+from vitrina.base.config import Days
+from vitrina.base.errors import DataError
+from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError
+from vitrina.forms.levels import levels_of, products, scores_of, sums
+from vitrina.forms.static import Static
 from vitrina.models.base import ModelConfig
-from vitrina.models.forms import Static
-from vitrina.models.levels import levels_of, products, scores_of, sums
 from vitrina.types import Float64
-
-DAY = 86_400_000_000  # microseconds
 
 
 @final

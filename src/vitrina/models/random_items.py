@@ -8,8 +8,8 @@ from pydantic import Field
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.forms.shuffled import Shuffled
 from vitrina.models.base import ModelConfig
-from vitrina.models.forms import Shuffled
 
 
 @final

@@ -10,9 +10,9 @@ from scipy import sparse
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.forms.neighbours import Neighbours
+from vitrina.forms.profile import BasketProfile
 from vitrina.models.base import ModelConfig
-from vitrina.models.forms import Neighbours
-from vitrina.models.profile import BasketProfile
 from vitrina.vocabulary import Vocabulary
 
 PEOPLE = 1 << 16  # whose vectors are made at once

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field
 from scipy import sparse
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.types import Float64
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Transformers over histories, from parts: `vt.SequenceModel` and what it is put together of."""
 
-from vitrina.errors import MissingExtraError
+from vitrina.base.errors import MissingExtraError
 
 try:
     import torch  # noqa: F401

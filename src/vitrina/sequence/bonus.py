@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.sequence.batches import Sequences
 from vitrina.sequence.layout import Layout
 from vitrina.types import Float32, Int64, ranges

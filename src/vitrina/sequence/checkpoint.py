@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrina.config import fingerprint
+from vitrina.base.config import fingerprint
+from vitrina.base.errors import ArtifactError
+from vitrina.base.files import atomic_file, write_text
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import ArtifactError
-from vitrina.files import atomic_file, write_text
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel

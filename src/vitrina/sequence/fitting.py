@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.errors import DataError, ParameterError
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence.batches import Batch, Sequences, token_batches

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.sequence.bonus import Bonus
 from vitrina.sequence.negatives import Drawn, Negatives, Pool, Uniform
 

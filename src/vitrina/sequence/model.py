@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from pydantic import Field, model_validator
 
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
-from vitrina.errors import DataError, ParameterError
 from vitrina.models.base import ModelConfig
 from vitrina.sequence.blocks import Block, LiGR
 from vitrina.sequence.bonus import PersonalPopularity

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 
 
 @dataclass(frozen=True, eq=False)

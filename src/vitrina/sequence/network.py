@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks import Block
 from vitrina.sequence.dropout import Dropout

@@ -8,13 +8,13 @@ from typing import final
 import numpy as np
 from pydantic import Field
 
-from vitrina.config import Config, Days
-from vitrina.errors import DataError
+from vitrina.base.config import Config, Days
+from vitrina.base.errors import DataError
+from vitrina.base.time import DAY
 from vitrina.sequence.batches import Batch, Sequences, tensor
 from vitrina.sequence.layout import Layout
 from vitrina.types import Bool, Float64, Int64, ranges
 
-DAY = 86_400_000_000  # microseconds
 MASK = -1
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vitrina.config import Config
-from vitrina.errors import ArtifactError
+from vitrina.base.config import Config
+from vitrina.base.errors import ArtifactError
 from vitrina.sequence.blocks import BERT4RecBlock, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.network import CosineSimilarity, DotProduct

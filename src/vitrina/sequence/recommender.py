@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitrina.base.config import Config, to_plain
 from vitrina.catalogue import Catalogue
-from vitrina.config import Config, to_plain
-from vitrina.models.forms import Arrays, Form
-from vitrina.models.similar import vector_cosines
+from vitrina.forms.base import Arrays, Form
+from vitrina.forms.similar import vector_cosines
+from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks import Block
 from vitrina.sequence.bonus import PersonalPopularity
@@ -23,7 +24,6 @@ from vitrina.sequence.embed import KnownUsers
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
 from vitrina.sequence.parts import known_part, part_of_plain
-from vitrina.topk import block_size, top_k_dense
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import ParameterError
 from vitrina.sequence.embed import Before, Rows
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded

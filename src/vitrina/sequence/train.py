@@ -16,8 +16,8 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from vitrina.config import Config
-from vitrina.errors import ParameterError
+from vitrina.base.config import Config
+from vitrina.base.errors import ParameterError
 from vitrina.metrics import metric
 from vitrina.metrics.beyond import IntraListDiversity
 from vitrina.sequence.checkpoint import read_state, write_state

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from vitrina.base.errors import UnknownNameError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import UnknownNameError
 from vitrina.protocols import Model
 from vitrina.testing.cases import BrokenLawError, Case, NotAskedError, contract_data
 from vitrina.testing.laws import LAWS

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from vitrina.config import Config, fingerprint, to_plain
+from vitrina.base.config import Config, fingerprint, to_plain
+from vitrina.base.errors import ArtifactError, DataError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import ArtifactError, DataError
 from vitrina.protocols import Recommender, Scorer
 from vitrina.testing.cases import CLOSE, BrokenLawError, Case, NotAskedError, relabelled, same, translated, without
 from vitrina.testing.weight_laws import disliked_items, dislikes, weights
@@ -30,7 +30,7 @@ def config(case: Case) -> None:
     if not isinstance(model, Config):
         if is_dataclass(model) and not type(model).__dataclass_params__.frozen:  # type: ignore[attr-defined]
             raise BrokenLawError(f"{type(model).__name__} is a dataclass that can be changed. Declare it with frozen=True.")
-        raise NotAskedError("the model is not a vitrina.config.Config, so a board and an artifact can only show its name")
+        raise NotAskedError("the model is not a vitrina.base.config.Config, so a board and an artifact can only show its name")
     json.dumps(to_plain(model))
     copy = type(model)(**{name: getattr(model, name) for name in type(model).model_fields})
     if copy != model or fingerprint(copy) != fingerprint(model):
@@ -210,13 +210,13 @@ def shards(case: Case) -> None:
 
 def saved(case: Case) -> None:
     """Saved and loaded it answers the same."""
-    persist = import_module("vitrina.persist")  # above this layer, and needed by this law only
+    artifacts = import_module("vitrina.artifacts")  # above this layer, and needed by this law only
     with tempfile.TemporaryDirectory() as folder:
         try:
-            persist.save(case.recommender, Path(folder) / "artifact", model=case.model)
+            artifacts.save(case.recommender, Path(folder) / "artifact", model=case.model)
         except ArtifactError as reason:
             raise NotAskedError(str(reason)) from None
-        _fitted_alike(case, persist.load(Path(folder) / "artifact").recommender, "saved and loaded")
+        _fitted_alike(case, artifacts.load(Path(folder) / "artifact").recommender, "saved and loaded")
 
 
 def data(case: Case) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from vitrina.base.time import HOUR
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 
-HOUR = 3_600_000_000
 BASE = 1_700_000_000_000_000  # 2023-11-14, microseconds
 
 _LOG = """ann tea|ann milk|ann tea|bob milk|bob bread|ann bread|cat tea|cat bread|cat jam|dan jam|dan milk|eve tea|eve jam

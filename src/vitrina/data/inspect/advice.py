@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.measure import DAY
-from vitrina.data.likely import SAID
+from vitrina.data.read.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
 from vitrina.data.split.assemble import REPEAT_SHARE, heavy_person
 from vitrina.data.split.moments import steps_are_per_user
 from vitrina.data.split.summary import moment
 from vitrina.data.split.time import typed
-from vitrina.errors import SplitError
 
 if TYPE_CHECKING:
     from vitrina.data.inspect.record import Inspection

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import advice, measure
 from vitrina.data.inspect.record import Inspection
 from vitrina.data.split.moments import steps_are_per_user
-from vitrina.errors import DataError, ParameterError
 
 
 def inspect(data: Dataset, *, seed: int = 0) -> Inspection:

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split.summary import moment
 from vitrina.types import Float32, Int64
 
-DAY = 86_400_000_000  # microseconds
 SESSION_GAP = 30 * 60 * 1_000_000  # microseconds without an event that end a session
 BOT_SPREADS = 4.0  # robust standard deviations above the median, in logarithms
 BOT_LEAST_SPREAD = 0.75  # 4 of it are a factor of 20

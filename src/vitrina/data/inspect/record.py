@@ -12,12 +12,12 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vitrina.config import Config, to_plain
+from vitrina.base.config import Config, to_plain
+from vitrina.base.showing import html_of
+from vitrina.base.tables import Fitted
 from vitrina.data.dataset import Step
 from vitrina.data.inspect.measure import Groups, Histories, Sizes, Tail, Timing
 from vitrina.data.split import Rule
-from vitrina.showing import html_of
-from vitrina.tables import Fitted
 from vitrina.types import Float64
 
 BARS = "▁▂▃▄▅▆▇█"

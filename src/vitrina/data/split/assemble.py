@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from vitrina.base.errors import SplitError
+from vitrina.base.kernels import kernel
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import steps_are_per_user
-from vitrina.errors import SplitError
-from vitrina.kernels import kernel
 from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Queries, Ragged, ranges
 
 HEAVY_SHARE = 0.1  # from this share of the questions on, one person bends the means

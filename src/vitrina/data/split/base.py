@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.types import Eligibility, Queries, Ragged
 

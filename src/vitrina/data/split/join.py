@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureKind, FeatureTable
-from vitrina.errors import SplitError
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
-from vitrina.errors import SplitError
 from vitrina.types import Int32, Int64
 from vitrina.vocabulary import id_hashes
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.join import joined
 from vitrina.data.split.leave import LeaveOneOut
 from vitrina.data.split.time import GlobalTime
-from vitrina.errors import SplitError
 from vitrina.types import Bool, Int64, Ragged
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from vitrina.base.errors import ParameterError, SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.base import Rule, Split
-from vitrina.errors import ParameterError, SplitError
 
 
 def rolling(data: Dataset, rule: Rule, folds: int) -> list[Split]:

@@ -11,9 +11,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from vitrina.base.showing import html_of
+from vitrina.base.tables import Fitted
 from vitrina.data.dataset import TimeUnit
-from vitrina.showing import html_of
-from vitrina.tables import Fitted
 from vitrina.types import Int64
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from vitrina.config import MOST_DAYS
+from vitrina.base.config import MOST_DAYS
+from vitrina.base.errors import ParameterError, SplitError
+from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import Asked, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments, steps_are_per_user
 from vitrina.data.split.summary import moment
-from vitrina.errors import ParameterError, SplitError
 from vitrina.types import Bool, Int64
 
-DAY = 86_400_000_000  # microseconds
 PER_USER_STEPS = (
     "Most people begin at the same step, so the steps look like positions within a person and not like a common clock: "
     "a global cut asks only people with long histories. Use LeaveOneOut()."

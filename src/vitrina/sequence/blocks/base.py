@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 

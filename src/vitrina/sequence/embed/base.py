@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor, nn
 
-from vitrina.config import Config
+from vitrina.base.config import Config
 from vitrina.data.dataset import Dataset
 from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import id_hashes

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
+from vitrina.base.errors import DataError
 from vitrina.data.features import FeatureTable
-from vitrina.errors import DataError
 from vitrina.types import Float64, Int64
 
 CODED = ("category", "categories", "number")

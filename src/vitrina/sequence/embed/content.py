@@ -10,8 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError
 from vitrina.models.content_vectors import item_tfidf, likeness
 from vitrina.sequence.embed.base import Before, Embed, Rows, Table
 from vitrina.types import Bool, Float32

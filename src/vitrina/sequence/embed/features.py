@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitrina.config import Names
+from vitrina.base.config import Names
+from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError
 from vitrina.sequence.embed.base import Before, Embed, Kept, Rows, Table
 from vitrina.sequence.embed.coding import Bags, Coding
 from vitrina.types import Bool

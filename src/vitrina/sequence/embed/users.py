@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.config import Config, Names
+from vitrina.base.config import Config, Names
+from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
-from vitrina.errors import DataError
-from vitrina.models.forms import Arrays, sparse_arrays, sparse_of_arrays
+from vitrina.forms.base import Arrays
+from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.sequence.embed.coding import Bags, Coding
 from vitrina.types import Float32, Int64, Queries
 from vitrina.vocabulary import Vocabulary, hashes, id_hashes

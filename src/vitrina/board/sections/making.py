@@ -1,0 +1,141 @@
+"""Section 8: everything that is needed to repeat the comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vitrina.board.sections.facts import SplitFacts
+from vitrina.board.sections.view import View, definition, has, known, lower_is_better, rows
+from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
+from vitrina.report.words import finite, fixed, minute, plural
+
+if TYPE_CHECKING:
+    from vitrina.board.result import Entry
+
+TIMES = ("date", "created", "finished", "started")
+
+
+def making(view: View, split: SplitFacts) -> Html:
+    """Command, configurations, tuning, settings and definitions."""
+    return section(
+        "making", "How it was made", _command(view), el("h3", "Models and their parameters"), _configs(view), _tuning(view),
+        el("h3", "Settings, seeds, versions and machine"), _settings(view, split), el("h3", "What the metrics mean"), _definitions(view),
+    )  # fmt: skip
+
+
+def _command(view: View) -> Html | None:
+    command = view.board.settings.get("command")
+    return el("div", el("h3", "To repeat it"), el("pre", el("code", command))) if command else None
+
+
+def _configs(view: View) -> Html:
+    if not view.board.entries:
+        return sentence("No model was compared.")
+    pairs = ((el("dt", view.model_cell(e.name)), el("dd", *_config(e))) for e in view.board.entries)
+    return el("dl", *(part for pair in pairs for part in pair), class_="settings configs")
+
+
+def _config(entry: Entry) -> list[object]:
+    tried = f"{plural(entry.trials, 'configuration')} tried" if entry.trials != 1 else "one configuration, not tuned"
+    source = ["kept from an earlier run"] if entry.cached else []
+    return [el("code", plain(dict(entry.config)) or "defaults"), el("span", "; ".join([tried, *source]), class_="remark")]
+
+
+def plain(value: Any) -> str:
+    """A configuration as a person would write it: Name(parameter=value)."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{k}={plain(v)}" for k, v in value.items() if k != "name")
+        return f"{value['name']}({inner})" if isinstance(value.get("name"), str) else f"{{{inner}}}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(plain(v) for v in value) + "]"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}" if finite(value) else "inf"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+# Tuning
+
+
+def _tuning(view: View) -> Html | None:
+    if not has(view.board.trials, "model", "trial", "config", "metric", "value"):
+        return None
+    found = rows(view.board.trials)
+    columns = [
+        Column("Model", number=False, class_="first"),
+        Column("Trial"),
+        Column("Validation", number=False),
+        Column("Value"),
+        Column("Configuration", number=False),
+    ]
+    body = [
+        [view.model_cell(r["model"]), fixed(known(r["trial"]), 0), r["metric"], fixed(known(r["value"]), 4), el("code", _trial(r["config"]))]
+        for r in found
+    ]  # fmt: skip
+    return el(
+        "details",
+        el("summary", f"All {plural(len(found), 'trial')} of the tuning"),
+        table(columns, body, caption="Trials on validation data"),
+    )
+
+
+def _trial(config: Any) -> str:
+    try:
+        return plain(json.loads(config))
+    except (TypeError, ValueError):
+        return str(config)
+
+
+# Settings
+
+
+def _settings(view: View, split: SplitFacts) -> Html:
+    shown = {"split": split.rule, **{k: v for k, v in view.board.settings.items() if k != "command"}}
+    pairs = [(key, text) for key, value in shown.items() for text in [_setting(key, value)] if text]
+    if not pairs:
+        return sentence("The board came without its settings.")
+    return el(
+        "dl", *(part for key, text in pairs for part in (el("dt", name(str(key).replace("_", " "))), el("dd", text))), class_="settings"
+    )
+
+
+def _setting(key: str, value: Any) -> object:
+    if isinstance(value, Mapping):
+        said = [f"{str(k).replace('_', ' ')} {text}" for k, v in value.items() if (text := _scalar(v))]
+        return ", ".join(said)
+    return minute(value) if key in TIMES else _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None or (isinstance(value, float) and not finite(value)):
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(filter(None, map(_scalar, value)))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {text}" for k, v in value.items() if (text := _scalar(v)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# Definitions
+
+
+def _definitions(view: View) -> Html:
+    found = [(m, definition(m)) for m in view.metrics]
+    if not found:
+        return sentence("No metric was computed.")
+    symbols = (
+        "k is the number after the @, hit[j] is 1 where place j holds something that the person took, R is how many items the person took."
+    )
+    meanings = el("dl", *(part for m, text in found for part in (el("dt", m), el("dd", _meaning(m, text)))), class_="settings")
+    return join((el("p", symbols, class_="sub"), meanings))
+
+
+def _meaning(metric: str, text: str | None) -> str:
+    return (text or "A metric of the comparison’s author.") + (" Lower is better." if lower_is_better(metric) else "")

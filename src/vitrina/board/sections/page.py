@@ -1,0 +1,57 @@
+"""The whole page: one file with its style and its script inside, and nothing from anywhere else."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import vitrina
+from vitrina.board.sections.audit import audit
+from vitrina.board.sections.exposure import exposure
+from vitrina.board.sections.facts import data_facts, split_facts
+from vitrina.board.sections.leaderboard import leaderboard
+from vitrina.board.sections.making import making
+from vitrina.board.sections.opening import opening
+from vitrina.board.sections.people import people
+from vitrina.board.sections.slices import slices
+from vitrina.board.sections.tradeoff import tradeoff
+from vitrina.board.sections.view import View
+from vitrina.report.html import Html, el, join
+
+if TYPE_CHECKING:
+    from vitrina.board.result import Board
+
+
+def render(board: Board) -> str:
+    """A comparison as one self-contained HTML page: no network, no fonts, no libraries; light, dark, phone and paper.
+
+    The same board gives the same text. All names and titles of the data are escaped.
+
+    Args:
+        board: what `compare` returned.
+
+    Returns:
+        the page; write it to a file with UTF-8.
+    """
+    view, facts, split = View(board), data_facts(board.inspection), split_facts(board.split)
+    sections = (audit(facts, split), leaderboard(view), tradeoff(view), slices(view), exposure(view), people(view), making(view, split))
+    skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")
+    return document(board.title, join((opening(view, facts), *sections), "\n"), skip)
+
+
+def document(title: str, main: Html, skip: Html | None = None) -> str:
+    """Any page of ours: the style and the script inside, and the given main part."""
+    body = el("body", skip, el("main", main, id="main"), el("script", Html(_part("script.js"))))
+    return f"<!doctype html>\n{el('html', _head(title), body, lang='en')}\n"
+
+
+def _head(title: str) -> Html:
+    return el(
+        "head", el("meta", charset="utf-8"), el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"), el("meta", name="generator", content=f"Vitrina {vitrina.__version__}"),
+        el("title", title), el("style", Html(_part("style.css"))),
+    )  # fmt: skip
+
+
+def _part(file: str) -> str:
+    return files("vitrina.report").joinpath(file).read_text(encoding="utf-8")

@@ -1,0 +1,121 @@
+"""Section 5: where each model is good, group by group, on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from vitrina.board.sections.view import View, distinct, has, known, rows
+from vitrina.report.charts import Dot, Group, trellis
+from vitrina.report.html import Column, Html, el, figure, section, sentence, table
+from vitrina.report.words import between, fixed, listed, plural
+
+FEWEST = 30  # queries of a group that is drawn
+
+
+class Best(NamedTuple):
+    """Who is ahead in a group, and whether the intervals say so."""
+
+    model: str
+    clear: bool
+
+
+def slices(view: View) -> Html:
+    """One trellis of plots for each way to divide the queries."""
+    title, found = "Where each model is good", [r for r in _rows(view) if r["model"] in view.models]
+    names = distinct(r["slice"] for r in found)
+    if not names:
+        return section("slices", title, sentence("There are no slices on this board: there was nothing to divide the queries by."))
+    ends = [known(r.get(c)) for r in found for c in ("value", "low", "high") if not _few(r)]
+    scale = (min([0.0, *(v for v in ends if v is not None)]), 1.03 * max([0.0, *(v for v in ends if v is not None)]) or 1.0)
+    small = f"{view.board.primary} with {view.confidence} intervals; one scale for all the plots of this section"
+    parts = [_slice(view, at, name, [r for r in found if r["slice"] == name], scale) for at, name in enumerate(names)]
+    return section("slices", title, el("p", small, class_="sub"), *parts)
+
+
+def _rows(view: View) -> list[dict[str, Any]]:
+    if not has(view.board.slices, "model", "slice", "group", "order", "metric", "value"):
+        return []
+    return [r for r in rows(view.board.slices, metric=view.board.primary) if known(r["value"]) is not None]
+
+
+def _few(row: dict[str, Any]) -> bool:
+    """Whether the group has too few queries for a plot: intervals that wide hide the others."""
+    queries = known(row.get("queries"))
+    return queries is not None and queries < FEWEST
+
+
+def _slice(view: View, at: int, name: str, found: list[dict[str, Any]], scale: tuple[float, float]) -> Html:
+    groups = distinct(r["group"] for r in sorted(found, key=lambda r: (r["order"], r["group"])))
+    by_group = {g: {r["model"]: r for r in found if r["group"] == g} for g in groups}
+    drawn = {g: rows for g, rows in by_group.items() if not all(map(_few, rows.values()))}
+    data = _table(view, name, by_group)
+    if not drawn:
+        return el("div", sentence(f"Every group of {_lower(name)} has fewer than {FEWEST} queries: too few for a plot."), data)
+    parts = [_group(view, g, rows) for g, rows in drawn.items()]
+    described = f"{view.board.primary} by {_lower(name)}. " + " ".join(f"{p.title}: {'; '.join(d.detail for d in p.rows)}." for p in parts)
+    left = [f"“{g}”" for g in by_group if g not in drawn]
+    note = f"By {_lower(name)}" + (f". Too few queries for a plot (under {FEWEST}): {listed(left)}" if left else "")
+    return figure(f"slice-{at}", _title(name, drawn), trellis(parts, scale=scale, description=described), data, note=note)
+
+
+def _group(view: View, group: str, found: Mapping[str, dict[str, Any]]) -> Group:
+    queries = next((int(r["queries"]) for r in found.values() if known(r.get("queries")) is not None), None)
+    small = plural(queries, "query", "queries") if queries is not None else ""
+    return Group(str(group), small, [_dot(view, m, found.get(m)) for m in view.models])
+
+
+def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
+    if row is None:
+        return Dot(model, None, None, None, view.colour(model), f"{model}: no value", view.place[model])
+    value, low, high = (known(row.get(c)) for c in ("value", "low", "high"))
+    places = view.places.get(view.board.primary, 3)
+    return Dot(
+        model,
+        value,
+        low,
+        high,
+        view.colour(model),
+        f"{model}: {fixed(value, places)} {between(low, high, places)}".rstrip(),
+        view.place[model],
+    )
+
+
+def _best(found: Mapping[str, dict[str, Any]]) -> Best:
+    """The model with the highest value, clearly so when its interval lies above that of the next model."""
+    first, *rest = sorted(found.values(), key=lambda r: -r["value"])
+    low, next_high = known(first.get("low")), known(rest[0].get("high")) if rest else None
+    return Best(first["model"], not rest or (low is not None and next_high is not None and low > next_high))
+
+
+def _title(name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
+    best = {g: _best(found) for g, found in by_group.items()}
+    clear = {g: b.model for g, b in best.items() if b.clear}
+    models, what = distinct(clear.values()), _lower(name)
+    if not clear:
+        first = distinct(b.model for b in best.values())
+        said = f"{first[0]} is first in every group" if len(first) == 1 else f"The order changes with {_lower(name)}"
+        return f"{said}, but no lead is larger than its doubt"
+    if len(models) == 1 and len(clear) == len(best):
+        return f"{models[0]} leads whatever the {_lower(name)}"
+    said = [f"{m} leads where {what} is {' or '.join(f'“{g}”' for g in clear if clear[g] == m)}" for m in models]
+    return "; ".join([*said, *(["elsewhere it is too close to tell"] if len(clear) < len(best) else [])])
+
+
+def _lower(name: str) -> str:
+    text = str(name).replace("_", " ")
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _table(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> Html:
+    places = view.places.get(view.board.primary, 3)
+    columns = [Column("Model", number=False, class_="first"), *(Column(str(g)) for g in by_group)]
+    body = [[view.model_cell(m), *(_cell(found.get(m), places) for found in by_group.values())] for m in view.models]
+    return table(columns, body, caption=f"{view.board.primary} by {_lower(name)}")
+
+
+def _cell(row: dict[str, Any] | None, places: int) -> object:
+    if row is None:
+        return "–"
+    low, high = known(row.get("low")), known(row.get("high"))
+    return el("div", fixed(row["value"], places), el("span", between(low, high, places), class_="remark"))

@@ -1,0 +1,216 @@
+"""The fast look before any neural model: a designed set of quick models, and in words what they say about the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from vitrina.base.errors import SplitError
+from vitrina.base.printing import as_text
+from vitrina.base.showing import html_of
+from vitrina.board.sample import take_queries
+from vitrina.data.dataset import Dataset
+from vitrina.data.split import GlobalTime, LeaveOneOut, Split
+from vitrina.diagnose.design import Variant, design
+from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, advice, findings
+from vitrina.evaluate.run import evaluate
+from vitrina.evaluate.significance import compare_paired, holm
+from vitrina.types import Float64
+
+MOST_QUERIES = 20_000
+WIDE = 100  # columns of a terminal, from which the findings are a table
+STYLES = {"yes": "green", "harmful": "red", "no": "dim", "unclear": "yellow"}
+
+
+@final
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the data say.
+
+    Args:
+        title: of the data.
+        metric: that all values are of.
+        findings: questions with answers and consequences.
+        variants: variant, question, value, low, high, seconds.
+        effects: every variant with the one it is held against.
+        queries: how many were asked; drawn at random when there are more.
+        asked_of: what they were, in words: a validation part, never the test.
+        seconds: of the whole look.
+    """
+
+    title: str
+    metric: str
+    findings: tuple[Finding, ...]
+    variants: pl.DataFrame
+    effects: tuple[Effect, ...]
+    queries: int
+    asked_of: str
+    seconds: float
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield Text(f"{self.title}: what the data say", style="bold")
+        yield from [self._table()] if options.max_width >= WIDE else self._paragraphs()
+        yield Text(self.advice, style="bold")
+        yield Text(self.footnote, style="dim")
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_lines=False)
+        for heading in ("question", "", "evidence", "so"):
+            table.add_column(heading, overflow="fold", ratio={"question": 3, "evidence": 4, "so": 5}.get(heading))
+        for f in self.findings:
+            table.add_row(f.question, Text(f.answer, style=STYLES[f.answer]), f.evidence, f.meaning)
+            table.add_row("", "", "", "")
+        return table
+
+    def _paragraphs(self) -> Iterator[RenderableType]:
+        """Where four columns of words would be too narrow to read."""
+        for f in self.findings:
+            yield Text.assemble("\n", f.question, " ", (f.answer, STYLES[f.answer]))
+            yield Padding(Text(f.evidence, style="dim"), (0, 0, 0, 2))
+            yield Padding(Text(f.meaning), (0, 0, 0, 2))
+        yield Text("")
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    @property
+    def advice(self) -> str:
+        """What to try next, in one sentence."""
+        return advice(self.findings)
+
+    @property
+    def footnote(self) -> str:
+        """How the numbers were made, in one sentence."""
+        return (
+            f"{len(self.variants)} quick models, {self.metric} on {self.queries:,} queries of {self.asked_of}; differences are paired, 95% intervals over "
+            f"users, p corrected by Holm over all {len(self.effects)} comparisons; {self.seconds:.0f} s."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "title": self.title, "metric": self.metric, "queries": self.queries, "asked_of": self.asked_of, "advice": self.advice, "seconds": self.seconds,
+            "findings": [asdict(f) for f in self.findings], "variants": self.variants.to_dicts(),
+        }  # fmt: skip
+
+    def html(self) -> str:
+        """One self-contained page: the findings in words and one plot."""
+        from vitrina.diagnose.page import render  # noqa: PLC0415  a page is drawn only when asked for
+
+        return render(self)
+
+
+def diagnose(
+    data: Dataset | Split,
+    *,
+    metric: str = "nDCG@10",
+    queries: int = MOST_QUERIES,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Diagnosis:
+    """Fit a dozen or two co-occurrence variants and say what their differences mean for the next model.
+
+    One thing is changed at a time: the popularity exponent, the recency of the log, direction, the gap between events, the
+    length and fading of the history, descriptions, repeats. Each effect has a paired bootstrap interval over users; p is
+    corrected by Holm over all of them; what can't be told is said so, with the difference that would have been seen.
+
+    Args:
+        data: a split (its test is never touched: the questions are asked of the validation part of its training part), or a
+            log, which is split at the last tenth of its time, or leaves the last event out where there is no time.
+        metric: a metric with a value a query.
+        queries: the most that are asked; more are drawn at random.
+        seed: of the draw and of the bootstrap.
+        progress: called with the name of the variant, its number and how many there are.
+
+    Raises:
+        SplitError: nobody can be asked in the validation part.
+
+    Cost: two dozen fits of co-occurrence; minutes for a few million events.
+
+    >>> import vitrina as vt
+    >>> found = vt.diagnose(vt.testing.synthetic(users=120, items=30))
+    >>> [f.question for f in found.findings][0]
+    'Does removing popularity help?'
+    """
+    began = perf_counter()
+    split, asked_of = _validation(data)
+    split = _thinned(split, queries, seed)
+    if not len(split.queries):
+        raise SplitError(
+            f"The validation part of {data!r} has no queries, so nothing can be diagnosed. Use a longer log or another split rule."
+        )
+    variants = design(split)
+    columns: dict[str, Float64] = {}
+    rows = []
+    for number, variant in enumerate(variants):
+        if progress is not None:
+            progress(variant.name, number, len(variants))
+        column, row = _measure(variant, split, metric, seed)
+        columns[variant.name] = column
+        rows.append(row)
+    effects = _effects(variants, columns, split, seed)
+    evidence = Evidence(
+        effects, {r["variant"]: r["value"] for r in rows}, metric, _repeat_share(split), int(split.queries.lengths.max(initial=0))
+    )
+    table = pl.DataFrame(rows)
+    return Diagnosis(split.train.name, metric, findings(evidence), table, effects, len(split.queries), asked_of, perf_counter() - began)
+
+
+def _validation(data: Dataset | Split) -> tuple[Split, str]:
+    train = data.train if isinstance(data, Split) else data
+    whole = "the training data" if isinstance(data, Split) else "the log"
+    if train.rule is not None:
+        return train.holdout(), "the validation part of the training data"
+    rule = GlobalTime(quantile=0.9) if train.time_unit == "us" else LeaveOneOut()
+    what = f"the last tenth of {whole}" if train.time_unit == "us" else f"the last event of each person in {whole}"
+    return train.split(rule), what
+
+
+def _thinned(split: Split, most: int, seed: int) -> Split:
+    """At most so many queries, drawn at random, in their old order."""
+    if len(split.queries) <= most:
+        return split
+    chosen = np.sort(np.random.default_rng(seed).choice(len(split.queries), most, replace=False))
+    return take_queries(split, chosen)
+
+
+def _measure(variant: Variant, split: Split, metric: str, seed: int) -> tuple[Float64, dict[str, Any]]:
+    began = perf_counter()
+    k = int(metric.rpartition("@")[2])
+    lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, k, eligible=split.eligible)
+    found = evaluate(lists, split, [metric], seed=seed)
+    _, value, low, high = found.numbers.row(0)
+    row = {
+        "variant": variant.name, "question": variant.question, "value": value, "low": low, "high": high,
+        "seconds": perf_counter() - began, "model": str(variant.model),
+    }  # fmt: skip
+    return found.per_query[metric].fill_null(0.0).to_numpy(), row
+
+
+def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split, seed: int) -> tuple[Effect, ...]:
+    effects = []
+    for variant in variants:
+        if not variant.against or variant.against == variant.name:
+            continue
+        pair = {name: columns[name] for name in (variant.against, variant.name)}
+        row = compare_paired(pair, variant.against, split.queries.users, seed=seed, confidence=1 - ALPHA).row(0, named=True)
+        numbers = [row[name] if row[name] is not None else float("nan") for name in ("difference", "low", "high", "p", "detectable")]
+        effects.append(Effect(variant.name, variant.against, variant.question, float(columns[variant.name].mean()), *numbers))
+    corrected = holm(np.array([e.p for e in effects]))
+    return tuple(replace(e, p=float(p)) for e, p in zip(effects, corrected, strict=True))
+
+
+def _repeat_share(split: Split) -> float:
+    return float(split.counts.get("seen_targets_share", 0.0))

@@ -1,0 +1,141 @@
+"""What every fitted form can do: answer, score, say what is alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vitrina.base.errors import ParameterError
+from vitrina.catalogue import Catalogue
+from vitrina.forms.similar import similar_items
+from vitrina.request import check_items, check_pairs, check_request, list_width
+from vitrina.retrieve.top_k import block_size, top_k_dense
+from vitrina.types import Bool, Eligibility, Float32, Int32, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+Arrays = Mapping[str, NDArray[Any]]
+SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Form(ABC):
+    """A fitted recommender that can score any item of its vocabulary.
+
+    Args:
+        model: the config that was fitted, or its plain values; None for a form that was put together by hand.
+        titles: (items,) what to show to people, null where it isn't known; None where the log had no titles.
+        notes: what the model says of itself.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    model: Any = field(default=None, kw_only=True)
+    titles: pl.Series | None = field(default=None, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
+
+    @abstractmethod
+    def score_block(self, queries: Queries) -> Float32:
+        """(queries, items) float32, C-contiguous; -inf where the form has no opinion. Called with few queries at a time."""
+
+    @abstractmethod
+    def arrays(self) -> Arrays:
+        """The parameters, by name; the catalogue is kept apart."""
+
+    @classmethod
+    @abstractmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Form: ...
+
+    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        """The best k eligible items for each query. Memory: one block, of 16 MB of scores and a million events of histories, whatever the queries.
+
+        Lists are no longer than the ranked catalogue: of 24 items the shape is (queries, 24) from k = 24 on.
+
+        Raises:
+            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one a query.
+            VocabularyError: the queries are encoded with other item ids than the model.
+        """
+        k = list_width(check_request(queries, k, eligible), self.catalogue)
+        blocks = queries.blocks(self.queries_a_block())
+        parts = [self.answer_block(block.counted(), k, eligible.rows(part)) for part, block in blocks]
+        parts = parts or [self.answer_block(queries, k, eligible)]
+        return replace(Recommendations.concat(parts), labels=queries.labels, titles=self.titles)
+
+    def item_relations(self, items: Int32) -> Float32:
+        """(asked, items) how alike each item of the vocabulary is to those asked for; -inf where nothing is known. Few items at a time.
+
+        Raises:
+            ParameterError: the form holds nothing about pairs of items.
+        """
+        raise ParameterError(
+            f"{type(self).__name__} holds nothing about pairs of items. Similar items come from co-occurrence, EASE, content and sequence models."
+        )
+
+    def similar_items(self, items: Sequence[Any] | pl.Series, k: int = 10, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        """The `k` items most like each of `items`, which are given by their ids, without itself; short where no more are related.
+
+        Likeness is the weight from the item to the other (item-to-item models), or the cosine of their vectors.
+
+        Raises:
+            ParameterError: an id is not known, or the form holds nothing about pairs of items.
+        """
+        return similar_items(self, items, k, eligible)
+
+    def similar_users(self, users: Sequence[Any] | pl.Series, k: int = 10, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        """The `k` people of the fit most like each of `users`, who are given by their ids, without themselves.
+
+        Raises:
+            ParameterError: an id is not known, or the form keeps nothing about people.
+        """
+        raise ParameterError(f"{type(self).__name__} keeps nothing about people. Similar users come from TifuKNN.")
+
+    def queries_a_block(self) -> int:
+        """How many queries `answer_block` takes at a time."""
+        return block_size(len(self.vocabulary))
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        return top_k_dense(self.score_block(queries), queries, k, eligible, self.catalogue, self.vocabulary)
+
+    def score(self, queries: Queries, items: Int32) -> Float32:
+        """(queries, items) scores of the given item codes.
+
+        Raises:
+            ParameterError: a code stands for no item of the vocabulary.
+            VocabularyError: the queries were encoded with other item ids.
+        """
+        codes = check_items(queries, items, self.vocabulary)
+        out = np.empty((len(queries), len(codes)), np.float32)
+        for part, block in queries.blocks(block_size(len(self.vocabulary))):
+            out[part] = self.score_block(block.counted())[:, codes]
+        return out
+
+    def score_pairs(self, queries: Queries, items: Ragged) -> Float32:
+        """Scores of each query's own items, (pairs,).
+
+        Raises:
+            ParameterError: a code stands for no item of the vocabulary, or there is not one row a query.
+            VocabularyError: the queries were encoded with other item ids.
+        """
+        check_pairs(queries, items, self.vocabulary)
+        out = np.empty(len(items.values), np.float32)
+        for part, block in queries.blocks(block_size(len(self.vocabulary))):
+            out[items.indptr[part.start] : items.indptr[part.stop]] = self.pairs_block(block.counted(), items.rows(part))
+        return out
+
+    def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
+        """The same for a block of queries, of codes that are known to be right."""
+        return self.score_block(queries)[items.row_of, items.values]
+
+
+def known_candidates(include: Ragged, known: Bool) -> Ragged:
+    """Each query's own `include`, once each, without what is not `known`."""
+    rows = include.keep((include.values >= 0) & (include.values < len(known)))
+    return rows.keep(known[rows.values]).unique()

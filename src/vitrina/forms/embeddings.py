@@ -1,0 +1,81 @@
+"""The form of fixed item vectors: the mean of the history's vectors beside that of the item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from scipy import sparse
+
+from vitrina.catalogue import Catalogue, unit_rows
+from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form
+from vitrina.forms.decay import Decay
+from vitrina.forms.faint import cosines
+from vitrina.forms.history import decay_arrays, decay_of_arrays, faint, faint_history, history_matrix
+from vitrina.forms.levels import DEEP
+from vitrina.forms.matrices import columns_of, sparse_arrays, sparse_of_arrays
+from vitrina.forms.similar import vector_cosines
+from vitrina.retrieve.top_k import block_size
+from vitrina.types import Bool, Float32, Int32, Queries
+from vitrina.vocabulary import Vocabulary
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Embeddings(Form):
+    """The cosine of the item's vector and the mean vector of the history's items, old events fading.
+
+    Vectors are sparse or dense, their rows of length 1. An item with a vector of zeros has no score, and with sparse
+    vectors neither has one that shares no dimension with the history.
+
+    Cost: entries of the item vectors x queries; memory for a block of queries x the larger of items and dimensions.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    vectors: sparse.csr_matrix | Float32  # (items, dim)
+    decay: Decay | None = None
+
+    @cached_property
+    def described(self) -> Bool:
+        """(items,) which items have a vector."""
+        if isinstance(self.vectors, np.ndarray):
+            return np.any(self.vectors != 0, axis=1)
+        return np.diff(self.vectors.indptr) > 0
+
+    def queries_a_block(self) -> int:
+        return block_size(max(len(self.described), columns_of(self.vectors)))
+
+    def encode(self, queries: Queries) -> Float32:
+        """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
+        out = np.empty((len(queries), columns_of(self.vectors)), np.float32)
+        for part, block in queries.blocks(SPARSE_QUERIES):
+            mean = history_matrix(block.counted(), len(self.vocabulary), self.decay, relative=True) @ self.vectors
+            out[part] = unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
+        return out
+
+    def score_block(self, queries: Queries) -> Float32:
+        encoded = self.encode(queries)
+        scores = np.ascontiguousarray((self.vectors @ np.ascontiguousarray(encoded.T)).T)
+        scores[:, ~self.described] = -np.inf
+        scores[~encoded.any(axis=1)] = -np.inf
+        if not isinstance(self.vectors, np.ndarray):
+            scores[scores == 0] = -np.inf
+            deep = faint(queries, self.decay, DEEP)
+            if self.decay is not None and deep.any() and self.vectors.data.min(initial=0) >= 0:
+                scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), self.vectors)
+        return scores
+
+    def item_relations(self, items: Int32) -> Float32:
+        return vector_cosines(self.vectors, items)
+
+    def arrays(self) -> Arrays:
+        vectors = {"vectors": self.vectors} if isinstance(self.vectors, np.ndarray) else sparse_arrays(self.vectors)
+        return vectors | decay_arrays(self.decay)
+
+    @classmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Embeddings:
+        vectors = arrays["vectors"] if "vectors" in arrays else sparse_of_arrays(arrays, int(arrays["dim"][0]))
+        return cls(vocabulary, catalogue, vectors, decay_of_arrays(arrays))

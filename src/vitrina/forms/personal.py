@@ -1,0 +1,50 @@
+"""The form of own favourites: what the person took before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from vitrina.catalogue import Catalogue
+from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form
+from vitrina.forms.decay import Decay
+from vitrina.forms.history import decay_arrays, decay_of_arrays, own_scores
+from vitrina.retrieve.top_k import top_k_ragged
+from vitrina.types import Eligibility, Float32, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Personal(Form):
+    """How often the person took an item before, old events fading; no opinion of items that the person never took.
+
+    Cost: the length of the history.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    decay: Decay | None = None
+
+    def queries_a_block(self) -> int:
+        return SPARSE_QUERIES
+
+    def score_block(self, queries: Queries) -> Float32:
+        own = own_scores(queries, len(self.vocabulary), self.decay)
+        scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
+        scores[np.repeat(np.arange(len(queries)), np.diff(own.indptr)), own.indices] = own.data
+        return scores
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        own = own_scores(queries, len(self.vocabulary), self.decay)
+        candidates = Ragged(np.asarray(own.indptr, np.int64), np.asarray(own.indices, np.int32))
+        return top_k_ragged(candidates, np.asarray(own.data, np.float32), queries, k, eligible, self.catalogue, self.vocabulary)
+
+    def arrays(self) -> Arrays:
+        return decay_arrays(self.decay)
+
+    @classmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Personal:
+        return cls(vocabulary, catalogue, decay_of_arrays(arrays))

@@ -1,0 +1,56 @@
+"""The form of popularity: the same scores for everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from vitrina.catalogue import Catalogue
+from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form, known_candidates
+from vitrina.retrieve.top_k import allowed_mask, top_k_ragged
+from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations, ranges
+from vitrina.vocabulary import Vocabulary
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Static(Form):
+    """The same scores for everybody; -inf for items that are never shown but as a fallback.
+
+    Cost: the ranking is sorted once; a query looks at k items and one more for each that it must not get.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    scores: Float32  # (items,)
+
+    @cached_property
+    def ranking(self) -> Int32:
+        """The items with a score, best first; ties by code."""
+        order = np.argsort(-self.scores, kind="stable")
+        return order[np.isfinite(self.scores[order]) & self.catalogue.mask[order]].astype(np.int32)
+
+    def queries_a_block(self) -> int:
+        return SPARSE_QUERIES
+
+    def score_block(self, queries: Queries) -> Float32:
+        return np.tile(self.scores, (len(queries), 1))
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        if isinstance(eligible.include, Ragged):
+            candidates = known_candidates(eligible.include, np.isfinite(self.scores))
+        else:
+            head = self.ranking[allowed_mask(eligible, self.catalogue)[self.ranking]]
+            lengths = np.minimum(k + eligible.banned(queries).lengths, len(head))
+            candidates = Ragged.of_lengths(lengths, head[ranges(np.zeros(len(lengths), np.int64), lengths)])
+        return top_k_ragged(candidates, self.scores[candidates.values], queries, k, eligible, self.catalogue, self.vocabulary)
+
+    def arrays(self) -> Arrays:
+        return {"scores": self.scores}
+
+    @classmethod
+    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Static:
+        return cls(vocabulary, catalogue, arrays["scores"])

@@ -1,0 +1,186 @@
+"""The process of one model: `python -m vitrina.jobs.worker job.json`. It reads a job, works on memory-mapped data, writes files.
+
+A job of the kind "fit" fits one model on the training part and answers the queries; "tune" tries configurations on the validation
+part and adds a line a trial to a file. The first fit of a process is on a tiny log, so that compiling is in nobody's time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from vitrina.base.config import fingerprint
+from vitrina.base.errors import ParameterError, VitrinaError
+from vitrina.base.files import atomic_folder, write_text
+from vitrina.data.split import Split
+from vitrina.data.store import open_split
+from vitrina.evaluate.run import evaluate, narrow
+from vitrina.jobs.specs import of_spec
+from vitrina.models.base import ignored
+from vitrina.types import Recommendations
+
+RESULT, LISTS, READY = "result.json", "lists", "ready"
+
+
+def main(path: str) -> None:
+    """Do the job that the file describes. What a model raises becomes part of the result; a kill doesn't, of course."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    job = json.loads(Path(path).read_text(encoding="utf-8"))
+    work = {"fit": _fit, "tune": _tune}[job["kind"]]
+    try:
+        result = work(job) | {"status": "ok", "error": ""}
+    except Exception as error:
+        result = failure(error)
+    write_text(Path(job["out"]) / RESULT, json.dumps(result))
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """How a board speaks of an error: its kind unless it is one of ours, and its sentence."""
+    said = str(error).strip() or "no message"
+    sentence = said if isinstance(error, VitrinaError) else f"{type(error).__name__}: {said}"
+    return {"status": "out of memory" if isinstance(error, MemoryError) else "failed", "error": sentence}
+
+
+def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
+    model = of_spec(job["model"])
+    split = open_split(Path(job["split"]))
+    _warm_up(model, job)
+    (Path(job["out"]) / READY).touch()
+    started = time.perf_counter()
+    recommender = model.fit(split.train)
+    fitted = time.perf_counter()
+    lists = recommender.recommend(split.queries, job["k"], eligible=split.eligible)
+    answered = time.perf_counter()
+    lists = _checked(lists, split, job["k"], model)
+    _write_lists(lists, Path(job["out"]) / LISTS)
+    return {
+        "fit_seconds": fitted - started,
+        "answer_seconds": answered - fitted,
+        "peak_bytes": peak_bytes(),
+        "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
+        "notes": list(dict.fromkeys([*map(str, getattr(recommender, "notes", ())), *ignored(model, split.train)])),
+    }
+
+
+def _tune(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Try what has no line yet, until the seconds are spent; at least one configuration is tried."""
+    path = Path(job["trials"])
+    done = finished_trials(path)
+    spent = sum(trial["seconds"] for trial in done.values())
+    split = open_split(Path(job["split"]))
+    metric = of_spec(job["metric"])
+    warm = False
+    for spec in job["models"]:
+        key = fingerprint(spec)
+        if key in done:
+            continue
+        if job["seconds"] is not None and done and spent >= job["seconds"]:
+            break
+        model = of_spec(spec)
+        if not warm:
+            _warm_up(model, job)
+            warm = True
+        add_trial(path, {"key": key, "state": "started"})
+        (Path(job["out"]) / READY).touch()
+        done[key] = _trial(model, split, metric, job["k"])
+        spent += done[key]["seconds"]
+        add_trial(path, {"key": key, "state": "finished"} | done[key])
+    return {}
+
+
+def _trial(model: Any, split: Split, metric: Any, k: int) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        lists = model.fit(split.train).recommend(split.queries, k, eligible=split.eligible)
+        seconds = time.perf_counter() - started
+        lists = _checked(lists, split, k, model)
+        value = evaluate(lists, split, [metric], intervals=False).numbers["value"][0]
+    except Exception as error:
+        return {"value": None, "seconds": time.perf_counter() - started, "error": failure(error)["error"]}
+    return {"value": value, "seconds": seconds, "error": ""}
+
+
+def add_trial(path: Path, line: Mapping[str, Any]) -> None:
+    """Append one line to the trials of a model."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def finished_trials(path: Path) -> dict[str, dict[str, Any]]:
+    """Trials that came to an end, by the fingerprint of their config; a line that was cut short is left out."""
+    return {line["key"]: line for line in trial_lines(path) if line["state"] == "finished"}
+
+
+def trial_lines(path: Path) -> list[dict[str, Any]]:
+    """Every whole line."""
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(text))
+    return lines
+
+
+def _warm_up(model: Any, job: Mapping[str, Any]) -> None:
+    """Compile what the model needs on a tiny log with the same columns; a model that can't fit so little is timed as it is."""
+    with contextlib.suppress(Exception):
+        tiny = open_split(Path(job["warm"]))
+        model.fit(tiny.train).recommend(tiny.queries, job["k"], eligible=tiny.eligible)
+
+
+def _checked(lists: Any, split: Split, k: int, model: Any) -> Recommendations:
+    """Lists of k places; a model from elsewhere may answer anything."""
+    if not isinstance(lists, Recommendations):
+        raise ParameterError(f"The recommend of {type(model).__name__} must return vitrina.Recommendations. Got {type(lists).__name__}.")
+    if lists.items.ndim == lists.scores.ndim == 2 and lists.k == lists.scores.shape[1] and narrow(lists, split, k):
+        lists = lists.padded(k)
+    wanted = (len(split.queries), k)
+    if lists.items.shape != wanted or lists.scores.shape != wanted:
+        raise ParameterError(
+            f"The lists of {type(model).__name__} must have the shape (queries, k) = {wanted}. "
+            f"Got items {lists.items.shape} and scores {lists.scores.shape}."
+        )
+    lists.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    return lists
+
+
+def _write_lists(lists: Recommendations, folder: Path) -> None:
+    with atomic_folder(folder) as staging:
+        np.save(staging / "items.npy", lists.items.astype(np.int32, copy=False), allow_pickle=False)
+        np.save(staging / "scores.npy", lists.scores.astype(np.float32, copy=False), allow_pickle=False)
+        np.save(staging / "fallback.npy", lists.fallback, allow_pickle=False)
+
+
+def peak_bytes() -> int:
+    """The most memory that this process held. Linux: the kernel's mark since the program began (getrusage may carry the parent's);
+    Windows: the peak of the working set; elsewhere getrusage."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
+    if peak is not None:
+        return int(peak)
+    import resource  # noqa: PLC0415  Windows has no such module
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of stdin: when it is gone, by whatever end, so is this process."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

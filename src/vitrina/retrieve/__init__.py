@@ -1,0 +1,1 @@
+"""From scores to lists: eligibility first, then the best k."""
