@@ -339,7 +339,7 @@ def _contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_contrast_is_enough(scheme: int) -> None:
-    css = (Path(vt.__file__).parent / "board" / "report" / "style.css").read_text(encoding="utf-8")
+    css = (Path(vt.__file__).parent / "report" / "style.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{(.*?)\}", css, re.S)
     colour = _colours(blocks[scheme])
     for text in ("ink", "soft", "accent", "better", "worse"):
