@@ -142,6 +142,14 @@ def by_vocabulary(answer, queries, k, eligible):
     return replace(answer, scores=(answer.scores * len(queries.vocabulary)).astype(np.float32))
 
 
+def raised_without_times(answer, queries, k, eligible):
+    return replace(answer, scores=answer.scores + np.float32(queries.events.times.min() * 0))
+
+
+def unknown_without_times(answer, queries, k, eligible):
+    return answer if queries.events.times is not None else replace(answer, scores=np.full_like(answer.scores, np.nan))
+
+
 CHANGES = {
     "lists": [twice, wide_scores], "scores": [upside_down], "ties": [all_equal], "prefix": [odd_k_turned], "batch": [by_company],
     "seen": [seen_again], "full": [filtered_after], "eligible": [deaf, filtered_after], "nobody": [nothing_for_strangers],
@@ -233,6 +241,8 @@ class Fits:
         ("lean", Fits.Hoarder(lambda data: data), "'log'.* is the Dataset"),
         ("lean", Fits.Hoarder(lambda data: data.events.items[3:]), "is a column of the log"),
         ("timeless", Fits.NeedsTimes(), "AttributeError"),
+        ("untimed", BentModel(raised_without_times), "AttributeError"),
+        ("untimed", BentModel(unknown_without_times), r"query 0, .*place 0 has the score nan"),
         ("baskets", Fits.NoBaskets(), "KeyError"),
         ("config", Fits.Soft(), "frozen=True"),
     ],
@@ -303,7 +313,7 @@ def test_an_artifact_that_forgets_is_caught(monkeypatch):
 
 
 def test_every_law_can_fail_and_is_in_the_documentation():
-    elsewhere = {"again", "shards", "data", "lean", "timeless", "baskets", "config", "score", "saved", "weights", "dislikes"}
+    elsewhere = {"again", "shards", "data", "lean", "timeless", "untimed", "baskets", "config", "score", "saved", "weights", "dislikes"}
     assert set(CHANGES) | elsewhere == set(LAWS)
     for law in LAWS:
         assert f"| `{law}` |" in (check_model.__doc__ or "")

@@ -1,5 +1,6 @@
 """The model as people use it."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from vitrina.sequence import (
     DenseAllAction,
     FullSoftmax,
     Ids,
+    ItemMasking,
     LiGR,
     Mixed,
     NextAction,
@@ -35,6 +37,7 @@ from vitrina.sequence import (
     RandomTarget,
     SampledSoftmax,
     SASRecBlock,
+    ShiftedSequence,
     SumOf,
     Training,
     Uniform,
@@ -275,3 +278,42 @@ def test_depth_and_dropout_follow_the_size_of_the_log_unless_they_are_given(monk
     fitted = short(vt.SequenceModel(layers=3)).fit(DATA)
     assert (fitted.answering.layers, fitted.notes[-1]) == (3, f"dropout=0.1 for a log of {DATA.n_events:,} events")
     assert not any("for a log of" in note for note in short(given).fit(DATA).notes)
+
+
+class ByTheClock(Block):
+    """A block whose states are moved by how long before the moment of asking the history began."""
+
+    @property
+    def needs_time(self):
+        return True
+
+    def build(self, dim, heads, dropout):
+        return Clock()
+
+
+class Clock(torch.nn.Module):
+    def forward(self, x, layout, causal):
+        if layout.times is None:
+            return x
+        return x + 1 + (layout.asked - layout.times[layout.starts[layout.window]])[:, None].float().log1p()
+
+
+OBJECTIVES = [ShiftedSequence(), RandomTarget(), DenseAllAction(), NextAction(), AllAction(), ItemMasking()]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
+def test_a_block_that_needs_time_answers_visitors_with_and_without(objective):
+    recommender = short(vt.SequenceModel(block=ByTheClock(), objective=objective)).fit(DATA)
+    known = DATA.queries()
+    assert vt.testing.check_model(short(vt.SequenceModel(block=ByTheClock(), objective=objective)), DATA, laws=["untimed"]).kept
+    later, timeless = replace(known, now=known.now + 10**12), replace(known, now=None, events=vt.types.Events(known.events.items))
+    lists = [recommender.encode(queries) for queries in (known, later, replace(known, now=None), timeless)]
+    assert all(np.isfinite(states).all() for states in lists)
+    for one, other in itertools.combinations(lists, 2):
+        assert not np.allclose(one, other)  # each moment of asking is another question
+
+
+def test_a_block_that_needs_time_refuses_a_log_without():
+    for unit in ("step", None):
+        with pytest.raises(DataError, match=r"ByTheClock\(\) needs events with real time, and Dataset\(.*\) has none. Use LiGR\(\)."):
+            vt.SequenceModel(block=ByTheClock()).fit(replace(DATA, time_unit=unit))

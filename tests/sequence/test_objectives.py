@@ -1,5 +1,6 @@
 """What windows are asked, against plain Python."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,7 @@ def sequences():
     return Sequences(np.array(flat), np.array(times) * DAY + 7 * DAY, start, stop, np.array([5, 6, 7], np.int32))
 
 
-def asked(objective, seed=0):
+def asked_of(objective, seed=0):
     """For each window the inputs, and (place, target) pairs."""
     batch = objective.batch(sequences(), np.random.default_rng(seed))
     layout = batch.layout
@@ -36,17 +37,17 @@ def asked(objective, seed=0):
 
 
 def test_shifted_sequence():
-    assert asked(ShiftedSequence()) == [(w[:-1], list(enumerate(w[1:]))) for w in WINDOWS]
+    assert asked_of(ShiftedSequence()) == [(w[:-1], list(enumerate(w[1:]))) for w in WINDOWS]
 
 
 def test_next_action():
-    assert asked(NextAction()) == [(w[:-1], [(len(w) - 2, w[-1])]) for w in WINDOWS]
+    assert asked_of(NextAction()) == [(w[:-1], [(len(w) - 2, w[-1])]) for w in WINDOWS]
 
 
 def test_random_target_names_each_later_event():
     seen = set()
     for seed in range(60):
-        for window, (inputs, pairs) in zip(WINDOWS, asked(RandomTarget(), seed), strict=True):
+        for window, (inputs, pairs) in zip(WINDOWS, asked_of(RandomTarget(), seed), strict=True):
             assert inputs == window[:-1]
             assert [place for place, _ in pairs] == list(range(len(window) - 1))
             seen |= {(window[place], target) for place, target in pairs}
@@ -56,7 +57,7 @@ def test_random_target_names_each_later_event():
 def test_dense_all_action_names_each_event_of_the_next_days_or_the_next():
     seen = set()
     for seed in range(60):
-        for window, (inputs, pairs) in zip(WINDOWS, asked(DenseAllAction(days=2), seed), strict=True):
+        for window, (inputs, pairs) in zip(WINDOWS, asked_of(DenseAllAction(days=2), seed), strict=True):
             assert inputs == window[:-1]
             seen |= {(window[place], target) for place, target in pairs}
     wanted = set()
@@ -69,7 +70,7 @@ def test_dense_all_action_names_each_event_of_the_next_days_or_the_next():
 
 @pytest.mark.parametrize("most", [1, 32])
 def test_all_action_names_the_events_of_the_last_days(most):
-    for window, days, (inputs, pairs) in zip(WINDOWS, DAYS, asked(AllAction(days=1.5, most=most)), strict=True):
+    for window, days, (inputs, pairs) in zip(WINDOWS, DAYS, asked_of(AllAction(days=1.5, most=most)), strict=True):
         late = [i for i in range(1, len(window)) if days[i] > days[-1] - 1.5]
         assert inputs == [row for i, row in enumerate(window) if i not in late]
         assert {place for place, _ in pairs} == {len(inputs) - 1}
@@ -79,7 +80,7 @@ def test_all_action_names_the_events_of_the_last_days(most):
 
 
 def test_masks_hide_what_is_asked():
-    for window, (inputs, pairs) in zip(WINDOWS, asked(ItemMasking(share=0.3)), strict=True):
+    for window, (inputs, pairs) in zip(WINDOWS, asked_of(ItemMasking(share=0.3)), strict=True):
         assert pairs
         assert all(target == window[place] for place, target in pairs)
         hidden = {place for place, _ in pairs}
@@ -118,7 +119,7 @@ def test_token_batches_hold_every_history_once(seed):
 
 def test_days_without_end_stay_inside_the_window():
     for seed in range(5):
-        assert asked(DenseAllAction(days=1e6), seed) == asked(RandomTarget(), seed)
+        assert asked_of(DenseAllAction(days=1e6), seed) == asked_of(RandomTarget(), seed)
 
 
 @pytest.mark.parametrize(
@@ -156,3 +157,46 @@ def test_a_target_has_the_weight_of_its_event(objective):
     batch = objective.batch(weighed, np.random.default_rng(0))
     np.testing.assert_array_equal(batch.weights, batch.targets + 0.5)
     np.testing.assert_array_equal(batch.rows, objective.batch(windows, np.random.default_rng(0)).rows)
+
+
+CAUSAL = [ShiftedSequence(), RandomTarget(), DenseAllAction(days=2), NextAction(), AllAction(days=1.5)]
+TIME_OF = {row: 7 * DAY + day * DAY for window, days in zip(WINDOWS, DAYS, strict=True) for row, day in zip(window, days, strict=True)}
+
+
+@pytest.mark.parametrize("objective", CAUSAL, ids=repr)
+def test_a_token_is_asked_when_the_event_after_it_happens(objective):
+    """The last moment at which the history ended there: a later target says nothing of its own time."""
+    batch = objective.batch(sequences(), np.random.default_rng(0))
+    after = {row: following for window in WINDOWS for row, following in itertools.pairwise(window)}
+    assert batch.layout.times.tolist() == [TIME_OF[row] for row in batch.rows.tolist()]
+    assert batch.layout.asked.tolist() == [TIME_OF[after[row]] for row in batch.rows.tolist()]
+
+
+def test_a_mask_stands_at_the_time_of_what_it_hides():
+    batch = ItemMasking(share=0.3).batch(sequences(), np.random.default_rng(0))
+    assert batch.layout.times.tolist() == batch.layout.asked.tolist() == [TIME_OF[row] for window in WINDOWS for row in window]
+
+
+@pytest.mark.parametrize("objective", [*CAUSAL, ItemMasking()], ids=repr)
+@pytest.mark.parametrize("now", [None, np.array([900, 901, 902]) * DAY], ids=["without now", "with now"])
+def test_a_visitor_is_asked_now(objective, now):
+    """Training and answering agree: but for its end, a question is a window with one event more."""
+    windows = replace(sequences(), now=now)
+    batch = objective.question(windows)
+    end = [TIME_OF[window[-1]] for window in WINDOWS] if now is None else now.tolist()
+    masks = [] if objective.causal else [MASK]
+    times = [[*(TIME_OF[row] for row in window), *([moment] * len(masks))] for window, moment in zip(WINDOWS, end, strict=True)]
+    asked = [[*own[1:], moment] if objective.causal else own for own, moment in zip(times, end, strict=True)]
+    assert batch.rows.tolist() == [row for window in WINDOWS for row in (*window, *masks)]
+    assert batch.layout.times.tolist() == [*itertools.chain(*times)]
+    assert batch.layout.asked.tolist() == [*itertools.chain(*asked)]
+    turned = windows.take(np.array([2, 0]))
+    assert objective.question(turned).layout.asked.tolist() == asked[2] + asked[0]
+
+
+@pytest.mark.parametrize("objective", [ShiftedSequence(), RandomTarget(), NextAction(), ItemMasking()], ids=repr)
+def test_windows_without_times_have_none(objective):
+    windows = replace(sequences(), times=None, now=np.array([1, 2, 3]))
+    for layout in (objective.batch(windows, np.random.default_rng(0)).layout, objective.question(windows).layout):
+        assert layout.times is None
+        assert layout.asked is None

@@ -25,6 +25,7 @@ class Sequences:
     stop: Int64  # (histories,)
     users: Int32  # (histories,) user codes, -1 unknown
     weights: Float32 | None = None  # (events,)
+    now: Int64 | None = None  # (histories,) the moment of asking
 
     @classmethod
     def of(cls, queries: Queries, row_of_item: Int64) -> Sequences:
@@ -39,7 +40,7 @@ class Sequences:
         stop = np.cumsum(counts)
         times = None if queries.events.times is None else queries.events.times[place][known]
         weights = None if queries.events.weights is None else queries.events.weights[place][known]
-        return cls(rows[known], times, stop - counts, stop, queries.users, weights)
+        return cls(rows[known], times, stop - counts, stop, queries.users, weights, queries.now)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -53,7 +54,8 @@ class Sequences:
         return None if self.weights is None else torch.from_numpy(np.ascontiguousarray(self.weights[place], dtype=np.float32))
 
     def take(self, chosen: NDArray[Any]) -> Sequences:
-        return replace(self, start=self.start[chosen], stop=self.stop[chosen], users=self.users[chosen])
+        now = None if self.now is None else self.now[chosen]
+        return replace(self, start=self.start[chosen], stop=self.stop[chosen], users=self.users[chosen], now=now)
 
     def last(self, length: int) -> Sequences:
         """At most the last `length` events of each history."""
@@ -74,9 +76,10 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         if device.type == "cpu":
             return self
-        layout = Layout(self.layout.lengths.to(device))
         weights = None if self.weights is None else self.weights.to(device)
-        return Batch(self.rows.to(device), layout, self.users.to(device), self.at.to(device), self.targets.to(device), weights)
+        return Batch(
+            self.rows.to(device), self.layout.to(device), self.users.to(device), self.at.to(device), self.targets.to(device), weights
+        )
 
 
 def token_batches(lengths: Int64, tokens: int, rng: np.random.Generator | None) -> Iterator[Int64]:

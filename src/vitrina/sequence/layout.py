@@ -11,9 +11,17 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the tokens of a packed batch sit. Token t belongs to window `window[t]`, place `place[t]` of it, oldest first."""
+    """Where the tokens of a packed batch sit, and when. Token t belongs to window `window[t]`, place `place[t]` of it, oldest first.
+
+    Times are those of the log: microseconds since 1970 where its time is real, None where it has none or a visitor's history comes without.
+    The moment of asking is the last one at which the history ended with the token: in training the time of the event that follows it,
+    at answer time the `now` of the query (the time of its last event where it has no `now`). A mask stands at the time of the event that it
+    hides, or at `now`, and every token of a window with masks is asked at its own time.
+    """
 
     lengths: Tensor  # (windows,) int64, each at least 1
+    times: Tensor | None = None  # (tokens,) int64, when the event of each token happened
+    asked: Tensor | None = None  # (tokens,) int64, the moment at which each token is asked; None where times is
 
     @cached_property
     def width(self) -> int:
@@ -55,6 +63,10 @@ class Layout:
     def real(self) -> Tensor:
         """(windows, width) which cells of the rectangle hold a token."""
         return torch.arange(self.width, device=self.lengths.device) < self.lengths[:, None]
+
+    def to(self, device: torch.device) -> Layout:
+        times, asked = (None if moments is None else moments.to(device) for moments in (self.times, self.asked))
+        return Layout(self.lengths.to(device), times, asked)
 
     def pad(self, packed: Tensor) -> Tensor:
         """(tokens, d) -> (windows, width, d), zeros behind the end of a window."""

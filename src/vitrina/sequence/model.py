@@ -118,13 +118,12 @@ class SequenceModel(ModelConfig):
             ParameterError: the start doesn't fit this model, or knows none of the items; the validation is no split, or its metric has no
                 value there; the report can't be called; or the training diverged.
             VocabularyError: the validation is of a log with other item codes.
-            DataError: nobody has two events in the part that is trained on, or the objective needs real time and the log has none.
+            DataError: nobody has two events in the part that is trained on, or the objective or the block needs real time and the log has none.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
-        if self.objective.needs_time and data.time_unit != "us":
-            raise DataError(
-                f"{self.objective!r} needs events with real time, and {data!r} has none. Use ShiftedSequence() or RandomTarget()."
-            )
+        for part, others in ((self.objective, "ShiftedSequence() or RandomTarget()"), (self.block, "LiGR()")):
+            if part.needs_time and data.time_unit != "us":
+                raise DataError(f"{part!r} needs events with real time, and {data!r} has none. Use {others}.")
         if report is not None and not callable(report):
             raise ParameterError(f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.")
         fitted = None if start is None else fitted_of(start)

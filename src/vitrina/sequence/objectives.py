@@ -46,9 +46,12 @@ class Objective(Config, ABC):
 
     def question(self, windows: Sequences) -> Batch:
         """The windows as they are asked at answer time: the last token speaks."""
-        layout = _layout(windows.lengths)
-        rows = windows.rows[ranges(windows.start, windows.lengths)]
-        return Batch(tensor(rows), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
+        tokens = ranges(windows.start, windows.lengths)
+        times = None if windows.times is None else windows.times[tokens]
+        layout = _layout(windows.lengths, times, None if times is None else np.append(times[1:], 0))
+        if layout.asked is not None:
+            layout.asked[layout.last] = tensor(_moment(windows))
+        return Batch(tensor(windows.rows[tokens]), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
 
 
 class _Shifted(Objective, ABC):
@@ -64,7 +67,7 @@ class _Shifted(Objective, ABC):
         wanted = tokens + 1 + (rng.random(len(tokens)) * self.within(windows, tokens)).astype(np.int64)
         rows, users = tensor(windows.rows[tokens]), tensor(windows.users)
         asked = tensor(np.arange(len(tokens)))
-        return Batch(rows, _layout(lengths), users, asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
+        return Batch(rows, _inputs(windows, lengths), users, asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         within = self.within(windows, ranges(windows.start, windows.lengths - 1))
@@ -123,7 +126,7 @@ class NextAction(Objective):
 
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         lengths = windows.lengths - 1
-        layout = _layout(lengths)
+        layout = _inputs(windows, lengths)
         rows, users = windows.rows[ranges(windows.start, lengths)], tensor(windows.users)
         wanted = windows.stop - 1
         return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[wanted]), windows.weights_of(wanted))
@@ -149,7 +152,7 @@ class AllAction(Objective):
         place = ranges(windows.start, windows.lengths)
         window, late = self._late(windows)
         lengths = windows.lengths - np.bincount(window[late], minlength=len(windows))
-        layout = _layout(lengths)
+        layout = _inputs(windows, lengths)
         chosen = np.flatnonzero(late)[np.argsort(rng.random(late.sum()))]
         order = chosen[np.argsort(window[chosen], kind="stable")]
         counts = np.bincount(window[order], minlength=len(windows))
@@ -192,7 +195,8 @@ class ItemMasking(Objective):
         hidden[first + (rng.random(len(windows)) * windows.lengths).astype(np.int64)] = True
         rows = np.where(hidden, MASK, windows.rows[tokens])
         at = np.flatnonzero(hidden)
-        wanted, layout = tokens[at], _layout(windows.lengths)
+        times = None if windows.times is None else windows.times[tokens]
+        wanted, layout = tokens[at], _layout(windows.lengths, times, times)
         return Batch(
             tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), windows.weights_of(wanted)
         )  # fmt: skip
@@ -201,14 +205,27 @@ class ItemMasking(Objective):
         return np.repeat(1 - (1 - self.share) * (1 - 1 / windows.lengths), windows.lengths)
 
     def question(self, windows: Sequences) -> Batch:
-        layout = _layout(windows.lengths + 1)
-        rows = np.full(len(layout.window), MASK, np.int64)
-        rows[(layout.from_end > 0).numpy()] = windows.rows[ranges(windows.start, windows.lengths)]
+        tokens, behind = ranges(windows.start, windows.lengths), np.cumsum(windows.lengths)  # a mask stands behind each history
+        rows = np.insert(windows.rows[tokens], behind, MASK)
+        times = None if windows.times is None else np.insert(windows.times[tokens], behind, _moment(windows))
+        layout = _layout(windows.lengths + 1, times, times)
         return Batch(tensor(rows), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
 
 
-def _layout(lengths: Int64) -> Layout:
-    return Layout(tensor(lengths))
+def _inputs(windows: Sequences, lengths: Int64) -> Layout:
+    """The first `lengths` events of each window, fewer than all of them, each asked at the time of the event that follows it."""
+    tokens = ranges(windows.start, lengths)
+    return _layout(lengths) if windows.times is None else _layout(lengths, windows.times[tokens], windows.times[tokens + 1])
+
+
+def _layout(lengths: Int64, times: Int64 | None = None, asked: Int64 | None = None) -> Layout:
+    return Layout(tensor(lengths), *(None if moments is None else tensor(moments) for moments in (times, asked)))
+
+
+def _moment(windows: Sequences) -> Int64:
+    """(windows,) when each history is asked at answer time: without a `now`, right at its last event."""
+    assert windows.times is not None
+    return windows.times[windows.stop - 1] if windows.now is None else windows.now
 
 
 def _times(windows: Sequences, asking: Objective) -> Int64:

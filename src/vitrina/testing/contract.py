@@ -54,6 +54,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     | `data` | fitting and recommending change neither the log nor the queries |
     | `lean` | the recommender doesn't keep the training data |
     | `timeless` | a log without times, values and kinds is served, or refused with a DataError |
+    | `untimed` | fitted with times, it answers a visitor whose history has none |
     | `baskets` | a log with baskets is served |
     | `weights` | weights of 1 change nothing, events of weight 0 count for nothing, other weights are read, or the notes say they aren't |
     | `dislikes` | what a person disliked is not recommended, nor read as interest |

@@ -250,6 +250,17 @@ def timeless(case: Case) -> None:
     _served(case, recommender, plain)
 
 
+def untimed(case: Case) -> None:
+    """A model that was fitted with times answers a visitor whose history comes without."""
+    plain = without(case.data)
+    _served(case, case.recommender, plain)
+    answer = case.recommender.recommend(plain.queries(), 5, eligible=Eligibility(repeat=True))
+    wrong = np.argwhere(~np.isfinite(answer.scores) & (answer.items >= 0) & ~answer.fallback)
+    if len(wrong):
+        row, place = wrong[0]
+        raise BrokenLawError(f"query {row}, whose history has no times: place {place} has the score {answer.scores[row, place]}.")
+
+
 def baskets(case: Case) -> None:
     """A log with baskets is served."""
     events = case.data.events
@@ -262,7 +273,7 @@ LAWS: dict[str, Law] = {
     law.__name__: law
     for law in (
         config, lists, scores, ties, prefix, batch, seen, full, eligible, nobody, score, relabel, grown, again, shards, saved,
-        data, lean, timeless, baskets, weights, dislikes,
+        data, lean, timeless, untimed, baskets, weights, dislikes,
     )
 }  # fmt: skip
 

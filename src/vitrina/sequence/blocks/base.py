@@ -17,6 +17,11 @@ from vitrina.sequence.layout import Layout
 class Block(Config, ABC):
     """One kind of layer. A new kind is one file with a config and its module."""
 
+    @property
+    def needs_time(self) -> bool:
+        """Whether its states depend on the times of events, so that the log must have real time. A visitor may come without."""
+        return False
+
     @abstractmethod
     def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
         """A module with `forward(x, layout, causal)`: packed (tokens, dim) to packed (tokens, dim).
