@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
+from vitrina.forms.static import Static
 from vitrina.retrieve.top_k import top_k_dense
 from vitrina.types import Eligibility, Events, Ragged
 
@@ -240,6 +242,26 @@ def test_labels_are_any_list_of_one_a_query(fitted, tmp_path):
     assert lists.to_frame(names)["query"].to_list() == names == pl.read_csv(tmp_path / "lists.csv")["query"].to_list()
     with pytest.raises(ParameterError, match="one label a query"):
         lists.to_frame(["one"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_writer_that_was_interrupted_makes_no_file_afterwards(ending, tmp_path, monkeypatch):
+    fitted, real = vt.Popularity().fit(DATA), Static.recommend
+    blocks: list[int] = []
+
+    def breaks(*given: Any, **named: Any) -> Any:
+        blocks.append(1)
+        if len(blocks) % 3 == 0:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    monkeypatch.setattr(Static, "recommend", breaks)
+    monkeypatch.setattr("vitrina.batch.BLOCK", 1)
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            vt.recommend_to(tmp_path / f"lists.{ending}", fitted, QUERIES, k=2)
+    time.sleep(0.1)  # the threads of the writer are done by then
+    assert not list(tmp_path.iterdir())
 
 
 def test_parts_of_lists_keep_their_names():

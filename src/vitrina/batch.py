@@ -87,8 +87,8 @@ def recommend_to(
     if first is None:
         first = replace(recommender.recommend(queries, k, eligible=eligible), item_column=item_column).to_frame(labels)
     lazy = register_io_source(lambda *_: chain([first], blocks), schema=first.schema)
-    with atomic_file(path) as staging:
-        (lazy.sink_parquet if path.suffix == ".parquet" else lazy.sink_csv)(staging)
+    with atomic_file(path) as staging, staging.open("wb") as file:  # an open one: by its name Polars might make it after we have given up
+        (lazy.sink_parquet if path.suffix == ".parquet" else lazy.sink_csv)(file)
     return rows
 
 
