@@ -25,6 +25,7 @@ LAYERS = (
     ("board", "diagnose"),
     ("artifacts", "batch"),
     ("cli",),
+    ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 UP_TO_MODELS = {"testing"}  # what tests and examples use

@@ -396,6 +396,13 @@ def test_help_and_version_import_nothing_heavy() -> None:
     assert done.stdout.strip() == vt.__version__
 
 
+def test_the_package_is_the_command(vitrina: Type) -> None:
+    done = subprocess.run([sys.executable, "-m", "vitrina", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == vt.__version__
+    told = vitrina("--help").stdout
+    assert [word for word in ("Data", "inspect", "Board", "compare", "Models", "fit") if word not in told] == []
+
+
 def test_plain_text_when_piped(shop: Path) -> None:
     command = [sys.executable, "-c", "from vitrina.cli.main import run; run()", "inspect", "shop.csv"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=shop, check=True)

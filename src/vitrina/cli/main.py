@@ -52,8 +52,10 @@ app = typer.Typer(
     help="From an interaction log to recommendations that can be trusted.",
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
-for module in (demo, inspect, init, compare, diagnose, fit, recommend, similar):
-    app.command(module.__name__.rpartition(".")[2])(module.command)
+GROUPS = {"Data": (inspect, init), "Board": (demo, compare, diagnose), "Models": (fit, recommend, similar)}
+for group, modules in GROUPS.items():
+    for module in modules:
+        app.command(module.__name__.rpartition(".")[2], rich_help_panel=group)(module.command)
 
 
 def _version(wanted: bool) -> None:
