@@ -13,6 +13,7 @@ import numpy as np
 
 from vitrina.base.errors import UnknownNameError, VitrinaError, WriteError
 from vitrina.cli.console import warn, working
+from vitrina.cli.options import LOG_OPTIONS
 from vitrina.data.dataset import Dataset
 from vitrina.data.demo import complete_journey
 from vitrina.data.read.io import read_interactions
@@ -26,7 +27,7 @@ DEMO = "demo:"  # a source that a package ships, not a file
 GUESSED = ("user", "item", "time", "basket")  # a wrong guess of a value or a kind would change what is learned
 STANDARD = {"user": "user_id", "item": "item_id", "time": "timestamp", "basket": "basket_id"}
 ARGUMENT = (
-    r"\b(user|item|time|value|weight|kind|basket|time_unit|time_format|any_year|decimal|order_by|encoding|separator|header|columns|items|users|title|on_bad_row)"
+    rf"\b({'|'.join(LOG_OPTIONS)})"
     r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False|True)(,(?= columns=))?"
 )
 QUOTES = "'\""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vitrina.cli import options as o
 
 
+@o.takes_log_options(but=("user", "items", "users", "title"))
 def command(
     artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that 'vitrina fit' wrote.", show_default=False)],
     history: Annotated[str | None, typer.Option(help='One history, oldest first: "tea,milk"; prints its list.', show_default=False)] = None,
@@ -24,22 +25,8 @@ def command(
     user: Annotated[
         str | None, typer.Option(help="A person's id: prints the list. With --out or --users: column of the user.", rich_help_panel=o.LOG)
     ] = None,
-    item: o.Item = None,
-    time: o.Time = None,
-    value: o.Value = None,
-    weight: o.Weight = None,
-    kind: o.Kind = None,
-    basket: o.Basket = None,
-    time_unit: o.TimeUnit = None,
-    time_format: o.TimeFormat = None,
-    any_year: o.AnyYear = False,
-    decimal: o.Decimal = None,
-    order_by: o.OrderBy = None,
-    encoding: o.Encoding = None,
-    separator: o.Separator = None,
-    header: o.Header = None,
-    columns: o.Columns = None,
-    on_bad_row: o.OnBadRow = None,
+    *,
+    log: dict[str, Any],
     force: o.Force = False,
     json: o.Json = False,
 ) -> None:
@@ -61,13 +48,7 @@ def command(
     if history is not None:
         screen.show_history(found, history, k, eligible, json=json)
         return
-    given = {
-        "user": None if person is not None else user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket,
-        "time_unit": time_unit, "time_format": time_format, "any_year": any_year or None, "decimal": decimal,
-        "order_by": order_by, "encoding": encoding, "separator": separator, "header": header, "columns": columns,
-        "on_bad_row": on_bad_row,
-    }  # fmt: skip
-    source = answers.source_of(found, data, given)
+    source = answers.source_of(found, data, log | {"user": None if person is not None else user})
     if out is None:
         screen.show_people(found, source, users if person is None else [person], k, eligible, json=json)
         return
