@@ -23,7 +23,7 @@ from vitrina.types import Bool, Float64, Int64
 
 LARGEST = 1e300  # halvings: an infinite number of them would leave nothing
 
-__all__ = ["All", "Decay", "Exponential", "Hyperbolic", "Linear", "Window"]
+__all__ = ["All", "Decay", "Exponential", "Hyperbolic", "Linear", "Window", "weights"]
 
 
 class Factors(NamedTuple):
