@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import os
+import io
 import re
+import runpy
 import shlex
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 import vitrina
 from vitrina.cli.main import app
@@ -41,23 +44,35 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shop(kept: Path, tmp_path: Path) -> Path:
-    """A fresh copy of the folder; finished models come back."""
+def shop(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_process: None) -> Iterator[Path]:
+    """A fresh copy of the folder to stand in; finished models come back."""
     shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("NO_COLOR", "1")
     yield tmp_path
     if (tmp_path / "vitrina-report" / ".cache").exists():
         shutil.copytree(tmp_path / "vitrina-report" / ".cache", kept / "vitrina-report" / ".cache", dirs_exist_ok=True)
+    for name in [name for name, module in sys.modules.items() if str(getattr(module, "__file__", None)).startswith(str(tmp_path))]:
+        del sys.modules[name]
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
     return [body for kind, body in FENCE.findall(page.read_text()) if kind in languages]
 
 
-def run(command: list[str], folder: Path) -> str:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=240, check=False)
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+def run(command: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a command of `vitrina` or a script prints; in this process, which has imported what each would import."""
+    printed = io.StringIO()
+    program, *arguments = command
+    with contextlib.redirect_stdout(printed), monkeypatch.context() as at:
+        if program == "vitrina":
+            done = CliRunner().invoke(app, arguments)
+            assert done.exit_code == 0, f"{shlex.join(command)}\n{done.output[-3000:]}"
+            return done.stdout
+        at.setattr(sys, "argv", arguments)
+        runpy.run_path(arguments[0], run_name="__main__")
+    return printed.getvalue()
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -67,7 +82,7 @@ def commands(page: Path) -> list[list[str]]:
     return [words for words in split if words[:1] in (["vitrina"], ["python"]) and "demo" not in words]
 
 
-def run_script(page: Path, folder: Path) -> str:
+def run_script(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The Python blocks of a page as one script; a block that begins with `# name.py` is that file."""
     script = []
     for block in blocks(page, "python"):
@@ -76,7 +91,7 @@ def run_script(page: Path, folder: Path) -> str:
         else:
             script.append(block)
     (folder / "page.py").write_text("\n".join(script))
-    return run([sys.executable, "page.py"], folder) if script else ""
+    return run(["python", "page.py"], monkeypatch) if script else ""
 
 
 def assert_shown(wanted: list[str], output: str) -> None:
@@ -91,15 +106,15 @@ def assert_shown(wanted: list[str], output: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_a_page_runs(page: Path, shop: Path) -> None:
+def test_a_page_runs(page: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in commands(page):
-        run(words, shop)
-    assert_shown(blocks(page, "text"), run_script(page, shop))
+        run(words, monkeypatch)
+    assert_shown(blocks(page, "text"), run_script(page, shop, monkeypatch))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
-def test_an_example_runs(example: Path, shop: Path) -> None:
-    run([sys.executable, str(shop / "examples" / example.name), *ARGUMENTS.get(example.stem, ())], shop)
+def test_an_example_runs(example: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(["python", f"examples/{example.name}", *ARGUMENTS.get(example.stem, ())], monkeypatch)
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
