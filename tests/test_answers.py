@@ -70,6 +70,7 @@ def test_every_model_has_its_answers_in_the_file():
     assert set(names.models()) - networks <= recorded
 
 
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("former", [runs.ANSWERS, 1])
 def test_only_answers_of_this_code_are_taken_from_a_cache(former, tmp_path, monkeypatch):
     split = vt.testing.synthetic(users=40, items=20).split(vt.split.GlobalTime(quantile=0.8))
@@ -80,6 +81,7 @@ def test_only_answers_of_this_code_are_taken_from_a_cache(former, tmp_path, monk
     assert again.entries[0].cached == (former == runs.ANSWERS)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_the_board_that_former_code_kept_is_fitted_again(tmp_path, monkeypatch):
     shutil.copytree(FIXTURES / "board-1", tmp_path / "board")
     monkeypatch.chdir(tmp_path / "board")

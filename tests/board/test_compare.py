@@ -110,6 +110,7 @@ def test_save_writes_whole_files(board, tmp_path):
     assert pl.read_parquet(tmp_path / "out" / "per_query.parquet").equals(board.per_query)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_second_comparison_takes_finished_models_from_the_cache(split, tmp_path, monkeypatch):
     def once():
         return vt.compare([vt.Popularity(by="events")], split, metrics=METRICS, primary="nDCG@5", baselines=False, cache=tmp_path)
@@ -310,6 +311,7 @@ def test_examples_are_different_people_with_their_hits(split):
     assert people == examples(lists, split, 6, 5, seed=1)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_what_is_piped_has_a_line_for_each_finished_model(split, capfd):
     models = {"popular": vt.Popularity(), "raises": rogues.Raises(), "search": vt.tune(vt.Popularity, days=[1, 2])}
     vt.compare(models, split, metrics=METRICS, primary="nDCG@5", k=5, baselines=False)

@@ -52,6 +52,7 @@ def test_a_search_of_vitrinas_own_says_whose_it_is_to_widen():
     assert "compare EASE with a wider search of your own" in said
 
 
+@pytest.mark.usefixtures("one_process")
 def test_the_note_is_on_the_board(tmp_path):
     split = vt.testing.synthetic(users=80, items=30).split(vt.split.GlobalTime(quantile=0.8))
     models = {"window": vt.tune(vt.Popularity, days=[1, 2, 3])}

@@ -52,6 +52,7 @@ def test_taken_queries_keep_their_truth_and_what_may_be_shown(split):
     assert some.train is split.train
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_quick_board_says_what_it_left_out_and_its_values_are_those_of_the_sample(split, monkeypatch):
     monkeypatch.setattr("vitrina.board.compare.QUICK_QUERIES", 100)
     monkeypatch.setattr("vitrina.board.ground.QUICK_QUERIES", 100)

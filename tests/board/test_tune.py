@@ -110,6 +110,7 @@ def test_the_best_on_validation_wins_and_trials_that_fail_or_die_do_not_end_the_
     assert compare().trials.equals(board.trials)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_the_seconds_end_a_search_and_a_search_without_a_value_has_a_row():
     split = vt.testing.synthetic(users=60, items=20).split(vt.split.GlobalTime(quantile=0.8))
     models = {"timed": vt.tune(vt.Popularity, half_life=Range(low=1, high=99)), "broken": vt.tune(rogues.Fickle, way=["raises"])}

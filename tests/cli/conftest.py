@@ -33,8 +33,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def vitrina() -> Callable[..., Any]:
-    """Type a command; returns what the runner saw."""
+def vitrina(one_process: None) -> Callable[..., Any]:
+    """Type a command, which runs in this process; returns what the runner saw."""
     return lambda *words: CliRunner().invoke(app, [str(w) for w in words])
 
 

@@ -72,6 +72,7 @@ def test_what_inspect_recommends_and_init_writes_can_be_made(clock, baskets, tmp
     assert asked > 15
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_log_of_three_events_of_one_day_is_compared(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     odd_log(1, 8, "one date", 3).write_csv("log.csv")

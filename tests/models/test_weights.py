@@ -205,6 +205,7 @@ def test_models_that_read_weights_do_not_say_that_they_do_not(data):
     assert all(IGNORED not in m.fit(data).notes for m in (vt.Popularity(), vt.TopPersonal(), vt.EASE(), vt.Cooccurrence(), vt.TifuKNN()))
 
 
+@pytest.mark.usefixtures("one_process")
 def test_the_board_says_which_model_does_not_read_weights(data):
     split = data.split(vt.split.GlobalTime(days=4))
     board = vt.compare([vt.RandomItems(), vt.Popularity()], split, baselines=False)
