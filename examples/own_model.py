@@ -1,15 +1,18 @@
-"""A model of your own, held to the contract and put on the board. It keeps nothing of Vitrina but the contract.
+"""A model of your own, held to the contract, put on the board, saved and loaded. It keeps nothing of Vitrina but the contract.
 
     python examples/own_model.py
 
 `Because` recommends what was bought most often directly after the last item of the history. The config is frozen and says how to
 fit; `fit` returns a separate fitted object. The shared `top_k_dense` decides what may be shown, breaks ties and fills the rest of a list
-from popularity, so the model only has to give scores.
+from popularity, so the model only has to give scores. `state` says what is to be kept of the fitted object and `of_state` makes it again: that is
+all that saving needs.
 """
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -52,8 +55,17 @@ class Fitted:
         scores[asked[known]] = self.follows[last[known]]
         return top_k_dense(scores, queries, k, eligible, self.catalogue, self.vocabulary)
 
+    def state(self):
+        return vt.State(arrays={"follows": self.follows})  # ids and catalogue are kept beside it
+
+    @classmethod
+    def of_state(cls, state, vocabulary, catalogue):
+        return cls(vocabulary, catalogue, state.arrays["follows"])
+
 
 if __name__ == "__main__":  # each model has a process of its own, which reads this file for the class
     print(vt.testing.check_model(Because()))
     split = vt.testing.synthetic().split(vt.split.GlobalTime(days=20))
     print(vt.compare([Because(), vt.Popularity()], split, baselines=False))
+    folder = vt.save(Because().fit(split.train), Path(tempfile.mkdtemp()) / "because", model=Because(), data=split.train)
+    print(vt.load(folder, trust=True))  # it names own_model:Fitted, so to load it is to run this file

@@ -1,17 +1,16 @@
 import json
 import os
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina import artifacts
+from vitrina.artifacts import write
 from vitrina.base.config import to_plain
 from vitrina.base.errors import ArtifactError
-from vitrina.base.files import atomic_file, atomic_folder
+from vitrina.base.files import atomic_file, atomic_folder, sha256_of
 
 MODELS = [
     vt.Popularity(), vt.EASE(l2=20), vt.EASE(l2=20, max_items=3), vt.Cooccurrence(), vt.TopPersonal(), vt.TifuKNN(),
@@ -155,7 +154,7 @@ def test_objects_are_never_unpickled(artifact):
     victim = artifact / "parameters" / "weights.npy"
     np.save(victim, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     manifest = json.loads((artifact / "manifest.json").read_text())
-    manifest["files"]["parameters/weights.npy"] = artifacts.sha256_of(victim)
+    manifest["files"]["parameters/weights.npy"] = sha256_of(victim)
     (artifact / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match="can't be read"):
         vt.load(artifact)
@@ -163,7 +162,7 @@ def test_objects_are_never_unpickled(artifact):
 
 def test_an_old_artifact_is_replaced_whole_and_kept_when_writing_fails(artifact, data, monkeypatch):
     before = vt.load(artifact)
-    monkeypatch.setattr(artifacts, "_items_table", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
+    monkeypatch.setattr(write, "_write_item_table", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         vt.save(vt.Popularity().fit(data), artifact, model=vt.Popularity())
     assert vt.load(artifact).manifest == before.manifest
@@ -181,29 +180,6 @@ def test_other_peoples_folders_are_left_alone(data, tmp_path):
     with pytest.raises(ArtifactError, match="is a file"):
         vt.save(vt.Popularity().fit(data), tmp_path / "notes.txt", model=vt.Popularity())
     assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_a_recommender_that_is_no_fitted_form_is_refused(data, tmp_path):
-    class Static:
-        vocabulary = data.items
-
-    with pytest.raises(ArtifactError, match="one of the forms Embeddings, "):
-        vt.save(Static(), tmp_path / "a", model=vt.Popularity())
-
-
-def test_every_form_is_in_the_table(data):
-    from vitrina.forms.base import Form
-
-    for module in artifacts.FORMS.values():
-        import_module(module)  # a form is known where its module is imported
-
-    def below(cls):
-        for sub in cls.__subclasses__():
-            yield sub
-            yield from below(sub)
-
-    ours = {c for c in below(Form) if c.__module__.startswith("vitrina.")}
-    assert {c.__name__: c.__module__ for c in ours} == dict(artifacts.FORMS)
 
 
 def test_two_renames_do_where_there_is_no_exchange(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from . import testing as testing
 from .artifacts import Artifact as Artifact
 from .artifacts import load as load
 from .artifacts import save as save
+from .base.state import State as State
 from .batch import aligned as aligned
 from .batch import recommend_to as recommend_to
 from .board.compare import compare as compare

@@ -114,6 +114,20 @@ def test_compare_then_fit_what_it_found(compared: Any, shop: Path, vitrina: Type
     assert manifest["source"]["repeat"] is True
 
 
+def test_a_model_of_ones_own_is_fitted_and_asked_where_it_is_trusted(shop: Path, config: Callable[..., Path], vitrina: Type) -> None:
+    example = (Path(__file__).parents[2] / "examples" / "own_model.py").read_text()
+    (shop / "after_that.py").write_text(example)
+    config("[models.mine]\ntype = 'after_that:Because'\n")
+    told = vitrina("fit", "vitrina.toml", "--model", "mine", "--out", "model", "--trust")
+    assert told.exit_code == 0, told.stderr
+    assert told.stdout.rstrip().endswith('" --trust')
+    refused = vitrina("recommend", "model", "--history", "i3,i7")
+    assert (refused.exit_code, "after_that:Fitted, and loading it runs its code" in refused.stderr) == (2, True)
+    assert vitrina("recommend", "model", "--history", "i3,i7", "--trust", "--json").exit_code == 0
+    assert "fitted on other" not in vitrina("fit", "vitrina.toml", "--model", "mine", "--out", "model", "--trust").stderr
+    assert vitrina("similar", "model", "i3", "--trust").exit_code != 0  # it says nothing about pairs
+
+
 def test_fit_refuses_open_parameters_and_unknown_models(config: Callable[..., Path], vitrina: Type) -> None:
     config("[models.pop]\ntype = 'Popularity'\nby = ['users', 'events']\n")
     told = vitrina("fit", "vitrina.toml", "--model", "pop", "--out", "model")

@@ -1,16 +1,20 @@
-"""The fitted forms: scoring by any door agrees, and arrays rebuild them."""
+"""The fitted forms: scoring by any door agrees, and their state rebuilds them."""
 
 from __future__ import annotations
+
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 import vitrina as vt
+from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import ParameterError
 from vitrina.forms.base import Form
 from vitrina.forms.embeddings import Embeddings
-from vitrina.forms.history import decay_of_arrays, event_weights, history_matrix, known_only
+from vitrina.forms.history import event_weights, history_matrix, known_only
 from vitrina.types import Eligibility, Queries, Ragged
 
 DATA = vt.testing.synthetic(users=40, items=30, mean_length=8)
@@ -39,13 +43,16 @@ FORMS = forms()
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_arrays_rebuild_the_form(form):
-    arrays = {name: array.copy() for name, array in form.arrays().items()}
+def test_the_state_rebuilds_the_form(form):
+    state = form.state()
+    arrays = {name: array.copy() for name, array in state.arrays.items()}
     for array in arrays.values():
         array.flags.writeable = False
-    again = type(form).of_arrays(form.vocabulary, form.catalogue, arrays)
+    config = from_plain(json.loads(json.dumps(to_plain(dict(state.config)))))
+    again = type(form).of_state(replace(state, config=config, arrays=arrays), form.vocabulary, form.catalogue)
     np.testing.assert_array_equal(again.score_block(DATA.queries()), form.score_block(DATA.queries()))
-    assert set(again.arrays()) == set(arrays)
+    assert again.state().config == state.config == config
+    assert set(again.state().arrays) == set(arrays)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -105,8 +112,3 @@ def test_events_fade_by_distance_to_the_moment_of_asking():
     assert weights == [[1, 1, 1], [0.25, 1, 1], [0.5, 1, 1]]
     later = Queries(queries.events, queries.start, queries.stop, queries.vocabulary, queries.users, now=np.array([3 * day, 3 * day]))
     assert event_weights(later, vt.decay.Exponential(days=1)).tolist() == [0.125, 0.5, 0.25]
-
-
-def test_no_decay_leaves_nothing_in_an_artifact():
-    assert vt.TopPersonal().fit(DATA).arrays() == {}
-    assert decay_of_arrays({}) is None

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 import vitrina as vt
-from vitrina.base.errors import UnknownNameError
 from vitrina.forms import itemmap
 from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.reading import Reading
@@ -138,21 +137,13 @@ def test_days_count_from_the_newest_event_where_the_moment_is_unknown(data):
 
 
 @pytest.mark.parametrize("make", [sparse_map, dense_map])
-def test_arrays_bring_it_back(data, make):
+def test_its_state_brings_it_back(data, make):
     decay = vt.decay.All(of=(vt.decay.Exponential(events=3), vt.decay.Linear(days=40)))
     reading = Reading(vt.combine.Product(), decay, 6, {"view": 0.5})
-    fit = replace(make(data, reading), notes=("said",))
-    again = ItemMap.of_arrays(data.items, data.catalogue, fit.arrays())
+    fit = make(data, reading)
+    again = ItemMap.of_state(fit.state(), data.items, data.catalogue)
     assert again.reading == reading
-    assert again.notes == ("said",)
     assert_array_equal(again.score_block(data.queries()), fit.score_block(data.queries()))
-
-
-def test_settings_that_name_something_unknown_are_refused(data):
-    arrays = dict(sparse_map(data).arrays())
-    arrays["settings"] = np.frombuffer(arrays["settings"].tobytes().replace(b"Sum", b"Sub"), np.uint8)
-    with pytest.raises(UnknownNameError, match="way to combine 'Sub'"):
-        ItemMap.of_arrays(data.items, data.catalogue, arrays)
 
 
 def test_overlapping_histories_are_read_as_views(data):

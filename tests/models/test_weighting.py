@@ -5,9 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import vitrina as vt
-from vitrina.base.config import to_plain
+from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import ParameterError, UnknownNameError
-from vitrina.forms.decay import of_plain, plain_of
 from vitrina.types import Events
 
 W = vt.weighting
@@ -69,15 +68,12 @@ def test_decays_start_at_one_and_never_rise(decay):
 
 @pytest.mark.parametrize("decay", [*DECAYS, vt.decay.All(of=(DECAYS[0], vt.decay.All(of=(DECAYS[2], DECAYS[3]))))])
 def test_plain_brings_a_decay_back(decay):
-    again = of_plain(plain_of(decay))
-    assert again is not None
-    assert again.parts() == decay.parts()
-    assert of_plain(plain_of(None)) is None
+    assert from_plain(to_plain(decay)) == decay
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(UnknownNameError, match="decay 'Exponentail'"):
-        of_plain([{"name": "Exponentail"}])
+    with pytest.raises(UnknownNameError, match=r"no config 'Exponentail'\. Did you mean 'Exponential'"):
+        from_plain({"name": "Exponentail"})
     with pytest.raises(ParameterError, match="and not both"):
         vt.decay.Linear(events=3, days=2)
     with pytest.raises(ParameterError, match="'events' parameter of Linear must be greater than 0"):

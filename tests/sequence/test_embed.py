@@ -267,8 +267,8 @@ def test_saved_and_loaded_it_is_the_same(embed, tmp_path):
     before, after = (r.recommend(log.queries(), 5) for r in (fitted, loaded))
     np.testing.assert_array_equal(before.items, after.items)
     np.testing.assert_array_equal(before.scores, after.scores)
-    assert set(fitted.arrays()) == set(loaded.arrays())
-    assert all(np.array_equal(array, loaded.arrays()[name]) for name, array in fitted.arrays().items())
+    assert set(fitted.state().arrays) == set(loaded.state().arrays)
+    assert all(np.array_equal(array, loaded.state().arrays[name]) for name, array in fitted.state().arrays.items())
     assert isinstance(loaded.users, KnownUsers)
 
 
@@ -290,7 +290,7 @@ def test_batches_of_bags_are_rows_of_the_matrix():
     asked = np.array([3, -1, 0, 3, 1])
     wanted = np.vstack([matrix, np.zeros(4)])[asked] @ bags.vectors.weight.detach().numpy()
     np.testing.assert_allclose(bags(torch.from_numpy(asked)).detach().numpy(), wanted, rtol=1e-5, atol=1e-6)
-    again = Coding.of_array(coding.to_array())
+    again = Coding.of_plain(coding.plain())
     assert again.columns == coding.columns
     assert coding.matrix(pl.DataFrame({"other": [1, 2]})).toarray().tolist() == np.zeros((2, 4)).tolist()
 
@@ -332,7 +332,7 @@ def test_a_number_beyond_those_of_training_says_no_more_than_the_outermost():
     table = FeatureTable(pl.DataFrame({"price": [10.0, 22.0, 16.0, 1000.0, -1e300, 1e308, None]}), {"price": "number"})
     coding = Coding.of(table, None, np.arange(3))
     edge = 6 / 24**0.5
-    for same in (coding, Coding.of_array(coding.to_array())):
+    for same in (coding, Coding.of_plain(coding.plain())):
         np.testing.assert_allclose(same.matrix(table.frame).toarray()[:, 0], [-edge, edge, 0, edge, -edge, edge, 0], atol=1e-6)
     huge = Coding.of(table, None, np.arange(6)).matrix(table.frame).toarray()
     assert np.isfinite(huge).all()
@@ -342,7 +342,7 @@ def test_numbers_go_on_with_the_old_scale_and_the_range_of_both():
     table = FeatureTable(pl.DataFrame({"price": [10.0, 22.0, 40.0]}), {"price": "number"})
     old, new = Coding.of(table, None, [0, 1]), Coding.of(table, None, [1, 2])
     np.testing.assert_allclose(new.after(old).matrix(table.frame).toarray()[:, 0], [-1, 1, 4])
-    unbounded = Coding.of_array(np.frombuffer(b'{"price": [16, 6]}', np.uint8))  # of an older artifact, which answers as it did
+    unbounded = Coding.of_plain({"price": {"mean": 16, "deviation": 6}})  # of an older artifact, which answers as it did
     frame = pl.DataFrame({"price": [1000.0]})
     assert unbounded.matrix(frame)[0, 0] == 164
     assert new.after(unbounded).matrix(frame)[0, 0] == 4

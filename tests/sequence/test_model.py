@@ -194,16 +194,24 @@ def test_mistakes_are_said():
         vt.SequenceModel(embed=ContentProjection()).fit(replace(DATA, item_table=None))
 
 
-def test_a_block_of_ones_own_takes_one_class_and_is_not_saved(tmp_path):
-    class Twice(Block):
+class Twice(Block):
+    def build(self, dim, heads, dropout):
+        return LiGR().build(dim, heads, dropout)
+
+
+def test_a_block_of_ones_own_takes_one_class_and_is_read_where_it_is_trusted(tmp_path):
+    class Hidden(Block):
         def build(self, dim, heads, dropout):
             return LiGR().build(dim, heads, dropout)
 
-    model = short(vt.eSASRec(block=Twice()))
-    recommender = model.fit(DATA)
+    recommender = short(vt.eSASRec(block=Twice())).fit(DATA)
     assert np.array_equal(recommender.table, short(vt.eSASRec()).fit(DATA).table)
-    with pytest.raises(ArtifactError, match=r"Twice\(\).*can't be saved"):
-        vt.save(recommender, tmp_path / "artifact", model=model)
+    folder = vt.save(recommender, tmp_path / "artifact")
+    with pytest.raises(ArtifactError, match=r"test_model:Twice, and loading it runs its code.*trust=True"):
+        vt.load(folder)
+    assert vt.load(folder, trust=True).recommender.answering.block == Twice()
+    with pytest.raises(ArtifactError, match=r"Hidden.*at the top of a \.py file"):
+        vt.save(short(vt.eSASRec(block=Hidden())).fit(DATA), tmp_path / "other")
 
 
 def test_a_config_of_the_command_line_builds_nested_parts(tmp_path):

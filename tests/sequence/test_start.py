@@ -14,7 +14,6 @@ from vitrina.data.features import FeatureTable
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence import ContentProjection, Features, Gated, Ids, PreNorm, SumOf, Training, UserFeatures
-from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.embed.content import directions
 from vitrina.testing.cases import relabelled, same, translated
 
@@ -81,7 +80,7 @@ def test_known_items_keep_their_vectors_and_new_ones_get_a_start(embed):
 
 
 def coding_of(fitted):
-    return Coding.of_array(fitted.kept["1.coding"])
+    return fitted.kept["1.coding"]
 
 
 def test_a_new_item_starts_from_the_projection_of_its_content():
@@ -152,7 +151,7 @@ def test_an_artifact_is_as_good_as_the_fitted_model(tmp_path):
     artifact = vt.load(vt.save(start, tmp_path / "artifact", model=model(embed)))
     one, two, three = (model(embed).fit(log, start=s) for s in (start, artifact, artifact.recommender))
     for other in (two, three):
-        assert all(np.array_equal(array, other.arrays()[name]) for name, array in one.arrays().items())
+        assert all(np.array_equal(array, other.state().arrays[name]) for name, array in one.state().arrays.items())
     assert start.table.shape == (24, 8)  # and is not changed
     np.testing.assert_array_equal(start.table, artifact.recommender.table)
 
@@ -172,7 +171,7 @@ def test_numbers_are_measured_as_they_were_and_new_values_start_from_nothing():
     known = first.items.ids.to_list()
     np.testing.assert_allclose(vectors_by_id(again, known), vectors_by_id(start, known), atol=1e-5)
     old = model(embed, STILL).fit(priced(log, 1.0), start=start)
-    coding = Coding.of_array(again.kept["coding"])
+    coding = again.kept["coding"]
     by_group = {value: vector for (_, value), vector in zip(coding.names, again.kept["terms"], strict=True)}
     np.testing.assert_allclose(by_group["strange"], 0, atol=1e-6)
     np.testing.assert_allclose(vectors_by_id(old, ["i4"]) - vectors_by_id(again, ["i4"]), [by_group["g0"]], atol=1e-5)

@@ -27,7 +27,7 @@ def fitting(epochs):
 
 
 def weights(fitted):
-    return {name: array.copy() for name, array in fitted.arrays().items()}
+    return {name: array.copy() for name, array in fitted.state().arrays.items()}
 
 
 def same(one, other):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import inspect
 import json
-from datetime import date
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vitrina.base.errors import ParameterError
+from vitrina.base.exports import exported, name_of, path_of
 
 MOST_DAYS = 1_000_000  # beyond it microseconds no longer fit 64 bits with room to spare
 Days = Annotated[float, Field(gt=0, le=MOST_DAYS)]
@@ -57,20 +62,120 @@ class Config(BaseModel):
     __str__ = __repr__
 
 
-def to_plain(value: Any) -> Any:
-    """Nested configs as plain dictionaries with a `name` key, ready for JSON or TOML.
+MARKS = ("class", "date", "datetime", "float", "list", "mapping", "name")  # keys that say how a value is written
 
-    >>> from vitrina import Popularity
-    >>> to_plain(Popularity())["name"]
-    'Popularity'
+
+def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
+    """Any config, and what it holds, in the values that JSON has. `from_plain` is the inverse.
+
+    A config that Vitrina exports is {"name": "EASE", "l2": 500.0}; any other object is {"class": "package.module:Class", ...} with the
+    parameters that would make it again. A tuple is a list, and a list {"list": [...]}; numbers that JSON can't hold, dates, and mappings whose
+    keys are not text or mean something here, are marked likewise.
+
+    Args:
+        value: None, texts, numbers, dates, tuples, lists, mappings, configs, dataclasses, objects that keep the arguments of their `__init__`.
+        path_of: where another process finds a class that is not exported.
+
+    Raises:
+        ParameterError: a value is none of these.
+
+    >>> from vitrina import TopPersonal, decay
+    >>> to_plain(TopPersonal(decay=decay.Window(days=30)))
+    {'name': 'TopPersonal', 'decay': {'name': 'Window', 'events': None, 'days': 30.0}}
     """
-    if isinstance(value, Config):
-        return {"name": type(value).__name__} | {n: to_plain(getattr(value, n)) for n in type(value).model_fields}
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, date):
+        return {"datetime" if isinstance(value, datetime) else "date": value.isoformat()}
     if isinstance(value, (list, tuple)):
-        return [to_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: to_plain(v) for k, v in value.items()}
-    return value.isoformat() if isinstance(value, date) else value
+        plain = [to_plain(v, path_of=path_of) for v in value]
+        return {"list": plain} if isinstance(value, list) else plain
+    if isinstance(value, Mapping):
+        pairs = [[to_plain(k), to_plain(v, path_of=path_of)] for k, v in value.items()]
+        readable = all(isinstance(key, str) and key not in MARKS for key, _ in pairs)
+        return dict(pairs) if readable else {"mapping": pairs}
+    if type(value).__module__ == "builtins" or callable(value):
+        raise ParameterError(f"A parameter must be plain values or an object with parameters of its own. Got {value!r}.", value=value)
+    name = name_of(type(value))
+    head = {"class": path_of(type(value))} if name is None else {"name": name}
+    return head | {n: to_plain(v, path_of=path_of) for n, v in parameters_of(value).items()}
+
+
+def from_plain(plain: Any, *, class_at: Callable[[str], Any] | None = None) -> Any:
+    """What `to_plain` wrote.
+
+    Args:
+        plain: values as JSON gives them.
+        class_at: finds the classes that Vitrina doesn't export, by their paths; this runs the code of their modules. None refuses them.
+
+    Raises:
+        UnknownNameError: Vitrina exports nothing of that name.
+        ParameterError: a parameter is wrong, or there is a class that may not be run.
+
+    >>> from_plain({"name": "TopPersonal", "decay": {"name": "Window", "days": 30.0}})
+    TopPersonal(decay=Window(days=30.0))
+    """
+    if isinstance(plain, list):
+        return tuple(from_plain(value, class_at=class_at) for value in plain)
+    if not isinstance(plain, Mapping):
+        return plain
+    mark = next((key for key in MARKS if key in plain), None)
+    if mark in READERS:
+        return READERS[mark](plain[mark])
+    if mark == "list":
+        return list(from_plain(plain["list"], class_at=class_at))
+    if mark == "mapping":
+        return {from_plain(key): from_plain(value, class_at=class_at) for key, value in plain["mapping"]}
+    values = {key: from_plain(value, class_at=class_at) for key, value in plain.items() if key != mark}
+    return values if mark is None else _class_of(mark, plain[mark], class_at)(**values)
+
+
+READERS: Mapping[Any, Callable[[str], Any]] = {"date": date.fromisoformat, "datetime": datetime.fromisoformat, "float": float}
+
+
+def _class_of(mark: str, name: str, class_at: Callable[[str], Any] | None) -> Any:
+    if mark == "name":
+        return exported(name, "config")
+    if class_at is None:
+        raise ParameterError(
+            f"The class {name!r} is not one of Vitrina's: reading it would run its code, which has to be allowed.", value=name
+        )
+    return class_at(name)
+
+
+def title_of(plain: Mapping[str, Any]) -> str:
+    """The name of the class of which these are the plain values.
+
+    >>> title_of({"name": "EASE"}), title_of({"class": "own_model:Because"})
+    ('EASE', 'Because')
+    """
+    return str(plain["class"]).rpartition(":")[2] if "class" in plain else str(plain["name"])
+
+
+def parameters_of(thing: Any) -> dict[str, Any]:
+    """The parameters that would make the same object again: fields of a Config or dataclass, else arguments of `__init__`.
+
+    Raises:
+        ParameterError: an argument of `__init__` is not kept as an attribute of the same name.
+    """
+    if isinstance(thing, Config):
+        return {name: getattr(thing, name) for name in type(thing).model_fields}
+    if dataclasses.is_dataclass(thing):
+        return {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.init}
+    named = {}
+    for name, parameter in inspect.signature(type(thing)).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if not hasattr(thing, name):
+            raise ParameterError(
+                f"{type(thing).__name__} must keep the argument {name!r} of its __init__ as an attribute of the same name, "
+                "so that it can be built again from what was written. Make it a vitrina Config, or a dataclass."
+            )
+        named[name] = getattr(thing, name)
+    return named
 
 
 def _shown(value: Any) -> str:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
@@ -31,7 +32,17 @@ class VitrinaError(Exception):
 
 
 class ParameterError(VitrinaError, ValueError):
-    """A parameter is outside its domain."""
+    """A parameter is outside its domain.
+
+    Args:
+        owner: the class or function that has the parameter, by name, where one can be named.
+        parameter: its name there.
+        value: what came.
+    """
+
+    def __init__(self, message: str, *, owner: str | None = None, parameter: str | None = None, value: Any = None) -> None:
+        super().__init__(message)
+        self.owner, self.parameter, self.value = owner, parameter, value
 
 
 class UnknownNameError(VitrinaError, ValueError):

@@ -12,7 +12,7 @@ import polars as pl
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.batch import aligned, check_ending, recommend_to
-from vitrina.cli import build, console
+from vitrina.cli import build, console, names
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import given_columns, has_fingerprint, read_log
 from vitrina.types import Eligibility
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", *COMPRESSED)
 # filters that also shape a history; the others only choose what to learn from
 ABOUT_EVENTS = ("dedupe", "dedupe_consecutive", "kinds", "min_value")
+
+
+def trusting(trust: bool) -> bool:
+    """What `--trust` of an artifact means here: modules in the folder where the command is typed can be imported."""
+    if trust:
+        names.import_from(Path.cwd())
+    return trust
 
 
 def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def command(
     OUT.training until they are done: after an interruption the same command goes on.
     """
     from vitrina import artifacts
+    from vitrina.artifacts.read import read_manifest
     from vitrina.cli import console, outputs, results
     from vitrina.cli.config import read_config
     from vitrina.cli.log import events_fingerprint
@@ -55,9 +56,10 @@ def command(
         return
     for said in notes:
         console.note(said)
+    trusting = " --trust" if read_manifest(out)["own_classes"] else ""
     example = data.items.decode(data.catalogue.by_popularity[:2]).to_list()
     console.out().print(
         f"Fitted {chosen} on {data.n_events:,} events of {data.n_users:,} users. Artifact: {out}\n"
-        f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"',
+        f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"{trusting}',
         markup=False, soft_wrap=True,
     )  # fmt: skip

@@ -101,6 +101,12 @@ def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
+def import_from(folder: Path) -> None:
+    """Let modules that lie in a folder be imported."""
+    if str(folder.resolve()) not in sys.path:
+        sys.path.insert(0, str(folder.resolve()))
+
+
 def trusted(path: str, folder: Path) -> type:
     """The class at `package.module:Class`; modules beside the config can be imported.
 
@@ -108,8 +114,7 @@ def trusted(path: str, folder: Path) -> type:
         ParameterError: there is no such module or class, or it has no `fit`.
     """
     module, _, name = path.partition(":")
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    import_from(folder)
     try:
         found = getattr(importlib.import_module(module), name)
     except ImportError as error:

@@ -72,4 +72,7 @@ def takes_log_options(but: Collection[str] = ()) -> Callable[[Callable[..., None
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what Vitrina did not write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Allow 'type = \"package.module:Class\"' in the config: it runs that code.")]
+TrustArtifact = Annotated[
+    bool, typer.Option("--trust", help="Allow an artifact of a model of your own, whose module lies here: it runs that code.")
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)]

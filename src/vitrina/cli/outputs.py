@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from vitrina.base.config import title_of
 from vitrina.base.errors import ParameterError
 from vitrina.cli.log import DEMO
 
@@ -96,7 +97,7 @@ def _ours(path: Path) -> bool:
 def _model_of(folder: Path) -> str | None:
     """The class of the model whose artifact a folder is; None where it is none."""
     try:
-        return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["model"]["name"])
+        return title_of(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["model"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -27,6 +27,7 @@ def command(
     ] = None,
     *,
     log: dict[str, Any],
+    trust: o.TrustArtifact = False,
     force: o.Force = False,
     json: o.Json = False,
 ) -> None:
@@ -43,7 +44,7 @@ def command(
         raise ParameterError(
             'Say what to do: one list with --history "itemA,itemB", that of a person with --user ID, or all lists with --out lists.parquet.'
         )
-    found = artifacts.load(artifact)
+    found = artifacts.load(artifact, trust=answers.trusting(trust))
     eligible = answers.eligibility(found, candidates, repeat)
     if history is not None:
         screen.show_history(found, history, k, eligible, json=json)

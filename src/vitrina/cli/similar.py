@@ -16,6 +16,7 @@ def command(
     people: Annotated[bool, typer.Option("--people", help="The ids are of people; for a tifuknn.")] = False,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of a list.")] = 10,
     candidates: Annotated[Path | None, typer.Option(help="File with ids of the items that may be shown.", show_default=False)] = None,
+    trust: o.TrustArtifact = False,
     json: o.Json = False,
 ) -> None:
     """Say what is most like some items, without the items themselves, or who is most like some people."""
@@ -25,5 +26,5 @@ def command(
 
     if people and candidates is not None:
         raise ParameterError("The --candidates are items, and --people asks for people. Leave one of them out.")
-    found = artifacts.load(artifact)
+    found = artifacts.load(artifact, trust=answers.trusting(trust))
     screen.show_similar(found, ids, k, answers.eligibility(found, candidates, repeat=False), people=people, json=json)

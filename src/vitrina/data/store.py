@@ -16,10 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.base.config import to_plain
-from vitrina.base.errors import ArtifactError
+from vitrina.base.config import from_plain, to_plain
+from vitrina.base.errors import ArtifactError, ParameterError, UnknownNameError
 from vitrina.base.files import atomic_folder
-from vitrina.data import split as rules
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Rule, Split
@@ -185,10 +184,8 @@ def _items_of(name: str, arrays: Mapping[str, NDArray[Any]]) -> Any:
 
 
 def _rule(plain: Mapping[str, Any] | None) -> Rule | None:
-    """A rule from its `to_plain` form; nested rules and parts come back too."""
-    if plain is None:
-        return None
-    made = getattr(rules, plain["name"], None)
-    if made is None:
-        raise ArtifactError(f"There is no split rule {plain['name']!r} in this version. Write the folder again.")
-    return made(**{n: _rule(v) if isinstance(v, Mapping) and "name" in v else v for n, v in plain.items() if n != "name"})
+    """A rule from its `to_plain` form."""
+    try:
+        return from_plain(plain)
+    except (UnknownNameError, ParameterError) as error:
+        raise ArtifactError(f"The split rule of the folder can't be made again: {error} Write the folder again.") from error

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from vitrina.base.errors import ParameterError
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
+from vitrina.data.features import FeatureTable
 from vitrina.forms.similar import similar_items
 from vitrina.request import check_items, check_pairs, check_request, list_width
 from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.types import Bool, Eligibility, Float32, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
-Arrays = Mapping[str, NDArray[Any]]
 SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores
 
 
@@ -29,30 +29,36 @@ class Form(ABC):
 
     Args:
         model: the config that was fitted, or its plain values; None for a form that was put together by hand.
-        titles: (items,) what to show to people, null where it isn't known; None where the log had no titles.
+        item_table: what is known of the items, a row each; None where the log had no table.
         notes: what the model says of itself.
     """
 
     vocabulary: Vocabulary
     catalogue: Catalogue
     model: Any = field(default=None, kw_only=True)
-    titles: pl.Series | None = field(default=None, kw_only=True)
+    item_table: FeatureTable | None = field(default=None, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
+
+    @property
+    def titles(self) -> pl.Series | None:
+        """(items,) what to show to people, null where it isn't known; None where the log had no titles."""
+        return None if self.item_table is None else self.item_table.title_column
 
     @abstractmethod
     def score_block(self, queries: Queries) -> Float32:
         """(queries, items) float32, C-contiguous; -inf where the form has no opinion. Called with few queries at a time."""
 
     @abstractmethod
-    def arrays(self) -> Arrays:
-        """The parameters, by name; the catalogue is kept apart."""
+    def state(self) -> State:
+        """What an artifact keeps of it, beside its fields that every form has."""
 
     @classmethod
     @abstractmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Form: ...
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Form:
+        """The inverse of `state`."""
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         """The best k eligible items for each query. Memory: one block, of 16 MB of scores and a million events of histories, whatever the queries.

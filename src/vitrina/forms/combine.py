@@ -6,7 +6,6 @@ from abc import ABC
 from typing import ClassVar, final
 
 from vitrina.base.config import Config
-from vitrina.base.errors import UnknownNameError
 
 __all__ = ["Max", "Product", "Sum"]
 
@@ -39,14 +38,3 @@ class Product(Combine):
     """
 
     code: ClassVar[int] = 2
-
-
-COMBINES: tuple[type[Combine], ...] = (Sum, Max, Product)
-
-
-def combine_named(name: str) -> Combine:
-    """The way to combine with this class name."""
-    known = {cls.__name__: cls for cls in COMBINES}
-    if name not in known:
-        raise UnknownNameError.of("way to combine", name, known)
-    return known[name]()

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, NamedTuple, final
 import numpy as np
 from pydantic import Field, model_validator
 
-from vitrina.base.config import Config, Days, to_plain
-from vitrina.base.errors import DataError, UnknownNameError
+from vitrina.base.config import Config, Days
+from vitrina.base.errors import DataError
 from vitrina.base.kernels import kernel
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
@@ -148,9 +148,6 @@ class All(Decay):
         return tuple(part for decay in self.of for part in decay.parts())
 
 
-CURVES: tuple[type[Curve], ...] = (Exponential, Linear, Window, Hyperbolic)
-
-
 def weights(decay: Decay, *, events: Any = 0, days: Any = 0) -> Float64:
     """The weights at some distances.
 
@@ -165,29 +162,6 @@ def weights(decay: Decay, *, events: Any = 0, days: Any = 0) -> Float64:
 def factors_of(decay: Decay | None) -> Factors:
     """No decay is a product of nothing."""
     return Factors(np.empty(0, np.int64), np.empty(0), np.empty(0, bool)) if decay is None else decay.factors()
-
-
-def plain_of(decay: Decay | None) -> list[dict[str, Any]] | None:
-    """What an artifact keeps of a decay."""
-    return None if decay is None else [to_plain(part) for part in decay.parts()]
-
-
-def of_plain(plain: list[dict[str, Any]] | None) -> Decay | None:
-    """The inverse of `plain_of`; several parts come back as `All`.
-
-    Raises:
-        UnknownNameError: there is no such decay.
-    """
-    if plain is None:
-        return None
-    known = {cls.__name__: cls for cls in CURVES}
-    parts = []
-    for part in plain:
-        name = str(part.get("name"))
-        if name not in known:
-            raise UnknownNameError.of("decay", name, known)
-        parts.append(known[name](events=part.get("events"), days=part.get("days")))
-    return parts[0] if len(parts) == 1 else All(of=tuple(parts))
 
 
 @kernel

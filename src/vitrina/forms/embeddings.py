@@ -9,11 +9,12 @@ from typing import final
 import numpy as np
 from scipy import sparse
 
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue, unit_rows
-from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form
+from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.decay import Decay
 from vitrina.forms.faint import cosines
-from vitrina.forms.history import decay_arrays, decay_of_arrays, faint, faint_history, history_matrix
+from vitrina.forms.history import faint, faint_history, history_matrix
 from vitrina.forms.levels import DEEP
 from vitrina.forms.matrices import columns_of, sparse_arrays, sparse_of_arrays
 from vitrina.forms.similar import vector_cosines
@@ -71,11 +72,11 @@ class Embeddings(Form):
     def item_relations(self, items: Int32) -> Float32:
         return vector_cosines(self.vectors, items)
 
-    def arrays(self) -> Arrays:
+    def state(self) -> State:
         vectors = {"vectors": self.vectors} if isinstance(self.vectors, np.ndarray) else sparse_arrays(self.vectors)
-        return vectors | decay_arrays(self.decay)
+        return State({"decay": self.decay}, vectors)
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Embeddings:
-        vectors = arrays["vectors"] if "vectors" in arrays else sparse_of_arrays(arrays, int(arrays["dim"][0]))
-        return cls(vocabulary, catalogue, vectors, decay_of_arrays(arrays))
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Embeddings:
+        vectors = state.arrays["vectors"] if "vectors" in state.arrays else sparse_of_arrays(state.arrays)
+        return cls(vocabulary, catalogue, vectors, **state.config)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.base.kernels import kernel
-from vitrina.forms.decay import Decay, factors_of, faded, faded_level, of_plain, plain_of
+from vitrina.forms.decay import Decay, factors_of, faded, faded_level
 from vitrina.forms.levels import ABSORBED, DEEP, products, scores_of, sums, weights_of
 from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
 
@@ -155,16 +153,6 @@ def _fade_levels(start, stop, newest, times, shapes, scales, by_time, levels):  
             elapsed = newest[q] - times[at] if len(times) else 0
             levels[place] = faded_level(shapes, scales, by_time, float(stop[q] - 1 - at), float(elapsed))
             place += 1
-
-
-def decay_arrays(decay: Decay | None) -> dict[str, NDArray[Any]]:
-    """What an artifact keeps of a decay: JSON as bytes."""
-    return {} if decay is None else {"decay": np.frombuffer(json.dumps(plain_of(decay)).encode(), np.uint8)}
-
-
-def decay_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Decay | None:
-    """The inverse of `decay_arrays`."""
-    return of_plain(json.loads(arrays["decay"].tobytes())) if "decay" in arrays else None
 
 
 def history_matrix(queries: Queries, n_items: int, decay: Decay | None = None, *, relative: bool = False) -> sparse.csr_matrix:

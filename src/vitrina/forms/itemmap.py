@@ -9,12 +9,15 @@ from typing import final
 import numpy as np
 from scipy import sparse
 
+from vitrina.base.config import parameters_of
 from vitrina.base.kernels import Spread, kernel
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form
+from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.faint import mapped
 from vitrina.forms.history import known_only
 from vitrina.forms.levels import DEEP
+from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.forms.reading import History, Reading
 from vitrina.retrieve.top_k import block_size, top_k_ragged
 from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations, cuts
@@ -137,21 +140,17 @@ class ItemMap(Form):
         )  # fmt: skip
         return top_k_ragged(candidates, scores, queries, k, eligible, self.catalogue, self.vocabulary)
 
-    def arrays(self) -> Arrays:
-        settings = {"settings": self.reading.to_array(self.notes)}
-        if isinstance(self.weight_from_to, np.ndarray):
-            return settings | {"weights": self.weight_from_to, "kept": self.kept}
-        m = self.weight_from_to
-        return settings | {"indptr": m.indptr, "indices": m.indices, "data": m.data}
+    def state(self) -> State:
+        dense = isinstance(self.weight_from_to, np.ndarray)
+        weights = {"weights": self.weight_from_to, "kept": self.kept} if dense else sparse_arrays(self._sparse)
+        return State({"reading": parameters_of(self.reading)}, weights)
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> ItemMap:
-        reading, notes = Reading.of_array(arrays["settings"])
-        if "weights" in arrays:
-            return cls(vocabulary, catalogue, arrays["weights"], arrays["kept"], reading, notes=notes)
-        shape = (len(vocabulary), len(vocabulary))
-        weights = sparse.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
-        return cls(vocabulary, catalogue, weights, reading=reading, notes=notes)
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> ItemMap:
+        reading = Reading(**state.config["reading"])
+        if "weights" in state.arrays:
+            return cls(vocabulary, catalogue, state.arrays["weights"], state.arrays["kept"], reading)
+        return cls(vocabulary, catalogue, sparse_of_arrays(state.arrays), reading=reading)
 
 
 @kernel

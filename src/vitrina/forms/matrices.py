@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vitrina.forms.base import Arrays
+from vitrina.base.state import Arrays
 from vitrina.types import Float32
 
 
@@ -23,7 +23,7 @@ def sparse_arrays(matrix: sparse.csr_matrix) -> dict[str, NDArray[Any]]:
     return {"indptr": matrix.indptr, "indices": matrix.indices, "data": matrix.data, "dim": np.array([columns_of(matrix)])}
 
 
-def sparse_of_arrays(arrays: Arrays, columns: int) -> sparse.csr_matrix:
+def sparse_of_arrays(arrays: Arrays) -> sparse.csr_matrix:
     """The inverse of `sparse_arrays`."""
-    shape = (len(arrays["indptr"]) - 1, columns)
+    shape = (len(arrays["indptr"]) - 1, int(arrays["dim"][0]))
     return sparse.csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, final
 
@@ -12,12 +12,13 @@ import polars as pl
 from scipy import sparse
 
 from vitrina.base.errors import ParameterError
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import Arrays, Form
+from vitrina.forms.base import Form
 from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.forms.nearest import blend_with_nearest, runs_of_people
 from vitrina.forms.profile import BasketProfile
-from vitrina.forms.similar import id_arrays, ids_of_arrays, similar_people
+from vitrina.forms.similar import similar_people
 from vitrina.types import Eligibility, Float32, Float64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -66,13 +67,13 @@ class Neighbours(Form):
             raise ParameterError("This artifact was written before the ids of its people were kept. Fit the model again.")
         return similar_people(self.vectors, self.squares, self.people, users, k, eligible)
 
-    def arrays(self) -> Arrays:
-        settings = np.array([self.neighbours, self.alpha], np.float64)
-        return sparse_arrays(self.vectors) | {"profile": self.profile.array(), "settings": settings} | id_arrays(self.people)
+    def state(self) -> State:
+        settings = {"profile": asdict(self.profile), "neighbours": self.neighbours, "alpha": self.alpha}
+        people = {} if self.people is None else {"people": self.people.ids.to_frame("id")}
+        return State(settings, sparse_arrays(self.vectors), people)
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Neighbours:
-        neighbours, alpha = arrays["settings"].tolist()
-        vectors = sparse_of_arrays(arrays, len(vocabulary))
-        profile, people = BasketProfile.of_array(arrays["profile"]), ids_of_arrays(arrays)
-        return cls(vocabulary, catalogue, profile, vectors, int(neighbours), alpha, people)
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Neighbours:
+        settings = {**state.config, "profile": BasketProfile(**state.config["profile"])}
+        people = Vocabulary(state.files["people"]["id"]) if "people" in state.files else None
+        return cls(vocabulary, catalogue, vectors=sparse_of_arrays(state.arrays), people=people, **settings)

@@ -7,10 +7,11 @@ from typing import final
 
 import numpy as np
 
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form
+from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.decay import Decay
-from vitrina.forms.history import decay_arrays, decay_of_arrays, own_scores
+from vitrina.forms.history import own_scores
 from vitrina.retrieve.top_k import top_k_ragged
 from vitrina.types import Eligibility, Float32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
@@ -42,9 +43,9 @@ class Personal(Form):
         candidates = Ragged(np.asarray(own.indptr, np.int64), np.asarray(own.indices, np.int32))
         return top_k_ragged(candidates, np.asarray(own.data, np.float32), queries, k, eligible, self.catalogue, self.vocabulary)
 
-    def arrays(self) -> Arrays:
-        return decay_arrays(self.decay)
+    def state(self) -> State:
+        return State({"decay": self.decay})
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Personal:
-        return cls(vocabulary, catalogue, decay_of_arrays(arrays))
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Personal:
+        return cls(vocabulary, catalogue, **state.config)

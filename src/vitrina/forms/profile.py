@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.forms.history import Baskets, known_only
@@ -55,12 +53,3 @@ class BasketProfile:
         vectors = sparse.csr_matrix(by_basket @ baskets.items(queries, n_items), dtype=dtype)
         vectors.sort_indices()
         return vectors
-
-    def array(self) -> NDArray[Any]:
-        """What an artifact keeps of it."""
-        return np.array([self.within, self.between, self.groups, self.short == "newest"], np.float64)
-
-    @classmethod
-    def of_array(cls, array: NDArray[Any]) -> BasketProfile:
-        within, between, groups, newest = array.tolist()
-        return cls(within, between, int(groups), "newest" if newest else "oldest")

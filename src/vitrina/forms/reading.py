@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.base.kernels import Spread
-from vitrina.forms.combine import Combine, Sum, combine_named
-from vitrina.forms.decay import Decay, factors_of, faded, of_plain, plain_of
+from vitrina.forms.combine import Combine, Sum
+from vitrina.forms.decay import Decay, factors_of, faded
 from vitrina.forms.history import event_levels, faint
 from vitrina.forms.levels import products
 from vitrina.types import Bool, Float32, Float64, Int32, Int64, Queries, ranges
@@ -97,22 +96,6 @@ class Reading:
     def _kind_of(self, queries: Queries) -> NDArray[np.uint8]:
         kinds = queries.events.kinds
         return np.empty(0, np.uint8) if kinds is None or not self.kinds else kinds
-
-    def to_array(self, notes: tuple[str, ...]) -> NDArray[np.uint8]:
-        """What an artifact keeps of it: JSON as bytes."""
-        plain = {
-            "combine": type(self.combine).__name__, "decay": plain_of(self.decay), "last": self.last,
-            "kinds": dict(self.kinds), "every_event": self.every_event, "notes": list(notes),
-        }  # fmt: skip
-        return np.frombuffer(json.dumps(plain).encode(), np.uint8)
-
-    @classmethod
-    def of_array(cls, array: NDArray[np.uint8]) -> tuple[Reading, tuple[str, ...]]:
-        """The inverse of `to_array`."""
-        plain = json.loads(array.tobytes())
-        every = plain.get("every_event", False)  # not in artifacts from before it
-        reading = cls(combine_named(plain["combine"]), of_plain(plain["decay"]), plain["last"], plain["kinds"], every)
-        return reading, tuple(plain["notes"])
 
 
 def kind_weights(kinds: Mapping[str, float], names: tuple[str, ...]) -> Float32:

@@ -9,8 +9,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import Arrays, Form
+from vitrina.forms.base import Form
 from vitrina.forms.history import known_only
 from vitrina.types import Float32, Queries, Ragged, ranges
 from vitrina.vocabulary import Vocabulary, id_hashes
@@ -51,12 +52,12 @@ class Shuffled(Form):
         people = _mixed(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(self.seed * GOLDEN % 2**64)
         return _mixed(sums[ends[1:]] - sums[ends[:-1]] + people)
 
-    def arrays(self) -> Arrays:
-        return {"seed": np.array([self.seed])}
+    def state(self) -> State:
+        return State({"seed": self.seed})
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Shuffled:
-        return cls(vocabulary, catalogue, int(arrays["seed"][0]))
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Shuffled:
+        return cls(vocabulary, catalogue, **state.config)
 
 
 def _mixed(value: Keys) -> Keys:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.base.errors import ParameterError
@@ -96,27 +95,6 @@ def similar_people(
         distance = np.sqrt(np.maximum(squares[own][:, None] + squares[None, :] - 2 * dots, 0)).astype(np.float32)
         parts.append(top_k_dense(-distance, block, k, replace(eligible.rows(part), repeat=False), catalogue, people))
     return replace(without_fallback(Recommendations.concat(parts)), labels=asked.labels, item_column="user_id")
-
-
-def id_arrays(people: Vocabulary | None) -> dict[str, NDArray[Any]]:
-    """What an artifact keeps of ids: whole numbers, or the bytes of texts and how many each has."""
-    if people is None:
-        return {}
-    if people.ids.dtype == pl.Int64:
-        return {"people": people.ids.to_numpy()}
-    texts = [text.encode() for text in people.ids.to_list()]
-    return {"people": np.frombuffer(b"".join(texts), np.uint8), "people_bytes": np.array([len(text) for text in texts], np.int64)}
-
-
-def ids_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Vocabulary | None:
-    """The inverse of `id_arrays`; None where there are none."""
-    if "people" not in arrays:
-        return None
-    if "people_bytes" not in arrays:
-        return Vocabulary(pl.Series("id", np.array(arrays["people"], np.int64)))
-    ends = np.cumsum(arrays["people_bytes"]).tolist()
-    body = arrays["people"].tobytes()
-    return Vocabulary(pl.Series("id", [body[first:last].decode() for first, last in zip([0, *ends], ends, strict=False)], dtype=pl.String))
 
 
 def _asking_of(vocabulary: Vocabulary, codes: Int32) -> Queries:

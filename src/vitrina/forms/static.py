@@ -8,8 +8,9 @@ from typing import final
 
 import numpy as np
 
+from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import SPARSE_QUERIES, Arrays, Form, known_candidates
+from vitrina.forms.base import SPARSE_QUERIES, Form, known_candidates
 from vitrina.retrieve.top_k import allowed_mask, top_k_ragged
 from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations, ranges
 from vitrina.vocabulary import Vocabulary
@@ -48,9 +49,9 @@ class Static(Form):
             candidates = Ragged.of_lengths(lengths, head[ranges(np.zeros(len(lengths), np.int64), lengths)])
         return top_k_ragged(candidates, self.scores[candidates.values], queries, k, eligible, self.catalogue, self.vocabulary)
 
-    def arrays(self) -> Arrays:
-        return {"scores": self.scores}
+    def state(self) -> State:
+        return State(arrays={"scores": self.scores})
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Static:
-        return cls(vocabulary, catalogue, arrays["scores"])
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Static:
+        return cls(vocabulary, catalogue, state.arrays["scores"])

@@ -51,8 +51,7 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
         fitted = fit(self, counted, **rest)
         if not isinstance(fitted, Form):
             return fitted
-        titles = None if data.item_table is None else data.item_table.title_column
-        return replace(fitted, model=self, titles=titles, notes=(*fitted.notes, *ignored(self, data)))
+        return replace(fitted, model=self, item_table=data.item_table, notes=(*fitted.notes, *ignored(self, data)))
 
     return guarded
 

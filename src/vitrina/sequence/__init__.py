@@ -15,6 +15,7 @@ from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, 
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
 from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "DenseAllAction",
     "DotProduct",
     "Embed",
+    "Encoded",
     "Features",
     "FullSoftmax",
     "Gated",

@@ -24,7 +24,7 @@ from vitrina.sequence.embed import KnownUsers, Rows
 from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
 from vitrina.sequence.network import Network
-from vitrina.sequence.recommender import Answering, Encoded
+from vitrina.sequence.recommender import Answering, Encoded, as_array
 from vitrina.sequence.start import go_on, known_items, require_alike
 from vitrina.sequence.train import Progress, Run
 from vitrina.vocabulary import id_hashes
@@ -113,7 +113,7 @@ class Fitting:
         network, codes = self.network.eval(), self.rows.codes
         with torch.no_grad():
             table = network.table.whole().cpu().numpy().copy()
-            kept = {name: value.detach().cpu().numpy().copy() for name, value in network.table.kept().items()}
+            kept = {name: as_array(value) for name, value in network.table.kept().items()}
         known = data.catalogue
         cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
         catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
@@ -12,18 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitrina.base.config import Config, to_plain
+from vitrina.base.config import Config, parameters_of
+from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import Arrays, Form
+from vitrina.forms.base import Form
 from vitrina.forms.similar import vector_cosines
 from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers
+from vitrina.sequence.embed.base import Kept
+from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
-from vitrina.sequence.parts import known_part, part_of_plain
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -51,22 +52,6 @@ class Answering(Config):
         """A body of this size, with weights that mean nothing yet."""
         return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout).float()
 
-    def to_array(self) -> Arrays:
-        """Plain values as JSON in bytes.
-
-        Raises:
-            ArtifactError: a part is not one of Vitrina's own.
-        """
-        for part in (self.block, self.objective, self.similarity):
-            known_part(part)
-        text = json.dumps({name: value for name, value in to_plain(self).items() if name != "name"})
-        return {"answering": np.frombuffer(text.encode(), np.uint8)}
-
-    @classmethod
-    def of_array(cls, arrays: Arrays) -> Answering:
-        plain = json.loads(np.asarray(arrays["answering"]).tobytes())
-        return cls(**{name: part_of_plain(value) for name, value in plain.items()})
-
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +64,7 @@ class Encoded(Form):
         body: the trained network, in evaluation mode.
         answering: how a history is asked.
         users: what is known of the persons.
-        kept: what `fit(data, start=...)` needs of the embedding beside its table.
+        kept: what `fit(data, start=...)` needs of the embedding beside its table: arrays, and the codings of features.
 
     Cost: a query costs the body over its last `length` events, and items x dim.
     """
@@ -91,7 +76,7 @@ class Encoded(Form):
     body: Body
     answering: Answering
     users: KnownUsers | None = None
-    kept: Arrays = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
 
     @cached_property
     def vectors(self) -> Float32:
@@ -173,22 +158,25 @@ class Encoded(Form):
                 out[known[chosen]] = self.answering.similarity.states(states).numpy()
         return out
 
-    def arrays(self) -> Arrays:
+    def state(self) -> State:
         weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
-        people = {} if self.users is None else {USERS + name: array for name, array in self.users.arrays().items()}
-        kept = {KEPT + name: array for name, array in self.kept.items()}
-        return {"codes": self.codes, "table": self.table, **self.answering.to_array(), **weights, **people, **kept}
+        kept = {KEPT + name: value for name, value in self.kept.items() if isinstance(value, np.ndarray)}
+        codings = {name: value.plain() for name, value in self.kept.items() if isinstance(value, Coding)}
+        people = None if self.users is None else self.users.state()
+        of_people = {} if people is None else {USERS + name: array for name, array in people.arrays.items()}
+        config = {"answering": parameters_of(self.answering), "codings": codings, "users": None if people is None else people.config}
+        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **kept})
 
     @classmethod
-    def of_arrays(cls, vocabulary: Vocabulary, catalogue: Catalogue, arrays: Arrays) -> Encoded:
-        answering = Answering.of_array(arrays)
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Encoded:
+        config, arrays = state.config, state.arrays
+        answering = Answering(**config["answering"])
         body = answering.body()
         # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
         body.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in _part(arrays, WEIGHTS).items()})
-        people = _part(arrays, USERS)
-        users = KnownUsers.of_arrays(people) if people else None
-        codes, table = np.asarray(arrays["codes"]), np.array(arrays["table"])
-        return cls(vocabulary, catalogue, codes, table, body.eval(), answering, users, _part(arrays, KEPT))
+        users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
+        kept = _part(arrays, KEPT) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
+        return cls(vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, kept)
 
 
 def _products(states: Tensor, columns: Tensor, out: Tensor) -> None:
@@ -201,6 +189,11 @@ def _products(states: Tensor, columns: Tensor, out: Tensor) -> None:
         torch.bmm(asking, columns.expand(threads, -1, -1), out=room)
     if whole < len(states):
         torch.mm(states[whole:], columns, out=out[whole:])
+
+
+def as_array(value: Any) -> Any:
+    """A tensor as an array of its own; anything else as it is."""
+    return value.detach().cpu().numpy().copy() if isinstance(value, Tensor) else value
 
 
 def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:

@@ -72,7 +72,7 @@ def go_on(network: Network, start: Encoded, data: Dataset, rows: Rows) -> None:
     if start.users is not None and network.users is None:
         raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).")
     if network.users is not None:
-        network.users.go_on({} if start.users is None else _tensors(start.users.arrays()))
+        network.users.go_on({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
 
 
 def _codes(start: Encoded, data: Dataset) -> Int32:
@@ -80,5 +80,6 @@ def _codes(start: Encoded, data: Dataset) -> Int32:
     return data.items.encode(start.vocabulary.decode(start.codes))
 
 
-def _tensors(arrays: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+def _tensors(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays as tensors, codings as they are."""
+    return {name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value for name, value in kept.items()}

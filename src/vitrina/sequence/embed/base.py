@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import id_hashes
 
-Kept = Mapping[str, Tensor]
+Kept = Mapping[str, Any]  # tensors, and the codings of features
 
 
 @dataclass(frozen=True, eq=False)

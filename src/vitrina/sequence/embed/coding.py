@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import inf
 from typing import Any, final
@@ -103,18 +102,14 @@ class Coding:
             name: terms.after(kept[name]) if isinstance(terms, Number) and name in kept else terms for name, terms in self.columns.items()
         })  # fmt: skip
 
-    def to_array(self) -> NDArray[np.uint8]:
-        """JSON in bytes."""
-        plain = {
-            name: [terms.mean, terms.deviation, terms.low, terms.high] if isinstance(terms, Number) else {"values": terms}
-            for name, terms in self.columns.items()
-        }
-        return np.frombuffer(json.dumps(plain).encode(), np.uint8)
+    def plain(self) -> dict[str, Any]:
+        """What an artifact keeps of it."""
+        return {name: asdict(terms) if isinstance(terms, Number) else {"values": terms} for name, terms in self.columns.items()}
 
     @classmethod
-    def of_array(cls, array: NDArray[Any]) -> Coding:
-        plain = json.loads(np.asarray(array).tobytes())
-        return cls({name: Number(*terms) if isinstance(terms, list) else tuple(terms["values"]) for name, terms in plain.items()})
+    def of_plain(cls, plain: Mapping[str, Any]) -> Coding:
+        """The inverse of `plain`."""
+        return cls({name: tuple(terms["values"]) if "values" in terms else Number(**terms) for name, terms in plain.items()})
 
 
 def known_terms(new: Coding, old: Coding, weight: Tensor) -> Tensor:
@@ -153,15 +148,15 @@ class Bags(nn.Module):
         at = torch.arange(int(lengths.sum()), device=rows.device) + torch.repeat_interleave(start - first, lengths)
         return F.embedding_bag(self.terms[at], self.vectors.weight, first, mode="sum", per_sample_weights=self.values[at])
 
-    def kept(self) -> dict[str, Tensor]:
-        return {"coding": torch.from_numpy(self.coding.to_array().copy()), "terms": self.vectors.weight}
+    def kept(self) -> dict[str, Any]:
+        return {"coding": self.coding, "terms": self.vectors.weight}
 
-    def go_on(self, kept: Mapping[str, Tensor]) -> None:
+    def go_on(self, kept: Mapping[str, Any]) -> None:
         """Terms have what they had before, numbers are measured as before, new terms start from nothing; so do all where nothing was kept."""
         if not kept:
             self.vectors.weight.zero_()
             return
-        old = Coding.of_array(kept["coding"].numpy())
+        old: Coding = kept["coding"]
         self.describe(self.coding.after(old))
         self.vectors.weight.copy_(known_terms(self.coding, old, kept["terms"]))
 

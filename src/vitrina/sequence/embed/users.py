@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast, final
+from typing import cast, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from scipy import sparse
 
 from vitrina.base.config import Config, Names
 from vitrina.base.errors import DataError
+from vitrina.base.state import State
 from vitrina.data.dataset import Dataset
-from vitrina.forms.base import Arrays
 from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.sequence.embed.coding import Bags, Coding
 from vitrina.types import Float32, Int64, Queries
@@ -89,10 +89,11 @@ class KnownUsers:
     def _order(self) -> Int64:
         return np.argsort(self.ids, kind="stable")
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"coding": self.coding.to_array(), "terms": self.vectors, "ids": self.ids, **sparse_arrays(self.features)}
+    def state(self) -> State:
+        arrays = {"terms": self.vectors, "ids": self.ids, **sparse_arrays(self.features)}
+        return State({"coding": self.coding.plain()}, arrays)
 
     @classmethod
-    def of_arrays(cls, arrays: Arrays) -> KnownUsers:
-        coding = Coding.of_array(arrays["coding"])
-        return cls(coding, np.asarray(arrays["terms"]), sparse_of_arrays(arrays, len(coding.names)), np.asarray(arrays["ids"]))
+    def of_state(cls, state: State) -> KnownUsers:
+        coding, arrays = Coding.of_plain(state.config["coding"]), state.arrays
+        return cls(coding, arrays["terms"], sparse_of_arrays(arrays), arrays["ids"])

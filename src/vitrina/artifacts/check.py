@@ -1,0 +1,53 @@
+"""A question that is asked when an artifact is written, and again when it is read: the answers must be the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vitrina.protocols import Recommender
+from vitrina.types import Eligibility, Queries
+
+HISTORY = 3  # the most popular items, the most popular one last
+K = 5
+ROUNDING = 1e-3  # of the largest score: what another processor may make of the same sums
+
+
+def ask(recommender: Recommender, history: list[Any] | None = None) -> dict[str, Any]:
+    """The answer to one history, in plain values. Without a history it is that of the most popular items."""
+    vocabulary = recommender.vocabulary
+    if history is None:
+        catalogue = getattr(recommender, "catalogue", None)
+        popular = np.arange(min(HISTORY, len(vocabulary))) if catalogue is None else catalogue.by_popularity[:HISTORY]
+        history = vocabulary.decode(popular[::-1]).to_list()
+    lists = recommender.recommend(Queries.of_histories(vocabulary, [history]), K, eligible=Eligibility(repeat=True))
+    shown = lists.items[0] >= 0
+    scores = [float(score) if math.isfinite(score) else None for score in lists.scores[0][shown]]
+    return {"history": history, "items": vocabulary.decode(lists.items[0][shown]).to_list(), "scores": scores}
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """How two answers to one history differ, in words; None where they are the same but for rounding, and the order of what it ties."""
+    had, has = (list(zip(answer["items"], answer["scores"], strict=True)) for answer in (before, now))
+    if len(had) != len(has):
+        return f"the list had {len(had)} items and has {len(has)}"
+    slack = ROUNDING * max([abs(score) for _, score in had if score is not None], default=0.0)
+    last = next((score for _, score in reversed(had) if score is not None), None)
+    scores = dict(has)
+    for place, ((item, score), (other, new)) in enumerate(zip(had, has, strict=True), 1):
+        same_score = _near(score, new, slack)
+        same_item = item == other or (score is not None and (_near(score, scores.get(item), slack) or _near(score, last, slack)))
+        if not (same_score and same_item):
+            return f"place {place} of the list was {item!r} ({_told(score)}) and is {other!r} ({_told(new)})"
+    return None
+
+
+def _near(score: float | None, other: float | None, slack: float) -> bool:
+    return score is other if score is None or other is None else abs(score - other) <= slack
+
+
+def _told(score: float | None) -> str:
+    return "no score" if score is None else f"{score:.6g}"
