@@ -58,22 +58,35 @@ class Reranker(Protocol):
     ) -> Recommendations: ...
 
 
+class Described(Protocol):
+    """What every metric says of itself; whoever needs depth or direction reads it here and never from a name."""
+
+    @property
+    def name(self) -> str: ...  # with every parameter in it: "nDCG@10"
+
+    @property
+    def k(self) -> int: ...  # places that it reads; 0 for whole lists
+
+    @property
+    def lower_is_better(self) -> bool: ...
+
+    @property
+    def needs(self) -> frozenset[str]: ...  # what it reads beside a list: "truth", "history", "popularity", "vectors", "queries"
+
+    @property
+    def definition(self) -> str: ...  # in a sentence
+
+
 @runtime_checkable
-class Metric(Protocol):
+class Metric(Described, Protocol):
     """One float64 value per query; the mean over queries is the number."""
 
-    @property
-    def name(self) -> str: ...  # "nDCG@10"
-
-    def per_query(self, judged: Judged) -> Float64: ...  # (queries,)
+    def per_query(self, judged: Judged) -> Float64: ...  # (queries,), NaN where a query says nothing
 
 
 @runtime_checkable
-class TableMetric(Protocol):
+class TableMetric(Described, Protocol):
     """A number of the whole table of lists (coverage, Gini): states of shards merge."""
-
-    @property
-    def name(self) -> str: ...
 
     def state(self, judged: Judged) -> Any: ...
 

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from vitrina.board.result import Board, Entry, Example
+from vitrina.metrics import MetricInfo
+from vitrina.metrics import metric as metric_of
 
 MODELS = {  # name -> accuracy, beyond (coverage), how sharply it follows popularity
     "EASE": (0.3121, 0.214, 0.45),
@@ -43,6 +45,7 @@ def full() -> Board:
     )  # fmt: skip
     return Board(
         title="What should the grocer show next?", primary="nDCG@10", baseline=BASELINE, entries=entries, inspection=inspection(), split=split(),
+        metrics=tuple(MetricInfo.of(metric_of(m)) for m in (*METRICS, "Coverage@10", "Gini@10", "MIUF@10", "MeanPopularity@10")),
         numbers=_numbers(), comparisons=_comparisons(), slices=_slices(), pareto=_pareto(), popularity=_popularity(), coverage=_coverage(),
         trials=_trials(), per_query=pl.DataFrame(), examples=_examples(),
         headline=(
@@ -153,7 +156,8 @@ def _slices() -> pl.DataFrame:
 def _pareto() -> pl.DataFrame:
     points = {m: (v[0], v[1]) for m, v in MODELS.items()}
     front = {m: not any(x > v[0] and y > v[1] for x, y in points.values()) for m, v in points.items()}
-    return pl.DataFrame([(m, *v, front[m]) for m, v in points.items()], schema=["model", "x", "y", "on_front"], orient="row")
+    names = ["model", "x", "y", "on_front", "x_metric", "y_metric"]
+    return pl.DataFrame([(m, *v, front[m], "nDCG@10", "Coverage@10") for m, v in points.items()], schema=names, orient="row")
 
 
 def _popularity() -> pl.DataFrame:

@@ -19,7 +19,9 @@ import vitrina as vt
 from vitrina.board.sections import render
 from vitrina.board.sections.exposure import half_of_places
 from vitrina.board.sections.facts import data_facts, split_facts
-from vitrina.board.sections.view import View, definition, is_accuracy, standing
+from vitrina.board.sections.view import View, gloss, standing
+from vitrina.metrics import MetricInfo
+from vitrina.metrics import metric as metric_of
 from vitrina.report.html import VOID, el
 from vitrina.report.scales import Box, Labels, Linear, shorten, spanning, text_width, time_ticks
 from vitrina.report.words import decimals, fixed, percent
@@ -245,12 +247,19 @@ def test_models_are_ordered_by_the_primary_metric() -> None:
 
 
 def test_metrics_are_sorted_by_what_they_measure() -> None:
-    assert is_accuracy("repeat nDCG@10")
-    assert not is_accuracy("Coverage@10")
-    assert not is_accuracy("a metric of mine")
-    assert "Discounted gain" in (definition("nDCG@5") or "")
-    assert "http" not in (definition("nDCG@5") or "")
-    assert "taken before" in (definition("repeat nDCG@10") or "")
+    found = View(boards.full()).metrics
+    assert [m.name for m in found.accuracy] == list(boards.METRICS)
+    assert [m.name for m in found.beyond] == ["Coverage@10", "MIUF@10", "Gini@10", "MeanPopularity@10"]
+    assert found.all == found.accuracy + tuple(sorted(found.beyond, key=found.all.index))
+
+
+def test_a_metric_is_defined_by_its_own_words() -> None:
+    plain, part = (MetricInfo.of(metric_of(name)) for name in ("nDCG@5", "repeat nDCG@10"))
+    assert "Discounted gain" in plain.definition
+    assert "http" not in plain.definition
+    assert "taken before" in part.definition
+    assert gloss(part) == f"{gloss(plain)}, asked of what the person had taken before"
+    assert gloss(MetricInfo("mine", 0, False, frozenset(), "How many smiled.")) == "how many smiled"
 
 
 # Numbers

@@ -107,12 +107,40 @@ def test_diversity_over_given_vectors(lists, split):
 
 def test_a_metric_of_ones_own(lists, split):
     class Constant:
-        name = "Constant"
+        name, k, lower_is_better, needs, definition = "Constant", 0, True, frozenset(), "A quarter."
 
         def per_query(self, judged):
             return np.full(len(judged), 0.25)
 
-    assert evaluate(lists, split, [Constant(), "nDCG@5"], draws=50)["Constant"] == 0.25
+    found = evaluate(lists, split, [Constant(), "repeat nDCG@5"], draws=50)
+    assert found["Constant"] == 0.25
+    assert [(m.name, m.k, m.lower_is_better, m.needs) for m in found.metrics] == [
+        ("Constant", 0, True, frozenset()),
+        ("repeat nDCG@5", 5, False, frozenset({"truth", "history"})),
+    ]
+    assert found.metrics[0].definition == "A quarter."
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"k": None}, "k = 10, the places that it reads"),
+        ({"k": 2.5}, "'k' of the metric Mine is 2.5"),
+        ({"name": ""}, "with every parameter in it"),
+        ({"lower_is_better": "no"}, "lower_is_better = False"),
+        ({"needs": frozenset({"clicks"})}, "of truth, history, popularity, vectors, queries"),
+        ({"definition": None}, "what it measures in a sentence"),
+        ({"per_query": None}, "has neither"),
+        ({"state": 1, "merge": 1, "value": 1}, "has both"),
+    ],
+)
+def test_a_metric_that_does_not_say_all_is_refused_with_what_to_write(changes, sentence, lists, split):
+    says = {"name": "Mine", "k": 0, "lower_is_better": False, "needs": frozenset(), "definition": "Mine.", "per_query": len} | changes
+    mine = type("Mine", (), {name: value for name, value in says.items() if value is not None})
+    with pytest.raises(ParameterError, match=sentence):
+        evaluate(lists, split, [mine()])
+    with pytest.raises(ParameterError, match="is a class"):
+        evaluate(lists, split, [mine])
 
 
 def test_what_cannot_be_judged_is_refused(lists, split):

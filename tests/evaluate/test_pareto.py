@@ -6,6 +6,7 @@ import pytest
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.evaluate.pareto import best_at, front
+from vitrina.metrics import MetricInfo
 
 
 def board(points, x="nDCG@10", y="Coverage@10"):
@@ -23,6 +24,15 @@ def test_the_front_equals_its_definition(beyond, sign):
         beaten = any(a >= x and sign * b >= sign * y and (a, b) != (x, y) for a, b in points.values())
         assert on_front == (not beaten), model
         assert points[model] == (x, y)
+
+
+def test_a_metric_of_ones_own_brings_its_direction():
+    points = {"A": (3.0, 0.1), "B": (1.0, 0.2), "C": (2.0, 0.2)}
+    misses = MetricInfo("misses", 0, True, frozenset({"truth"}), "How many were missed.")
+    found = front(board(points, x="misses"), misses, "Coverage@10")
+    assert found.rows() == [("B", 1.0, 0.2, True), ("C", 2.0, 0.2, False), ("A", 3.0, 0.1, False)]
+    with pytest.raises(UnknownNameError, match="no metric 'misses'"):
+        front(board(points, x="misses"), "misses", "Coverage@10")
 
 
 def test_models_without_a_number_are_left_out():

@@ -269,6 +269,8 @@ def test_a_metric_that_says_nothing_of_some_is_taken_over_the_others():
         vt.SequenceModel(dim=8, training=silent).fit(DATA, validation=DATA.split(vt.split.LeaveOneOut(repeat=False)))
     with pytest.raises(ParameterError, match="a metric with a value for each query"):
         Training(metric="ILD@10")
+    with pytest.raises(ParameterError, match="of which more is better"):
+        Training(metric="MeanPopularity@10")
 
 
 def test_a_damaged_checkpoint_and_a_file_in_its_place_are_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from collections.abc import Iterable
 from statistics import median
@@ -111,6 +112,12 @@ def sentence_end(text: str) -> str:
     """
     text = text.strip()
     return text if not text or text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
+def first_paragraph(cls: type) -> str:
+    """The first paragraph of a class's docstring on one line, without links."""
+    text = (cls.__doc__ or "").strip().split("\n\n")[0]
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split()))
 
 
 def as_text(thing: Any, width: int = 140) -> str:

@@ -10,13 +10,14 @@ import polars as pl
 
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
-from vitrina.evaluate.pareto import front, lower_is_better
+from vitrina.evaluate.pareto import front
 from vitrina.evaluate.run import Evaluation
 from vitrina.evaluate.significance import compare_paired
 from vitrina.evaluate.slices import by_slice
+from vitrina.metrics import MetricInfo
 from vitrina.types import Float64, Int32, Recommendations
 
-BEYOND = ("ILD", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against, the first that is there
+BEYOND = ("ILD", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against first
 BUCKETS = (("top 1%", 0.01), ("1 to 5%", 0.05), ("5 to 20%", 0.2), ("20 to 50%", 0.5), ("the other half", 1.0))
 NEVER = "not in training"
 CURVE_POINTS = 60
@@ -34,7 +35,7 @@ def numbers(evaluations: Evaluations) -> pl.DataFrame:
 
 
 def per_query(evaluations: Evaluations) -> pl.DataFrame:
-    """model, query, user, and a column a metric."""
+    """model, query, user, and a column per metric."""
     return pl.concat([e.per_query.select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()])
 
 
@@ -43,22 +44,22 @@ def column(evaluation: Evaluation, metric: str) -> Float64:
     return evaluation.per_query[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def query_metrics(evaluations: Evaluations) -> list[str]:
-    """Metrics with a value a query."""
+def query_metrics(evaluations: Evaluations) -> list[MetricInfo]:
+    """Metrics with a value per query."""
     first = next(iter(evaluations.values()))
-    return [c for c in first.per_query.columns if c not in ("query", "user")]
+    return [info for info in first.metrics if info.name in first.per_query.columns]
 
 
-def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[str], primary: str, **draw: Any) -> pl.DataFrame:
+def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], primary: str, **draw: Any) -> pl.DataFrame:
     """Each model with the one it is held against. Holm's correction is over the models on the primary metric alone."""
     users = next(iter(evaluations.values())).per_query["user"].to_numpy()
     tables = [pl.DataFrame(schema=COMPARISON)]
     for metric in metrics:
-        columns = {name: column(e, metric) for name, e in evaluations.items()}
-        found = compare_paired(columns, against, users, lower_is_better=lower_is_better(metric), **draw)
-        corrected = pl.col("p_holm") if metric == primary else pl.lit(None, pl.Float64).alias("p_holm")
-        found = found.with_columns(corrected, metric=pl.lit(metric), baseline=pl.lit(against))
-        tables.append(found.select(list(COMPARISON)))
+        columns = {name: column(e, metric.name) for name, e in evaluations.items()}
+        table = compare_paired(columns, against, users, lower_is_better=metric.lower_is_better, **draw)
+        corrected = pl.col("p_holm") if metric.name == primary else pl.lit(None, pl.Float64).alias("p_holm")
+        table = table.with_columns(corrected, metric=pl.lit(metric.name), baseline=pl.lit(against))
+        tables.append(table.select(list(COMPARISON)))
     return pl.concat(tables)
 
 
@@ -70,13 +71,13 @@ def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: S
     return pl.concat(tables)
 
 
-def pareto(values: pl.DataFrame, primary: str) -> pl.DataFrame:
-    """The models by the primary metric and the first beyond-accuracy metric that was computed; empty without one."""
-    names = values["metric"].unique(maintain_order=True).to_list()
-    known = [m for label in BEYOND for m in names if m.partition("@")[0] == label and m != primary]
-    for beyond in known:
-        if values.filter(pl.col("metric") == beyond)["value"].is_not_null().any():
-            return front(values, primary, beyond).with_columns(x_metric=pl.lit(primary), y_metric=pl.lit(beyond))
+def pareto(values: pl.DataFrame, primary: MetricInfo, metrics: Sequence[MetricInfo]) -> pl.DataFrame:
+    """The models by the primary metric and one that isn't about hits: the first of `BEYOND`, else any; empty where there is none."""
+    other = [m for m in metrics if not m.about_hits and m != primary]
+    for beyond in sorted(other, key=lambda m: next((at for at, label in enumerate(BEYOND) if m.name.startswith(label)), len(BEYOND))):
+        if values.filter(pl.col("metric") == beyond.name)["value"].is_not_null().any():
+            points = front(values, primary, beyond)
+            return points.with_columns(x_metric=pl.lit(primary.name), y_metric=pl.lit(beyond.name))
     return pl.DataFrame(schema={"model": pl.String, "x": pl.Float64, "y": pl.Float64, "on_front": pl.Boolean})
 
 

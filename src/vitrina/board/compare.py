@@ -34,13 +34,14 @@ from vitrina.board.tune import Search
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import inspect
 from vitrina.data.split import Split
-from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
 from vitrina.jobs.specs import to_spec
-from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.metrics import DEFAULT_METRICS, MetricInfo, metric
+from vitrina.metrics.info import require_per_query, require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.models.content_vectors import likeness
+from vitrina.protocols import Metric, TableMetric
 from vitrina.types import Float32, Recommendations
 
 TRIALS = 20  # of each search, unless said otherwise
@@ -51,8 +52,8 @@ def compare(
     models: Sequence[Any] | Mapping[str, Any],
     split: Split,
     *,
-    metrics: Sequence[Any] | None = None,
-    primary: str = "nDCG@10",
+    metrics: Sequence[str | Metric | TableMetric] | None = None,
+    primary: str | Metric = "nDCG@10",
     k: int = 10,
     baselines: bool = True,
     baseline: str | None = None,
@@ -82,8 +83,8 @@ def compare(
         models: configs, searches and any object with `fit`, in a list or by the name they have on the board. A class of one's own
             must stand in a module or script file, and keep the arguments of its `__init__` as attributes.
         split: training part, queries and truth.
-        metrics: names or metrics; None takes the usual ones.
-        primary: the metric that ranks, tunes, and has Holm's correction.
+        metrics: names or metrics, your own too; None takes the usual ones.
+        primary: the metric that ranks, tunes, and has Holm's correction: its name, or the metric.
         k: length of the lists; longer where a metric asks for it.
         baselines: put popularity, own favourites, co-occurrence and EASE on the board where they are not there already.
         baseline: the model that all are compared with; None takes the strongest of the baselines.
@@ -105,7 +106,9 @@ def compare(
         progress: show a bar with the time left on a terminal, else a line for each finished model (on stderr).
 
     Raises:
-        ParameterError: two models have one name, or a model can't be built in another process; vectors don't fit.
+        ParameterError: two models have one name, or a model can't be built in another process; a metric of your own lacks something;
+            vectors don't fit.
+        DataError: a metric needs vectors of the items, and there are none.
         KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
 
     >>> import vitrina as vt
@@ -119,9 +122,12 @@ def compare(
         raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {split!r}.")
     split.eligible.check_rows(len(split.queries))
     vectors = likeness(split.train) if vectors is None else item_vectors(vectors, split.train.n_items)
-    chosen = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
+    chosen, ranking = _metrics(_usual(k, vectors) if metrics is None else metrics, primary)
     contenders = _contenders(models, split, baselines)
     tuned = any(isinstance(c.model, Search) for c in contenders)
+    require_vectors(chosen, vectors)
+    if tuned:
+        _check_tuned_on(ranking)
     trials = trials if trials is not None else (TRIALS if seconds is None else MOST_TRIALS)
     _check(contenders, k=k, trials=trials, workers=workers, draws=draws, examples=examples, seed=seed)
     if baseline is not None and baseline not in (names := [c.name for c in contenders]):
@@ -131,11 +137,11 @@ def compare(
         trials, contenders = min(trials, QUICK_TRIALS), [replace(c, model=hurried(c.model)) for c in contenders]
         rows = rows_of_people(whole, QUICK_QUERIES, seed)
         split, labels = take_queries(whole, rows), {name: groups.gather(rows) for name, groups in labels.items()}
-    deepest = max(k, *(_cutoff(m) for m in chosen))
+    deepest = max(k, *(m.k for m in chosen))
     with work_folder(None if cache is None else Path(cache)) as work:
         stamp, validation = prepare(split, work, tuned=tuned, quick=quick, seed=seed)
         ground = Ground(
-            work, work if cache is None else Path(cache), stamp, validation, to_spec(_by_name(chosen, primary)), lower_is_better(primary),
+            work, work if cache is None else Path(cache), stamp, validation, to_spec(ranking) if tuned else None, ranking.lower_is_better,
             deepest, trials, seconds, limit, seed, max((os.cpu_count() or 1) // workers, 1), split.queries.vocabulary,
         )  # fmt: skip
         outcomes = run_all(contenders, ground, workers, progress)
@@ -143,12 +149,13 @@ def compare(
     lists = {o.entry.name: o.lists for o in outcomes if o.lists is not None}
     settings = _settings(ground, k, workers, draws, tuned, started) | ({"quick": _first_look(whole, split, ground, tuned)} if quick else {})
     judged = _judge(lists, split, chosen, vectors, draw)
-    tried = _trials(outcomes, primary)
+    tried = _trials(outcomes, ranking.name)
     look = inspect(split.train if data is None else data)
-    about = {"title": title or f"Models for {split.train.name}", "primary": primary, "inspection": look, "split": whole.summary}
+    about = {"title": title or f"Models for {split.train.name}", "primary": ranking.name, "inspection": look, "split": whole.summary}
+    about["metrics"] = tuple(MetricInfo.of(m) for m in chosen)
     if not judged:
         return _empty_board(outcomes, about, settings, tried)
-    values = {name: e[primary] for name, e in judged.items()}
+    values = {name: e[ranking.name] for name, e in judged.items()}
     base = choose_baseline(contenders, values, baseline, lower_is_better=ground.lower_is_better)
     return _board(outcomes, judged, lists, split, labels, base, examples, k, about | {"settings": settings, "trials": tried}, draw)
 
@@ -158,24 +165,24 @@ def _usual(k: int, vectors: Float32 | None) -> list[str]:
     return [*DEFAULT_METRICS] if vectors is None else [*DEFAULT_METRICS, f"ILD@{k}"]
 
 
-def _metrics(metrics: Sequence[Any], primary: str) -> list[Any]:
-    """Metric objects, the primary one among them."""
-    found = metrics_of(metrics)
-    if primary not in [m.name for m in found]:
-        found = [metric(primary), *found]
-    if not hasattr(_by_name(found, primary), "per_query"):
-        raise ParameterError(
-            f"The primary metric must have a value for each query, and {primary} is one number of all lists. Take nDCG@10."
-        )
-    return found
+def _metrics(metrics: Sequence[Any], primary: str | Metric) -> tuple[list[Any], Metric]:
+    """Metric objects, and the primary one, which is among them."""
+    chosen = metrics_of(metrics)
+    if not isinstance(primary, str):
+        primary = require_per_query(metric(primary))
+    name = primary if isinstance(primary, str) else primary.name
+    known = next((m for m in chosen if m.name == name), None)
+    if known is None:
+        known = metric(primary)
+        chosen = [known, *chosen]
+    return chosen, require_per_query(known)
 
 
-def _by_name(metrics: Sequence[Any], name: str) -> Any:
-    return next(m for m in metrics if m.name == name)
-
-
-def _cutoff(found: Any) -> int:
-    return int(getattr(found, "k", 0) or getattr(getattr(found, "metric", None), "k", 0) or 0)
+def _check_tuned_on(primary: Metric) -> None:
+    """Everything that a trial in another process would trip over."""
+    if "vectors" in primary.needs:
+        raise ParameterError(f"A search can't be judged by {primary.name}, which needs vectors of the items. Take another primary metric.")
+    to_spec(primary)
 
 
 def _contenders(models: Sequence[Any] | Mapping[str, Any], split: Split, baselines: bool) -> list[Contender]:
@@ -252,22 +259,24 @@ def _board(
     labels: dict[str, pl.Series], base: str, examples: int, k: int, about: Mapping[str, Any], draw: dict[str, Any],
 ) -> Board:  # fmt: skip
     primary, seed = about["primary"], draw["seed"]
-    sign = 1 if lower_is_better(primary) else -1
+    ranking = next(m for m in about["metrics"] if m.name == primary)
+    sign = 1 if ranking.lower_is_better else -1
     order = sorted(judged, key=lambda name: sign * judged[name][primary])
     judged, lists = {n: judged[n] for n in order}, {n: lists[n] for n in order}
     entries = _ordered([o.entry for o in outcomes], order)
     metrics = assemble.query_metrics(judged)
     values = assemble.numbers(judged)
     against_base = assemble.comparisons(judged, base, metrics, primary, **draw)
-    against_winner = assemble.comparisons(judged, order[0], [primary], primary, **draw)
+    against_winner = assemble.comparisons(judged, order[0], [ranking], primary, **draw)
     users = split.queries.users
-    losses = find_losses({n: assemble.column(e, primary) for n, e in judged.items()}, order[0], labels, users, primary, seed=seed)
+    columns = {n: assemble.column(e, primary) for n, e in judged.items()}
+    losses = find_losses(columns, order[0], labels, users, lower_is_better=ranking.lower_is_better, seed=seed)
     shown = {r["model"]: (r["value"], r["low"], r["high"]) for r in values.filter(pl.col("metric") == primary).iter_rows(named=True)}
     first = against_base.filter(pl.col("metric") == primary)
     return Board(
         **about, baseline=base, entries=entries, numbers=values, comparisons=against_base, against_winner=against_winner,
-        slices=assemble.slices(judged, labels, metrics, draws=min(draw["draws"], assemble.SLICE_DRAWS), seed=seed),
-        pareto=assemble.pareto(values, primary), popularity=assemble.popularity(lists, split), coverage=assemble.coverage(lists),
+        slices=assemble.slices(judged, labels, [m.name for m in metrics], draws=min(draw["draws"], assemble.SLICE_DRAWS), seed=seed),
+        pareto=assemble.pareto(values, ranking, about["metrics"]), popularity=assemble.popularity(lists, split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=example_people(lists, split, examples, k, seed),
         headline=headline(primary, base, entries, shown, first, against_winner, losses),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 from rich.console import RenderableType
@@ -15,6 +15,9 @@ from vitrina.base.errors import UnknownNameError
 from vitrina.base.files import atomic_file, write_text
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
+
+if TYPE_CHECKING:
+    from vitrina.metrics import MetricInfo
 
 Status = Literal["ok", "failed", "out of memory"]
 MEANING = 160  # letters of a model's call beside its name
@@ -65,11 +68,11 @@ class Board:
         numbers: model, metric, value, low, high (null where a metric has no interval)
         comparisons: model, metric, baseline, difference, low, high, p, p_holm (null but for the primary metric), detectable, verdict
         slices: model, slice, group, order, metric, value, low, high, queries
-        pareto: model, x (accuracy), y (beyond), on_front, x_metric, y_metric
+        pareto: model, x (the primary metric), y (beyond accuracy), on_front, x_metric, y_metric
         popularity: model (also "taken" for the truth), bucket, order, share: how popular the recommended items are
         coverage: model, rank, share: cumulative share of places by the most recommended items
         trials: model, trial, config (JSON), metric, value (null for a failed one)
-        per_query: model, query, user, one column a per-query metric
+        per_query: model, query, user, one column per metric that has a value per query
         against_winner: like comparisons, of each model with the best one on the primary metric
     """
 
@@ -79,6 +82,7 @@ class Board:
     entries: tuple[Entry, ...]
     inspection: Any  # data.inspect.Inspection
     split: Any  # data.split.SplitSummary
+    metrics: tuple[MetricInfo, ...]  # what each metric says of itself: depth, direction, needs, definition
     numbers: pl.DataFrame
     comparisons: pl.DataFrame
     slices: pl.DataFrame
@@ -120,6 +124,7 @@ class Board:
         records = {n: getattr(self, n).to_dicts() for n in TABLES}
         people = [asdict(e) for e in self.examples]
         judged = {n: getattr(self, n).to_dict() if hasattr(getattr(self, n), "to_dict") else None for n in ("inspection", "split")}
+        records["metrics"] = [m.to_dict() for m in self.metrics]
         return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | judged | records)
 
     def save(self, folder: str | Path) -> Path:

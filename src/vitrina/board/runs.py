@@ -48,7 +48,7 @@ class Ground:
         store: where finished models and trials are kept: the cache, or `work`.
         stamp: fingerprint of data and split.
         validation: its split folder, and its own stamp; empty where nothing is tuned.
-        metric: primary metric, as a spec.
+        metric: primary metric, as a spec; None where nothing is tuned.
         lower_is_better: whether the smallest value of it wins.
         seconds: for the trials of each model, or None.
         limit: seconds for one fit with its answers, or None.
@@ -166,7 +166,13 @@ def _run_trials(specs: Sequence[Any], ground: Ground, stop: Event, step: Callabl
     """Run the tuning process until every trial has an end; one that dies is a failed trial, and the rest goes on in a new process."""
     keys = [fingerprint(spec) for spec in specs]
     named = fingerprint(
-        keys[0], [code_stamp(spec) for spec in specs], ground.validation, ground.metric, ground.k, ANSWERS, vitrina.__version__
+        keys[0],
+        [code_stamp(spec) for spec in (*specs, ground.metric)],
+        ground.validation,
+        ground.metric,
+        ground.k,
+        ANSWERS,
+        vitrina.__version__,
     )
     path = ground.store / f"trials-{named}.jsonl"
     job = {

@@ -11,7 +11,6 @@ import polars as pl
 
 from vitrina.base.printing import fixed, places_of, short, short_interval
 from vitrina.board.result import Entry
-from vitrina.evaluate.pareto import lower_is_better
 from vitrina.evaluate.significance import compare_paired
 
 ALPHA = 0.05
@@ -154,8 +153,9 @@ def _sure(row: Mapping[str, Any]) -> bool:
 
 
 def find_losses(
-    columns: Mapping[str, Any], leader: str, labels: Mapping[str, pl.Series], users: Any, metric: str, *, draws: int = 500, seed: int = 0
-) -> list[Loss]:
+    columns: Mapping[str, Any], leader: str, labels: Mapping[str, pl.Series], users: Any, *, lower_is_better: bool = False,
+    draws: int = 500, seed: int = 0,
+) -> list[Loss]:  # fmt: skip
     """Groups where the best other model is measurably ahead of the leader, with Bonferroni over all groups that are looked at.
 
     Args:
@@ -163,7 +163,7 @@ def find_losses(
         leader: the best model over all queries.
         labels: group of each query, by slice.
         users: (queries,) codes.
-        metric: its name, for the direction.
+        lower_is_better: what "ahead" means for this metric.
         draws: of each bootstrap.
         seed: of the bootstrap.
     """
@@ -173,7 +173,7 @@ def find_losses(
         for g in series.drop_nulls().unique().sort()
     ]
     groups = [g for g in groups if g[2].sum() >= FEWEST]
-    sign = -1.0 if lower_is_better(metric) else 1.0
+    sign = -1.0 if lower_is_better else 1.0
     found = []
     for name, group, mask in groups:
         part = {model: values[mask] for model, values in columns.items()}
@@ -182,7 +182,7 @@ def find_losses(
         if best == leader or means[best] <= means.get(leader, np.inf):
             continue
         row = compare_paired(
-            {leader: part[leader], best: part[best]}, leader, users[mask], draws=draws, seed=seed, lower_is_better=sign < 0
+            {leader: part[leader], best: part[best]}, leader, users[mask], draws=draws, seed=seed, lower_is_better=lower_is_better
         ).row(0, named=True)  # fmt: skip
         if np.isfinite(row["p"]) and row["p"] * len(groups) * max(len(columns) - 1, 1) < ALPHA:
             found.append(Loss(name, group, best, abs(row["difference"]), int(mask.sum())))

@@ -21,6 +21,7 @@ from vitrina.data.read.clock import GivenUnit
 from vitrina.data.read.numerals import Decimal
 from vitrina.data.split import Rule, Split
 from vitrina.metrics import DEFAULT_METRICS, metric
+from vitrina.metrics.info import require_per_query
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -256,11 +257,9 @@ def _check_metrics(file: TomlFile, job: JobSection) -> None:
     for key, given in (("metrics", job.metrics or []), ("primary", [job.primary] if job.primary else [])):
         for name in given:
             with build.Located(file, ("job", key)):
-                found = metric(name)
-                if key == "primary" and not hasattr(found, "per_query"):
-                    raise ParameterError(
-                        f"The primary metric must have a value for each query, and {name} is one number of all lists. Take nDCG@10."
-                    )
+                known = metric(name)
+                if key == "primary":
+                    require_per_query(known)
 
 
 def _check_baseline(plan: Plan) -> None:

@@ -36,10 +36,24 @@ class Effect:
     high: float
     p: float
     detectable: float
+    lower_is_better: bool = False  # of the metric
 
     @property
     def sure(self) -> bool:
         return self.p < ALPHA
+
+    @property
+    def gain(self) -> float:
+        """The difference in the good direction: above 0 where the variant is better."""
+        return -self.difference if self.lower_is_better else self.difference
+
+    @property
+    def helps(self) -> bool:
+        return self.sure and self.gain > 0
+
+    @property
+    def harms(self) -> bool:
+        return self.sure and self.gain < 0
 
     @property
     def words(self) -> str:
@@ -110,11 +124,11 @@ def advice(found: tuple[Finding, ...]) -> str:
 def _verdict(effect: Effect) -> Answer:
     if not effect.sure:
         return "unclear"
-    return "yes" if effect.difference > 0 else "harmful"
+    return "yes" if effect.helps else "harmful"
 
 
 def _best(effects: tuple[Effect, ...]) -> Effect:
-    return max(effects, key=lambda e: e.difference)
+    return max(effects, key=lambda e: e.gain)
 
 
 def _popularity(evidence: Evidence) -> Finding | None:
@@ -122,9 +136,8 @@ def _popularity(evidence: Evidence) -> Finding | None:
     if not effects:
         return None
     best = _best(effects)
-    gain = best.sure and best.difference > 0
     full = effects[-1]
-    shown = best if gain or not full.sure else full
+    shown = best if best.helps or not full.sure else full
     meaning = {
         "yes": f"Normalise: {best.variant} is a good start for co-occurrence. Train the sequence model with corrected in-batch or mixed negatives "
         "(logQ), which does the same there.",
@@ -142,8 +155,8 @@ def _trends(evidence: Evidence) -> Finding | None:
         return None
     recent = next((e for e in effects if e.variant.startswith("popularity")), effects[0])
     half = next((e for e in effects if "half" in e.variant), None)
-    moving = recent.sure and recent.difference > 0
-    stale = half is not None and half.sure and half.difference > 0
+    moving = recent.helps
+    stale = half is not None and half.helps
     evidence_text = f"{_capital(recent.variant)} against all time: {recent.words}." + (
         f" {_capital(half.variant)}: {half.words}." if half else ""
     )
@@ -173,11 +186,13 @@ def _length(evidence: Evidence) -> Finding | None:
     if not effects:
         meaning = "There is little history to look at: a sequence model has not much to read."
         return Finding(LENGTH, "unclear", f"Histories have at most {evidence.longest} events.", meaning, ())
-    best = max(effects, key=lambda e: e.value)
-    if best.sure and best.difference > 0:
+    best = max(effects, key=lambda e: -e.value if e.lower_is_better else e.value)
+    if best.helps:
         meaning = f"Read about the {_count(best)}; a sequence model of length {_several(best)} sees enough. Longer histories need fading, or they blur the answer."
         return Finding(LENGTH, "yes", f"Reading only the {_count(best)}: {best.words} against all of it.", meaning, effects)
-    enough = next((e for e in effects if e.high >= 0), None)  # not merely unsure: a loss that only the correction hides is a loss
+    enough = next(
+        (e for e in effects if (-e.low if e.lower_is_better else e.high) >= 0), None
+    )  # not merely unsure: a loss that only the correction hides is a loss
     if enough is None:
         meaning = f"Everything helps: give the model long windows (the longest history has {evidence.longest} events)."
         said = f"Every shorter history loses against all of it ({short(evidence.values[PLAIN])}); the {_count(effects[-1])}: {effects[-1].words}."
@@ -225,7 +240,7 @@ def _repeats(evidence: Evidence) -> Finding | None:
         return Finding(REPEATS, "yes" if many else "no", f"{share}.", meaning, ())
     own = effects[0]
     evidence_text = f"{share}; own favourites against co-occurrence: {own.words}."
-    if not many and not (own.sure and own.difference > 0):
+    if not many and not own.helps:
         meaning = "Hardly anybody does: repeat = false leaves room for what people don't have yet."
         return Finding(REPEATS, "no", evidence_text, meaning, effects)
     meaning = {

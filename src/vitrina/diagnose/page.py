@@ -35,8 +35,7 @@ def _plot(diagnosis: Diagnosis) -> Html:
     rows = [
         Dot(e.variant, e.difference, e.low, e.high, _class(e), f"{e.variant} against {e.against}: {e.words}") for e in diagnosis.effects
     ]
-    helpful = sum(e.sure and e.difference > 0 for e in diagnosis.effects)
-    harmful = sum(e.sure and e.difference < 0 for e in diagnosis.effects)
+    helpful, harmful = sum(e.helps for e in diagnosis.effects), sum(e.harms for e in diagnosis.effects)
     title = f"{helpful} of {len(diagnosis.effects)} changes help, {harmful} do harm, the rest can't be told from zero"
     drawing = dots(rows, description=f"Difference in {diagnosis.metric} of each change, with its 95% interval.", marker=0.0)
     heads = [
@@ -56,6 +55,4 @@ def _plot(diagnosis: Diagnosis) -> Html:
 
 
 def _class(effect: Effect) -> str:
-    if not effect.sure:
-        return "unsure"
-    return "better" if effect.difference > 0 else "worse"
+    return "better" if effect.helps else "worse" if effect.harms else "unsure"

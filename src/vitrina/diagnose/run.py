@@ -24,9 +24,13 @@ from vitrina.diagnose.design import Variant, design
 from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, advice, findings
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired, holm
+from vitrina.metrics import metric as metric_of
+from vitrina.metrics.info import require_per_query, require_vectors
+from vitrina.protocols import Metric
 from vitrina.types import Float64
 
 MOST_QUERIES = 20_000
+DEPTH = 10  # of the lists, for a metric that reads whole ones
 WIDE = 100  # columns of a terminal, from which the findings are a table
 STYLES = {"yes": "green", "harmful": "red", "no": "dim", "unclear": "yellow"}
 
@@ -115,7 +119,7 @@ class Diagnosis:
 def diagnose(
     data: Dataset | Split,
     *,
-    metric: str = "nDCG@10",
+    metric: str | Metric = "nDCG@10",
     queries: int = MOST_QUERIES,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -129,7 +133,7 @@ def diagnose(
     Args:
         data: a split (its test is never touched: the questions are asked of the validation part of its training part), or a
             log, which is split at the last tenth of its time, or leaves the last event out where there is no time.
-        metric: a metric with a value a query.
+        metric: a metric with a value per query: its name, or one of your own. Where less of it is better, that is what "helps" means.
         queries: the most that are asked; more are drawn at random.
         seed: of the draw and of the bootstrap.
         progress: called with the name of the variant, its number and how many there are.
@@ -145,6 +149,8 @@ def diagnose(
     'Does removing popularity help?'
     """
     began = perf_counter()
+    judge = require_per_query(metric_of(metric), "metric of a diagnosis")
+    require_vectors([judge], None)
     split, asked_of = _validation(data)
     split = _thinned(split, queries, seed)
     if not len(split.queries):
@@ -157,15 +163,15 @@ def diagnose(
     for number, variant in enumerate(variants):
         if progress is not None:
             progress(variant.name, number, len(variants))
-        column, row = _measure(variant, split, metric, seed)
+        column, row = _measure(variant, split, judge, seed)
         columns[variant.name] = column
         rows.append(row)
-    effects = _effects(variants, columns, split, seed)
+    effects = _effects(variants, columns, split, judge, seed)
     evidence = Evidence(
-        effects, {r["variant"]: r["value"] for r in rows}, metric, _repeat_share(split), int(split.queries.lengths.max(initial=0))
+        effects, {r["variant"]: r["value"] for r in rows}, judge.name, _repeat_share(split), int(split.queries.lengths.max(initial=0))
     )
     table = pl.DataFrame(rows)
-    return Diagnosis(split.train.name, metric, findings(evidence), table, effects, len(split.queries), asked_of, perf_counter() - began)
+    return Diagnosis(split.train.name, judge.name, findings(evidence), table, effects, len(split.queries), asked_of, perf_counter() - began)
 
 
 def _validation(data: Dataset | Split) -> tuple[Split, str]:
@@ -186,20 +192,19 @@ def _thinned(split: Split, most: int, seed: int) -> Split:
     return take_queries(split, chosen)
 
 
-def _measure(variant: Variant, split: Split, metric: str, seed: int) -> tuple[Float64, dict[str, Any]]:
+def _measure(variant: Variant, split: Split, judge: Metric, seed: int) -> tuple[Float64, dict[str, Any]]:
     began = perf_counter()
-    k = int(metric.rpartition("@")[2])
-    lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, k, eligible=split.eligible)
-    found = evaluate(lists, split, [metric], seed=seed)
-    _, value, low, high = found.numbers.row(0)
+    lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, judge.k or DEPTH, eligible=split.eligible)
+    evaluation = evaluate(lists, split, [judge], seed=seed)
+    _, value, low, high = evaluation.numbers.row(0)
     row = {
         "variant": variant.name, "question": variant.question, "value": value, "low": low, "high": high,
         "seconds": perf_counter() - began, "model": str(variant.model),
     }  # fmt: skip
-    return found.per_query[metric].fill_null(0.0).to_numpy(), row
+    return evaluation.per_query[judge.name].fill_null(0.0).to_numpy(), row
 
 
-def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split, seed: int) -> tuple[Effect, ...]:
+def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split, judge: Metric, seed: int) -> tuple[Effect, ...]:
     effects = []
     for variant in variants:
         if not variant.against or variant.against == variant.name:
@@ -207,7 +212,8 @@ def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split,
         pair = {name: columns[name] for name in (variant.against, variant.name)}
         row = compare_paired(pair, variant.against, split.queries.users, seed=seed, confidence=1 - ALPHA).row(0, named=True)
         numbers = [row[name] if row[name] is not None else float("nan") for name in ("difference", "low", "high", "p", "detectable")]
-        effects.append(Effect(variant.name, variant.against, variant.question, float(columns[variant.name].mean()), *numbers))
+        value = float(columns[variant.name].mean())
+        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, judge.lower_is_better))
     corrected = holm(np.array([e.p for e in effects]))
     return tuple(replace(e, p=float(p)) for e, p in zip(effects, corrected, strict=True))
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from vitrina.base.errors import ParameterError, UnknownNameError
-from vitrina.metrics import metric
+from vitrina.metrics import MetricInfo, metric
+from vitrina.protocols import Metric, TableMetric
 from vitrina.types import Bool, Float64
 
 
@@ -21,35 +22,46 @@ class Bargain(NamedTuple):
     share: float  # of the best accuracy that the model has
 
 
-def front(numbers: pl.DataFrame, accuracy: str, beyond: str) -> pl.DataFrame:
+Axis = str | Metric | TableMetric | MetricInfo
+
+
+def front(numbers: pl.DataFrame, accuracy: Axis, beyond: Axis) -> pl.DataFrame:
     """Each model's two numbers, and whether no other model is at least as good on both and better on one.
 
     Args:
         numbers: model, metric, value.
-        accuracy: name of the metric on the x axis, such as "nDCG@10".
-        beyond: name of the one on the y axis, such as "Coverage@10"; whether low is good is the metric's own.
+        accuracy: the metric on the x axis: its name, such as "nDCG@10", or for one of your own the metric or its `MetricInfo`.
+        beyond: the one on the y axis, such as "Coverage@10". Which direction is good the metric itself says.
 
     Returns:
         model, x, y, on_front, best accuracy first. Models without one of the values are left out.
 
     Raises:
-        UnknownNameError: `numbers` have no such metric.
+        UnknownNameError: `numbers` have no such metric, or a name alone stands for one that isn't Vitrina's.
 
     >>> import polars as pl
     >>> rows = [("A", "nDCG@10", 0.3), ("A", "ILD@10", 0.5), ("B", "nDCG@10", 0.2), ("B", "ILD@10", 0.7), ("C", "nDCG@10", 0.1), ("C", "ILD@10", 0.6)]
     >>> front(pl.DataFrame(rows, schema=["model", "metric", "value"], orient="row"), "nDCG@10", "ILD@10")["on_front"].to_list()
     [True, True, False]
     """
-    for name in (accuracy, beyond):
-        if name not in numbers["metric"]:
-            raise UnknownNameError.of("metric among the numbers", name, numbers["metric"].unique())
+    across, up = _info(numbers, accuracy), _info(numbers, beyond)
     sides = [
-        numbers.filter(pl.col("metric") == name).select("model", pl.col("value").fill_nan(None).alias(axis))
-        for name, axis in ((accuracy, "x"), (beyond, "y"))
+        numbers.filter(pl.col("metric") == info.name).select("model", pl.col("value").fill_nan(None).alias(axis))
+        for info, axis in ((across, "x"), (up, "y"))
     ]
-    points = sides[0].join(sides[1], on="model").drop_nulls().sort("x", descending=not lower_is_better(accuracy), maintain_order=True)
-    good_x, good_y = _goodness(points, "x", accuracy), _goodness(points, "y", beyond)
-    return points.with_columns(on_front=pl.Series(undominated(good_x, good_y)))
+    points = sides[0].join(sides[1], on="model").drop_nulls().sort("x", descending=not across.lower_is_better, maintain_order=True)
+    goodness = [
+        (-1 if info.lower_is_better else 1) * points[axis].to_numpy().astype(np.float64) for info, axis in ((across, "x"), (up, "y"))
+    ]
+    return points.with_columns(on_front=pl.Series(undominated(*goodness)))
+
+
+def _info(numbers: pl.DataFrame, axis: Axis) -> MetricInfo:
+    """What the metric of an axis says of itself, if the numbers hold it."""
+    name = axis if isinstance(axis, str) else axis.name
+    if name not in numbers["metric"]:
+        raise UnknownNameError.of("metric among the numbers", name, numbers["metric"].unique())
+    return axis if isinstance(axis, MetricInfo) else MetricInfo.of(metric(axis))
 
 
 def best_at(points: pl.DataFrame, share: float = 0.95, *, lower_is_better: bool = False) -> Bargain | None:
@@ -83,13 +95,3 @@ def undominated(x: Float64, y: Float64) -> Bool:
     as_good = (x[None, :] >= x[:, None]) & (y[None, :] >= y[:, None])
     better = (x[None, :] > x[:, None]) | (y[None, :] > y[:, None])
     return np.logical_not((as_good & better).any(axis=1), dtype=np.bool_)
-
-
-def lower_is_better(name: str) -> bool:
-    """Whether less of the metric of this name is better."""
-    return bool(getattr(metric(name), "lower_is_better", False))
-
-
-def _goodness(points: pl.DataFrame, axis: str, name: str) -> Float64:
-    values = points[axis].to_numpy().astype(np.float64)
-    return -values if lower_is_better(name) else values

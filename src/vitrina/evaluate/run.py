@@ -17,7 +17,8 @@ from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.split import Split
 from vitrina.evaluate.significance import Buckets
-from vitrina.metrics import DEFAULT_METRICS, Judged
+from vitrina.metrics import DEFAULT_METRICS, Judged, MetricInfo
+from vitrina.metrics.info import require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.types import Float32, Float64, Recommendations
@@ -29,11 +30,12 @@ class Evaluation:
     """What the lists are worth.
 
     Args:
-        per_query: query, user (code) and a column for each metric that has a value a query; null where a query says nothing.
+        per_query: query, user (code) and a column for each metric that has a value per query; null where a query says nothing.
         numbers: metric, value, low, high; low and high are null without intervals, and for metrics of the whole table.
         unreachable: share of the truth outside the ranked catalogue: misses whatever the model.
         fallback: share of the places that popularity filled.
         confidence: of the intervals.
+        metrics: what each metric says of itself, in the order of `numbers`.
     """
 
     per_query: pl.DataFrame
@@ -41,6 +43,7 @@ class Evaluation:
     unreachable: float
     fallback: float
     confidence: float
+    metrics: tuple[MetricInfo, ...]
 
     def __getitem__(self, name: str) -> float:
         """The value of a metric by its name."""
@@ -88,7 +91,7 @@ def evaluate(
     bootstrap, which draws fewer different people, would be centred elsewhere.
 
     Args:
-        recommendations: a list a query, in the order of `split.queries`.
+        recommendations: a list per query, in the order of `split.queries`.
         split: holds the truth, the training catalogue and the histories.
         metrics: names ("nDCG@10", "repeat Recall@10") or metrics.
         intervals: draw the bootstrap, or leave low and high null.
@@ -100,7 +103,9 @@ def evaluate(
     Raises:
         UnknownNameError: there is no metric of a name; the message says the closest.
         VocabularyError: lists and split speak of other items.
-        ParameterError: the lists are shorter than a metric's k, or not one a query; a metric is named twice; vectors don't fit.
+        ParameterError: the lists are shorter than a metric's k, or not one per query; a metric is named twice, or is your own and
+            lacks something; vectors don't fit.
+        DataError: a metric needs vectors, and there are none.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
@@ -108,22 +113,23 @@ def evaluate(
     >>> evaluate(lists, split, ["HitRate@2", "Coverage@2"]).numbers["metric"].to_list()
     ['HitRate@2', 'Coverage@2']
     """
-    chosen = _chosen(metrics)
+    chosen = metrics_of(metrics)
     if not isinstance(recommendations, Recommendations):
         raise ParameterError(f"What is judged are Recommendations, as recommend returns them. Got a {type(recommendations).__name__}.")
     split.eligible.check_rows(len(split.queries))
     recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    require_vectors(chosen, vectors)
     catalogue = split.train.catalogue
     if vectors is not None:
         catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
-    widest = max((getattr(m, "k", None) or 0 for m in chosen), default=0)
+    widest = max((m.k for m in chosen), default=0)
     if narrow(recommendations, split, widest):
         recommendations = recommendations.padded(widest)
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
-    columns = {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}
-    table = {m.name: m.value(m.state(judged)) for m in chosen if not hasattr(m, "per_query")}
-    found = summarise(columns, split.queries.users, intervals=intervals, draws=draws, confidence=confidence, seed=seed)
-    numbers = [(m.name, *found.get(m.name, (table.get(m.name), None, None))) for m in chosen]
+    columns = {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}
+    of_table = {m.name: (m.value(m.state(judged)), None, None) for m in chosen if isinstance(m, TableMetric)}
+    values = of_table | summarise(columns, split.queries.users, intervals=intervals, draws=draws, confidence=confidence, seed=seed)
+    numbers = [(m.name, *values[m.name]) for m in chosen]
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     return Evaluation(
         _frame(columns, split.queries.users),
@@ -131,6 +137,7 @@ def evaluate(
         unreachable=_unreachable(split),
         fallback=float(recommendations.fallback.mean()) if recommendations.items.size else 0.0,
         confidence=confidence,
+        metrics=tuple(MetricInfo.of(m) for m in chosen),
     )
 
 
@@ -150,15 +157,6 @@ def summarise(
 def narrow(lists: Recommendations, split: Split, k: int) -> bool:
     """Whether lists are shorter than `k` because there are no more items to recommend."""
     return k > lists.k >= len(split.train.catalogue.items)
-
-
-def _chosen(metrics: Sequence[str | Metric | TableMetric]) -> list[Any]:
-    chosen = metrics_of(metrics)
-    names = [m.name for m in chosen]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ParameterError(f"The metrics of an evaluation must be different. {twice[0]!r} is named twice; leave one out.")
-    return chosen
 
 
 def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:

@@ -25,6 +25,8 @@ class MeanPopularity(PerQuery):
     """
 
     label: ClassVar[str] = "MeanPopularity"
+    needs: ClassVar[frozenset[str]] = frozenset({"popularity"})
+    in_words: ClassVar[str] = "how many of the people had taken the shown items, as a mean share"
     lower_is_better: ClassVar[bool] = True
 
     def per_query(self, judged: Judged) -> Float64:
@@ -44,6 +46,11 @@ class MIUF(PerQuery):
     """
 
     label: ClassVar[str] = "MIUF"
+    needs: ClassVar[frozenset[str]] = frozenset({"popularity"})
+    in_words: ClassVar[str] = (
+        "mean inverse user frequency, how rare the shown items are, in bits: 0 for what everybody has, "
+        "and one more for each halving of the people who have it"
+    )
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
@@ -64,6 +71,8 @@ class Serendipity(PerQuery):
     """
 
     label: ClassVar[str] = "Serendipity"
+    needs: ClassVar[frozenset[str]] = frozenset({"truth", "popularity"})
+    in_words: ClassVar[str] = "hits that the order of popularity alone would have placed lower"
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
@@ -92,6 +101,8 @@ class IntraListDiversity(PerQuery):
     """
 
     label: ClassVar[str] = "ILD"
+    needs: ClassVar[frozenset[str]] = frozenset({"vectors"})
+    in_words: ClassVar[str] = "intra-list diversity, how unlike each other the items of a list are, from 0 (all alike)"
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
@@ -125,6 +136,8 @@ class Coverage(_Exposure):
     """
 
     label: ClassVar[str] = "Coverage"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    in_words: ClassVar[str] = "share of all items that anybody was shown"
 
     def value(self, state: Int64) -> float:
         return float((state > 0).sum() / max(len(state), 1))
@@ -142,6 +155,8 @@ class Gini(_Exposure):
     """
 
     label: ClassVar[str] = "Gini"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    in_words: ClassVar[str] = "how unevenly the places are shared among the items, from 0 (all are shown alike) to 1 (a few take all)"
     lower_is_better: ClassVar[bool] = True
 
     def value(self, state: Int64) -> float:

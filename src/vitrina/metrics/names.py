@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, MeanPopularity, Serendipity
+from vitrina.metrics.info import require_metric
 from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
 from vitrina.metrics.repeat import Debiased, Explore, Part, Repeat, RepeatShare, Within
 from vitrina.protocols import Metric, TableMetric
@@ -31,10 +33,11 @@ def metric(name: str | Metric | TableMetric) -> Any:
     """The metric of that name: `label@k`, for the metrics of accuracy also `repeat`, `explore` or `debiased` before it.
 
     Args:
-        name: a name, or a metric, which is returned as it is.
+        name: a name, or a metric, which is returned as it is once it says all that is read of it.
 
     Raises:
         UnknownNameError: no metric has the name; the message says the closest.
+        ParameterError: a metric of your own lacks an attribute; says what to write.
 
     >>> metric("nDCG@10")
     NDCG()
@@ -46,7 +49,7 @@ def metric(name: str | Metric | TableMetric) -> Any:
     vitrina.base.errors.UnknownNameError: There is no metric 'ndcg@10'. Did you mean 'nDCG@10'...
     """
     if not isinstance(name, str):
-        return name
+        return require_metric(name)
     match = _NAME.fullmatch(name)
     label, part = (match["label"], match["part"]) if match else ("", None)
     if match and label in ACCURACY and (part is None or part in PARTS):
@@ -61,11 +64,16 @@ def metrics_of(names: Any) -> list[Any]:
     """The metrics of a list of names or metrics.
 
     Raises:
-        ParameterError: it is no list.
+        ParameterError: it is no list, a metric is named twice, or one of your own lacks something; says what to write.
     """
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise ParameterError(f"Metrics are given in a list: [{names!r}]. Got {names!r}.")
-    return [metric(name) for name in names]
+    metrics = [metric(name) for name in names]
+    counts = Counter(m.name for m in metrics)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise ParameterError(f"The metrics of an evaluation must be different. {twice[0]!r} is named twice; leave one out.")
+    return metrics
 
 
 def known_names(k: int = 10) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ A query without recommendations scores 0; one with nothing taken says nothing (N
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import ClassVar, final
 
 import numpy as np
@@ -16,8 +17,14 @@ from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Int64
 
 
+class OfHits(PerQuery, ABC):
+    """A metric of accuracy: it reads the hits and how much there was to hit."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"truth"})
+
+
 @final
-class Precision(PerQuery):
+class Precision(OfHits):
     """Share of the k places that hold a hit: sum_{j <= k} hit[j] / k.
 
     Elsewhere: implicit's `precision_at_k` divides by min(k, R); a list shorter than k divides by k here, as in trec_eval.
@@ -27,13 +34,14 @@ class Precision(PerQuery):
     """
 
     label: ClassVar[str] = "Precision"
+    in_words: ClassVar[str] = "share of the list that the person then took"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(_found(judged, self), np.full(len(judged), self.k), judged)
+        return _over(_hit_count(judged, self), np.full(len(judged), self.k), judged)
 
 
 @final
-class Recall(PerQuery):
+class Recall(OfHits):
     """Share of what was taken that the first k places hold: sum_{j <= k} hit[j] / R.
 
     Elsewhere: recpack's CalibratedRecall divides by min(k, R); then 1 can be reached by people who took more than k.
@@ -43,13 +51,14 @@ class Recall(PerQuery):
     """
 
     label: ClassVar[str] = "Recall"
+    in_words: ClassVar[str] = "share of what the person then took that the list holds"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(_found(judged, self), judged.relevant, judged)
+        return _over(_hit_count(judged, self), judged.relevant, judged)
 
 
 @final
-class HitRate(PerQuery):
+class HitRate(OfHits):
     """1 if any of the first k places is a hit, else 0.
 
     >>> HitRate().name
@@ -57,13 +66,14 @@ class HitRate(PerQuery):
     """
 
     label: ClassVar[str] = "HitRate"
+    in_words: ClassVar[str] = "share of the lists with at least one thing that the person then took"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(np.minimum(_found(judged, self), 1), np.ones(len(judged)), judged)
+        return _over(np.minimum(_hit_count(judged, self), 1), np.ones(len(judged)), judged)
 
 
 @final
-class MRR(PerQuery):
+class MRR(OfHits):
     """One over the place of the first hit, 0 if there is none among the first k.
 
     >>> MRR().name
@@ -71,6 +81,7 @@ class MRR(PerQuery):
     """
 
     label: ClassVar[str] = "MRR"
+    in_words: ClassVar[str] = "one over the place of the first hit"
 
     def per_query(self, judged: Judged) -> Float64:
         hits = judged.hits[:, judged.first(self.k, self.name)]
@@ -79,7 +90,7 @@ class MRR(PerQuery):
 
 
 @final
-class MAP(PerQuery):
+class MAP(OfHits):
     """Mean of the precision at each hit: sum_{j <= k} hit[j] * (hits up to j / j) / min(k, R).
 
     Elsewhere: RecTools and ranx divide by R, so that 1 can't be reached by people who took more than k; RePlay as here.
@@ -89,6 +100,7 @@ class MAP(PerQuery):
     """
 
     label: ClassVar[str] = "MAP"
+    in_words: ClassVar[str] = "mean precision at the places of the hits"
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
@@ -98,7 +110,7 @@ class MAP(PerQuery):
 
 
 @final
-class NDCG(PerQuery):
+class NDCG(OfHits):
     """Discounted gain over that of the best list possible, binary gains. [Järvelin and Kekäläinen 2002](https://doi.org/10.1145/582415.582418).
 
     sum_{j <= k} hit[j] / log2(j + 1)  /  sum_{j <= min(k, R)} 1 / log2(j + 1)
@@ -110,6 +122,7 @@ class NDCG(PerQuery):
     """
 
     label: ClassVar[str] = "nDCG"
+    in_words: ClassVar[str] = "how high in the list stands what the person then took, from 0 (nowhere) to 1 (all of it on top)"
 
     def per_query(self, judged: Judged) -> Float64:
         judged.first(self.k, self.name)
@@ -121,7 +134,7 @@ class NDCG(PerQuery):
 
 
 @final
-class RPrecision(PerQuery):
+class RPrecision(OfHits):
     """Hits among the first min(k, R) places, over min(k, R): the precision where a perfect list would just be complete.
 
     Elsewhere: RecTools' `Precision(r_precision=True)` counts hits among the first k and divides by min(k, R);
@@ -132,6 +145,7 @@ class RPrecision(PerQuery):
     """
 
     label: ClassVar[str] = "RPrecision"
+    in_words: ClassVar[str] = "share of hits among the first places, as many as the person then took items"
 
     def per_query(self, judged: Judged) -> Float64:
         depth = np.minimum(judged.relevant, self.k)
@@ -140,10 +154,10 @@ class RPrecision(PerQuery):
         return _over((hits & within).sum(axis=1), depth, judged)
 
 
-def _found(judged: Judged, metric: PerQuery) -> Int64:
+def _hit_count(judged: Judged, metric: PerQuery) -> Int64:
     """(queries,) hits among the first k."""
     hits = judged.hits[:, judged.first(metric.k, metric.name)]
-    return judged.once(("found", metric.k), lambda: hits.sum(axis=1))
+    return judged.once(("hit count", metric.k), lambda: hits.sum(axis=1))
 
 
 def _over(top: Float64 | Int64 | Bool, bottom: Float64 | Int64, judged: Judged) -> Float64:
@@ -164,8 +178,8 @@ def _weighted(first, last, hits, weights, out):  # pragma: no cover
 def _precision_sum(first, last, hits, k, out):  # pragma: no cover
     """(queries,) sum over hits of the precision at their place."""
     for q in range(first, last):
-        found = 0
+        hit = 0
         for place in range(k):
             if hits[q, place]:
-                found += 1
-                out[q] += found / (place + 1)
+                hit += 1
+                out[q] += hit / (place + 1)

@@ -10,15 +10,22 @@ import numpy as np
 from vitrina.base.config import Config
 from vitrina.base.errors import DataError
 from vitrina.base.kernels import Spread
-from vitrina.metrics.base import PerQuery
+from vitrina.base.printing import first_paragraph
+from vitrina.metrics.base import PerQuery, parameters_of_name
 from vitrina.metrics.judged import Judged
 from vitrina.types import Bool, Float64, Queries, Ragged
 
 
 class Part(Config, ABC):
-    """A part of the truth. Lists stay as they are; queries whose part is empty say nothing (NaN)."""
+    """A part of the truth. Lists stay as they are; queries whose part is empty say nothing (NaN). Its name is its word, with its parameters."""
 
     word: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    in_words: ClassVar[str]  # what stands after the words of a metric
+
+    @property
+    def name(self) -> str:
+        return self.word + parameters_of_name(self)
 
     @abstractmethod
     def truth(self, judged: Judged) -> Ragged: ...
@@ -32,6 +39,8 @@ class Repeat(Part):
     """
 
     word: ClassVar[str] = "repeat"
+    needs: ClassVar[frozenset[str]] = frozenset({"truth", "history"})
+    in_words: ClassVar[str] = ", asked of what the person had taken before"
 
     def truth(self, judged: Judged) -> Ragged:
         return judged.truth.keep(_in_history(judged, judged.truth, self.word))
@@ -42,6 +51,8 @@ class Explore(Part):
     """What the person took for the first time: items of the truth that are not in the query's history."""
 
     word: ClassVar[str] = "explore"
+    needs: ClassVar[frozenset[str]] = frozenset({"truth", "history"})
+    in_words: ClassVar[str] = ", asked of what was new to the person"
 
     def truth(self, judged: Judged) -> Ragged:
         return judged.truth.keep(~_in_history(judged, judged.truth, self.word))
@@ -60,6 +71,8 @@ class Debiased(Part):
     """
 
     word: ClassVar[str] = "debiased"
+    needs: ClassVar[frozenset[str]] = frozenset({"truth", "queries"})
+    in_words: ClassVar[str] = " (debiased)"
 
     iqr: float = 1.5
     seed: int = 0
@@ -94,7 +107,7 @@ class Within(Config):
 
     @property
     def name(self) -> str:
-        return f"{self.part.word} {self.metric.name}"
+        return f"{self.part.name} {self.metric.name}"
 
     @property
     def k(self) -> int:
@@ -105,8 +118,16 @@ class Within(Config):
         return self.metric.lower_is_better
 
     @property
-    def needs_history(self) -> bool:
-        return self.metric.needs_history or not isinstance(self.part, Debiased)
+    def needs(self) -> frozenset[str]:
+        return self.metric.needs | self.part.needs
+
+    @property
+    def definition(self) -> str:
+        return f"{self.metric.definition} Asked of one part only: {first_paragraph(type(self.part))}"
+
+    @property
+    def in_words(self) -> str:
+        return self.metric.in_words and self.metric.in_words + self.part.in_words
 
     def per_query(self, judged: Judged) -> Float64:
         part = judged.once(("part", self.part), lambda: judged.against(self.part.truth(judged)))
@@ -122,7 +143,8 @@ class RepeatShare(PerQuery):
     """
 
     label: ClassVar[str] = "RepeatShare"
-    needs_history: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"history"})
+    in_words: ClassVar[str] = "share of the places that hold what the person had before"
 
     def per_query(self, judged: Judged) -> Float64:
         places = judged.items[:, judged.first(self.k, self.name)]

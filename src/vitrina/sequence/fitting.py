@@ -97,9 +97,9 @@ class Fitting:
     def _validate(self) -> float:
         assert self.split is not None
         name = self.model.training.metric
-        k = int(name.split("@")[1])
-        answers = self.recommender(self.data).recommend(self.split.queries, k, eligible=self.split.eligible).padded(k)
-        values = metric(name).per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries))
+        judge = metric(name)
+        answers = self.recommender(self.data).recommend(self.split.queries, judge.k, eligible=self.split.eligible).padded(judge.k)
+        values = judge.per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries))
         values = values[~np.isnan(values)]
         if not len(values):
             raise ParameterError(

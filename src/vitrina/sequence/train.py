@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
 from vitrina.metrics import metric
-from vitrina.metrics.beyond import IntraListDiversity
+from vitrina.protocols import Metric
 from vitrina.sequence.checkpoint import read_state, write_state
 
 
@@ -91,9 +91,9 @@ class Training(Config):
     @field_validator("metric")
     @classmethod
     def _of_queries(cls, name: str) -> str:
-        found = metric(name)
-        if not hasattr(found, "per_query") or isinstance(found, IntraListDiversity):  # the latter needs vectors of the items
-            raise ValueError("a metric with a value for each query, such as nDCG@10")
+        judge = metric(name)
+        if not isinstance(judge, Metric) or judge.lower_is_better or "vectors" in judge.needs:
+            raise ValueError("a metric with a value for each query, of which more is better and which needs no vectors, such as nDCG@10")
         return name
 
 

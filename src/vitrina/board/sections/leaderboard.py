@@ -12,9 +12,10 @@ from vitrina.report.words import between, count, decimals, fixed, half_width, li
 
 if TYPE_CHECKING:
     from vitrina.board.result import Entry
+    from vitrina.metrics import MetricInfo
 
 BEYOND_COLUMNS = 3
-METRICS_A_TABLE = 6
+METRICS_PER_TABLE = 6
 
 
 def leaderboard(view: View) -> Html:
@@ -59,7 +60,7 @@ def _summary(view: View) -> str:
 
 
 def _board_table(view: View) -> Html:
-    beyond = view.beyond[:BEYOND_COLUMNS]
+    beyond = view.metrics.beyond[:BEYOND_COLUMNS]
     head = el("thead", el("tr", *(el("th", c.title, scope="col", class_=_class(c), title=c.hint) for c in _columns(view, beyond))))
     body = [_row(view, model, beyond) for model in view.models]
     body += [_failed_row(view, entry, 6 + len(beyond)) for entry in view.failed]
@@ -73,31 +74,31 @@ def _class(column: Column) -> str | None:
     return " ".join(filter(None, ("num" if column.number else "", column.class_))) or None
 
 
-def _columns(view: View, beyond: Sequence[str]) -> list[Column]:
+def _columns(view: View, beyond: Sequence[MetricInfo]) -> list[Column]:
     primary, interval_head = view.board.primary, el("span", f"{view.confidence} interval of {view.board.primary}", class_="hidden")
     return [
         Column("Model", number=False, class_="first"), Column(primary), Column(interval_head, number=False),
         Column(el("span", "Against ", name(view.board.baseline)), number=False, class_="verdict"),
-        *(Column(m, hint=gloss(m)) for m in beyond),
+        *(Column(m.name, hint=gloss(m)) for m in beyond),
         Column("Fit, s", hint="seconds that fitting took"), Column("Answer, s", hint="seconds that answering all queries took"),
         Column("Memory, MB", hint="the peak of the model’s own process"),
     ]  # fmt: skip
 
 
-def _row(view: View, model: str, beyond: Sequence[str]) -> Html:
+def _row(view: View, model: str, beyond: Sequence[MetricInfo]) -> Html:
     entry, metric = view.board.entry(model), view.board.primary
     dot, scale = view.dot(model, metric), primary_scale(view)
-    marker = view.number(view.board.baseline, metric).value
-    bar = join((interval(dot, scale, marker), el("span", between(dot.low, dot.high, view.places.get(metric, 3)), class_="hidden")))
-    cells: list[object] = [_named(view, entry), fixed(dot.value, view.places.get(metric, 3)), bar, _verdict(view, model)]
-    cells += [fixed(view.number(model, m).value, view.places[m]) for m in beyond]
+    marker = view.numbers.of(view.board.baseline, metric).value
+    bar = join((interval(dot, scale, marker), el("span", between(dot.low, dot.high, view.numbers.places.get(metric, 3)), class_="hidden")))
+    cells: list[object] = [_named(view, entry), fixed(dot.value, view.numbers.places.get(metric, 3)), bar, _verdict(view, model)]
+    cells += [fixed(view.numbers.of(model, m.name).value, view.numbers.places[m.name]) for m in beyond]
     cells += [seconds(entry.fit_seconds), seconds(entry.answer_seconds), count(entry.peak_bytes / 1e6) if entry.peak_bytes else "–"]
     return table_row(_columns(view, beyond), cells, data_model=view.place[model], class_="leading" if model == view.leader else None)
 
 
 def primary_scale(view: View) -> tuple[float, float]:
     """One scale for all the bars of the table: from zero, or closer when all the values are far from it."""
-    found = [view.number(m, view.board.primary) for m in view.models]
+    found = [view.numbers.of(m, view.board.primary) for m in view.models]
     ends = [v for e in found for v in e if v is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     start = 0.0 if 0 <= low < 0.6 * high else low - 0.05 * ((high - low) or 1.0)
@@ -151,9 +152,8 @@ def _failed_row(view: View, entry: Entry, width: int) -> Html:
 
 def _columns_explained(view: View) -> Html:
     """The metrics of the table in plain words, where they are first seen."""
-    shown = (view.board.primary, *view.beyond[:BEYOND_COLUMNS])
-    said = ((m, gloss(m)) for m in shown)
-    return el("p", *(part for m, text in said if text for part in (el("b", m), f": {text}. ")), class_="sub")
+    shown = (view.primary, *view.metrics.beyond[:BEYOND_COLUMNS])
+    return el("p", *(part for m in shown for part in (el("b", m.name), f": {gloss(m)}. ")), class_="sub")
 
 
 def _legend(view: View) -> str:
@@ -226,19 +226,19 @@ def _difference_title(view: View, found: dict[str, dict[str, Any]], order: list[
 
 
 def _every_metric(view: View) -> Html | None:
-    if not view.models or not view.metrics:
+    if not view.models or not view.metrics.all:
         return sentence("No metric was computed, because no model answered.")
     parts = []
-    for title, metrics in (("Accuracy", view.accuracy), ("Beyond accuracy", view.beyond)):
-        for first in range(0, len(metrics), METRICS_A_TABLE):
-            chosen = metrics[first : first + METRICS_A_TABLE]
-            columns = [Column("Model", number=False, class_="first"), *(Column(m, hint=gloss(m)) for m in chosen)]
-            body = [[view.model_cell(m), *(_estimate(view, m, metric) for metric in chosen)] for m in view.models]
+    for title, metrics in (("Accuracy", view.metrics.accuracy), ("Beyond accuracy", view.metrics.beyond)):
+        for first in range(0, len(metrics), METRICS_PER_TABLE):
+            chosen = metrics[first : first + METRICS_PER_TABLE]
+            columns = [Column("Model", number=False, class_="first"), *(Column(m.name, hint=gloss(m)) for m in chosen)]
+            body = [[view.model_cell(m), *(_estimate(view, m, metric.name) for metric in chosen)] for m in view.models]
             parts.append(table(columns, body, caption=title if not first else f"{title}, continued", class_="metrics"))
     return el("div", el("h3", "Every metric with its interval"), *parts, class_="every")
 
 
 def _estimate(view: View, model: str, metric: str) -> Html:
-    found, places = view.number(model, metric), view.places[metric]
+    found, places = view.numbers.of(model, metric), view.numbers.places[metric]
     small = between(found.low, found.high, places)
     return el("div", fixed(found.value, places), el("span", small, class_="remark") if small else None)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vitrina.board.sections.facts import SplitFacts
-from vitrina.board.sections.view import View, definition, has, known, lower_is_better, rows
+from vitrina.board.sections.view import View, has, known, rows
 from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
-from vitrina.report.words import finite, fixed, minute, plural
+from vitrina.report.words import finite, fixed, minute, plural, sentence_end
 
 if TYPE_CHECKING:
     from vitrina.board.result import Entry
+    from vitrina.metrics import MetricInfo
 
 TIMES = ("date", "created", "finished", "started")
 
@@ -127,15 +128,14 @@ def _scalar(value: Any) -> str:
 
 
 def _definitions(view: View) -> Html:
-    found = [(m, definition(m)) for m in view.metrics]
-    if not found:
+    if not view.metrics.all:
         return sentence("No metric was computed.")
     symbols = (
         "k is the number after the @, hit[j] is 1 where place j holds something that the person took, R is how many items the person took."
     )
-    meanings = el("dl", *(part for m, text in found for part in (el("dt", m), el("dd", _meaning(m, text)))), class_="settings")
+    meanings = el("dl", *(part for m in view.metrics.all for part in (el("dt", m.name), el("dd", _meaning(m)))), class_="settings")
     return join((el("p", symbols, class_="sub"), meanings))
 
 
-def _meaning(metric: str, text: str | None) -> str:
-    return (text or "A metric of the comparison’s author.") + (" Lower is better." if lower_is_better(metric) else "")
+def _meaning(metric: MetricInfo) -> str:
+    return sentence_end(metric.definition) + (" Lower is better." if metric.lower_is_better else "")

@@ -40,8 +40,8 @@ def opening(view: View, facts: DataFacts) -> Html:
 
 def _names(view: View, said: Sequence[str]) -> Html | None:
     """What the names in the answer stand for: the metric, and models whose names don't say what they are."""
-    text, metric = " ".join(said), view.board.primary
-    lines = [el("li", el("b", metric), ": ", gloss(metric), ".")] if metric in text and gloss(metric) else []
+    text, metric = " ".join(said), view.primary
+    lines = [el("li", el("b", metric.name), ": ", gloss(metric), ".")] if metric.name in text else []
     lines += [line for e in view.board.entries if e.name in text and (line := _of_model(e)) is not None]
     return el("ul", *lines, class_="notes names") if lines else None
 
@@ -66,4 +66,4 @@ def _own_words(view: View) -> tuple[str, ...]:
     if view.leader is None:
         return ("No model has an answer on this board; the reasons are in the leaderboard.",)
     metric = view.board.primary
-    return (f"{view.leader} has the best {metric} of {plural(len(view.models), 'model')}: {view.shown(view.leader, metric)}.",)
+    return (f"{view.leader} has the best {metric} of {plural(len(view.models), 'model')}: {view.numbers.shown(view.leader, metric)}.",)

@@ -56,7 +56,8 @@ def _slice(view: View, at: int, name: str, found: list[dict[str, Any]], scale: t
     described = f"{view.board.primary} by {_lower(name)}. " + " ".join(f"{p.title}: {'; '.join(d.detail for d in p.rows)}." for p in parts)
     left = [f"“{g}”" for g in by_group if g not in drawn]
     note = f"By {_lower(name)}" + (f". Too few queries for a plot (under {FEWEST}): {listed(left)}" if left else "")
-    return figure(f"slice-{at}", _title(name, drawn), trellis(parts, scale=scale, description=described), data, note=note)
+    title = _title(name, drawn, lower_is_better=view.primary.lower_is_better)
+    return figure(f"slice-{at}", title, trellis(parts, scale=scale, description=described), data, note=note)
 
 
 def _group(view: View, group: str, found: Mapping[str, dict[str, Any]]) -> Group:
@@ -69,7 +70,7 @@ def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
     if row is None:
         return Dot(model, None, None, None, view.colour(model), f"{model}: no value", view.place[model])
     value, low, high = (known(row.get(c)) for c in ("value", "low", "high"))
-    places = view.places.get(view.board.primary, 3)
+    places = view.numbers.places.get(view.board.primary, 3)
     return Dot(
         model,
         value,
@@ -81,15 +82,17 @@ def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
     )
 
 
-def _best(found: Mapping[str, dict[str, Any]]) -> Best:
-    """The model with the highest value, clearly so when its interval lies above that of the next model."""
-    first, *rest = sorted(found.values(), key=lambda r: -r["value"])
-    low, next_high = known(first.get("low")), known(rest[0].get("high")) if rest else None
-    return Best(first["model"], not rest or (low is not None and next_high is not None and low > next_high))
+def _best(rows: Mapping[str, dict[str, Any]], *, lower_is_better: bool) -> Best:
+    """The model with the best value, clearly so when its interval doesn't meet that of the next model."""
+    sign = 1 if lower_is_better else -1
+    first, *rest = sorted(rows.values(), key=lambda r: sign * r["value"])
+    near, far = ("high", "low") if lower_is_better else ("low", "high")
+    end, next_end = known(first.get(near)), known(rest[0].get(far)) if rest else None
+    return Best(first["model"], not rest or (end is not None and next_end is not None and sign * end < sign * next_end))
 
 
-def _title(name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
-    best = {g: _best(found) for g, found in by_group.items()}
+def _title(name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]], *, lower_is_better: bool) -> str:
+    best = {g: _best(rows, lower_is_better=lower_is_better) for g, rows in by_group.items()}
     clear = {g: b.model for g, b in best.items() if b.clear}
     models, what = distinct(clear.values()), _lower(name)
     if not clear:
@@ -108,7 +111,7 @@ def _lower(name: str) -> str:
 
 
 def _table(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> Html:
-    places = view.places.get(view.board.primary, 3)
+    places = view.numbers.places.get(view.board.primary, 3)
     columns = [Column("Model", number=False, class_="first"), *(Column(str(g)) for g in by_group)]
     body = [[view.model_cell(m), *(_cell(found.get(m), places) for found in by_group.values())] for m in view.models]
     return table(columns, body, caption=f"{view.board.primary} by {_lower(name)}")

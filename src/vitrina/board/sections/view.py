@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 import vitrina
-from vitrina.base.errors import UnknownNameError
-from vitrina.metrics import names as metric_names
+from vitrina.base.printing import first_paragraph
 from vitrina.report.charts import Dot
 from vitrina.report.html import Html, el, name
 from vitrina.report.words import between, decimals, finite, fixed, half_width
 
 if TYPE_CHECKING:
     from vitrina.board.result import Board, Entry
+    from vitrina.metrics import MetricInfo
 
 BEYOND_FIRST = ("Coverage", "ILD", "MIUF", "Gini", "Serendipity", "MeanPopularity", "RepeatShare")
 NOTHING = (None, None, None)
@@ -33,25 +33,64 @@ class Estimate(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """The numbers of a board, by model and metric, each metric with its own decimals."""
+
+    table: pl.DataFrame
+
+    @cached_property
+    def estimates(self) -> Mapping[tuple[str, str], Estimate]:
+        rows = self.table.iter_rows(named=True)
+        return {(r["model"], r["metric"]): Estimate(*(known(r[c]) for c in ("value", "low", "high"))) for r in rows}
+
+    def of(self, model: str, metric: str) -> Estimate:
+        return self.estimates.get((model, metric), Estimate(*NOTHING))
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Decimals of each metric, the same everywhere on the page."""
+        by_metric: dict[str, list[Estimate]] = {}
+        for (_, metric), estimate in self.estimates.items():
+            by_metric.setdefault(metric, []).append(estimate)
+        return {m: decimals([e.value for e in es], [half_width(e.low, e.high) for e in es]) for m, es in by_metric.items()}
+
+    def shown(self, model: str, metric: str) -> str:
+        estimate, places = self.of(model, metric), self.places.get(metric, 3)
+        return " ".join(filter(None, (fixed(estimate.value, places), between(estimate.low, estimate.high, places))))
+
+
+class MetricGroups(NamedTuple):
+    """The metrics that a board has numbers of: the primary one, then accuracy, then the rest, each in the board's order."""
+
+    all: tuple[MetricInfo, ...]
+    accuracy: tuple[MetricInfo, ...]
+    beyond: tuple[MetricInfo, ...]  # not about hits; those that most people ask for first
+
+
+@dataclass(frozen=True)
 class View:
     """A board as the report reads it."""
 
     board: Board
 
     @cached_property
-    def estimates(self) -> Mapping[tuple[str, str], Estimate]:
-        rows = self.board.numbers.iter_rows(named=True)
-        return {(r["model"], r["metric"]): Estimate(*(known(r[c]) for c in ("value", "low", "high"))) for r in rows}
+    def numbers(self) -> Numbers:
+        return Numbers(self.board.numbers)
 
-    def number(self, model: str, metric: str) -> Estimate:
-        return self.estimates.get((model, metric), Estimate(*NOTHING))
+    def info(self, metric: str) -> MetricInfo:
+        """What a metric of the board says of itself."""
+        return next(m for m in self.board.metrics if m.name == metric)
+
+    @cached_property
+    def primary(self) -> MetricInfo:
+        return self.info(self.board.primary)
 
     @cached_property
     def models(self) -> tuple[str, ...]:
         """Models that have an answer, best first by the primary metric."""
         fine = [e.name for e in self.board.entries if e.status == "ok"]
-        sign = 1 if lower_is_better(self.board.primary) else -1
-        return tuple(sorted(fine, key=lambda m: _sortable(self.number(m, self.board.primary).value, sign)))
+        sign = 1 if self.primary.lower_is_better else -1
+        return tuple(sorted(fine, key=lambda m: _sortable(self.numbers.of(m, self.board.primary).value, sign)))
 
     @cached_property
     def failed(self) -> tuple[Entry, ...]:
@@ -60,11 +99,11 @@ class View:
     @cached_property
     def leader(self) -> str | None:
         first = self.models[0] if self.models else None
-        return first if first and self.number(first, self.board.primary).value is not None else None
+        return first if first and self.numbers.of(first, self.board.primary).value is not None else None
 
     @cached_property
     def place(self) -> Mapping[str, int]:
-        """One number a model, by which the page marks everything that belongs to it."""
+        """One number per model, by which the page marks everything that belongs to it."""
         return {e.name: at for at, e in enumerate(self.board.entries)}
 
     def colour(self, model: str) -> str:
@@ -74,38 +113,16 @@ class View:
         return "base" if model in (self.board.baseline, "taken") else "other"
 
     @cached_property
-    def metrics(self) -> tuple[str, ...]:
-        """The primary metric, then accuracy, then the rest, each in the board's order."""
-        found = list(dict.fromkeys(self.board.numbers["metric"].to_list()))
-        return tuple(sorted(found, key=lambda m: (m != self.board.primary, not is_accuracy(m))))
-
-    @cached_property
-    def accuracy(self) -> tuple[str, ...]:
-        return tuple(m for m in self.metrics if m == self.board.primary or is_accuracy(m))
-
-    @cached_property
-    def beyond(self) -> tuple[str, ...]:
-        """Metrics that are not about hits; those that most people ask for first."""
-        rest = [m for m in self.metrics if m not in self.accuracy]
-        return tuple(sorted(rest, key=lambda m: next((i for i, b in enumerate(BEYOND_FIRST) if m.startswith(b)), len(BEYOND_FIRST))))
-
-    @cached_property
-    def places(self) -> Mapping[str, int]:
-        """Decimals of each metric, the same everywhere on the page."""
-        return {m: self._decimals(m) for m in self.metrics}
-
-    def _decimals(self, metric: str) -> int:
-        found = [e for (_, named), e in self.estimates.items() if named == metric]
-        return decimals([e.value for e in found], [half_width(e.low, e.high) for e in found])
-
-    def shown(self, model: str, metric: str) -> str:
-        found, places = self.number(model, metric), self.places.get(metric, 3)
-        return " ".join(filter(None, (fixed(found.value, places), between(found.low, found.high, places))))
+    def metrics(self) -> MetricGroups:
+        infos = [self.info(m) for m in self.board.numbers["metric"].unique(maintain_order=True)]
+        infos.sort(key=lambda m: (m != self.primary, not m.about_hits))
+        rest = [m for m in infos if m != self.primary and not m.about_hits]
+        rest.sort(key=lambda m: next((at for at, label in enumerate(BEYOND_FIRST) if m.name.startswith(label)), len(BEYOND_FIRST)))
+        return MetricGroups(tuple(infos), tuple(m for m in infos if m not in rest), tuple(rest))
 
     def dot(self, model: str, metric: str) -> Dot:
-        found = self.number(model, metric)
-        detail = f"{model}: {metric} {self.shown(model, metric)}"
-        return Dot(model, *found, self.colour(model), detail, self.place.get(model))
+        detail = f"{model}: {metric} {self.numbers.shown(model, metric)}"
+        return Dot(model, *self.numbers.of(model, metric), self.colour(model), detail, self.place.get(model))
 
     def model_cell(self, model: str) -> Html:
         """A model's name in its colour, for the first column of a table."""
@@ -143,78 +160,19 @@ def distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-# Metrics by name
+# Words
 
 
-def _metric(metric: str) -> Any:
-    try:
-        return metric_names.metric(metric)
-    except UnknownNameError:
-        return None
-
-
-def is_accuracy(metric: str) -> bool:
-    """Whether a metric is about hits; one that Vitrina doesn't know is not."""
-    found = _metric(metric)
-    return found is not None and getattr(type(found), "label", "") not in metric_names.BEYOND
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether less of it is better."""
-    return bool(getattr(_metric(metric), "lower_is_better", False))
-
-
-GLOSS = {  # a metric in a few plain words; `definition` is exact
-    "nDCG": "how high in the list stands what the person then took, from 0 (nowhere) to 1 (all of it on top)",
-    "Recall": "share of what the person then took that the list holds",
-    "Precision": "share of the list that the person then took",
-    "HitRate": "share of the lists with at least one thing that the person then took",
-    "MAP": "mean precision at the places of the hits",
-    "MRR": "one over the place of the first hit",
-    "Coverage": "share of all items that anybody was shown",
-    "ILD": "intra-list diversity, how unlike each other the items of a list are, from 0 (all alike)",
-    "MIUF": "mean inverse user frequency, how rare the shown items are, in bits: 0 for what everybody has, and one more for each halving of the people who have it",
-    "Gini": "how unevenly the places are shared among the items, from 0 (all are shown alike) to 1 (a few take all)",
-    "Serendipity": "hits that the order of popularity alone would have placed lower",
-    "MeanPopularity": "how many of the people had taken the shown items, as a mean share",
-    "RepeatShare": "share of the places that hold what the person had before",
-}
-
-
-def gloss(metric: str) -> str | None:
-    """A metric in a few plain words, without a full stop; None for a metric of the comparison's author."""
-    part, _, named = metric.rpartition(" ")
-    known = GLOSS.get(named.partition("@")[0])
-    if known is None:
-        return None
-    asked = {"repeat": ", asked of what the person had taken before", "explore": ", asked of what was new to the person"}
-    return known + asked.get(part, f" ({part})" if part else "")
+def gloss(metric: MetricInfo) -> str:
+    """A metric in a few plain words, without a full stop."""
+    return metric.in_words or (metric.definition[:1].lower() + metric.definition[1:]).rstrip(".")
 
 
 def model_gloss(cls: str) -> str:
     """What a model of Vitrina's does, by the name of its class; nothing for one of the comparison's author."""
-    found = getattr(vitrina, cls, None)
-    text = _first_paragraph_of(found).partition(". ")[0].rstrip(".") if isinstance(found, type) else ""
+    model = getattr(vitrina, cls, None)
+    text = first_paragraph(model).partition(". ")[0].rstrip(".") if isinstance(model, type) else ""
     return text[:1].lower() + text[1:]
-
-
-def definition(metric: str) -> str | None:
-    """The first paragraph of the metric's own documentation, without links."""
-    found = _metric(metric)
-    if found is None:
-        return None
-    part = getattr(found, "part", None)
-    own = _first_paragraph(getattr(found, "metric", found))
-    return own if part is None else f"{own} Asked of one part only: {_first_paragraph(part)}"
-
-
-def _first_paragraph(thing: object) -> str:
-    return _first_paragraph_of(type(thing))
-
-
-def _first_paragraph_of(cls: type) -> str:
-    text = (cls.__doc__ or "").strip().split("\n\n")[0]
-    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split()))
 
 
 # Verdicts
