@@ -12,6 +12,7 @@ import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.board.sections import render
 from vitrina.evaluate import evaluate
+from vitrina.testing import check_metric
 
 MODELS = {"popular": vt.Popularity(), "search": vt.tune(rogues.Fickle, way=["bad", "good"]), "chance": vt.RandomItems()}
 
@@ -24,6 +25,11 @@ def split():
 @pytest.fixture(scope="module")
 def board(split):
     return vt.compare(MODELS, split, metrics=[Misses(), "nDCG@5", Distinct()], primary="Misses@5", k=5, baselines=False, progress=False)
+
+
+def test_they_keep_the_laws():
+    assert set(check_metric(Misses()).skipped) == {"merged"}
+    assert "merged" in check_metric(Distinct()).kept
 
 
 def test_the_fewest_misses_lead_and_the_numbers_are_those_of_the_metric(board, split):

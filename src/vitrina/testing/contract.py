@@ -1,8 +1,8 @@
-"""The laws that every recommender keeps; one line in a test holds a model to them, your own too."""
+"""Holding something to its laws, and the laws that every recommender keeps; one line in a test holds a model to them, your own too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,14 @@ from vitrina.testing.laws import LAWS
 
 
 class ContractError(AssertionError):
-    """A model broke laws; the message names each with its first counterexample."""
+    """A model or a metric broke laws; the message names each with its first counterexample."""
 
 
 @dataclass(frozen=True)
 class ContractReport:
-    """Which laws a model keeps, and which could not be asked of it, with the reason."""
+    """Which laws a model or a metric keeps, and which could not be asked of it, with the reason."""
 
-    model: str
+    model: str  # or metric
     kept: tuple[str, ...]
     skipped: dict[str, str]
 
@@ -77,26 +77,38 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     >>> print(vt.testing.check_model(vt.Popularity(), laws=["seen", "batch"]))
     Popularity() keeps 2 laws: batch, seen.
     """
-    wanted = set(LAWS) if laws is None else set(laws)
-    for name in sorted(wanted - set(LAWS)):
-        raise UnknownNameError.of("law", name, LAWS)
-    case = Case(model, contract_data() if data is None else data)
+    return held_to(LAWS, laws, Case(model, contract_data() if data is None else data), repr(model), "recommender")
+
+
+def held_to(known: Mapping[str, Callable[[Any], None]], only: Iterable[str] | None, case: Any, named: str, what: str) -> ContractReport:
+    """Ask every law, or only some, of a case.
+
+    Args:
+        known: law by name; one raises `BrokenLawError` with a counterexample, or `NotAskedError` with the reason.
+        only: names of laws; None takes all.
+        case: what the laws are tried on.
+        named: who is held to them.
+        what: it should be: "recommender".
+
+    Raises:
+        ContractError: a law is broken; the message has the first counterexample of each.
+        UnknownNameError: there is no such law.
+    """
+    wanted = set(known) if only is None else set(only)
+    for name in sorted(wanted - set(known)):
+        raise UnknownNameError.of("law", name, known)
     kept, skipped, broken = [], {}, []
-    for name in (n for n in LAWS if n in wanted):
+    for name in (n for n in known if n in wanted):
         try:
-            LAWS[name](case)
+            known[name](case)
             kept.append(name)
         except NotAskedError as reason:
             skipped[name] = str(reason)
         except BrokenLawError as counterexample:
             broken.append(f"{name}: {counterexample}")
         except Exception as error:
-            broken.append(f"{name}: raised {_named(error)}")
+            broken.append(f"{name}: raised {type(error).__name__}: {error}")
     if broken:
         count = "a law" if len(broken) == 1 else f"{len(broken)} laws"
-        raise ContractError(f"{model!r} breaks {count} of a recommender.\n" + "\n".join(broken))
-    return ContractReport(repr(model), tuple(kept), skipped)
-
-
-def _named(error: Any) -> str:
-    return f"{type(error).__name__}: {error}"
+        raise ContractError(f"{named} breaks {count} of a {what}.\n" + "\n".join(broken))
+    return ContractReport(named, tuple(kept), skipped)
