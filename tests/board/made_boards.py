@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import date, timedelta
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 
 from vitrina.board.result import Board, Entry, Example
+from vitrina.data.dataset import Step
+from vitrina.data.inspect import Inspection
+from vitrina.data.inspect.measure import Groups, Histories, Sizes, Tail, Timing
+from vitrina.data.split import GlobalTime, PartSize, SplitSummary
 from vitrina.metrics import MetricInfo
 from vitrina.metrics import metric as metric_of
 
@@ -67,9 +70,8 @@ def bare() -> Board:
     board = full()
     empty = {name: getattr(board, name).clear() for name in ("comparisons", "slices", "pareto", "popularity", "coverage", "trials")}
     numbers = pl.DataFrame({"model": ["Popularity"], "metric": ["nDCG@10"], "value": [0.1312], "low": [None], "high": [None]}, schema_overrides={"low": pl.Float64, "high": pl.Float64})  # fmt: skip
-    undated = SimpleNamespace(
-        to_dict=lambda: split().to_dict() | {part: _part(943, 1682, 90_000, None, None) for part in ("train", "test")}
-    )
+    part = PartSize(943, 1682, 90_000, None, None)
+    undated = dataclasses.replace(split(), train=part, test=part)
     return dataclasses.replace(
         board, title="log", baseline="Popularity", entries=(Entry("Popularity", {"name": "Popularity"}),), numbers=numbers, examples=(), headline=(),
         settings={}, inspection=None, split=undated, **empty,
@@ -193,40 +195,36 @@ def _examples() -> tuple[Example, ...]:
     return tuple(found)
 
 
-def _part(users: int, items: int, events: int, first: str | None, last: str | None) -> dict:
-    return {"users": users, "items": items, "events": events, "first": first, "last": last}
+def split() -> SplitSummary:
+    return SplitSummary(
+        rule="GlobalTime(days=28)", train=PartSize(2_466, 24_120, 1_310_222, "2017-01-01 11:53", "2017-12-03 23:58"),
+        test=PartSize(2_101, 12_330, 118_442, "2017-12-04 00:10", "2017-12-31 23:58"), queries=4_921, targets_mean=24.1, targets_median=18.0,
+        targets_max=301, history_median=410.0, repeat=True, repeat_decided=False,
+        shares={"new_users": 0.0014, "queries_without_history": 0.0016, "cold_targets": 0.0371, "seen_targets": 0.371, "cold_items": 0.0902},
+        notes=("1,204 repeated items within a query count once.",), leakage=(),
+        warnings=("4% of the targets are items without a training event: no model of interactions can hit them. They count as misses; compare a content model, or a shorter test part.",),
+    )  # fmt: skip
 
 
-def split() -> SimpleNamespace:
-    found = {
-        "rule": "GlobalTime(days=28)", "train": _part(2_466, 24_120, 1_310_222, "2017-01-01 11:53", "2017-12-03 23:58"),
-        "test": _part(2_101, 12_330, 118_442, "2017-12-04 00:10", "2017-12-31 23:58"), "queries": 4_921, "repeat": True,
-        "shares": {"new_users": 0.0014, "queries_without_history": 0.0016, "cold_targets": 0.0371, "seen_targets": 0.371, "cold_items": 0.0902},
-        "notes": ("1,204 repeated items within a query count once.",), "leakage": (),
-        "warnings": ("4% of the targets are items without a training event: no model of interactions can hit them. They count as misses; compare a content model, or a shorter test part.",),
-    }  # fmt: skip
-    return SimpleNamespace(to_dict=lambda: found)
-
-
-def inspection() -> SimpleNamespace:
+def inspection() -> Inspection:
     rng, k = np.random.default_rng(1), np.arange(365)
     per_day = 3000 + 1400 * (1 - np.exp(-k / 60)) + 700 * np.isin(k % 7, (5, 6)) + rng.normal(0, 260, 365)
-    daily = [{"day": (date(2017, 1, 1) + timedelta(days=int(d))).isoformat(), "events": int(per_day[d])} for d in k]
+    days = [date(2017, 1, 1) + timedelta(days=int(d)) for d in k]
+    daily = pl.DataFrame({"day": days, "events": per_day.astype(np.int64)})
     share = np.append(0, np.cumsum(np.arange(1, 101) ** -1.02))
-    curve = [{"item_share": at / 100, "event_share": float(s / share[-1])} for at, s in enumerate(share)]
-    lengths = [
-        {"length": int(n), "users": int(u)}
-        for n, u in zip(np.unique(np.geomspace(1, 4000, 300).astype(int)), rng.integers(1, 20, 300), strict=False)
-    ]
-    step = {"name": "5-core of users and items", "events_before": 1_469_307, "events_after": 1_428_664, "users_before": 2_469, "users_after": 2_466, "items_before": 92_331, "items_after": 26_541, "note": "4 rounds"}  # fmt: skip
-    found = {
-        "name": "Complete Journey", "sizes": {"events": 1_428_664, "users": 2_466, "items": 26_541, "density": 0.0134, "first": "2017-01-01 11:53", "last": "2017-12-31 23:58", "days": 365.0},
-        "histories": {"quantiles": {"median": 412.0}, "repeat_share": 0.412, "lengths": lengths, "single_event_users": 0.01}, "tail": {"curve": curve},
-        "timing": {"ties": 0.961, "gap_days": 1, "daily": daily}, "groups": {"what": "baskets", "count": 155_848, "size_mean": 9.17}, "duplicates": 2_938, "bots": [],
-        "steps": [step],
-        "warnings": [
+    curve = pl.DataFrame({"item_share": np.arange(101) / 100, "event_share": share / share[-1]})
+    length, people = np.unique(np.geomspace(1, 4000, 300).astype(int)), rng.integers(1, 20, 300)
+    lengths = pl.DataFrame({"length": length, "users": people[: len(length)]})
+    nothing = pl.DataFrame()
+    return Inspection(
+        name="Complete Journey", sizes=Sizes(2_466, 26_541, 1_428_664, 0.0134, "2017-01-01 11:53", "2017-12-31 23:58", 365.0),
+        histories=Histories({"median": 412.0}, 0.01, 0.412, lengths), tail=Tail(0.3, 0.7, 0.8, 0.1, curve),
+        timing=Timing(0.961, False, 1, 0.01, "2017-12-23", nothing, daily), groups=Groups("baskets", 155_848, 9.17, 6.0, 140, 50.0, 1.0, nothing),
+        duplicates=2_938, steps_are_per_user=False, bots=nothing, kinds=nothing, features=nothing, values=None, splits=nothing,
+        recommended=GlobalTime(days=28), reason="",
+        steps=(Step("5-core of users and items", 1_469_307, 1_428_664, 2_469, 2_466, 92_331, 26_541, "4 rounds"),),
+        warnings=(
             "37% of the test targets were in the person's history already: set repeat=true, or most of what people really take can't be recommended to them.",
             "96% of the events share their time stamp with another event of the same person: ask for baskets, or what was taken at once is half the answer.",
-        ],
-    }  # fmt: skip
-    return SimpleNamespace(to_dict=lambda: found)
+        ),
+    )  # fmt: skip

@@ -17,9 +17,11 @@ import pytest
 
 import vitrina as vt
 from vitrina.board.sections import render
+from vitrina.board.sections.audit import binned
 from vitrina.board.sections.exposure import half_of_places
-from vitrina.board.sections.facts import data_facts, split_facts
+from vitrina.board.sections.timeline import as_date
 from vitrina.board.sections.view import View, gloss, standing
+from vitrina.data.dataset import Step
 from vitrina.metrics import MetricInfo
 from vitrina.metrics import metric as metric_of
 from vitrina.report.html import VOID, el
@@ -366,14 +368,25 @@ def test_contrast_is_enough(scheme: int) -> None:
 def test_reads_a_real_inspection_and_a_real_split() -> None:
     data = vt.testing.synthetic(users=80, items=40)
     seen, split = vt.inspect(data), data.split(vt.split.GlobalTime(days=7))
-    facts, cut = data_facts(seen), split_facts(split.summary)
-    assert (facts.events, facts.users) == (data.n_events, data.n_users)
-    assert sum(facts.per_day) == data.n_events
-    assert sum(people for _, people in facts.lengths) == data.n_users
-    assert facts.tail[-1] == (1.0, 1.0)
-    assert [p.name for p in cut.parts] == ["train", "test"]
-    assert cut.queries == len(split.queries)
-    Page(render(dataclasses.replace(boards.full(), inspection=seen, split=split.summary)))
+    read = Page(render(dataclasses.replace(boards.full(), inspection=seen, split=split.summary)))
+    for number in (data.n_events, data.n_users, len(split.queries)):
+        assert f"{number:,}" in read.text
+    assert f"From {_day(seen.sizes.first)} to {_day(seen.sizes.last)}." in read.text
+    for warning in (*seen.warnings, *split.summary.leakage, *split.summary.warnings):
+        assert warning.rstrip(".") in read.text
+
+
+def _day(moment: str | int | None) -> str:
+    day = as_date(moment)
+    assert day is not None
+    return f"{day.day} {day:%B %Y}"
+
+
+def test_histories_fall_into_round_bins_and_steps_are_no_dates() -> None:
+    assert binned([(3, 2), (4, 5), (7, 1), (20_000, 3)])[0] == ("3 to 4", 7)
+    assert binned([(3, 2), (4, 5), (7, 1), (20_000, 3)])[-1] == ("10,000 and more", 3)
+    assert binned([]) == ()
+    assert [as_date(m) for m in ("2017-12-03 23:58", 20171203, "step", None)] == [date(2017, 12, 3), None, None, None]
 
 
 # What a page must not do
@@ -413,8 +426,7 @@ def test_no_sentence_runs_into_the_next_one() -> None:
         dataclasses.replace(e, notes=notes, fallback_share=0.003, config={"name": "Cooccurrence", "kinds": {}, "decay": None, "last": None})
         for e in board.entries
     )
-    nothing = boards.inspection().to_dict() | {"steps": [{"name": "read", "note": "17 items have no row.", **dict.fromkeys(
-        ("events_before", "events_after", "users_before", "users_after", "items_before", "items_after"), 10)}]}  # fmt: skip
+    nothing = dataclasses.replace(boards.inspection(), steps=(Step("read", *[10] * 6, note="17 items have no row."),))
     shown = re.sub(r"\s+", " ", Page(render(dataclasses.replace(board, entries=entries, inspection=nothing))).text)
     assert not re.search(r"\.;|\.,|=,|=\)|unset|\.\.(?!\.)|; \.|\(read\)", shown)
     assert "limited by max_items. " in shown

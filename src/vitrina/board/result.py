@@ -17,6 +17,8 @@ from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 
 if TYPE_CHECKING:
+    from vitrina.data.inspect import Inspection
+    from vitrina.data.split import SplitSummary
     from vitrina.metrics import MetricInfo
 
 Status = Literal["ok", "failed", "out of memory"]
@@ -80,8 +82,8 @@ class Board:
     primary: str  # the metric that verdicts and Holm's correction speak of
     baseline: str  # the model that all are compared with
     entries: tuple[Entry, ...]
-    inspection: Any  # data.inspect.Inspection
-    split: Any  # data.split.SplitSummary
+    inspection: Inspection | None  # of the log; a board made by hand may come without
+    split: SplitSummary | None
     metrics: tuple[MetricInfo, ...]  # what each metric says of itself: depth, direction, needs, definition
     numbers: pl.DataFrame
     comparisons: pl.DataFrame
@@ -123,9 +125,9 @@ class Board:
         plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "headline", "settings")}
         records = {n: getattr(self, n).to_dicts() for n in TABLES}
         people = [asdict(e) for e in self.examples]
-        judged = {n: getattr(self, n).to_dict() if hasattr(getattr(self, n), "to_dict") else None for n in ("inspection", "split")}
+        data = {"inspection": self.inspection and self.inspection.to_dict(), "split": self.split and self.split.to_dict()}
         records["metrics"] = [m.to_dict() for m in self.metrics]
-        return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | judged | records)
+        return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | data | records)
 
     def save(self, folder: str | Path) -> Path:
         """Write report.html, board.json and per_query.parquet; each is whole or the old one stays. Returns the report's path.

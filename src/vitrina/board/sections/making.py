@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vitrina.board.sections.facts import SplitFacts
 from vitrina.board.sections.view import View, has, known, rows
 from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
 from vitrina.report.words import finite, fixed, minute, plural, sentence_end
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
 TIMES = ("date", "created", "finished", "started")
 
 
-def making(view: View, split: SplitFacts) -> Html:
+def making(view: View) -> Html:
     """Command, configurations, tuning, settings and definitions."""
     return section(
         "making", "How it was made", _command(view), el("h3", "Models and their parameters"), _configs(view), _tuning(view),
-        el("h3", "Settings, seeds, versions and machine"), _settings(view, split), el("h3", "What the metrics mean"), _definitions(view),
+        el("h3", "Settings, seeds, versions and machine"), _settings(view), el("h3", "What the metrics mean"), _definitions(view),
     )  # fmt: skip
 
 
@@ -95,8 +94,9 @@ def _trial(config: Any) -> str:
 # Settings
 
 
-def _settings(view: View, split: SplitFacts) -> Html:
-    shown = {"split": split.rule, **{k: v for k, v in view.board.settings.items() if k != "command"}}
+def _settings(view: View) -> Html:
+    rule = view.board.split.rule if view.board.split else ""
+    shown = {"split": rule, **{k: v for k, v in view.board.settings.items() if k != "command"}}
     pairs = [(key, text) for key, value in shown.items() for text in [_setting(key, value)] if text]
     if not pairs:
         return sentence("The board came without its settings.")

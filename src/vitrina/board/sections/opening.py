@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vitrina.board.sections.facts import DataFacts
 from vitrina.board.sections.view import View, gloss, model_gloss
 from vitrina.report.html import Html, breakable, el, join, name
 from vitrina.report.words import minute, plural
@@ -24,7 +23,7 @@ SECTIONS = (
 )
 
 
-def opening(view: View, facts: DataFacts) -> Html:
+def opening(view: View) -> Html:
     """Title, date and answer, then links to the sections."""
     said = view.board.headline or _own_words(view)
     first, *rest = said
@@ -32,7 +31,7 @@ def opening(view: View, facts: DataFacts) -> Html:
     quick = view.board.settings.get("quick")
     first_look = el("p", quick, class_="first-look") if quick else None
     head = el(
-        "header", el("h1", view.board.title), el("p", *_dateline(view, facts), class_="dateline"), first_look, el("div", *answer), _names(view, said), id="top"
+        "header", el("h1", view.board.title), el("p", *_dateline(view), class_="dateline"), first_look, el("div", *answer), _names(view, said), id="top"
     )  # fmt: skip
     links = (el("a", title, href=f"#{key}") for key, title in SECTIONS)
     return join((head, el("nav", *links, aria_label="Sections")))
@@ -55,9 +54,10 @@ def _of_model(entry: Entry) -> Html | None:
     return el("li", el("b", name(entry.name)), call, f": {about}." if about else ".")
 
 
-def _dateline(view: View, facts: DataFacts) -> list[object]:
+def _dateline(view: View) -> list[object]:
     made = next((view.board.settings[n] for n in ("date", "created", "finished", "started") if view.board.settings.get(n)), None)
-    parts = [facts.name, minute(made) if made else None, plural(len(view.board.entries), "model"), f"judged by {view.board.primary}"]
+    log = view.board.inspection.name if view.board.inspection else None
+    parts = [log, minute(made) if made else None, plural(len(view.board.entries), "model"), f"judged by {view.board.primary}"]
     return [el("span", p) for p in parts if p]
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import vitrina
 from vitrina.board.sections.audit import audit
 from vitrina.board.sections.exposure import exposure
-from vitrina.board.sections.facts import data_facts, split_facts
 from vitrina.board.sections.leaderboard import leaderboard
 from vitrina.board.sections.making import making
 from vitrina.board.sections.opening import opening
@@ -33,10 +32,12 @@ def render(board: Board) -> str:
     Returns:
         the page; write it to a file with UTF-8.
     """
-    view, facts, split = View(board), data_facts(board.inspection), split_facts(board.split)
-    sections = (audit(facts, split), leaderboard(view), tradeoff(view), slices(view), exposure(view), people(view), making(view, split))
+    view = View(board)
+    sections = (
+        audit(board.inspection, board.split), leaderboard(view), tradeoff(view), slices(view), exposure(view), people(view), making(view),
+    )  # fmt: skip
     skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")
-    return document(board.title, join((opening(view, facts), *sections), "\n"), skip)
+    return document(board.title, join((opening(view), *sections), "\n"), skip)
 
 
 def document(title: str, main: Html, skip: Html | None = None) -> str:
