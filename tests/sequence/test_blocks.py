@@ -1,16 +1,159 @@
-"""Every block: packed windows equal windows alone, and a causal one never looks ahead."""
+"""Every block keeps the laws, and a rogue one breaks them; the body asks a block for no more than it must."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from vitrina.sequence import BERT4RecBlock, LiGR, PreNorm, SASRecBlock
+import vitrina as vt
+from vitrina.base.errors import UnknownNameError
+from vitrina.sequence import BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.layout import Layout
 from vitrina.sequence.network import Body
+from vitrina.testing import ContractError, check_block
+from vitrina.testing.block_laws import LAWS
 
 BLOCKS = [BERT4RecBlock(), LiGR(), LiGR(multiplier=2), PreNorm(), PreNorm(norm_after=False), SASRecBlock()]
 LENGTHS = torch.tensor([3, 1, 6, 2])
+
+
+class Made(Block):
+    """A block of whatever module, built from (dim, dropout, length)."""
+
+    module: type[nn.Module]
+    timed: bool = False
+
+    @property
+    def needs_time(self):
+        return self.timed
+
+    def build(self, dim, heads, dropout, length):
+        return self.module(dim, dropout, length)
+
+
+class Plain(nn.Module):
+    """Nothing is wrong with it: x + Drop(W x). What follows changes one thing each. It has no `last`."""
+
+    def __init__(self, dim, dropout, length):
+        super().__init__()
+        self.mix, self.drop = nn.Linear(dim, dim), nn.Dropout(dropout)
+
+    def forward(self, x, layout, causal):
+        return x + self.drop(self.mix(x))
+
+
+class Long(Plain):
+    """Has places for the events that are looked at, but for no mask behind them."""
+
+    def __init__(self, dim, dropout, length):
+        super().__init__(dim, dropout, length)
+        self.places = nn.Parameter(torch.zeros(length))
+
+    def forward(self, x, layout, causal):
+        return super().forward(x, layout, causal) + self.places[layout.place][:, None]
+
+
+class OfTheBatch(Plain):
+    def forward(self, x, layout, causal):
+        return super().forward(x - x.mean(0), layout, causal)
+
+
+class Padded(Plain):
+    """A convolution over the flat row, which runs from window to window."""
+
+    def forward(self, x, layout, causal):
+        return super().forward(x, layout, causal) + F.pad(x, (0, 0, 1, 0))[:-1]
+
+
+class Ahead(Plain):
+    """Looks at the end of the window, whatever it is told."""
+
+    def forward(self, x, layout, causal):
+        return super().forward(x, layout, causal) + x[layout.last][layout.window]
+
+
+class OtherLast(Plain):
+    def last(self, x, layout):
+        return x[layout.last]
+
+
+class Dropping(Plain):
+    def forward(self, x, layout, causal):
+        return x + F.dropout(self.mix(x), self.drop.p, training=True)
+
+
+class Overwriting(Plain):
+    def forward(self, x, layout, causal):
+        return x.add_(self.mix(x)) if not x.requires_grad else super().forward(x, layout, causal)
+
+
+class Cut(Plain):
+    """Learns nothing from what comes in."""
+
+    def forward(self, x, layout, causal):
+        return super().forward(x.detach(), layout, causal)
+
+
+class Idle(Plain):
+    def __init__(self, dim, dropout, length):
+        super().__init__(dim, dropout, length)
+        self.forgotten = nn.Parameter(torch.zeros(dim))
+
+
+class Drawn(Plain):
+    """Has numbers that are no part of what is saved."""
+
+    def __init__(self, dim, dropout, length):
+        super().__init__(dim, dropout, length)
+        self.shift = torch.randn(dim)
+
+    def forward(self, x, layout, causal):
+        return super().forward(x, layout, causal) + self.shift
+
+
+class Clock(Plain):
+    """Reads times, and falls where there are none."""
+
+    def forward(self, x, layout, causal):
+        return super().forward(x, layout, causal) + (layout.asked - layout.times).abs()[:, None].float().log1p()
+
+
+class Root(Clock):
+    """A moment before its events is no number."""
+
+    def forward(self, x, layout, causal):
+        return x if layout.times is None else Plain.forward(self, x, layout, causal) + (layout.asked - layout.times)[:, None].float().sqrt()
+
+
+ROGUES = [
+    ("shape", Made(module=Long), "IndexError"), ("alone", Made(module=OfTheBatch), "window 0 of"), ("alone", Made(module=Padded), "window 1 of"),
+    ("causal", Made(module=Ahead), "the tokens before differ: row 0"), ("last", Made(module=OtherLast), "`last` and the last of `forward`"),
+    ("steady", Made(module=Dropping), "built with dropout"), ("steady", Made(module=Overwriting), "before the call"),
+    ("gradient", Made(module=Cut), "gradient of the tokens is none"), ("gradient", Made(module=Idle), "'forgotten' has no gradient"),
+    ("rebuilt", Made(module=Drawn), "built again"), ("times", Made(module=Clock), "AttributeError|TypeError"),
+    ("times", Made(module=Root), "with times and without"), ("times", Made(module=Root, timed=True), "asked before its events: states aren't finite"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", [*BLOCKS, Made(module=Plain)], ids=repr)
+def test_a_block_keeps_the_laws(block):
+    report = check_block(block)
+    assert set(report.kept) | set(report.skipped) == set(LAWS)
+    assert set(report.skipped) == (set() if isinstance(block, tuple(type(b) for b in BLOCKS)) else {"last"})
+
+
+@pytest.mark.parametrize(("law", "block", "says"), ROGUES, ids=[f"{law} {block.module.__name__}" for law, block, _ in ROGUES])
+def test_a_rogue_block_breaks_its_law(law, block, says):
+    with pytest.raises(ContractError, match=rf"breaks a law of a block.\n{law}: .*({says})"):
+        check_block(block, laws=[law])
+
+
+def test_every_law_can_be_broken_and_is_in_the_documentation():
+    assert {law for law, _, _ in ROGUES} == set(LAWS)
+    assert all(f"| `{law}` |" in (check_block.__doc__ or "") for law in LAWS)
+    with pytest.raises(UnknownNameError, match="casual"):
+        check_block(LiGR(), laws=["casual"])
 
 
 def body_of(block, layers=2):
@@ -23,19 +166,25 @@ def body_of(block, layers=2):
 
 def batch_of(rows, lengths):
     lengths = torch.as_tensor(lengths)
-    return Batch(rows, Layout(lengths), torch.zeros(len(lengths)), torch.arange(len(rows)), torch.empty(0))
+    times = 1_700_000_000_000_000 + rows.cumsum(0) * 10**9
+    return Batch(rows, Layout(lengths, times, times + 10**9), torch.zeros(len(lengths)), torch.arange(len(rows)), torch.empty(0))
 
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("block", BLOCKS, ids=repr)
 def test_packed_equals_each_window_alone(block, causal):
+    """With all gradients, through two layers."""
     body, table = body_of(block), torch.randn(20, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
     rows = torch.randint(0, 20, (int(LENGTHS.sum()),), generator=torch.Generator().manual_seed(2))
-    wanted = [*body.parameters(), table]
+    wanted, batch = [*body.parameters(), table], batch_of(rows, LENGTHS)
 
-    together = body(table, batch_of(rows, LENGTHS), causal)
+    together = body(table, batch, causal)
     slopes = torch.autograd.grad((together**3).sum(), wanted, allow_unused=True)
-    alone = torch.cat([body(table, batch_of(part, [len(part)]), causal) for part in rows.split(LENGTHS.tolist())])
+    sizes, parts = LENGTHS.tolist(), []
+    for part, times, asked in zip(*(whole.split(sizes) for whole in (rows, batch.layout.times, batch.layout.asked)), strict=True):
+        layout = Layout(torch.tensor([len(part)]), times, asked)
+        parts.append(body(table, Batch(part, layout, torch.zeros(1), torch.arange(len(part)), torch.empty(0)), causal))
+    alone = torch.cat(parts)
     slopes_alone = torch.autograd.grad((alone**3).sum(), wanted, allow_unused=True)
 
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
@@ -45,24 +194,10 @@ def test_packed_equals_each_window_alone(block, causal):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=repr)
-def test_later_tokens_change_nothing_before_them(block):
-    body, table = body_of(block), torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
-    rows = torch.tensor([1, 2, 3, 4, 5, 6, 7, 8])
-    changed = rows.clone()
-    changed[3:6] = torch.tensor([9, 10, 11])
-    causal, causal_changed = (body(table, batch_of(r, [6, 2]), True) for r in (rows, changed))
-    torch.testing.assert_close(causal[:3], causal_changed[:3], rtol=0, atol=1e-6)
-    torch.testing.assert_close(causal[6:], causal_changed[6:], rtol=0, atol=1e-6)
-    assert (causal[3:6] - causal_changed[3:6]).abs().min(1).values.max() > 1e-4
-    both, both_changed = (body(table, batch_of(r, [6, 2]), False) for r in (rows, changed))
-    assert (both[:3] - both_changed[:3]).abs().max() > 1e-4  # the test would see it
-    torch.testing.assert_close(both[6:], both_changed[6:], rtol=0, atol=1e-6)
-
-
 @pytest.mark.parametrize("lengths", [[3, 1, 6, 2], [4, 4, 4]])
-@pytest.mark.parametrize("block", BLOCKS, ids=repr)
+@pytest.mark.parametrize("block", [*BLOCKS, Made(module=Plain)], ids=repr)
 def test_the_last_tokens_alone_are_those_among_all(block, lengths):
+    """What a visitor is answered: through `last` where the uppermost block has one, else from all of its tokens."""
     body, table = body_of(block).eval(), torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
     rows = torch.randint(0, 20, (sum(lengths),), generator=torch.Generator().manual_seed(2))
     every = batch_of(rows, lengths)
@@ -72,9 +207,33 @@ def test_the_last_tokens_alone_are_those_among_all(block, lengths):
     def all_of_them(*_):
         raise AssertionError("the uppermost block was asked for every token")
 
-    body.blocks[-1].forward = all_of_them
+    if hasattr(body.blocks[-1], "last"):
+        body.blocks[-1].forward = all_of_them
     for causal, states in zip((True, False), wanted, strict=True):
         torch.testing.assert_close(body(table, alone, causal), states, rtol=1e-5, atol=1e-5)
+
+
+def test_a_block_is_built_with_the_length_of_the_model():
+    assert len(Body(Made(module=Long), 1, 1, 8, 10, 0.0).blocks[0].places) == 10
+
+
+def test_a_block_that_takes_no_length_works_for_one_more_release():
+    class Before(Block):
+        def build(self, dim, heads, dropout):
+            return LiGR().build(dim, heads, dropout)
+
+    with pytest.warns(FutureWarning, match=r"Before.build takes \(dim, heads, dropout\), and from the next release on .* length\)"):
+        body = Body(Before(), 2, 2, 8, 10, 0.0)
+    assert len(body.blocks) == 2
+    with pytest.warns(FutureWarning, match=r"Before.build"):
+        assert len(check_block(Before()).kept) == len(LAWS)
+
+
+def test_check_block_leaves_the_generator_as_it_was():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    vt.testing.check_block(SASRecBlock())
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_layout_packs_what_it_pads():

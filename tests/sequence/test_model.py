@@ -195,14 +195,14 @@ def test_mistakes_are_said():
 
 
 class Twice(Block):
-    def build(self, dim, heads, dropout):
-        return LiGR().build(dim, heads, dropout)
+    def build(self, dim, heads, dropout, length):
+        return LiGR().build(dim, heads, dropout, length)
 
 
 def test_a_block_of_ones_own_takes_one_class_and_is_read_where_it_is_trusted(tmp_path):
     class Hidden(Block):
-        def build(self, dim, heads, dropout):
-            return LiGR().build(dim, heads, dropout)
+        def build(self, dim, heads, dropout, length):
+            return LiGR().build(dim, heads, dropout, length)
 
     recommender = short(vt.eSASRec(block=Twice())).fit(DATA)
     assert np.array_equal(recommender.table, short(vt.eSASRec()).fit(DATA).table)
@@ -295,7 +295,7 @@ class ByTheClock(Block):
     def needs_time(self):
         return True
 
-    def build(self, dim, heads, dropout):
+    def build(self, dim, heads, dropout, length):
         return Clock()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vitrina.base.config import Config
 from vitrina.sequence.batches import Batch
-from vitrina.sequence.blocks import Block
+from vitrina.sequence.blocks.base import Block, stack
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.embed import Bags, Table
 
@@ -62,7 +62,7 @@ class Body(nn.Module):
         self.positions = nn.Parameter(torch.empty(length + 1, dim))
         self.mask = nn.Parameter(torch.empty(1, dim))
         self.drop = Dropout(dropout)
-        self.blocks = nn.ModuleList(block.build(dim, heads, dropout) for _ in range(layers))
+        self.blocks = stack(block, layers, dim, heads, dropout, length)
         self.final = block.final(dim)
 
     def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None) -> Tensor:

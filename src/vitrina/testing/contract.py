@@ -14,14 +14,14 @@ from vitrina.testing.laws import LAWS
 
 
 class ContractError(AssertionError):
-    """A model or a metric broke laws; the message names each with its first counterexample."""
+    """A model, a metric or a block broke laws; the message names each with its first counterexample."""
 
 
 @dataclass(frozen=True)
 class ContractReport:
-    """Which laws a model or a metric keeps, and which could not be asked of it, with the reason."""
+    """Which laws a model, a metric or a block keeps, and which could not be asked of it, with the reason."""
 
-    model: str  # or metric
+    model: str  # or metric or block
     kept: tuple[str, ...]
     skipped: dict[str, str]
 

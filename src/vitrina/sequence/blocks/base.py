@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from typing import final
+from inspect import signature
+from typing import Any, final
 
 import torch
 import torch.nn.functional as F
@@ -23,16 +25,34 @@ class Block(Config, ABC):
         return False
 
     @abstractmethod
-    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+    def build(self, dim: int, heads: int, dropout: float, length: int) -> nn.Module:
         """A module with `forward(x, layout, causal)`: packed (tokens, dim) to packed (tokens, dim).
 
         It may also have `last(x, layout)`: what `forward` gives for the last token of each window, (windows, dim), without the work for the
-        others. Answering asks no more of the uppermost block.
+        others. Answering asks no more of the uppermost block; one without `last` is asked for every token.
+
+        Args:
+            length: the most recent events that are looked at. A window has at most one token more, the mask behind a history. Blocks here
+                that don't look at it have a default, for calls of before.
         """
 
     def final(self, dim: int) -> nn.Module:
         """What follows the last block."""
         return nn.Identity()
+
+
+def stack(block: Block, layers: int, dim: int, heads: int, dropout: float, length: int) -> nn.ModuleList:
+    """So many modules of a block. One whose `build` takes no length, as before, still works, with a warning."""
+    sizes: tuple[Any, ...] = (dim, heads, dropout, length)
+    if len(signature(block.build).parameters) == len(sizes) - 1:
+        warnings.warn(
+            f"{type(block).__name__}.build takes (dim, heads, dropout), and from the next release on must take (dim, heads, dropout, length): "
+            "length is how many events are looked at.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        sizes = sizes[:-1]
+    return nn.ModuleList(block.build(*sizes) for _ in range(layers))
 
 
 @final

@@ -23,7 +23,7 @@ class BERT4RecBlock(Block):
 
     multiplier: int = Field(default=4, gt=0)
 
-    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+    def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
         return _BERT4Rec(dim, heads, dropout, self.multiplier)
 
 

@@ -26,7 +26,7 @@ class LiGR(Block):
 
     multiplier: int = Field(default=4, gt=0)
 
-    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+    def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
         return _LiGR(dim, heads, dropout, self.multiplier)
 
 

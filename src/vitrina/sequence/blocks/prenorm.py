@@ -25,7 +25,7 @@ class PreNorm(Block):
     multiplier: int = Field(default=4, gt=0)
     norm_after: bool = True
 
-    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+    def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
         return _PreNorm(dim, heads, dropout, self.multiplier)
 
     def final(self, dim: int) -> nn.Module:

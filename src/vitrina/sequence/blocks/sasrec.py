@@ -20,7 +20,7 @@ class SASRecBlock(Block):
     authors' code; keys and values are not normalised.
     """
 
-    def build(self, dim: int, heads: int, dropout: float) -> nn.Module:
+    def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
         return _SASRec(dim, heads, dropout)
 
     def final(self, dim: int) -> nn.Module:
