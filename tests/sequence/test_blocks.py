@@ -7,14 +7,14 @@ from torch import nn
 
 import vitrina as vt
 from vitrina.base.errors import UnknownNameError
-from vitrina.sequence import BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
+from vitrina.sequence import HSTU, BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.layout import Layout
 from vitrina.sequence.network import Body
 from vitrina.testing import ContractError, check_block
 from vitrina.testing.block_laws import LAWS
 
-BLOCKS = [BERT4RecBlock(), LiGR(), LiGR(multiplier=2), PreNorm(), PreNorm(norm_after=False), SASRecBlock()]
+BLOCKS = [BERT4RecBlock(), HSTU(), HSTU(times=False), LiGR(), LiGR(multiplier=2), PreNorm(), PreNorm(norm_after=False), SASRecBlock()]
 LENGTHS = torch.tensor([3, 1, 6, 2])
 
 

@@ -7,7 +7,7 @@ try:
 except ImportError:
     raise MissingExtraError.of("PyTorch", "torch", "A sequence model") from None
 
-from vitrina.sequence.blocks import BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
+from vitrina.sequence.blocks import HSTU, BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
@@ -22,6 +22,7 @@ __all__ = [
     "BCE",
     "BPR",
     "GBCE",
+    "HSTU",
     "AllAction",
     "BERT4RecBlock",
     "Block",

@@ -1,0 +1,108 @@
+"""HSTU: pointwise attention with a bias for places and one for times."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vitrina.sequence.blocks.base import Block
+from vitrina.sequence.dropout import Dropout
+from vitrina.sequence.layout import Layout
+
+STEP = 0.301  # of the buckets of time, in natural logarithms of seconds: each is a third longer than the one before
+BUCKETS = 100  # the last one begins after a quarter of a million years
+MICROSECOND = 1e-6
+
+
+@final
+class HSTU(Block):
+    """n = LN x; [u, q, v, k] = SiLU(W n); a[i, j] = SiLU(q[i] . k[j] + p[i - j] + t[b(i, j)]) / length; x = x + Wo Drop(u * LN(a v)) + c.
+
+    [Zhai et al. 2024](https://arxiv.org/abs/2402.17152), eq. 1 to 3, with the buckets of the authors' code: b(i, j) = floor(ln(max(1, s)) / 0.301)
+    for the s seconds between event j and the moment at which token i is asked. One table p of places and one table t of times for all heads.
+    There is no softmax, so that the state may grow with how often a taste was shown; u gates in place of a feed-forward part; the layer norms
+    have no weights.
+
+    The moment of asking is the time of the next event in training and `now` for a visitor, as in the published numbers: the model knows when a
+    person came back, and not only what they took before. Compare it with models that don't know that in the light of it. A time that isn't
+    known (a visitor without times), and a span of time that training never met, add nothing.
+
+    Args:
+        times: whether there is a bias for times; False for a log without real time.
+
+    Cost: windows x width^2 x dim multiplications, as softmax attention, but not in one fused kernel: windows x width^2 x (3 heads + 2) numbers
+    are held for the gradient. Without the feed-forward part a layer has 5 dim^2 weights; LiGR has 18 dim^2.
+    """
+
+    times: bool = True
+
+    @property
+    def needs_time(self) -> bool:
+        return self.times
+
+    def build(self, dim: int, heads: int, dropout: float, length: int) -> nn.Module:
+        return _HSTU(dim, heads, dropout, length, self.times)
+
+
+@final
+class _HSTU(nn.Module):
+    def __init__(self, dim: int, heads: int, dropout: float, length: int, times: bool) -> None:
+        super().__init__()
+        self.heads, self.length = heads, length
+        self.into, self.out = nn.Linear(dim, 4 * dim, bias=False), nn.Linear(dim, dim)
+        self.places = nn.Parameter(torch.zeros(2 * length + 1))  # p, for i - j from -length to length
+        self.times = nn.Parameter(torch.zeros(BUCKETS)) if times else None  # t
+        self.drop = Dropout(dropout)
+
+    def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
+        u, q, v, k = F.silu(self.into(_norm(x))).chunk(4, -1)
+        place = torch.arange(layout.width, device=x.device)
+        gaps = None
+        if layout.times is not None and layout.asked is not None:
+            gaps = layout.pad(layout.asked)[:, :, None] - layout.pad(layout.times)[:, None, :]
+        weights = self._weights(layout.pad(q), layout.pad(k), self._bias(place[:, None] - place, gaps))
+        mixed = (weights.tril() if causal else weights) @ self._split(layout.pad(v))  # v is 0 behind the end of a window
+        return self._gated(x, u, layout.pack(mixed.transpose(1, 2).flatten(2)))
+
+    def last(self, x: Tensor, layout: Layout) -> Tensor:
+        n, at = _norm(x), layout.last
+        of_asking, of_asked = self.into.weight.chunk(2)
+        u, q = F.silu(F.linear(n[at], of_asking)).chunk(2, -1)
+        v, k = F.silu(F.linear(n, of_asked)).chunk(2, -1)
+        places = layout.lengths[:, None, None] - 1 - torch.arange(layout.width, device=x.device)
+        gaps = None
+        if layout.times is not None and layout.asked is not None:
+            gaps = layout.asked[at][:, None, None] - layout.pad(layout.times)[:, None, :]
+        weights = self._weights(q[:, None], layout.pad(k), self._bias(places, gaps))
+        mixed = weights @ self._split(layout.pad(v))  # (windows, heads, 1, dim of a head)
+        return self._gated(x[at], u, mixed.flatten(1))
+
+    def _weights(self, q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
+        """(windows, heads, asking, asked)"""
+        return F.silu(self._split(q) @ self._split(k).transpose(-1, -2) + bias.unsqueeze(-3)) / self.length
+
+    def _bias(self, places: Tensor, gaps: Tensor | None) -> Tensor:
+        """(windows or none, asking, asked) of how many places and microseconds lie between."""
+        bias = _looked_up(self.places, places + self.length)
+        if self.times is None or gaps is None:
+            return bias
+        seconds = (gaps.abs().float() * MICROSECOND).clamp_(min=1)
+        return bias + _looked_up(self.times, (seconds.log_() / STEP).long().clamp_(max=BUCKETS - 1))
+
+    def _gated(self, x: Tensor, u: Tensor, mixed: Tensor) -> Tensor:
+        return x + self.out(self.drop(u * _norm(mixed)))
+
+    def _split(self, padded: Tensor) -> Tensor:
+        return padded.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (windows, heads, width, dim of a head)
+
+
+def _norm(x: Tensor) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+
+
+def _looked_up(table: Tensor, index: Tensor) -> Tensor:
+    """table[index], whose gradient is three times as slow on a CPU."""
+    return table.index_select(0, index.flatten()).view(index.shape)
