@@ -11,6 +11,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = (
     "bench_sequence_epoch.py", "bench_sequence_memory.py", "reproduce_sequence.py", "ablation.py", "sequence_repeats.py", "sequence_cold.py", "sequence_tuned.py",
+    "sequence_time.py",
 )  # fmt: skip
 
 
