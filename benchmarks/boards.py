@@ -19,9 +19,8 @@ import polars as pl
 
 import vitrina as vt
 from beside import HERE, data_folder, machine
-from vitrina.base.config import Config
+from vitrina.base.config import Config, to_plain
 from vitrina.board.tune import Search
-from vitrina.jobs.specs import describe
 
 OUT = HERE / ".cache" / "boards"
 TRIALS, SEED, DRAWS = 8, 0, 1000
@@ -225,7 +224,7 @@ def _default(model: str, parameter: str) -> Any:
     found = next((getattr(place, model) for place in (vt, vt.weighting, vt.decay, vt.combine) if hasattr(place, model)), None)
     known = getattr(found, "model_fields", {}).get(parameter)
     default = None if known is None else known.get_default(call_default_factory=True)
-    return describe(default) if isinstance(default, Config) else default
+    return to_plain(default) if isinstance(default, Config) else default
 
 
 def searches() -> dict[str, list[str]]:

@@ -100,7 +100,7 @@ def test_the_best_on_validation_wins_and_trials_that_fail_or_die_do_not_end_the_
         assert values[way] == evaluate(lists, validation, ["nDCG@10"])["nDCG@10"]
     assert values["good"] > values["bad"]
     entry = board.entry("fickle")
-    assert entry.config == {"name": "Fickle", "way": "good"}
+    assert entry.config == {"class": "rogues:Fickle", "way": "good"}
     assert entry.trials == 4
     assert "20 trials for each search" in board.settings["tuning_budget"]
     tested = vt.Popularity().fit(split.train).recommend(split.queries, 10, eligible=split.eligible)

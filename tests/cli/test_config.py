@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 import vitrina as vt
-from vitrina.base.config import to_plain
 from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Search
-from vitrina.cli import build, names
+from vitrina.cli import names
 from vitrina.cli.config import read_config
 
 Write = Callable[..., Path]
@@ -169,13 +168,6 @@ def test_a_model_of_ones_own(config: Write, shop: Path) -> None:
         read_config(config('[models.mine]\ntype = "own_shelf:Shef"\n'), trust=True)
     with pytest.raises(VitrinaError, match="can't be imported"):
         read_config(config('[models.mine]\ntype = "nowhere_at_all:X"\n'), trust=True)
-
-
-@pytest.mark.parametrize(
-    "model", [vt.EASE(l2=7), vt.Cooccurrence(weighting=vt.weighting.BM25(k1=2), decay=vt.decay.All(of=(vt.decay.Window(events=3),)))]
-)
-def test_what_a_board_describes_is_built_again(model: object) -> None:
-    assert build.of_plain(to_plain(model)) == model
 
 
 def test_the_table_of_names_holds_every_exported_model_and_part() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vitrina.base.errors import ParameterError
-from vitrina.base.exports import exported, name_of, path_of
+from vitrina.base.exports import exported_class, name_of, path_of
 
 MOST_DAYS = 1_000_000  # beyond it microseconds no longer fit 64 bits with room to spare
 Days = Annotated[float, Field(gt=0, le=MOST_DAYS)]
@@ -47,7 +47,15 @@ class Config(BaseModel):
         try:
             super().__init__(**{n: v.item() if isinstance(v, np.generic) else v for n, v in parameters.items()})
         except ValidationError as error:
-            raise ParameterError(_sentence(type(self), error)) from None
+            raise _refusal(type(self), error) from None
+        except TypeError as error:
+            table = next((n for n, v in parameters.items() if isinstance(v, Mapping)), None)
+            if table is None or "abstract class" not in str(error):
+                raise
+            raise ParameterError(
+                f"The {table!r} parameter of {type(self).__name__} must be an object, and not a table of its parameters. Got {parameters[table]!r}.",
+                owner=type(self).__name__, parameter=table, value=parameters[table],
+            ) from None  # fmt: skip
 
     def __hash__(self) -> int:  # a parameter may be a mapping, which has no hash of its own
         return hash(fingerprint(self))
@@ -97,7 +105,7 @@ def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
         pairs = [[to_plain(k), to_plain(v, path_of=path_of)] for k, v in value.items()]
         readable = all(isinstance(key, str) and key not in MARKS for key, _ in pairs)
         return dict(pairs) if readable else {"mapping": pairs}
-    if type(value).__module__ == "builtins" or callable(value):
+    if type(value).__module__ in ("builtins", "numpy") or callable(value):
         raise ParameterError(f"A parameter must be plain values or an object with parameters of its own. Got {value!r}.", value=value)
     name = name_of(type(value))
     head = {"class": path_of(type(value))} if name is None else {"name": name}
@@ -138,7 +146,7 @@ READERS: Mapping[Any, Callable[[str], Any]] = {"date": date.fromisoformat, "date
 
 def _class_of(mark: str, name: str, class_at: Callable[[str], Any] | None) -> Any:
     if mark == "name":
-        return exported(name, "config")
+        return exported_class(name)
     if class_at is None:
         raise ParameterError(
             f"The class {name!r} is not one of Vitrina's: reading it would run its code, which has to be allowed.", value=name
@@ -189,17 +197,18 @@ def fingerprint(*values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _sentence(cls: type[BaseModel], error: ValidationError) -> str:
+def _refusal(cls: type[BaseModel], error: ValidationError) -> ParameterError:
+    """What pydantic found, as an error of ours that knows the parameter."""
     first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else "?"  # what follows is the place inside it, or the type that was tried
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(cls.model_fields)) or "none"
-        return f"{cls.__name__} has no parameter {name!r}. Its parameters: {known}."
-    message = in_words(error)
+    owner, message = cls.__name__, in_words(error)
     if not first["loc"]:  # parameters that don't go together: the validator says the whole sentence
-        return message
+        return ParameterError(message, owner=owner)
+    name = str(first["loc"][0])  # what follows is the place inside it, or the type that was tried
     verb = "must be" if first["msg"].startswith("Input should be") else "is wrong:"
-    return f"The {name!r} parameter of {cls.__name__} {verb} {message}. Got {first['input']!r}."
+    sentence = f"The {name!r} parameter of {owner} {verb} {message}. Got {first['input']!r}."
+    if first["type"] == "extra_forbidden":
+        sentence = f"{owner} has no parameter {name!r}. Its parameters: {', '.join(sorted(cls.model_fields)) or 'none'}."
+    return ParameterError(sentence, owner=owner, parameter=name, value=first["input"])
 
 
 _PLAIN = {"a valid tuple": "a list", "a valid integer": "a whole number", "a valid number": "a number", "a valid boolean": "true or false",

@@ -18,14 +18,14 @@ SOURCE = Path(__file__).parents[1]
 
 @cache
 def exports() -> Mapping[str, str]:
-    """The module behind each public name: "EASE" and "decay" of the package itself, "decay.Window" of its public modules."""
+    """Where each public name is: "EASE" at "vitrina.models.ease:EASE", and what the public modules export: "decay.Window"."""
     table: dict[str, str] = {}
     for module, name in _stub_imports():
         inner = f"{module}.{name}"
-        is_module = _file_of(inner) is not None
-        table[name] = inner if is_module else module
-        if is_module:
-            table |= {f"{name}.{member}": inner for member in names_of(inner)}
+        if _file_of(inner) is None:
+            table[name] = f"{module}:{name}"
+        else:
+            table |= {f"{name}.{member}": f"{inner}:{member}" for member in names_of(inner)}
     return table
 
 
@@ -47,30 +47,32 @@ def public_name(name: str) -> str | None:
     return ending[0] if len(ending) == 1 else None
 
 
-def exported(name: str, what: str = "name") -> Any:
-    """What has this public name, or is the only thing whose name ends so.
+def exported_class(name: str) -> type:
+    """The class that has this public name, or is the only thing whose public name ends so.
 
     Raises:
         UnknownNameError: there is none; lists the closest.
         MissingExtraError: the name needs a package that is not installed.
     """
     public = public_name(name)
-    if public is None:
-        raise UnknownNameError.of(what, name, {public.rpartition(".")[2] for public in exports()})
-    return getattr(importlib.import_module(exports()[public]), public.rpartition(".")[2])
+    found = None if public is None else class_at(exports()[public])
+    if not isinstance(found, type):
+        raise UnknownNameError.of("class", name, {last for known in exports() if (last := known.rpartition(".")[2])[0].isupper()})
+    return found
 
 
 @cache
 def name_of(cls: type) -> str | None:
-    """The name by which `exported` gives this class; None where it is not exported.
+    """The name by which `exported_class` gives this class; None where it is not exported.
 
     >>> from vitrina.forms.decay import Window
     >>> name_of(Window), name_of(int)
     ('Window', None)
     """
     public = public_name(cls.__name__)
-    ours = public is not None and f"{cls.__module__}.".startswith(f"{PACKAGE}.")
-    return cls.__name__ if ours and exported(cls.__name__) is cls else None
+    if public is None or not cls.__module__.startswith(f"{PACKAGE}."):
+        return None
+    return cls.__name__ if class_at(exports()[public]) is cls else None
 
 
 def member_of(packages: Iterable[str], name: str) -> Any:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from vitrina.base.config import Config
+from vitrina.base.config import Config, parameters_of
 from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Range, Search
-from vitrina.jobs.specs import parameters_of
 
 OUTER = 0.1  # of a range, in its own scale, counts as its edge
 SEVERAL = 5  # values tried of a range, from which the last of them is an edge too

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 import vitrina
-from vitrina.base.config import fingerprint
+from vitrina.base.config import fingerprint, to_plain
 from vitrina.board.edges import edge_notes
 from vitrina.board.result import Entry
 from vitrina.board.tune import Search
 from vitrina.jobs.processes import run_job
-from vitrina.jobs.specs import describe, to_spec, written
+from vitrina.jobs.specs import to_spec, written
 from vitrina.jobs.worker import LISTS, RESULT, add_trial, finished_trials, trial_lines
 from vitrina.types import Recommendations
 from vitrina.vocabulary import Vocabulary
@@ -113,7 +113,7 @@ def _fitted(contender: Contender, model: Any, trials: Sequence[Mapping[str, Any]
     cached = (kept / RESULT).exists()
     result = json.loads((kept / RESULT).read_text(encoding="utf-8")) if cached else _run_fit(spec, contender.name, kept, ground, stop)
     entry = Entry(
-        contender.name, describe(model), result["status"], result["error"], contender.baseline,
+        contender.name, to_plain(model), result["status"], result["error"], contender.baseline,
         trials=max(len(trials), 1), cached=cached, call=written(model),
         notes=tuple(result.get("notes", ())), **{n: result[n] for n in _MEASURED if n in result},
     )  # fmt: skip
@@ -153,7 +153,7 @@ def _best_of(
     path = _run_trials(specs, ground, stop, step)
     done = finished_trials(path)
     tried = [(model, done[fingerprint(spec)]) for model, spec in zip(candidates, specs, strict=True) if fingerprint(spec) in done]
-    trials = tuple({"config": json.dumps(describe(m), default=repr), "value": t["value"], "error": t["error"]} for m, t in tried)
+    trials = tuple({"config": json.dumps(to_plain(m)), "value": t["value"], "error": t["error"]} for m, t in tried)
     known = [(m, t["value"]) for m, t in tried if t["value"] is not None]
     if not known:
         raise TuningError(trials)

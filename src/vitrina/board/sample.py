@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from vitrina.base.config import Config
+from vitrina.base.config import Config, parameters_of
 from vitrina.board.tune import Search
 from vitrina.data.split import Split
-from vitrina.jobs.specs import parameters_of
 from vitrina.types import Eligibility, Int32, Int64, Ragged
 
 QUICK_QUERIES = 2000  # that a first look asks of a test or validation part

@@ -183,15 +183,3 @@ def filtered(data: Dataset, name: str, argument: Any) -> Dataset:
 def _is_first(argument: Mapping[str, Any], known: list[str]) -> bool:
     """Whether a table is itself the one parameter of the filter: kinds = {view = 0.1, buy = 1}."""
     return len(known) == 1 and not set(argument) <= set(known)
-
-
-def of_plain(plain: Mapping[str, Any], cls: Any = None) -> Any:
-    """The object that a board describes: {"name": "EASE", "l2": 500}; `cls` where its name is not an exported one."""
-    cls = cls or names.find("part", plain["name"], names.parts())
-    return cls(**{key: _of_plain(value) for key, value in plain.items() if key != "name"})
-
-
-def _of_plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return of_plain(value) if "name" in value else {key: _of_plain(v) for key, v in value.items()}
-    return tuple(_of_plain(v) for v in value) if isinstance(value, list) else value

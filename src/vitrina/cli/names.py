@@ -6,14 +6,15 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import vitrina
 from vitrina.base.config import Config
 from vitrina.base.errors import MissingExtraError, ParameterError, UnknownNameError
+from vitrina.base.exports import class_at, exports, public_name
 
 NO_PARTS = (
     "vitrina.data",
@@ -35,13 +36,9 @@ def exported() -> Mapping[str, type]:
 def _public() -> Mapping[str, Any]:
     """What the package and its modules export, by public name."""
     found: dict[str, Any] = {}
-    for name in dir(vitrina):
-        try:
-            found[name] = value = getattr(vitrina, name)
-        except MissingExtraError:  # whoever doesn't use it needs not install it; `find` says how to
-            continue
-        if isinstance(value, ModuleType):
-            found |= {f"{name}.{inner}": getattr(value, inner) for inner in getattr(value, "__all__", ())}
+    for name, path in exports().items():
+        with suppress(MissingExtraError):  # whoever doesn't use it needs not install it; `find` says how to
+            found[name] = class_at(path)
     return found
 
 
@@ -95,8 +92,9 @@ def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
         full = _public().get(name)  # the long form "weighting.BM25" always works
         if full is not None and full in known.values():
             return full
-        if name in dir(vitrina):
-            getattr(vitrina, name)  # a name whose extra is missing says so
+        public = public_name(name)
+        if public is not None:
+            class_at(exports()[public])  # a name whose extra is missing says so
         raise UnknownNameError.of(what, name, known)
     return known[name]
 

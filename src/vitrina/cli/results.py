@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from vitrina.base.config import from_plain
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.board.tune import Search
-from vitrina.cli import build
 from vitrina.cli.config import Plan
 
 BOARD = "board.json"
@@ -39,7 +39,8 @@ def settled(plan: Plan, name: str) -> Any:
             f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it (a first look with --quick is none). "
             f"Run first: vitrina compare {plan.file.path}"
         )
-    return build.of_plain(found, model.model)
+    parameters = from_plain({parameter: value for parameter, value in found.items() if parameter not in ("name", "class")})
+    return model.model(**parameters)
 
 
 def _baseline(plan: Plan, name: str, done: Mapping[str, Any]) -> Any:
@@ -49,7 +50,7 @@ def _baseline(plan: Plan, name: str, done: Mapping[str, Any]) -> Any:
         UnknownNameError: there is none of that name; says the known ones.
     """
     if name in done:
-        return build.of_plain(done[name])
+        return from_plain(done[name])
     hint = "" if done else f" Baselines that a comparison adds are known after: vitrina compare {plan.file.path}"
     raise UnknownNameError(f"{plan.file.path}: {UnknownNameError.of('model', name, {*plan.models, *done})}{hint}")
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vitrina.base.config import title_of
 from vitrina.board.sections.view import View, has, known, rows
 from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
 from vitrina.report.words import finite, fixed, minute, plural, sentence_end
@@ -46,8 +47,7 @@ def _config(entry: Entry) -> list[object]:
 def plain(value: Any) -> str:
     """A configuration as a person would write it: Name(parameter=value)."""
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{k}={plain(v)}" for k, v in value.items() if k != "name")
-        return f"{value['name']}({inner})" if isinstance(value.get("name"), str) else f"{{{inner}}}"
+        return _plain_table(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(plain(v) for v in value) + "]"
     if value is None:
@@ -57,6 +57,16 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if finite(value) else "inf"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def _plain_table(value: Mapping[str, Any]) -> str:
+    """A config, what JSON has no value for (marked by `to_plain`), or a mapping."""
+    if set(value) in ({"float"}, {"date"}, {"datetime"}, {"list"}):
+        (inner,) = value.values()
+        return inner if isinstance(inner, str) else plain(inner)
+    named = "class" in value or isinstance(value.get("name"), str)
+    inside = ", ".join(f"{k}={plain(v)}" for k, v in value.items() if not (named and k in ("class", "name")))
+    return f"{title_of(value)}({inside})" if named else f"{{{inside}}}"
 
 
 # Tuning
