@@ -125,9 +125,9 @@ def run(script, *arguments, **environment):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("threads", ["1", "4"])
-def test_a_child_made_by_fork_answers_and_fits_as_its_parent(threads):
-    run(FORK, "torch", NUMBA_NUM_THREADS=threads)
+@pytest.mark.parametrize(("threads", "network"), [("1", []), ("4", ["torch"])])
+def test_a_child_made_by_fork_answers_and_fits_as_its_parent(threads, network):
+    run(FORK, *network, NUMBA_NUM_THREADS=threads)
 
 
 @pytest.mark.parametrize("layer", ["default", "workqueue"])

@@ -141,7 +141,7 @@ def test_fit_refuses_open_parameters_and_unknown_models(config: Callable[..., Pa
 def test_an_interrupted_fit_of_a_network_goes_on(
     config: Callable[..., Path], vitrina: Type, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config("[models.net]\ntype = 'eSASRec'\ndim = 8\ntraining = {type = 'Training', epochs = 3, patience = 3}\n")
+    config("[models.net]\ntype = 'eSASRec'\ndim = 8\nlayers = 1\nlength = 8\ntraining = {type = 'Training', epochs = 3, patience = 3}\n")
     ask = ("fit", "vitrina.toml", "--model", "net", "--out")
     epochs: list[int] = []
 

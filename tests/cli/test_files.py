@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,6 +16,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+import vitrina.cli.main
 from vitrina.cli.config import read_config
 from vitrina.testing import synthetic
 
@@ -119,14 +122,26 @@ def tea(inside: Path) -> Path:
     return inside
 
 
+def narrow(encoding: str, *words: str) -> bytes:
+    """What a console of that encoding gets from a command that ends well; in this process."""
+    shown, said = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors) for errors in ("strict", "backslashreplace"))
+    with pytest.MonkeyPatch.context() as at, contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
+        at.setattr(sys, "argv", ["vitrina", *words])
+        with pytest.raises(SystemExit) as ended:
+            vitrina.cli.main.run()
+    said.flush()
+    assert not ended.value.code, said.buffer.getvalue()  # type: ignore[attr-defined]
+    shown.flush()
+    return shown.buffer.getvalue()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("words", [("--help",), ("inspect", "--help"), ("inspect", "чай.csv")])
-@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252:strict"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
 def test_a_narrow_console_shows_all(tea: Path, encoding: str, words: tuple[str, ...]) -> None:
-    done = run(*words, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert narrow(encoding, *words)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_narrow_console_shows_boards_and_lists(tea: Path) -> None:
     (tea / "vitrina.toml").write_text(
         '[data]\nsource = "чай.csv"\n[job]\nbaselines = false\n[models."Зоя → ≥"]\ntype = "Popularity"\n', encoding="utf-8"
@@ -135,10 +150,8 @@ def test_a_narrow_console_shows_boards_and_lists(tea: Path) -> None:
         ["compare", "vitrina.toml"], ["fit", "vitrina.toml", "--model", "Зоя → ≥", "--out", "model"],
         ["recommend", "model", "--history", "чай,i1"],
     ):  # fmt: skip
-        done = run(*words, PYTHONIOENCODING="cp1252")
-        assert done.returncode == 0, done.stderr
-    done = run("inspect", "чай.csv", "--json", PYTHONIOENCODING="cp1252")
-    assert json.loads(done.stdout)["name"] == "чай"
+        narrow("cp1252", *words)
+    assert json.loads(narrow("cp1252", "inspect", "чай.csv", "--json"))["name"] == "чай"
 
 
 def test_letters_that_a_console_lacks_are_told_apart(inside: Path) -> None:

@@ -41,7 +41,10 @@ def odd_log(users: int, items: int, clock: str, n: int, seed: int = 0) -> pl.Dat
 @pytest.mark.parametrize("baskets", [False, True])
 def test_what_inspect_recommends_and_init_writes_can_be_made(clock, baskets, tmp_path):
     asked = 0
-    for users, items, n in product((1, 2, 6), (1, 2, 8), (1, 2, 3, 40)):
+    sizes = list(product((1, 2, 6), (1, 2, 8), (1, 2, 3, 40)))
+    for users, items, n in sizes[
+        (CLOCKS.index(clock) + baskets) % 2 :: 2
+    ]:  # the other half with the other clocks, and with baskets or without
         frame = odd_log(users, items, clock, n)
         if baskets:
             frame = frame.with_columns(basket_id=pl.Series(np.arange(n) // 3), kind=pl.Series(["view", "a buy"] * n).head(n))
@@ -69,7 +72,7 @@ def test_what_inspect_recommends_and_init_writes_can_be_made(clock, baskets, tmp
                 assert len(split.train.holdout().queries)
         else:
             assert frame["user_id"].value_counts()["count"].max() == 1
-    assert asked > 15
+    assert asked > 4
 
 
 @pytest.mark.usefixtures("one_process")

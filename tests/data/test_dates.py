@@ -52,7 +52,7 @@ def complaint(times, **options):
     return str(caught.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.datetimes(dt.datetime(1991, 1, 1), dt.datetime(2025, 12, 31)), min_size=1, max_size=12),
     st.sampled_from(FORMS),

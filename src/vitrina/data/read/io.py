@@ -310,7 +310,8 @@ class _Reader:
         for what, vocabulary, coder in (("user", users, self.coders["user"]), ("item", items, self.coders["item"])):
             if coder.forms == {"whole"}:
                 continue
-            odd = [word for word in MISSING_AS_TEXT if vocabulary.encode([word])[0] >= 0] if vocabulary.ids.dtype == pl.String else []
+            words = list(MISSING_AS_TEXT) if vocabulary.ids.dtype == pl.String else []
+            odd = [word for word, code in zip(words, vocabulary.encode(words), strict=True) if code >= 0]
             if odd:
                 notes.append(f"One {what} has the id {odd[0]!r}: perhaps missing ids that were written as text.")
         return notes
