@@ -20,10 +20,10 @@ types: $(VENV)/.dev
 	$(BIN)/pyright
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.speed
 
 reproduce: $(VENV)/.dev
-	$(BIN)/python benchmarks/reproduce.py
+	$(BIN)/python -m benchmarks.quality
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,4 +37,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) vitrina-demo benchmarks/.venvs benchmarks/.cache
+	rm -rf $(VENV) vitrina-demo benchmarks/.cache

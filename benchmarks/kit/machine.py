@@ -1,0 +1,53 @@
+"""The limits of the machine, and the line that says which one it was."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.kit.places import ROOT
+
+
+def sgemm(size: int = 4000) -> float:
+    """GFLOP/s of a float32 matrix multiplication, the best of five."""
+    a = np.random.default_rng(0).random((size, size), dtype=np.float32)
+    return 2 * size**3 / min(_seconds(lambda: a @ a) for _ in range(5)) / 1e9
+
+
+def bandwidth() -> float:
+    """GB/s that copying 400 MB reaches, reading and writing counted, the best of five."""
+    source = np.ones(50_000_000)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / min(_seconds(lambda: np.copyto(target, source)) for _ in range(5)) / 1e9
+
+
+def _seconds(work: Any) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def processor() -> str:
+    """Name and number of cores."""
+    about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in about.splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def commit() -> str:
+    """Of the checkout, in short."""
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def machine() -> str:
+    """One line: processor, cores, its limits, load, versions, commit."""
+    return (
+        f"{processor()}, sgemm {sgemm():.0f} GFLOP/s, copy {bandwidth():.1f} GB/s, "
+        f"load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, NumPy {np.__version__}, commit {commit()}"
+    )

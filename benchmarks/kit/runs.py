@@ -1,0 +1,203 @@
+"""What the benchmarks of sequence models share: the logs, and one run whose numbers are kept in a file.
+
+A run is known by its config, its data and split, its metrics, and the code that it runs: a hash of the sources of the model's package. What was
+finished is read and not run again, so an interrupted script goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+import vitrina as vt
+from benchmarks.kit.places import BENCHMARKS, CACHE, data_folder
+from vitrina.base.config import fingerprint
+from vitrina.board.ground import split_fingerprint
+from vitrina.evaluate.run import evaluate
+
+RUNS = CACHE / "sequence"
+K = 10
+TABLES = {"amazon-beauty": {"title": "text", "attributes": "categories"}, "ml-1m": {"title": "text", "genres": "categories"}}
+
+
+def ordered(name: str, *, described: bool = False) -> vt.Dataset:
+    """A log whose only time is the order of its rows: amazon-beauty, amazon-sports, ml-1m."""
+    folder = data_folder() / name
+    log = pl.read_parquet(folder / "interactions.parquet").sort("user_id", "order").select("user_id", "item_id")
+    table = {"items": folder / "items.parquet", "item_kinds": TABLES[name], "title": "title"} if described else {}
+    return vt.read_interactions(log, name=name, **table)
+
+
+def leave_one_out(name: str, *, described: bool = False) -> vt.split.Split:
+    """Everybody's last item is asked, items of the history are left out, all others are ranked."""
+    return ordered(name, described=described).split(vt.split.LeaveOneOut(repeat=False))
+
+
+def changed(config: Any, **changes: Any) -> Any:
+    """The config with other parameters."""
+    return type(config)(**({name: getattr(config, name) for name in type(config).model_fields} | changes))
+
+
+def capped(model: Any, epochs: int | None) -> Any:
+    """A sequence model that trains for no more epochs; None and other models stay as they are."""
+    if epochs is None or not isinstance(model, vt.SequenceModel):
+        return model
+    return changed(model, training=changed(model.training, epochs=min(epochs, model.training.epochs)))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one fit and its lists were worth."""
+
+    model: str
+    data: str
+    numbers: dict[str, tuple[float, float | None, float | None]]  # metric -> value, low, high
+    fit: float  # seconds
+    answer: float  # seconds
+    epochs: int  # 0 where the model has none
+    best_epoch: int
+    notes: tuple[str, ...]
+    commit: str
+    load: float
+    date: str
+    file: str = field(default="", compare=False)
+
+    def __getitem__(self, metric: str) -> float:
+        return self.numbers[metric][0]
+
+    @property
+    def per_query(self) -> pl.DataFrame:
+        """query, user and a column for each metric that has a value a query."""
+        return pl.read_parquet(Path(self.file).with_suffix(".parquet"))
+
+    def error(self, metric: str) -> float:
+        """One standard error of the metric over queries."""
+        values = self.per_query[metric].drop_nulls().to_numpy()
+        return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def sources(folder: str) -> str:
+    """A short name of the code in a folder of the package."""
+    code = hashlib.sha256()
+    for file in sorted((Path(vt.__file__).parent / folder).rglob("*.py")):
+        code.update(file.name.encode() + file.read_bytes())
+    return code.hexdigest()[:12]
+
+
+def commit() -> str:
+    """Of the working tree; `-dirty` where code is not committed. The pages that scripts write are no code."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=BENCHMARKS, capture_output=True, text=True, check=False).stdout.strip()
+
+    return git("describe", "--always", "--exclude", "*") + "-dirty" * bool(git("status", "--porcelain", "--", "*.py", "../src"))
+
+
+CODE = {folder: sources(folder) for folder in ("sequence", "models")}  # now, when it is imported, and not when a run ends
+COMMIT = commit()
+
+
+def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False) -> Run:
+    """Fit, answer and judge, or read what an earlier run of the same kept.
+
+    Args:
+        model: any config of Vitrina.
+        split: where it is fitted and asked.
+        metrics: by name.
+        resume: take a run of other code as well, the latest one.
+    """
+    kind = "sequence" if isinstance(model, vt.SequenceModel) else "models"
+    job = fingerprint(model, split_fingerprint(split), list(metrics))
+    file = RUNS / f"{job}-{CODE[kind]}.json"
+    found = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
+    return read(found[-1]) if found else _run(model, split, metrics, file)
+
+
+def read(file: Path) -> Run:
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    kept["numbers"] = {metric: tuple(numbers) for metric, numbers in kept["numbers"].items()}
+    return Run(**(kept | {"notes": tuple(kept["notes"]), "file": str(file)}))
+
+
+def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path) -> Run:
+    told: dict[bool, Any] = {}
+    begin = time.perf_counter()
+    more = {"report": _telling(told), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
+    fitted = model.fit(split.train, **more)
+    between = time.perf_counter()
+    lists = fitted.recommend(split.queries, K, eligible=split.eligible)
+    spent = sum(progress.seconds for progress in told.values())  # also before a kill
+    seconds = max(between - begin, spent), time.perf_counter() - between
+    search = told.get(True) or told.get(False)
+    found = evaluate(lists, split, metrics)
+    numbers = {metric: (value, low, high) for metric, value, low, high in found.numbers.iter_rows()}
+    run = Run(
+        repr(model), split.train.name, numbers, *seconds, search.epoch if search else 0, search.best_epoch if search else 0,
+        tuple(getattr(fitted, "notes", ())), COMMIT, os.getloadavg()[0], datetime.now(UTC).date().isoformat(), str(file),
+    )  # fmt: skip
+    _keep(run, found.per_query, file)
+    return run
+
+
+def _keep(run: Run, per_query: pl.DataFrame, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    per_query.write_parquet(file.with_suffix(".parquet"))
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({name: value for name, value in asdict(run).items() if name != "file"}), encoding="utf-8")
+    partial.rename(file)
+
+
+def _telling(told: dict[bool, Any]) -> Callable[[Any], None]:
+    """Remembers how far the search (True) and the training on everything after it (False) are, and says it on the error stream."""
+
+    def tell(progress: Any) -> None:
+        told[bool(progress.metrics)] = progress
+        print(f"    {progress}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def tuned(candidates: Iterable[Any], split: vt.split.Split, metric: str = "nDCG@10", *, resume: bool = False) -> Any:
+    """The config that is best on the holdout of the training part; the runs are kept like all others."""
+    validation = split.train.holdout()
+    return max(candidates, key=lambda model: measured(model, validation, [metric], resume=resume)[metric])
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean of the seeds, and the least and the most."""
+    return f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else f"{values[0]:.4f}"
+
+
+def told_of(runs: Iterable[Run]) -> str:
+    """Where and when runs were made: machines differ less than the load, so both ends of the load are said."""
+    runs = list(runs)
+    loads, commits = [run.load for run in runs], sorted({run.commit for run in runs})
+    dates = sorted({run.date for run in runs})
+    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f"{days}, load {min(loads):.1f} to {max(loads):.1f}, commit {', '.join(commits)}"
+
+
+def compared(runs: Mapping[str, Run], baseline: str, metric: str = "nDCG@10") -> dict[str, str]:
+    """The paired verdict on each run against the baseline, over people, corrected for the number of models."""
+    tables = {name: run.per_query for name, run in runs.items()}
+    columns = {name: table[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name, table in tables.items()}
+    said = vt.evaluate.compare_paired(columns, baseline, tables[baseline]["user"].to_numpy())
+    return dict(zip(said["model"], said["verdict"], strict=True)) | {baseline: "the baseline"}
+
+
+def brief(verdict: str) -> str:
+    """A verdict short enough for a cell."""
+    said, _, seen = verdict.partition("; a difference of ")
+    return f"{said} ({seen.partition(' ')[0]} would have been seen)" if seen else said
