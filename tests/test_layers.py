@@ -1,6 +1,7 @@
-"""Imports point downward only, from package to package and inside each package."""
+"""Imports point downward only, from package to package and inside each package; docs/architecture.md says what is below what."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -8,29 +9,19 @@ import pytest
 import vitrina
 
 SOURCE = Path(vitrina.__file__).parent
-LAYERS = (
-    ("_moved",),
-    ("base",),
-    ("vocabulary",),
-    ("types",),
-    ("catalogue", "protocols"),
-    ("request",),
-    ("metrics", "retrieve"),
-    ("data",),
-    ("forms",),
-    ("models", "sequence"),
-    ("evaluate",),
-    ("jobs",),
-    ("report",),
-    ("board", "diagnose"),
-    ("artifacts", "batch"),
-    ("cli",),
-    ("__main__",),
-)
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+
+
+def rows_of_layers():
+    """The table under "## Layers", from the lowest layer to the highest: the modules of each, and what they never import."""
+    section = PAGE.read_text(encoding="utf-8").partition("## Layers")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|.*\|(.*?)\|$", section, re.MULTILINE)
+    return [tuple(re.findall(r"`(\w+)`", cell) for cell in row) for row in rows]
+
+
+LAYERS = [names for names, _ in rows_of_layers()]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-UP_TO_MODELS = {"testing"}  # what tests and examples use
-MODELS = {"forms", "models", "sequence", "testing"}
-NEVER = {"evaluate": MODELS, "report": MODELS | {"evaluate", "jobs", "data"}}  # a judge knows no model, and a page kit no board
+NEVER = {name: set(never) for names, never in rows_of_layers() for name in names}
 
 
 def public_names():
@@ -75,14 +66,14 @@ def part_of(path):
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def upward(level, never=NEVER):
+def upward(level):
     for path, modules in IMPORTS.items():
         part = part_of(path)
         if part == "__init__":
             continue
         for module in modules:
             target = (module + ".").split(".")[1]
-            if target in never.get(part, ()) or (
+            if target in NEVER.get(part, ()) or (
                 target not in ("", part, "__version__") and level.get(target, len(level)) > level.get(part, len(level))
             ):
                 yield f"{path.relative_to(SOURCE)} imports {module}"
@@ -119,14 +110,20 @@ def circle(graph):
     return next((c for name in sorted(graph) if (c := walk(name, []))), [])
 
 
-def test_every_part_has_a_layer():
+def test_every_part_has_one_layer():
     parts = {part_of(p) for p in SOURCE.rglob("*.py")} - {"__init__"}
-    assert parts - set(LEVEL) - UP_TO_MODELS == set()
+    assert parts - set(LEVEL) == set()
+    assert len(LEVEL) == sum(map(len, LAYERS))
+
+
+def test_the_page_is_read():
+    assert LEVEL["base"] < LEVEL["data"] < LEVEL["models"] < LEVEL["board"] < LEVEL["cli"]
+    assert "models" in NEVER["evaluate"]
+    assert not NEVER["data"]
 
 
 def test_no_import_points_upward():
-    level = LEVEL | dict.fromkeys(UP_TO_MODELS, LEVEL["models"])
-    assert list(upward(level)) == []
+    assert list(upward(LEVEL)) == []
 
 
 @pytest.mark.parametrize("package", sorted({p.parent for p in IMPORTS}), ids=lambda p: p.relative_to(SOURCE).as_posix())
