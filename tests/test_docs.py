@@ -48,7 +48,6 @@ def shop(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_proces
     """A fresh copy of the folder to stand in; finished models come back."""
     shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("NO_COLOR", "1")
     yield tmp_path
     if (tmp_path / "vitrina-report" / ".cache").exists():
@@ -71,6 +70,7 @@ def run(command: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
             assert done.exit_code == 0, f"{shlex.join(command)}\n{done.output[-3000:]}"
             return done.stdout
         at.setattr(sys, "argv", arguments)
+        at.syspath_prepend(str(Path(arguments[0]).resolve().parent))
         runpy.run_path(arguments[0], run_name="__main__")
     return printed.getvalue()
 

@@ -188,7 +188,9 @@ class TestWorkbooks:
 
 class TestStreams:
     @pytest.mark.parametrize(
-        "content", [delimited(",").encode(), delimited("::").encode("utf-16"), gzip.compress(delimited("\t").encode())]
+        "content",
+        [delimited(",").encode(), delimited("::").encode("utf-16"), gzip.compress(delimited("\t").encode())],
+        ids=["plain", "utf-16", "gzip"],
     )
     def test_open_files(self, content):
         assert fingerprint(io.BytesIO(content)) == EXPECTED

@@ -335,7 +335,9 @@ def test_the_diagonal_follows_the_job(repeat):
 
 
 @pytest.mark.parametrize(
-    ("combine", "term"), [(vt.combine.Sum(), lambda w: w), (vt.combine.Product(), np.log1p), (vt.combine.Max(), None)], ids=repr
+    ("combine", "term"),
+    [(vt.combine.Sum(), lambda w: w), (vt.combine.Product(), np.log1p), (vt.combine.Max(), None)],
+    ids=["sum", "product", "max"],
 )
 @pytest.mark.parametrize("decay", [None, vt.decay.Exponential(events=4), vt.decay.Exponential(days=0.5)], ids=repr)
 def test_every_event_of_an_item_speaks(combine, term, decay):
