@@ -22,4 +22,4 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return json.loads((out / worker.RESULT).read_text(encoding="utf-8"))
 
     monkeypatch.setattr(worker, "_end_with_parent", lambda: None)
-    monkeypatch.setattr("vitrina.board.runs.run_job", run_job)
+    monkeypatch.setattr("vitrina.jobs.processes.run_job", run_job)

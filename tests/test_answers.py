@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 import vitrina as vt
-from vitrina.board import runs
 from vitrina.cli.main import app
+from vitrina.jobs import cache
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DAY = vt.decay.Exponential(days=20)
@@ -35,7 +35,7 @@ MODELS = {  # networks are left out: their numbers depend on the machine
 
 
 def path() -> Path:
-    return FIXTURES / f"answers-{runs.ANSWERS}.json"
+    return FIXTURES / f"answers-{cache.ANSWERS}.json"
 
 
 def answers() -> dict[str, dict]:
@@ -52,7 +52,7 @@ def answers() -> dict[str, dict]:
 
 
 def test_models_answer_as_the_number_of_the_cache_says():
-    told = "answers changed: raise ANSWERS in board/runs.py and make the file again with: python tests/test_answers.py"
+    told = "answers changed: raise ANSWERS in jobs/cache.py and make the file again with: python tests/test_answers.py"
     assert path().exists(), f"{path().name} is missing; {told}"
     kept, found = json.loads(path().read_text(encoding="utf-8")), answers()
     assert list(kept) == list(found), told
@@ -71,14 +71,14 @@ def test_every_model_has_its_answers_in_the_file():
 
 
 @pytest.mark.usefixtures("one_process")
-@pytest.mark.parametrize("former", [runs.ANSWERS, 1])
+@pytest.mark.parametrize("former", [cache.ANSWERS, 1])
 def test_only_answers_of_this_code_are_taken_from_a_cache(former, tmp_path, monkeypatch):
     split = vt.testing.synthetic(users=40, items=20).split(vt.split.GlobalTime(quantile=0.8))
     with monkeypatch.context() as at:
-        at.setattr(runs, "ANSWERS", former)
+        at.setattr(cache, "ANSWERS", former)
         vt.compare([vt.Popularity()], split, metrics=["nDCG@10"], baselines=False, cache=tmp_path, progress=False)
     again = vt.compare([vt.Popularity()], split, metrics=["nDCG@10"], baselines=False, cache=tmp_path, progress=False)
-    assert again.entries[0].cached == (former == runs.ANSWERS)
+    assert again.entries[0].cached == (former == cache.ANSWERS)
 
 
 @pytest.mark.usefixtures("one_process")

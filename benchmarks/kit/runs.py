@@ -24,8 +24,8 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.places import BENCHMARKS, CACHE, data_folder
 from vitrina.base.config import fingerprint
-from vitrina.board.ground import split_fingerprint
 from vitrina.evaluate.run import evaluate
+from vitrina.jobs.folders import split_fingerprint
 
 RUNS = CACHE / "sequence"
 K = 10

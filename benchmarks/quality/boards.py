@@ -152,8 +152,8 @@ def compare(name: str, *, resume: bool) -> vt.Board:
     data = job.load()
     split = data.split(job.rule)
     board = vt.compare(
-        job.models(), split, metrics=job.metrics, baseline=job.baseline, trials=TRIALS, seed=SEED, draws=DRAWS,
-        cache=out / "finished", data=data, title=job.title,
+        job.models(), split, metrics=job.metrics, baseline=job.baseline, budget=vt.Budget(trials=TRIALS), seed=SEED,
+        bootstrap=vt.Bootstrap(draws=DRAWS, seed=SEED), cache=out / "finished", data=data, title=job.title,
     )  # fmt: skip
     board.save(out)
     keep(PAGE, f"quality.boards.{name}", "\n".join(section(board, job, str(split.summary), limits)))

@@ -8,6 +8,7 @@ from .artifacts import save as save
 from .base.state import State as State
 from .batch import aligned as aligned
 from .batch import recommend_to as recommend_to
+from .board.budget import Budget as Budget
 from .board.compare import compare as compare
 from .board.result import Board as Board
 from .board.tune import Range as Range
@@ -19,6 +20,7 @@ from .data.demo import complete_journey as complete_journey
 from .data.inspect import inspect as inspect
 from .data.read.io import read_interactions as read_interactions
 from .diagnose.run import diagnose as diagnose
+from .evaluate.bootstrap import Bootstrap as Bootstrap
 from .forms import combine as combine
 from .forms import decay as decay
 from .forms.itemmap import ItemMap as ItemMap

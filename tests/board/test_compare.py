@@ -17,14 +17,16 @@ from rich.cells import cell_len
 import vitrina as vt
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.base.printing import as_text
-from vitrina.board import assemble, runs
+from vitrina.board import assemble
 from vitrina.board.baselines import baselines, recent_days
-from vitrina.board.ground import split_fingerprint, tiny_split, work_folder
 from vitrina.board.people import examples
 from vitrina.evaluate.run import evaluate
+from vitrina.jobs.cache import code_stamp
+from vitrina.jobs.folders import split_fingerprint, tiny_split, work_folder
 from vitrina.jobs.specs import of_spec, to_spec
 
 METRICS = ["nDCG@5", "Coverage@5", "HitRate@5"]
+TWO_AT_A_TIME = vt.Budget(workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def board(split):
         "talks": rogues.Talks(),
         "own": rogues.Favourite(first=3),
     }
-    return vt.compare(models, split, metrics=METRICS, primary="nDCG@5", k=5, baselines=False, baseline="popular", workers=2, progress=False)
+    return vt.compare(
+        models, split, metrics=METRICS, primary="nDCG@5", k=5, baselines=False, baseline="popular", budget=TWO_AT_A_TIME, progress=False
+    )
 
 
 def test_a_model_that_fails_has_a_row_and_the_others_stay(board):
@@ -116,7 +120,7 @@ def test_a_second_comparison_takes_finished_models_from_the_cache(split, tmp_pat
         return vt.compare([vt.Popularity(by="events")], split, metrics=METRICS, primary="nDCG@5", baselines=False, cache=tmp_path)
 
     first = once()
-    monkeypatch.setattr(runs, "run_job", lambda *a, **k: pytest.fail("a process was started"))
+    monkeypatch.setattr("vitrina.jobs.processes.run_job", lambda *a, **k: pytest.fail("a process was started"))
     second = once()
     assert not first.entries[0].cached
     assert second.entries[0].cached
@@ -140,17 +144,17 @@ def test_the_key_of_the_cache_knows_the_data_the_split_and_the_source_of_ones_ow
     assert split_fingerprint(other) != split_fingerprint(split)
     script = tmp_path / "own.py"
     script.write_text("class A: ...")
-    before = runs.code_stamp({"class": f"{script}:A"})
+    before = code_stamp({"class": f"{script}:A"})
     script.write_text("class A: x = 1")
-    assert runs.code_stamp({"class": f"{script}:A"}) != before
-    assert runs.code_stamp(to_spec(vt.EASE())) == runs.code_stamp(to_spec(vt.Popularity()))
+    assert code_stamp({"class": f"{script}:A"}) != before
+    assert code_stamp(to_spec(vt.EASE())) == code_stamp(to_spec(vt.Popularity()))
 
 
 def test_too_slow_a_model_is_ended(split, tmp_path):
     gate = tmp_path / "gate"
     gate.touch()
     models = {"slow": rogues.Favourite(first=1, gate=str(gate))}
-    board = vt.compare(models, split, metrics=METRICS, primary="nDCG@5", baselines=False, limit=1)
+    board = vt.compare(models, split, metrics=METRICS, primary="nDCG@5", baselines=False, budget=vt.Budget(limit=1))
     assert board.entries[0].status == "failed"
     assert "time limit of 1 seconds" in board.entries[0].error
     assert board.headline[0].startswith("No model came to an end")
@@ -240,6 +244,42 @@ def test_what_cannot_be_compared_is_refused_before_anything_runs(split):
         vt.compare([vt.EASE()], split, primary="Coverage@10")
     with pytest.raises(UnknownNameError, match="user table"):
         vt.compare([vt.EASE()], split, slices=["city"])
+
+
+@pytest.mark.usefixtures("one_process")
+def test_the_former_names_of_a_budget_work_for_one_more_release_and_say_what_to_write(split):
+    search = {"search": vt.tune(vt.Popularity, days=[1, 2, 3, 4])}
+    job = {"metrics": ["nDCG@5"], "primary": "nDCG@5", "baselines": False, "progress": False, "seed": 4}
+    with pytest.warns(FutureWarning) as warned:
+        former = vt.compare(search, split, trials=2, limit=60, draws=40, **job)
+    said = [str(w.message) for w in warned if w.category is FutureWarning]
+    assert [s.partition(". ")[0] for s in said] == [
+        "compare(trials=2, limit=60) is now compare(budget=Budget(trials=2, limit=60))",
+        "compare(draws=40) is now compare(bootstrap=Bootstrap(draws=40))",
+    ]
+    assert {w.filename for w in warned} == {__file__}
+    now = vt.compare(search, split, budget=vt.Budget(trials=2, limit=60), bootstrap=vt.Bootstrap(draws=40, seed=4), **job)
+    assert former.numbers.equals(now.numbers)
+    assert former.trials.equals(now.trials)
+    assert now.settings["bootstrap_draws"] == 40
+    with pytest.raises(TypeError, match="unexpected keyword argument 'trails'"):
+        vt.compare(search, split, trails=2)
+    with pytest.raises(ParameterError, match="'trials' parameter of Budget"):
+        vt.Budget(trials=0)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_the_confidence_of_the_bootstrap_is_that_of_intervals_and_verdicts(split):
+    models = {"popular": vt.Popularity(), "recent": vt.Popularity(days=7)}
+    job = {"metrics": ["nDCG@5"], "primary": "nDCG@5", "baselines": False, "progress": False}
+    wide, narrow = (vt.compare(models, split, bootstrap=vt.Bootstrap(confidence=c), **job) for c in (0.99, 0.5))
+    widths = [(b.numbers["high"] - b.numbers["low"]).to_numpy() for b in (wide, narrow)]
+    assert (widths[0] > 2 * widths[1]).all()
+    p = wide.against_winner["p_holm"].item()
+    assert p == narrow.against_winner["p_holm"].item()
+    for board, alpha in ((wide, 0.01), (narrow, 0.5)):
+        assert ("no measurable difference" in board.comparisons["verdict"].item()) == (p >= alpha)
+        assert board.settings["confidence"] == pytest.approx(1 - alpha)
 
 
 def test_the_baselines_are_there_unless_given(split):

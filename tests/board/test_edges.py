@@ -56,7 +56,7 @@ def test_a_search_of_vitrinas_own_says_whose_it_is_to_widen():
 def test_the_note_is_on_the_board(tmp_path):
     split = vt.testing.synthetic(users=80, items=30).split(vt.split.GlobalTime(quantile=0.8))
     models = {"window": vt.tune(vt.Popularity, days=[1, 2, 3])}
-    board = vt.compare(models, split, metrics=["nDCG@10"], baselines=False, trials=3, progress=False)
+    board = vt.compare(models, split, metrics=["nDCG@10"], baselines=False, budget=vt.Budget(trials=3), progress=False)
     entry = board.entry("window")
     best = entry.config["days"]
     assert any("edge of its search (1 to 3)" in note for note in entry.notes) == (best != 2)

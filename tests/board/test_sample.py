@@ -54,8 +54,7 @@ def test_taken_queries_keep_their_truth_and_what_may_be_shown(split):
 
 @pytest.mark.usefixtures("one_process")
 def test_a_quick_board_says_what_it_left_out_and_its_values_are_those_of_the_sample(split, monkeypatch):
-    monkeypatch.setattr("vitrina.board.compare.QUICK_QUERIES", 100)
-    monkeypatch.setattr("vitrina.board.ground.QUICK_QUERIES", 100)
+    monkeypatch.setattr(sample, "QUICK_QUERIES", 100)
     models = {"window": vt.tune(vt.Popularity, days=[1, 2, 3, 5, 7, 9])}
     labels = pl.Series([str(q % 2) for q in range(len(split.queries))])
     board = vt.compare(models, split, metrics=["nDCG@10"], baselines=False, quick=True, slices={"odd": labels}, progress=False)

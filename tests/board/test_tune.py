@@ -7,7 +7,6 @@ import rogues
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
-from vitrina.board import runs
 from vitrina.board.tune import Range, is_range
 from vitrina.evaluate.run import evaluate
 
@@ -106,7 +105,7 @@ def test_the_best_on_validation_wins_and_trials_that_fail_or_die_do_not_end_the_
     tested = vt.Popularity().fit(split.train).recommend(split.queries, 10, eligible=split.eligible)
     assert board.numbers["value"][0] == evaluate(tested, split, ["nDCG@10"])["nDCG@10"]  # fitted again on the whole training part
 
-    monkeypatch.setattr(runs, "run_job", lambda *a, **k: pytest.fail("a process was started"))
+    monkeypatch.setattr("vitrina.jobs.processes.run_job", lambda *a, **k: pytest.fail("a process was started"))
     assert compare().trials.equals(board.trials)
 
 
@@ -114,7 +113,7 @@ def test_the_best_on_validation_wins_and_trials_that_fail_or_die_do_not_end_the_
 def test_the_seconds_end_a_search_and_a_search_without_a_value_has_a_row():
     split = vt.testing.synthetic(users=60, items=20).split(vt.split.GlobalTime(quantile=0.8))
     models = {"timed": vt.tune(vt.Popularity, half_life=Range(low=1, high=99)), "broken": vt.tune(rogues.Fickle, way=["raises"])}
-    board = vt.compare(models, split, metrics=["nDCG@10"], baselines=False, seconds=1e-9, workers=2)
+    board = vt.compare(models, split, metrics=["nDCG@10"], baselines=False, budget=vt.Budget(seconds=1e-9, workers=2))
     assert board.trials.filter(model="timed").height == 1
     broken = board.entry("broken")
     assert (broken.status, broken.trials) == ("failed", 1)

@@ -9,8 +9,8 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.catalogue import unit_rows
+from vitrina.evaluate.bootstrap import Bootstrap, bootstrap_interval
 from vitrina.evaluate.run import evaluate
-from vitrina.evaluate.significance import bootstrap_interval
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.types import Ragged, Recommendations
 
@@ -27,7 +27,7 @@ def lists(split):
 
 @pytest.fixture(scope="module")
 def evaluation(lists, split):
-    return evaluate(lists, split, draws=300)
+    return evaluate(lists, split, bootstrap=Bootstrap(draws=300))
 
 
 def test_numbers_and_per_query_agree(evaluation, lists, split):
@@ -49,7 +49,7 @@ def test_numbers_and_per_query_agree(evaluation, lists, split):
 
 def test_intervals_are_those_of_the_bootstrap_over_users(evaluation, split):
     row = evaluation.numbers.row(by_predicate=pl.col("metric") == "nDCG@10")
-    expected = bootstrap_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users, draws=300)
+    expected = bootstrap_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users, bootstrap=Bootstrap(draws=300))
     assert row[2:] == pytest.approx(expected, abs=1e-12)
 
 
@@ -83,15 +83,17 @@ def test_it_prints_as_a_table(evaluation):
 
 def test_diversity_over_given_vectors(lists, split):
     vectors = np.random.default_rng(0).normal(size=(split.train.n_items, 4)).astype(np.float32)
-    found = evaluate(lists, split, ["ILD@10"], vectors=vectors, draws=100)
+    found = evaluate(lists, split, ["ILD@10"], vectors=vectors, bootstrap=Bootstrap(draws=100))
     row = lists.items[0]
     unit = unit_rows(vectors)[row].astype(float)
     cosines = (unit @ unit.T)[np.triu_indices(10, 1)]
     assert found.per_query["ILD@10"][0] == pytest.approx(1 - cosines.mean(), abs=1e-6)
     for scale in (3.0, 1e20, 1e-30):
-        scaled = evaluate(lists, split, ["ILD@10"], vectors=np.float32(scale) * vectors, draws=100)
+        scaled = evaluate(lists, split, ["ILD@10"], vectors=np.float32(scale) * vectors, bootstrap=Bootstrap(draws=100))
         assert scaled["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
-    wide = evaluate(lists, split, ["ILD@10"], vectors=vectors * np.logspace(-200, 200, len(vectors))[:, None], draws=100)
+    wide = evaluate(
+        lists, split, ["ILD@10"], vectors=vectors * np.logspace(-200, 200, len(vectors))[:, None], bootstrap=Bootstrap(draws=100)
+    )
     assert wide["ILD@10"] == pytest.approx(found["ILD@10"], abs=1e-6)
     with pytest.raises(DataError, match="vector for each item"):
         evaluate(lists, split, ["ILD@10"])
@@ -112,7 +114,7 @@ def test_a_metric_of_ones_own(lists, split):
         def per_query(self, judged):
             return np.full(len(judged), 0.25)
 
-    found = evaluate(lists, split, [Constant(), "repeat nDCG@5"], draws=50)
+    found = evaluate(lists, split, [Constant(), "repeat nDCG@5"], bootstrap=Bootstrap(draws=50))
     assert found["Constant"] == 0.25
     assert [(m.name, m.k, m.lower_is_better, m.needs) for m in found.metrics] == [
         ("Constant", 0, True, frozenset()),

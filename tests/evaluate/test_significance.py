@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vitrina.base.errors import ParameterError, UnknownNameError
-from vitrina.evaluate.significance import _THRESHOLDS, BUCKETS, Buckets, _poisson, bootstrap_interval, compare_paired, holm
+from vitrina.evaluate.bootstrap import _THRESHOLDS, BUCKETS, Bootstrap, Buckets, _bucket_of, _poisson, bootstrap_interval
+from vitrina.evaluate.significance import compare_paired, holm
 
 
 def clustered(rng, users, spread=1.0):
@@ -33,7 +34,7 @@ def test_interval_covers_the_truth_19_times_of_20():
     covered, naive = 0, 0
     for world in range(400):
         values, users = clustered(rng, 120)
-        low, high = bootstrap_interval(values, users, draws=400, seed=world)
+        low, high = bootstrap_interval(values, users, bootstrap=Bootstrap(draws=400, seed=world))
         covered += low <= 0 <= high
         half = 1.96 * values.std() / math.sqrt(len(values))
         naive += abs(values.mean()) <= half
@@ -47,7 +48,7 @@ def test_many_users_share_buckets_and_the_width_stays_right():
     values, users = clustered(rng, 60_000)
     sums, counts = np.bincount(users, values), np.bincount(users)
     error = math.sqrt(((sums - values.mean() * counts) ** 2).sum()) / len(values)
-    widths = [np.diff(bootstrap_interval(values, users, draws=1000, seed=s))[0] for s in range(4)]
+    widths = [np.diff(bootstrap_interval(values, users, bootstrap=Bootstrap(draws=1000, seed=s)))[0] for s in range(4)]
     assert np.mean(widths) == pytest.approx(2 * 1.96 * error, rel=0.05)
     assert len(values) > BUCKETS
 
@@ -61,8 +62,7 @@ def test_value_is_the_mean_over_queries_and_nan_says_nothing():
 def test_draws_equal_weighted_means_in_plain_numpy():
     rng = np.random.default_rng(4)
     values, users = clustered(rng, 30)
-    drawn = Buckets.of(values[:, None], users).drawn(50, seed=9)[:, 0]
-    from vitrina.evaluate.significance import _bucket_of
+    drawn = Buckets.of(values[:, None], users).drawn(Bootstrap(draws=50, seed=9))[:, 0]
 
     weights = np.empty((len(users), 50))
     _poisson(len(users), _bucket_of(users).astype(np.uint64), np.uint64(9), _THRESHOLDS, weights)
@@ -77,9 +77,13 @@ def test_shards_add_up_to_the_whole_in_any_order():
     cuts = np.searchsorted(users, [0, 100, 350, 500])
     parts = [Buckets.of(values[a:b], users[a:b]) for a, b in pairwise(cuts)]
     merged = parts[2] + parts[0] + parts[1]
-    np.testing.assert_allclose(merged.drawn(200, 1), whole.drawn(200, 1), rtol=1e-12)
+    np.testing.assert_allclose(merged.drawn(Bootstrap(draws=200, seed=1)), whole.drawn(Bootstrap(draws=200, seed=1)), rtol=1e-12)
     shuffled = rng.permutation(len(users))
-    np.testing.assert_allclose(Buckets.of(values[shuffled], users[shuffled]).drawn(200, 1), whole.drawn(200, 1), rtol=1e-9)
+    np.testing.assert_allclose(
+        Buckets.of(values[shuffled], users[shuffled]).drawn(Bootstrap(draws=200, seed=1)),
+        whole.drawn(Bootstrap(draws=200, seed=1)),
+        rtol=1e-9,
+    )
 
 
 def test_unknown_visitors_are_people_of_their_own():
@@ -169,8 +173,22 @@ def test_wrong_input_is_named():
     with pytest.raises(UnknownNameError, match="Did you mean 'Popularity'"):
         compare_paired({"Popularity": values}, "popularity", users)
     with pytest.raises(ParameterError, match="'draws'"):
-        bootstrap_interval(values, users, draws=0)
+        bootstrap_interval(values, users, bootstrap=Bootstrap(draws=0))
     with pytest.raises(ParameterError, match="'confidence'"):
-        bootstrap_interval(values, users, confidence=95)
+        bootstrap_interval(values, users, bootstrap=Bootstrap(confidence=95))
     with pytest.raises(ParameterError, match="3 values and 2 users"):
         bootstrap_interval(values, users[:2])
+
+
+def test_the_former_names_work_for_one_more_release_and_say_what_to_write():
+    users = np.arange(300)
+    values = np.random.default_rng(0).random(300)
+    wanted = bootstrap_interval(values, users, Bootstrap(draws=50, seed=3, confidence=0.8))
+    with pytest.warns(FutureWarning, match=r"bootstrap_interval\(bootstrap=Bootstrap\(draws=50, seed=3, confidence=0\.8\)\)"):
+        assert bootstrap_interval(values, users, draws=50, seed=3, confidence=0.8) == wanted
+    columns = {"a": values, "b": values**2}
+    with pytest.warns(FutureWarning, match="compare_paired"):
+        table = compare_paired(columns, "a", users, draws=50)
+    assert table.equals(compare_paired(columns, "a", users, bootstrap=Bootstrap(draws=50)))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'drawz'"):
+        bootstrap_interval(values, users, drawz=50)

@@ -9,8 +9,8 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import ParameterError
 from vitrina.data.features import FeatureTable
+from vitrina.evaluate.bootstrap import Bootstrap, bootstrap_interval
 from vitrina.evaluate.run import evaluate
-from vitrina.evaluate.significance import bootstrap_interval
 from vitrina.evaluate.slices import by_slice, slice_labels
 from vitrina.types import Ragged
 
@@ -99,7 +99,7 @@ def test_a_slice_of_one_group_is_left_out(split):
 def test_every_query_is_in_one_group_and_groups_average_to_the_whole(split, labels):
     lists = vt.Popularity().fit(split.train).recommend(split.queries, k=10, eligible=split.eligible)
     found = evaluate(lists, split, ["nDCG@10", "Recall@10"], intervals=False)
-    table = by_slice(found.per_query, labels, ["nDCG@10"], draws=50)
+    table = by_slice(found.per_query, labels, ["nDCG@10"], bootstrap=Bootstrap(draws=50))
     assert table.columns == ["slice", "group", "order", "metric", "value", "low", "high", "queries"]
     for _, part in table.group_by("slice"):
         assert part["queries"].sum() == len(split.queries)
@@ -115,11 +115,13 @@ def test_a_group_is_what_its_own_queries_say(split, labels):
     per_query = pl.DataFrame({"query": np.arange(len(scores)), "user": split.queries.users, "m": scores}).with_columns(
         pl.col("m").fill_nan(None)
     )
-    table = by_slice(per_query, labels, draws=200, seed=2)
+    table = by_slice(per_query, labels, bootstrap=Bootstrap(draws=200, seed=2))
     row = table.filter(slice="context: device", group="phone").row(0, named=True)
     mine = (split.queries.context["device"] == "phone").to_numpy()
     assert row["value"] == pytest.approx(np.nanmean(scores[mine]))
-    assert (row["low"], row["high"]) == pytest.approx(bootstrap_interval(scores[mine], split.queries.users[mine], draws=200, seed=2))
+    assert (row["low"], row["high"]) == pytest.approx(
+        bootstrap_interval(scores[mine], split.queries.users[mine], bootstrap=Bootstrap(draws=200, seed=2))
+    )
     assert row["queries"] == (~np.isnan(scores[mine])).sum()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
+from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.pareto import front
 from vitrina.evaluate.run import Evaluation
 from vitrina.evaluate.significance import compare_paired
@@ -50,23 +50,24 @@ def query_metrics(evaluations: Evaluations) -> list[MetricInfo]:
     return [info for info in first.metrics if info.name in first.per_query.columns]
 
 
-def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], primary: str, **draw: Any) -> pl.DataFrame:
+def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], primary: str, bootstrap: Bootstrap) -> pl.DataFrame:
     """Each model with the one it is held against. Holm's correction is over the models on the primary metric alone."""
     users = next(iter(evaluations.values())).per_query["user"].to_numpy()
     tables = [pl.DataFrame(schema=COMPARISON)]
     for metric in metrics:
         columns = {name: column(e, metric.name) for name, e in evaluations.items()}
-        table = compare_paired(columns, against, users, lower_is_better=metric.lower_is_better, **draw)
+        table = compare_paired(columns, against, users, lower_is_better=metric.lower_is_better, bootstrap=bootstrap)
         corrected = pl.col("p_holm") if metric.name == primary else pl.lit(None, pl.Float64).alias("p_holm")
         table = table.with_columns(corrected, metric=pl.lit(metric.name), baseline=pl.lit(against))
         tables.append(table.select(list(COMPARISON)))
     return pl.concat(tables)
 
 
-def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: Sequence[str], **draw: Any) -> pl.DataFrame:
+def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: Sequence[str], bootstrap: Bootstrap) -> pl.DataFrame:
     """The metrics of each model in each group of queries."""
     tables = [
-        by_slice(e.per_query, labels, metrics, **draw).select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()
+        by_slice(e.per_query, labels, metrics, bootstrap=bootstrap).select(pl.lit(name).alias("model"), pl.all())
+        for name, e in evaluations.items()
     ]
     return pl.concat(tables)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import vitrina
 from vitrina.base.errors import ParameterError
-from vitrina.board.runs import Contender
+from vitrina.board.contenders import Contender
+from vitrina.board.result import Entry
 from vitrina.board.tune import Range, Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -29,19 +30,19 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
     ['Popularity, all time', 'Popularity, last day', 'Cooccurrence']
     """
     kinds = {_kind(model) for model in given}
-    found = [Contender("Popularity, all time", Popularity(), baseline=True)]
+    usual = [Contender("Popularity, all time", Popularity(), baseline=True)]
     days = recent_days(split.train)
     if days is not None and tuned:
         windows = [d for d in WINDOWS if d <= 4 * days]
-        found.append(Contender("Popularity, recent", tune(Popularity, days=windows), baseline=True))
+        usual.append(Contender("Popularity, recent", tune(Popularity, days=windows), baseline=True))
     elif days is not None:
-        found.append(Contender(f"Popularity, last {_span(days)}", Popularity(days=days), baseline=True))
+        usual.append(Contender(f"Popularity, last {_span(days)}", Popularity(days=days), baseline=True))
     if split.eligible.repeat:
-        found.append(Contender("TopPersonal", vitrina.TopPersonal(), baseline=True))
-    found.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
+        usual.append(Contender("TopPersonal", vitrina.TopPersonal(), baseline=True))
+    usual.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
     ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True), minutes=TRIAL_MINUTES) if tuned else vitrina.EASE(minutes=MINUTES)
-    found.append(Contender("EASE", ease, baseline=True))
-    return [contender for contender in found if _kind(contender.model) not in kinds]
+    usual.append(Contender("EASE", ease, baseline=True))
+    return [contender for contender in usual if _kind(contender.model) not in kinds]
 
 
 def possible_names() -> tuple[str, ...]:
@@ -59,11 +60,11 @@ def recent_days(train: Dataset) -> int | None:
     return min(WINDOWS, key=lambda days: abs(days - span / 10))
 
 
-def choose_baseline(contenders: list[Contender], values: dict[str, float], wanted: str | None, *, lower_is_better: bool = False) -> str:
+def choose_baseline(entries: Sequence[Entry], values: dict[str, float], wanted: str | None, *, lower_is_better: bool = False) -> str:
     """The model that all are compared with: the wanted one, else the strongest baseline, else the weakest model.
 
     Args:
-        contenders: all that took part.
+        entries: of all that took part.
         values: primary metric of those that came to an end.
         wanted: a name, or None.
     """
@@ -72,7 +73,7 @@ def choose_baseline(contenders: list[Contender], values: dict[str, float], wante
             raise ParameterError(f"The baseline {wanted!r} has no lists on this board. Models that have: {', '.join(values)}.")
         return wanted
     sign = -1 if lower_is_better else 1
-    added = [c.name for c in contenders if c.baseline and c.name in values]
+    added = [e.name for e in entries if e.baseline and e.name in values]
     return max(added, key=lambda n: sign * values[n]) if added else min(values, key=lambda n: sign * values[n])
 
 

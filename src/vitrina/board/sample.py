@@ -60,6 +60,12 @@ def hurried(model: Any) -> Any:
     return model if given is None else type(model)(**parameters_of(model) | {"minutes": min(given, QUICK_MINUTES)})
 
 
+def validation_part(split: Split, *, quick: bool, seed: int) -> Split:
+    """What searches are judged on; a first look asks a sample of its people."""
+    validation = split.train.holdout()
+    return take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed)) if quick else validation
+
+
 def take_queries(split: Split, rows: Int64) -> Split:
     """The split with these of its queries, and what is true of each."""
     eligible = split.eligible

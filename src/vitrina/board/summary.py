@@ -11,12 +11,14 @@ import polars as pl
 
 from vitrina.base.printing import fixed, places_of, short, short_interval
 from vitrina.board.result import Entry
+from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.significance import compare_paired
 
 ALPHA = 0.05
 CHEAPER = 5.0  # times, from which a model's cost is worth a word
 COARSE = 0.1  # of the winner's value: a comparison that can't see this needs more people
 FEWEST = 30  # queries of a slice that is tested
+LOSS_DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Loss:
 
 def headline(
     primary: str, baseline: str, entries: Sequence[Entry], values: Mapping[str, tuple[float, float | None, float | None]],
-    against_baseline: pl.DataFrame, against_winner: pl.DataFrame, losses: Sequence[Loss] = (),
+    against_baseline: pl.DataFrame, against_winner: pl.DataFrame, losses: Sequence[Loss] = (), alpha: float = ALPHA,
 ) -> tuple[str, ...]:  # fmt: skip
     """Three honest sentences.
 
@@ -44,31 +46,31 @@ def headline(
         against_baseline: rows of the primary metric, see Board.comparisons.
         against_winner: the same against the best model.
         losses: where another model is ahead.
+        alpha: below which a p-value is measurable.
     """
     ranked = [e for e in entries if e.name in values]
     if not ranked:
         return (f"No model came to an end: {entries[0].name}: {entries[0].error}" if entries else "There was nothing to compare.",)
     leader = ranked[0]
-    tied, nearest = _tied(against_winner), _nearest(against_winner)
-    first = _leads(primary, leader, values[leader.name], baseline, against_baseline)
+    tied, nearest = [r["model"] for r in against_winner.iter_rows(named=True) if not _sure(r, alpha)], _nearest(against_winner)
+    first = _leads(primary, leader, values[leader.name], baseline, against_baseline, alpha)
     second = _told_apart(leader, tied, nearest, baseline, against_winner)
     third = " ".join(filter(None, (_loses(losses), _missing(entries), _next(leader, ranked, tied, values[leader.name][0], against_winner))))
     return tuple(s for s in (first, second, third) if s)
 
 
 def _leads(
-    primary: str, leader: Entry, value: tuple[float, float | None, float | None], baseline: str, against: pl.DataFrame
+    primary: str, leader: Entry, value: tuple[float, float | None, float | None], baseline: str, against: pl.DataFrame, alpha: float
 ) -> str:  # fmt: skip
     said = f"{leader.name} has the best {primary}: {short_interval(*value)}"
     if leader.name == baseline:
         return said + ("; it is a baseline, and no other model beats it." if leader.baseline else ".")
-    row = against.filter(pl.col("model") == leader.name)
-    if row.is_empty():
+    row = next(against.filter(pl.col("model") == leader.name).iter_rows(named=True), None)
+    if row is None:
         return said + "."
-    found = row.row(0, named=True)
-    if not _sure(found):
-        return f"{said}, but it can't be told from {_the(baseline)} with these people."
-    return f"{said}, {short(abs(found['difference']))} better than {_the(baseline)} ({_ends(found)})."
+    if not _sure(row, alpha):
+        return f"{said}, but it can't be told from the baseline {baseline} with these people."
+    return f"{said}, {short(abs(row['difference']))} better than the baseline {baseline} ({_ends(row)})."
 
 
 def _told_apart(leader: Entry, tied: Sequence[str], nearest: Mapping[str, Any] | None, baseline: str, against: pl.DataFrame) -> str:
@@ -138,23 +140,19 @@ def _cost(entry: Entry) -> float:
     return entry.fit_seconds + entry.answer_seconds
 
 
-def _tied(against: pl.DataFrame) -> list[str]:
-    return [r["model"] for r in against.iter_rows(named=True) if not _sure(r)]
-
-
 def _nearest(against: pl.DataFrame) -> Mapping[str, Any] | None:
     return min(against.iter_rows(named=True), key=lambda r: abs(r["difference"]), default=None)
 
 
-def _sure(row: Mapping[str, Any]) -> bool:
+def _sure(row: Mapping[str, Any], alpha: float) -> bool:
     """Whether a difference is measurable after Holm's correction."""
     p = row["p_holm"]
-    return p is not None and bool(np.isfinite(p)) and p < ALPHA
+    return p is not None and bool(np.isfinite(p)) and p < alpha
 
 
 def find_losses(
     columns: Mapping[str, Any], leader: str, labels: Mapping[str, pl.Series], users: Any, *, lower_is_better: bool = False,
-    draws: int = 500, seed: int = 0,
+    bootstrap: Bootstrap = Bootstrap(draws=LOSS_DRAWS),
 ) -> list[Loss]:  # fmt: skip
     """Groups where the best other model is measurably ahead of the leader, with Bonferroni over all groups that are looked at.
 
@@ -164,8 +162,7 @@ def find_losses(
         labels: group of each query, by slice.
         users: (queries,) codes.
         lower_is_better: what "ahead" means for this metric.
-        draws: of each bootstrap.
-        seed: of the bootstrap.
+        bootstrap: of each comparison; its confidence is that of all of them together.
     """
     groups = [
         (name, str(g), (series == g).fill_null(False).to_numpy())
@@ -174,7 +171,7 @@ def find_losses(
     ]
     groups = [g for g in groups if g[2].sum() >= FEWEST]
     sign = -1.0 if lower_is_better else 1.0
-    found = []
+    losses = []
     for name, group, mask in groups:
         part = {model: values[mask] for model, values in columns.items()}
         means = {m: sign * float(np.nanmean(v)) for m, v in part.items() if np.isfinite(v).any()}
@@ -182,15 +179,11 @@ def find_losses(
         if best == leader or means[best] <= means.get(leader, np.inf):
             continue
         row = compare_paired(
-            {leader: part[leader], best: part[best]}, leader, users[mask], draws=draws, seed=seed, lower_is_better=lower_is_better
+            {leader: part[leader], best: part[best]}, leader, users[mask], bootstrap=bootstrap, lower_is_better=lower_is_better
         ).row(0, named=True)  # fmt: skip
-        if np.isfinite(row["p"]) and row["p"] * len(groups) * max(len(columns) - 1, 1) < ALPHA:
-            found.append(Loss(name, group, best, abs(row["difference"]), int(mask.sum())))
-    return found
-
-
-def _the(baseline: str) -> str:
-    return f"the baseline {baseline}"
+        if np.isfinite(row["p"]) and row["p"] * len(groups) * max(len(columns) - 1, 1) < 1 - bootstrap.confidence:
+            losses.append(Loss(name, group, best, abs(row["difference"]), int(mask.sum())))
+    return losses
 
 
 def _ends(row: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vitrina.base.config import in_words
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.baselines import possible_names
+from vitrina.board.budget import Budget
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
@@ -170,8 +171,8 @@ class Plan:
         at_k = [name.replace("@10", f"@{job.k}") for name in DEFAULT_METRICS]
         return {
             "metrics": job.metrics or at_k, "primary": job.primary or f"nDCG@{job.k}", "k": job.k, "slices": job.slices or None,
-            "baselines": job.baselines, "baseline": job.baseline, "limit": job.limit,
-            "trials": tune.trials, "seconds": tune.seconds, "seed": tune.seed, "title": self.settings.report.title,
+            "baselines": job.baselines, "baseline": job.baseline, "budget": Budget(trials=tune.trials, seconds=tune.seconds, limit=job.limit),
+            "seed": tune.seed, "title": self.settings.report.title,
         }  # fmt: skip
 
     def split(self, data: Dataset) -> Split:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitrina.board.sections.page import document
 from vitrina.diagnose.findings import Effect, Finding
 from vitrina.report.charts import Dot, dots
 from vitrina.report.html import Column, Html, el, figure, join, section, table
+from vitrina.report.page import document
 from vitrina.report.words import decimals, fixed, half_width, signed
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import GlobalTime, LeaveOneOut, Split
 from vitrina.diagnose.design import Variant, design
 from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, advice, findings
+from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired, holm
 from vitrina.metrics import metric as metric_of
@@ -195,7 +196,7 @@ def _thinned(split: Split, most: int, seed: int) -> Split:
 def _measure(variant: Variant, split: Split, judge: Metric, seed: int) -> tuple[Float64, dict[str, Any]]:
     began = perf_counter()
     lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, judge.k or DEPTH, eligible=split.eligible)
-    evaluation = evaluate(lists, split, [judge], seed=seed)
+    evaluation = evaluate(lists, split, [judge], bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA))
     _, value, low, high = evaluation.numbers.row(0)
     row = {
         "variant": variant.name, "question": variant.question, "value": value, "low": low, "high": high,
@@ -210,10 +211,12 @@ def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split,
         if not variant.against or variant.against == variant.name:
             continue
         pair = {name: columns[name] for name in (variant.against, variant.name)}
-        row = compare_paired(pair, variant.against, split.queries.users, seed=seed, confidence=1 - ALPHA).row(0, named=True)
+        row = compare_paired(pair, variant.against, split.queries.users, bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA)).row(
+            0, named=True
+        )
         numbers = [row[name] if row[name] is not None else float("nan") for name in ("difference", "low", "high", "p", "detectable")]
         value = float(columns[variant.name].mean())
-        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, judge.lower_is_better))
+        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, lower_is_better=judge.lower_is_better))
     corrected = holm(np.array([e.p for e in effects]))
     return tuple(replace(e, p=float(p)) for e, p in zip(effects, corrected, strict=True))
 

@@ -1,8 +1,12 @@
-"""Judging ranked lists: numbers with their doubt, by slice, and on the Pareto front. Knows no model by name."""
+"""Judging ranked lists: numbers with their doubt, by slice, and on the Pareto front. Knows no model by name.
 
+For whoever has lists and a truth, a model's or anybody's: `evaluate` gives the numbers, `compare_paired` what differences may be called.
+"""
+
+from vitrina.evaluate.bootstrap import bootstrap_interval
 from vitrina.evaluate.pareto import best_at, front
 from vitrina.evaluate.run import Evaluation, evaluate
-from vitrina.evaluate.significance import bootstrap_interval, compare_paired
+from vitrina.evaluate.significance import compare_paired
 from vitrina.evaluate.slices import by_slice, slice_labels
 
 __all__ = ["Evaluation", "best_at", "bootstrap_interval", "by_slice", "compare_paired", "evaluate", "front", "slice_labels"]

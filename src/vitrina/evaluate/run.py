@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.former import with_former
 from vitrina.base.printing import as_text, fixed, places_of
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.split import Split
-from vitrina.evaluate.significance import Buckets
+from vitrina.evaluate.bootstrap import Bootstrap, Buckets
 from vitrina.metrics import DEFAULT_METRICS, Judged, MetricInfo
 from vitrina.metrics.info import require_vectors
 from vitrina.metrics.names import metrics_of
@@ -80,10 +81,9 @@ def evaluate(
     metrics: Sequence[str | Metric | TableMetric] = DEFAULT_METRICS,
     *,
     intervals: bool = True,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    bootstrap: Bootstrap = Bootstrap(),
     vectors: Float32 | None = None,
+    **former: Any,
 ) -> Evaluation:
     """Judge the lists for `split.queries` by `split.truth`.
 
@@ -95,10 +95,9 @@ def evaluate(
         split: holds the truth, the training catalogue and the histories.
         metrics: names ("nDCG@10", "repeat Recall@10") or metrics.
         intervals: draw the bootstrap, or leave low and high null.
-        draws: of the bootstrap over users.
-        confidence: of the percentile intervals.
-        seed: of the bootstrap.
+        bootstrap: draws of people, seed and confidence of the percentile intervals.
         vectors: (items, dim) rows for the diversity metrics; of any scale.
+        former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Raises:
         UnknownNameError: there is no metric of a name; the message says the closest.
@@ -113,6 +112,7 @@ def evaluate(
     >>> evaluate(lists, split, ["HitRate@2", "Coverage@2"]).numbers["metric"].to_list()
     ['HitRate@2', 'Coverage@2']
     """
+    bootstrap = with_former(bootstrap, former, "evaluate", "bootstrap")
     chosen = metrics_of(metrics)
     if not isinstance(recommendations, Recommendations):
         raise ParameterError(f"What is judged are Recommendations, as recommend returns them. Got a {type(recommendations).__name__}.")
@@ -128,7 +128,7 @@ def evaluate(
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}
     of_table = {m.name: (m.value(m.state(judged)), None, None) for m in chosen if isinstance(m, TableMetric)}
-    values = of_table | summarise(columns, split.queries.users, intervals=intervals, draws=draws, confidence=confidence, seed=seed)
+    values = of_table | summarise(columns, split.queries.users, bootstrap if intervals else None)
     numbers = [(m.name, *values[m.name]) for m in chosen]
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     return Evaluation(
@@ -136,21 +136,21 @@ def evaluate(
         pl.DataFrame(numbers, schema=schema, orient="row"),
         unreachable=_unreachable(split),
         fallback=float(recommendations.fallback.mean()) if recommendations.items.size else 0.0,
-        confidence=confidence,
+        confidence=bootstrap.confidence,
         metrics=tuple(MetricInfo.of(m) for m in chosen),
     )
 
 
 def summarise(
-    columns: dict[str, Float64], users: Any, *, intervals: bool = True, draws: int = 1000, confidence: float = 0.95, seed: int = 0
+    columns: dict[str, Float64], users: Any, bootstrap: Bootstrap | None = Bootstrap()
 ) -> dict[str, tuple[float | None, float | None, float | None]]:
-    """Value, low and high of each column: the mean over the queries that say something, and its interval."""
+    """Value, low and high of each column: the mean over the queries that say something, and its interval if there is a bootstrap."""
     if not columns:
         return {}
-    if not intervals:
+    if bootstrap is None:
         return {name: (_known(_mean(column)), None, None) for name, column in columns.items()}
     state = Buckets.of(np.column_stack(list(columns.values())), users)
-    low, high, value = *state.intervals(draws, confidence, seed), state.value
+    low, high, value = *state.intervals(bootstrap), state.value
     return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
 
 

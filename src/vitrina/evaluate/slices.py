@@ -11,8 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.base.errors import ParameterError
+from vitrina.base.former import with_former
 from vitrina.base.time import DAY
 from vitrina.data.split import Split
+from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import summarise
 from vitrina.types import Int64
 
@@ -54,33 +56,32 @@ def by_slice(
     metrics: Sequence[str] | None = None,
     *,
     intervals: bool = True,
-    draws: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
+    bootstrap: Bootstrap = Bootstrap(),
+    **former: Any,
 ) -> pl.DataFrame:
     """The metrics of one model in each group of each slice, with bootstrap intervals over the people of the group.
 
     Args:
         per_query: `Evaluation.per_query`.
-        labels: from `slice_labels`, or a Series a slice with the group of each query: an Enum shows its groups in its
+        labels: from `slice_labels`, or a Series per slice with the group of each query: an Enum shows its groups in its
             order, anything else in sorted order; null is no group.
         metrics: columns of `per_query`; None takes all.
         intervals: draw the bootstrap, or leave low and high null.
-        draws: of the bootstrap.
-        confidence: of the intervals.
-        seed: of the bootstrap.
+        bootstrap: draws, seed and confidence.
+        former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Returns:
         slice, group, order, metric, value, low, high, queries: how many queries of the group say something.
 
     Raises:
-        ParameterError: a slice hasn't one label a query.
+        ParameterError: a slice hasn't one label per query.
 
     >>> import polars as pl
     >>> scores = pl.DataFrame({"query": [0, 1, 2], "user": [0, 1, 2], "nDCG@10": [1.0, 0.0, 0.5]})
     >>> by_slice(scores, {"city": pl.Series(["Riga", "Oslo", "Riga"])}, intervals=False).select("group", "value", "queries").rows()
     [('Oslo', 0.0, 1), ('Riga', 0.75, 2)]
     """
+    bootstrap = with_former(bootstrap, former, "by_slice", "bootstrap")
     chosen = list(metrics) if metrics is not None else [c for c in per_query.columns if c not in ("query", "user")]
     users = per_query["user"].to_numpy()
     columns = {m: per_query[m].cast(pl.Float64).fill_null(float("nan")).to_numpy() for m in chosen}
@@ -90,8 +91,8 @@ def by_slice(
             raise ParameterError(f"The slice {name!r} must have a label for each query ({len(per_query)}). Got {len(series)}.")
         for order, (group, index) in enumerate(_groups(series)):
             part = {m: c[index] for m, c in columns.items()}
-            found = summarise(part, users[index], intervals=intervals, draws=draws, confidence=confidence, seed=seed)
-            rows += [(name, group, order, m, *found[m], int((~np.isnan(part[m])).sum())) for m in chosen]
+            values = summarise(part, users[index], bootstrap if intervals else None)
+            rows += [(name, group, order, m, *values[m], int((~np.isnan(part[m])).sum())) for m in chosen]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 

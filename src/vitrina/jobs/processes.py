@@ -23,7 +23,7 @@ THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREAD
 
 
 class StoppedError(Exception):
-    """The comparison was interrupted while the process ran."""
+    """The work was interrupted while the process ran."""
 
 
 def run_job(
@@ -90,8 +90,8 @@ def _result(code: int, out: Path, limit: float | None) -> dict[str, Any]:
     if code in (-KILLED, 128 + KILLED):
         return {"status": "out of memory", "error": "Its process was killed by the system, most likely because memory ran out."}
     how = f"with the exit code {code}" if code >= 0 else f"by the signal {_signal_name(-code)}"
-    said = (out / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return {"status": "failed", "error": f"Its process ended {how}" + (f": {said[-1].strip()}" if said else ".")}
+    printed = (out / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return {"status": "failed", "error": f"Its process ended {how}" + (f": {printed[-1].strip()}" if printed else ".")}
 
 
 def _signal_name(number: int) -> str:

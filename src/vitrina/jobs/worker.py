@@ -1,7 +1,7 @@
 """The process of one model: `python -m vitrina.jobs.worker job.json`. It reads a job, works on memory-mapped data, writes files.
 
 A job of the kind "fit" fits one model on the training part and answers the queries; "tune" tries configurations on the validation
-part and adds a line a trial to a file. The first fit of a process is on a tiny log, so that compiling is in nobody's time.
+part and adds lines for each trial to a file. The first fit of a process is on a tiny log, so that compiling is in nobody's time.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vitrina.data.split import Split
 from vitrina.data.store import open_split
 from vitrina.evaluate.run import evaluate, narrow
 from vitrina.jobs.specs import of_spec
+from vitrina.jobs.trials import add_trial, finished_trials
 from vitrina.models.base import ignored
 from vitrina.types import Recommendations
 
@@ -45,9 +46,9 @@ def main(path: str) -> None:
 
 
 def failure(error: Exception) -> dict[str, str]:
-    """How a board speaks of an error: its kind unless it is one of ours, and its sentence."""
-    said = str(error).strip() or "no message"
-    sentence = said if isinstance(error, VitrinaError) else f"{type(error).__name__}: {said}"
+    """What is said of an error: its kind unless it is one of ours, and its sentence."""
+    message = str(error).strip() or "no message"
+    sentence = message if isinstance(error, VitrinaError) else f"{type(error).__name__}: {message}"
     return {"status": "out of memory" if isinstance(error, MemoryError) else "failed", "error": sentence}
 
 
@@ -108,26 +109,6 @@ def _trial(model: Any, split: Split, metric: Any, k: int) -> dict[str, Any]:
     except Exception as error:
         return {"value": None, "seconds": time.perf_counter() - started, "error": failure(error)["error"]}
     return {"value": value, "seconds": seconds, "error": ""}
-
-
-def add_trial(path: Path, line: Mapping[str, Any]) -> None:
-    """Append one line to the trials of a model."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def finished_trials(path: Path) -> dict[str, dict[str, Any]]:
-    """Trials that came to an end, by the fingerprint of their config; a line that was cut short is left out."""
-    return {line["key"]: line for line in trial_lines(path) if line["state"] == "finished"}
-
-
-def trial_lines(path: Path) -> list[dict[str, Any]]:
-    """Every whole line."""
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        with contextlib.suppress(ValueError):
-            lines.append(json.loads(text))
-    return lines
 
 
 def _warm_up(model: Any, job: Mapping[str, Any]) -> None:

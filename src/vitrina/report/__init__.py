@@ -1,1 +1,4 @@
-"""The page kit: markup, scales, charts, words and style, for every page that the product writes. Knows no model and no board."""
+"""The page kit: markup that is escaped by construction, charts, scales, words for numbers, and the frame of a self-contained page.
+
+For every page that Vitrina writes; it knows no board and no model.
+"""

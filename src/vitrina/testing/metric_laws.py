@@ -305,7 +305,7 @@ def _one_more(judged: Judged, place: int) -> Int32:
     """Where `place` holds no hit, it gets an item of the truth that is not listed yet."""
     items = judged.items.copy()
     for row in np.flatnonzero(~judged.hits[:, place - 1] & (items[:, place - 1] >= 0)):
-        fresh = np.setdiff1d(judged.truth[row], items[row])
+        fresh = np.setdiff1d(judged.truth[int(row)], items[row])
         if len(fresh):
             items[row, place - 1] = fresh[0]
     return items

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import vitrina
 from vitrina.board.sections.audit import audit
 from vitrina.board.sections.exposure import exposure
 from vitrina.board.sections.leaderboard import leaderboard
@@ -15,7 +13,8 @@ from vitrina.board.sections.people import people
 from vitrina.board.sections.slices import slices
 from vitrina.board.sections.tradeoff import tradeoff
 from vitrina.board.sections.view import View
-from vitrina.report.html import Html, el, join
+from vitrina.report.html import el, join
+from vitrina.report.page import document
 
 if TYPE_CHECKING:
     from vitrina.board.result import Board
@@ -38,21 +37,3 @@ def render(board: Board) -> str:
     )  # fmt: skip
     skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")
     return document(board.title, join((opening(view), *sections), "\n"), skip)
-
-
-def document(title: str, main: Html, skip: Html | None = None) -> str:
-    """Any page of ours: the style and the script inside, and the given main part."""
-    body = el("body", skip, el("main", main, id="main"), el("script", Html(_part("script.js"))))
-    return f"<!doctype html>\n{el('html', _head(title), body, lang='en')}\n"
-
-
-def _head(title: str) -> Html:
-    return el(
-        "head", el("meta", charset="utf-8"), el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"), el("meta", name="generator", content=f"Vitrina {vitrina.__version__}"),
-        el("title", title), el("style", Html(_part("style.css"))),
-    )  # fmt: skip
-
-
-def _part(file: str) -> str:
-    return files("vitrina.report").joinpath(file).read_text(encoding="utf-8")

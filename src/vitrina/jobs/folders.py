@@ -1,4 +1,4 @@
-"""What the processes of a comparison read: the split, its validation part and a tiny log to compile on, as folders."""
+"""What the processes of one piece of work read: the split, its validation part and a tiny log to compile on, as folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy as np
 import psutil
 
 from vitrina.base.files import speaking_of
-from vitrina.board.sample import QUICK_QUERIES, rows_of_people, take_queries
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Split
@@ -28,7 +27,7 @@ TINY_USERS, TINY_EVENTS = 40, 20  # of the log to compile on: users, and last ev
 
 @contextlib.contextmanager
 def work_folder(cache: Path | None) -> Iterator[Path]:
-    """A folder of this comparison alone, gone at its end. What a killed comparison left in the cache is removed first."""
+    """A folder of this piece of work alone, gone at its end. What a killed one left in the cache is removed first."""
     parent = Path(tempfile.gettempdir()) if cache is None else cache
     with speaking_of(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -42,18 +41,12 @@ def work_folder(cache: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(split: Split, work: Path, *, tuned: bool, quick: bool, seed: int) -> tuple[str, str]:
-    """Write the folders; returns the fingerprints of the split and of its validation part (empty if nothing is tuned).
-
-    A first look asks a sample of the validation part.
-    """
+def write_folders(split: Split, validation: Split | None, work: Path) -> tuple[str, str]:
+    """Write what jobs read; returns the fingerprints of the split and of its validation part (empty where there is none)."""
     save_split(split, work / "split")
     save_split(tiny_split(split), work / "warm")
-    if not tuned:
+    if validation is None:
         return split_fingerprint(split), ""
-    validation = split.train.holdout()
-    if quick:
-        validation = take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed))
     save_split(validation, work / "validation")
     return split_fingerprint(split), split_fingerprint(validation)
 

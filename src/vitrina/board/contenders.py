@@ -1,0 +1,122 @@
+"""One contender, from its config to its lists: tuned where it is a search, then fitted and asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from vitrina.base.config import fingerprint, to_plain
+from vitrina.board.budget import Budget
+from vitrina.board.edges import edge_notes
+from vitrina.board.result import Entry
+from vitrina.board.tune import Search
+from vitrina.jobs.run import Workplace, fit_and_answer, run_trials
+from vitrina.jobs.specs import to_spec, written
+from vitrina.protocols import Metric
+from vitrina.types import Recommendations
+
+MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that takes part: a config, or a search over configs."""
+
+    name: str
+    model: Any
+    baseline: bool = False
+
+    @property
+    def tuned(self) -> bool:
+        return isinstance(self.model, Search)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all contenders share.
+
+    Args:
+        place: where their jobs run, on what, and how many items each list has.
+        budget: what each may spend.
+        primary: the metric that trials are judged by.
+        seed: of the searches.
+    """
+
+    place: Workplace
+    budget: Budget
+    primary: Metric
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row for the board, and the lists if there are any."""
+
+    entry: Entry
+    lists: Recommendations | None = None
+    trials: tuple[Mapping[str, Any], ...] = ()  # config, value, error
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search came to: the best configuration, all that were tried, and what is to be said of where the best one lies."""
+
+    best: Any
+    trials: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class TuningError(Exception):
+    """Every configuration that was tried failed; the message is the first one's."""
+
+    def __init__(self, tried: Sequence[Mapping[str, Any]]) -> None:
+        first = next((t["error"] for t in tried), "no trial came to an end")
+        super().__init__(f"None of its {len(tried)} trials gave a value. The first: {first}")
+        self.tried = len(tried)
+
+
+def run_contender(contender: Contender, conditions: Conditions, stop: Event, step: Callable[[], None]) -> Outcome:
+    """Tune, fit, answer. `step` is called after each trial and after the fit.
+
+    Raises:
+        StoppedError: `stop` was set.
+    """
+    model = contender.model
+    try:
+        tuned = _tune(model, conditions, stop, step, own=not contender.baseline) if contender.tuned else Tuned(model)
+        return _fit(contender, tuned, conditions.place, stop)
+    except TuningError as error:
+        config = {"name": model.model.__name__, "search": repr(model)}
+        return Outcome(Entry(contender.name, config, "failed", str(error), contender.baseline, trials=error.tried))
+    finally:
+        step()
+
+
+def _tune(search: Search, conditions: Conditions, stop: Event, step: Callable[[], None], *, own: bool) -> Tuned:
+    """The configuration with the best value on validation; the first of equals."""
+    candidates = search.candidates(conditions.budget.most_trials, conditions.seed)
+    specs = [to_spec(model) for model in candidates]
+    done = run_trials(specs, to_spec(conditions.primary), conditions.budget.seconds, conditions.place, stop, step)
+    tried = [(model, done[fingerprint(spec)]) for model, spec in zip(candidates, specs, strict=True) if fingerprint(spec) in done]
+    trials = tuple({"config": json.dumps(to_plain(m)), "value": t["value"], "error": t["error"]} for m, t in tried)
+    valued = [(m, t["value"]) for m, t in tried if t["value"] is not None]
+    if not valued:
+        raise TuningError(trials)
+    sign = -1 if conditions.primary.lower_is_better else 1
+    best = max(valued, key=lambda pair: sign * pair[1])[0]
+    return Tuned(best, trials, edge_notes(search, [m for m, _ in valued], best, own=own))
+
+
+def _fit(contender: Contender, tuned: Tuned, place: Workplace, stop: Event) -> Outcome:
+    """Fit the configuration on the whole training part and answer the queries."""
+    model = tuned.best
+    fit = fit_and_answer(to_spec(model), contender.name, place, stop)
+    entry = Entry(
+        contender.name, to_plain(model), fit.said["status"], fit.said["error"], contender.baseline,
+        trials=max(len(tuned.trials), 1), cached=fit.cached, call=written(model),
+        notes=(*fit.said.get("notes", ()), *tuned.notes), **{n: fit.said[n] for n in MEASURED if n in fit.said},
+    )  # fmt: skip
+    return Outcome(entry, fit.lists, tuned.trials)

@@ -1,0 +1,180 @@
+"""From what the contenders answered to the board: judged, compared, put in order and in words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psutil
+
+import vitrina
+from vitrina.board import assemble, sample
+from vitrina.board.baselines import choose_baseline
+from vitrina.board.contenders import Conditions, Outcome
+from vitrina.board.judging import Judges, Questions
+from vitrina.board.people import examples
+from vitrina.board.result import Board, Entry
+from vitrina.board.summary import LOSS_DRAWS, find_losses, headline
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.run import Evaluation
+from vitrina.metrics import MetricInfo
+
+TRIALS = {"model": pl.String, "trial": pl.Int64, "config": pl.String, "metric": pl.String, "value": pl.Float64}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison that has run.
+
+    Args:
+        questions: what was asked.
+        judges: how answers are judged.
+        conditions: that were the same for all.
+        outcomes: what became of each contender.
+        bootstrap: how sure the numbers are.
+        started: when, in seconds since 1970.
+    """
+
+    questions: Questions
+    judges: Judges
+    conditions: Conditions
+    outcomes: Sequence[Outcome]
+    bootstrap: Bootstrap
+    started: float
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [o.entry for o in self.outcomes]
+
+    @property
+    def tuned(self) -> bool:
+        return bool(self.conditions.place.validation)
+
+
+def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | None, people: int) -> Board:
+    """The board.
+
+    Args:
+        comparison: that has run.
+        about: title and inspection.
+        baseline: the model that all are compared with; None takes the strongest of the baselines.
+        people: how many to show.
+    """
+    judges, questions, bootstrap = comparison.judges, comparison.questions, comparison.bootstrap
+    lists = {o.entry.name: o.lists for o in comparison.outcomes if o.lists is not None}
+    judged = judges.judge(lists, questions.split, bootstrap)
+    about = {
+        **about, "primary": judges.primary.name, "metrics": judges.infos, "split": questions.whole.summary, "trials": _trials(comparison),
+        "settings": _settings(comparison),
+    }  # fmt: skip
+    if not judged:
+        return _empty_board(comparison.entries, about)
+    lists = {name: lists[name] for name in judged}
+    values = {name: evaluation[judges.primary.name] for name, evaluation in judged.items()}
+    base = choose_baseline(comparison.entries, values, baseline, lower_is_better=judges.primary.lower_is_better)
+    metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
+    of_slices = bootstrap.model_copy(update={"draws": min(bootstrap.draws, assemble.SLICE_DRAWS)})
+    return Board(
+        **about, **_compared(comparison, judged, base, numbers), baseline=base, numbers=numbers,
+        slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], of_slices),
+        pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
+        popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
+        per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed),
+    )  # fmt: skip
+
+
+def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], base: str, numbers: pl.DataFrame) -> dict[str, Any]:
+    """The rows in their order, each model against the baseline and against the best, and the three sentences about that."""
+    primary, bootstrap, winner = comparison.judges.primary, comparison.bootstrap, next(iter(judged))
+    metrics = assemble.query_metrics(judged)
+    against_base = assemble.comparisons(judged, base, metrics, primary.name, bootstrap)
+    against_winner = assemble.comparisons(judged, winner, [m for m in metrics if m.name == primary.name], primary.name, bootstrap)
+    losses = find_losses(
+        {name: assemble.column(e, primary.name) for name, e in judged.items()}, winner, comparison.questions.labels,
+        comparison.questions.split.queries.users, lower_is_better=primary.lower_is_better,
+        bootstrap=bootstrap.model_copy(update={"draws": LOSS_DRAWS}),
+    )  # fmt: skip
+    ranked = numbers.filter(pl.col("metric") == primary.name)
+    shown = {r["model"]: (r["value"], r["low"], r["high"]) for r in ranked.iter_rows(named=True)}
+    first = against_base.filter(pl.col("metric") == primary.name)
+    entries = _ordered(comparison.entries, list(judged))
+    said = headline(primary.name, base, entries, shown, first, against_winner, losses, alpha=1 - bootstrap.confidence)
+    return {"entries": entries, "comparisons": against_base, "against_winner": against_winner, "headline": said}
+
+
+def _ordered(entries: Sequence[Entry], order: Sequence[str]) -> tuple[Entry, ...]:
+    by_name = {e.name: e for e in entries}
+    return (*(by_name[name] for name in order), *(e for e in entries if e.name not in order))
+
+
+def _trials(comparison: Comparison) -> pl.DataFrame:
+    rows = [
+        {"model": o.entry.name, "trial": number, "config": t["config"], "metric": comparison.judges.primary.name, "value": t["value"]}
+        for o in comparison.outcomes
+        for number, t in enumerate(o.trials, 1)
+    ]
+    return pl.DataFrame(rows, schema=TRIALS)
+
+
+def _empty_board(entries: Sequence[Entry], about: Mapping[str, Any]) -> Board:
+    """No model came to an end: the rows say why."""
+    nothing = pl.DataFrame(schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
+    said = headline(about["primary"], "", entries, {}, pl.DataFrame(), pl.DataFrame())
+    return Board(
+        **about, baseline="", entries=tuple(entries), numbers=nothing, comparisons=pl.DataFrame(schema=assemble.COMPARISON),
+        slices=pl.DataFrame(), pareto=pl.DataFrame(), popularity=pl.DataFrame(), coverage=pl.DataFrame(), per_query=pl.DataFrame(), headline=said,
+    )  # fmt: skip
+
+
+def _settings(comparison: Comparison) -> dict[str, Any]:
+    """Everything that is needed to repeat it."""
+    conditions, bootstrap, started = comparison.conditions, comparison.bootstrap, comparison.started
+    tuning = f"{conditions.budget.in_words} for each search, on validation; a fixed config is not tuned"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB of memory"
+    settings = {
+        "date": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 1),
+        "k": comparison.judges.k,
+        "seed": conditions.seed,
+        "confidence": bootstrap.confidence,
+        "bootstrap_draws": bootstrap.draws,
+        "tuning_budget": tuning if comparison.tuned else "nothing was tuned",
+        "processes_at_a_time": conditions.budget.workers,
+        "threads_per_process": conditions.place.threads,
+        "times": "without compiling; peak memory is of the model's own process",
+        "split_fingerprint": conditions.place.stamp,
+        "versions": {
+            "vitrina": vitrina.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "polars": pl.__version__,
+        },
+        "machine": machine,
+        "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
+    }
+    return settings | ({"quick": _first_look(comparison)} if comparison.questions.quick else {})
+
+
+def _first_look(comparison: Comparison) -> str:
+    """What a quick comparison left out, in one sentence."""
+    asked, whole, conditions = comparison.questions.split, comparison.questions.whole, comparison.conditions
+    people, all_people = (len(np.unique(s.queries.users)) for s in (asked, whole))
+    of_one = max(sample.QUICK_QUERIES // sample.MOST_OF_ONE, 1)
+    who = (
+        f"{len(asked.queries):,} of {len(whole.queries):,} queries, of {people:,} of {all_people:,} people (drawn with seed "
+        f"{conditions.seed}; at most {of_one} of one person)"
+        if len(asked.queries) < len(whole.queries)
+        else f"all {len(whole.queries):,} queries"
+    )
+    tried = f", and at most {conditions.budget.most_trials} configurations of each search" if comparison.tuned else ""
+    return f"A first look (quick): {who}{tried}. Compare without quick before you decide."

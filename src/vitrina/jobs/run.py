@@ -1,0 +1,137 @@
+"""Fits and searches in processes of their own, each done once: what the cache has is not done again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from vitrina.base.config import fingerprint
+from vitrina.jobs import processes
+from vitrina.jobs.cache import code_stamp, key_of
+from vitrina.jobs.trials import finished_trials, mark_dead
+from vitrina.jobs.worker import LISTS, RESULT
+from vitrina.types import Recommendations
+from vitrina.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where jobs run, and what they all read.
+
+    Args:
+        work: folder of this piece of work alone, as `write_folders` left it; gone after it.
+        store: where finished work is kept: the cache, or `work`.
+        stamp: fingerprint of the split.
+        validation: fingerprint of the validation part; empty where nothing is tuned.
+        vocabulary: of the queries.
+        k: length of the lists.
+        threads: that a process may use.
+        limit: seconds for one fit with its answers, or None.
+    """
+
+    work: Path
+    store: Path
+    stamp: str
+    validation: str
+    vocabulary: Vocabulary
+    k: int
+    threads: int
+    limit: float | None = None
+
+    def folder(self, name: str) -> Path:
+        """An empty folder for one job."""
+        path = self.work / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What became of one fit.
+
+    Args:
+        said: status and error, and of a fit that came to an end: seconds, memory, notes (see `worker`).
+        lists: for the queries of the split; None where it failed.
+        cached: whether it was done before.
+    """
+
+    said: Mapping[str, Any]
+    lists: Recommendations | None
+    cached: bool
+
+
+def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitResult:
+    """Fit one model on the training part and answer the queries, or take what the cache has of it.
+
+    Args:
+        spec: the model in plain values.
+        name: of the job's folder, different for each job that runs at the same time.
+        place: where.
+        stop: ends it when set.
+
+    Raises:
+        StoppedError: `stop` was set.
+    """
+    kept = place.store / f"model-{key_of(spec, code_stamp(spec), place.stamp, place.k)}"
+    cached = (kept / RESULT).exists()
+    if cached:
+        said = json.loads((kept / RESULT).read_text(encoding="utf-8"))
+    else:
+        out = place.folder(f"fit-{fingerprint(name)}")
+        job = {"kind": "fit", "model": spec, "split": str(place.work / "split"), "warm": str(place.work / "warm"), "k": place.k}
+        said = processes.run_job(job, out, stop, threads=place.threads, limit=place.limit)
+        if said["status"] == "ok" and not kept.exists():  # the same config under two names may have been quicker
+            out.rename(kept)
+    return FitResult(said, _read_lists(kept / LISTS, place.vocabulary) if said["status"] == "ok" else None, cached)
+
+
+def _read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:
+    items, scores, fallback = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "scores", "fallback"))
+    return Recommendations(items, scores, vocabulary, {"source": fallback.astype(np.uint8)})
+
+
+def run_trials(
+    specs: Sequence[Any], metric: Any, seconds: float | None, place: Workplace, stop: Event, step: Callable[[], None]
+) -> dict[str, dict[str, Any]]:
+    """Try models on the validation part, until all are tried or the seconds are spent; one process after another where one dies.
+
+    Args:
+        specs: models in plain values, in the order to try.
+        metric: that values are of, in plain values.
+        seconds: of fitting and answering in all, or None.
+        place: where.
+        stop: ends it when set.
+        step: called for each trial that ends.
+
+    Returns:
+        By the fingerprint of each spec that was tried: value (None where it failed), seconds, error.
+
+    Raises:
+        StoppedError: `stop` was set.
+    """
+    keys = [fingerprint(spec) for spec in specs]
+    named = key_of(keys[0], [code_stamp(spec) for spec in (*specs, metric)], place.validation, metric, place.k)
+    path = place.store / f"trials-{named}.jsonl"
+    job = {
+        "kind": "tune", "models": list(specs), "split": str(place.work / "validation"), "warm": str(place.work / "warm"),
+        "k": place.k, "metric": metric, "seconds": seconds, "trials": str(path),
+    }  # fmt: skip
+    while set(keys) - set(finished_trials(path)):
+        before = len(finished_trials(path))
+        result = processes.run_job(job, place.folder(f"tune-{named}"), stop, threads=place.threads, limit=place.limit)
+        died = result["status"] != "ok"
+        if died:
+            mark_dead(path, keys, result["error"])
+        for _ in range(len(finished_trials(path)) - before):
+            step()
+        if not died:
+            break
+    return finished_trials(path)
