@@ -115,8 +115,8 @@ def _fit(contender: Contender, tuned: Tuned, place: Workplace, stop: Event) -> O
     model = tuned.best
     fit = fit_and_answer(to_spec(model), contender.name, place, stop)
     entry = Entry(
-        contender.name, to_plain(model), fit.said["status"], fit.said["error"], contender.baseline,
+        contender.name, to_plain(model), fit.record["status"], fit.record["error"], contender.baseline,
         trials=max(len(tuned.trials), 1), cached=fit.cached, call=written(model),
-        notes=(*fit.said.get("notes", ()), *tuned.notes), **{n: fit.said[n] for n in MEASURED if n in fit.said},
+        notes=(*fit.record.get("notes", ()), *tuned.notes), **{n: fit.record[n] for n in MEASURED if n in fit.record},
     )  # fmt: skip
     return Outcome(entry, fit.lists, tuned.trials)

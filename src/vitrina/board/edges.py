@@ -37,7 +37,7 @@ def edge_notes(search: Search, tried: Sequence[Any], best: Any, *, own: bool) ->
         values = [v for model in tried if (v := _value(model, name, field)) is not None]
         won = _value(best, name, field)
         ends = (of.low, of.high) if isinstance(of, Range) else _ends(of, field)
-        if won is None or ends[0] == ends[1] or not _at_edge(won, values, of, ends) or not _goes_on(best, name, field, won, ends):
+        if won is None or ends[0] == ends[1] or not _at_edge(won, values, of, ends) or not _takes_more(best, name, field, won, ends):
             continue
         remedy = "widen it" if own else f"compare {search.model.__name__} with a wider search of your own"
         notes.append(f"The best {label} ({won:g}) is at the edge of its search ({ends[0]:g} to {ends[1]:g}): {remedy}.")
@@ -56,9 +56,9 @@ def _varied(choices: Sequence[Any]) -> str | None:
 
 
 def _value(model: Any, name: str, field: str) -> float | None:
-    found = parameters_of(model).get(name)
-    found = getattr(found, field, None) if field else found
-    return found if _is_number(found) else None
+    value = parameters_of(model).get(name)
+    value = getattr(value, field, None) if field else value
+    return value if _is_number(value) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -79,7 +79,7 @@ def _at_edge(won: float, values: Sequence[float], of: Any, ends: tuple[float, fl
     return not OUTER < share < 1 - OUTER or (len(set(values)) >= SEVERAL and won in (min(values), max(values)))
 
 
-def _goes_on(best: Any, name: str, field: str, won: float, ends: tuple[float, float]) -> bool:
+def _takes_more(best: Any, name: str, field: str, won: float, ends: tuple[float, float]) -> bool:
     """Whether the model takes a value beyond the end that the winner is at: nothing is to be widened where its domain ends."""
     low, high = ends
     step = 1 if isinstance(won, int) else abs(low) / 2 or 1

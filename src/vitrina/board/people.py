@@ -27,16 +27,16 @@ def choose(split: Split, hits: NDArray[np.bool_], count: int, seed: int) -> Int6
     lengths = split.queries.lengths
     order = rng.permutation(len(lengths))
     order = order[np.argsort(lengths[order], kind="stable")]
-    told = _telling(hits)
+    split_models = _divides(hits)
     chosen: list[int] = []
     for part in np.array_split(order, count):
         fresh = [q for q in part if split.queries.users[q] < 0 or split.queries.users[q] not in split.queries.users[chosen]]
         if fresh:
-            chosen.append(max(fresh, key=lambda q: told[q]))
+            chosen.append(max(fresh, key=lambda q: split_models[q]))
     return np.array(chosen, np.int64)
 
 
-def _telling(hits: NDArray[np.bool_]) -> Float64:
+def _divides(hits: NDArray[np.bool_]) -> Float64:
     """(queries,) 0 where all models hit or all miss, most where half of them hit."""
     share = hits.mean(axis=0)
     return 1 - np.abs(2 * share - 1) if hits.shape[0] > 1 else share

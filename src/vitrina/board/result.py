@@ -104,10 +104,10 @@ class Board:
         Raises:
             UnknownNameError: no model has it.
         """
-        found = next((e for e in self.entries if e.name == name), None)
-        if found is None:
+        entry = next((e for e in self.entries if e.name == name), None)
+        if entry is None:
             raise UnknownNameError.of("model on the board", name, [e.name for e in self.entries])
-        return found
+        return entry
 
     def _repr_html_(self) -> str:
         return html_of(self)
@@ -132,7 +132,7 @@ class Board:
     def save(self, folder: str | Path) -> Path:
         """Write report.html, board.json and per_query.parquet; each is whole or the old one stays. Returns the report's path.
 
-        The values of single queries are float64, one row a model and query.
+        The values of single queries are float64, one row per model and query.
         """
         from vitrina.board.sections import render  # noqa: PLC0415  only who saves needs the report
 

@@ -38,11 +38,11 @@ def rows_of_people(split: Split, most: int, seed: int) -> Int64:
     order = order[np.argsort(person[order], kind="stable")]  # a person's queries together, shuffled
     first = np.flatnonzero(np.diff(person[order], prepend=-1))
     place = np.arange(len(order)) - np.repeat(first, np.diff(first, append=len(order)))
-    kept = order[place < max(most // MOST_OF_ONE, 1)]
-    turn = rng.permutation(len(first))[person[kept]]  # when a person's turn comes
+    limited = order[place < max(most // MOST_OF_ONE, 1)]
+    turn = rng.permutation(len(first))[person[limited]]  # when a person's turn comes
     counts = np.bincount(turn)
     people = int(np.searchsorted(np.cumsum(counts), most, side="right"))
-    return np.sort(kept[turn < people])
+    return np.sort(limited[turn < people])
 
 
 def hurried(model: Any) -> Any:

@@ -121,11 +121,11 @@ def _columns(board: Board) -> tuple[_Column, list[_Column]]:
     ok = [e for e in board.entries if e.status == "ok"]
 
     def column(metric: str, *, ends: bool) -> _Column:
-        found = {e.name: values.get((e.name, metric), {}) for e in ok}
-        places = decimals([r.get("value") for r in found.values()], [half_width(r.get("low"), r.get("high")) for r in found.values()])
+        of_model = {e.name: values.get((e.name, metric), {}) for e in ok}
+        places = decimals([r.get("value") for r in of_model.values()], [half_width(r.get("low"), r.get("high")) for r in of_model.values()])
         cells = {
             name: f"{fixed(r.get('value'), places)} {between(r.get('low'), r.get('high'), places) if ends else ''}".strip()
-            for name, r in found.items()
+            for name, r in of_model.items()
         }
         return _Column(metric, cells)
 
@@ -144,11 +144,11 @@ def _metrics(board: Board) -> list[str]:
 
 
 def _verdicts(board: Board) -> dict[str, Text]:
-    found = {board.baseline: Text("the baseline", style="dim")}
+    verdicts = {board.baseline: Text("the baseline", style="dim")}
     if board.comparisons.is_empty():
-        return found
+        return verdicts
     for row in board.comparisons.filter(pl.col("metric") == board.primary).iter_rows(named=True):
         said = row["verdict"].partition(";")[0]
         style = "green" if said.startswith("better") else "red" if said.startswith("worse") else "dim"
-        found[row["model"]] = Text(said, style=style)
-    return found
+        verdicts[row["model"]] = Text(said, style=style)
+    return verdicts

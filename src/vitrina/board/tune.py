@@ -80,14 +80,14 @@ class Search(Config):
         [Popularity(half_life=30.0), Popularity(half_life=1.0)]
         """
         rng = np.random.default_rng([seed, *map(ord, self.model.__name__)])
-        found: dict[str, Any] = {}
+        different: dict[str, Any] = {}
         drawn = self._shuffled(rng) if (self.size or PRODUCT_LIMIT + 1) <= PRODUCT_LIMIT else self._endless(rng)
         for parameters in itertools.islice(drawn, 100 * trials):
             model = self.model(**parameters, **self.fixed)
-            found.setdefault(fingerprint(to_spec(model)), model)
-            if len(found) >= trials:
+            different.setdefault(fingerprint(to_spec(model)), model)
+            if len(different) >= trials:
                 break
-        return list(found.values())
+        return list(different.values())
 
     def _shuffled(self, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         every = list(itertools.product(*self.space.values()))

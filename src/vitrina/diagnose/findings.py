@@ -60,11 +60,11 @@ class Effect:
         """The difference as people would say it."""
         places = max(places_of(self.difference), 4)
         ends = f"{signed(self.low, places)} to {signed(self.high, places)}"
-        found = f"{signed(self.difference, places)} ({ends})"
+        difference = f"{signed(self.difference, places)} ({ends})"
         if self.sure:
-            return found
+            return difference
         if self.low > 0 or self.high < 0:
-            return f"{found}, but not sure: among so many comparisons that happens by chance"
+            return f"{difference}, but not sure: among so many comparisons that happens by chance"
         return f"no measurable difference ({ends}; {fixed(self.detectable, places)} would have been seen)"
 
 
@@ -99,9 +99,9 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(finding for finding in made if finding is not None)
 
 
-def advice(found: tuple[Finding, ...]) -> str:
+def advice(answered: tuple[Finding, ...]) -> str:
     """One sentence on what to try next, from the answers together."""
-    answers = {f.question: f.answer for f in found}
+    answers = {f.question: f.answer for f in answered}
     said = {question for question, answer in answers.items() if answer == "yes"}
     ordered = {ORDER, FADING, LENGTH} & said
     unclear = {ORDER, FADING, LENGTH} & {question for question, answer in answers.items() if answer == "unclear"}

@@ -159,9 +159,9 @@ def _of_names(text: pl.Series) -> tuple[pl.Series, list[str]]:
     order = text.drop_nulls().value_counts(sort=True)[text.name].to_list()
     if len(order) <= GROUPS:
         return text, order
-    kept = order[:GROUPS]
-    merged = pl.select(pl.when(text.is_null() | text.is_in(kept)).then(text).otherwise(pl.lit("other"))).to_series()
-    return merged, kept if "other" in kept else [*kept, "other"]
+    frequent = order[:GROUPS]
+    merged = pl.select(pl.when(text.is_null() | text.is_in(frequent)).then(text).otherwise(pl.lit("other"))).to_series()
+    return merged, frequent if "other" in frequent else [*frequent, "other"]
 
 
 def _of_numbers(column: pl.Series) -> tuple[pl.Series, list[str]]:

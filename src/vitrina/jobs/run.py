@@ -58,12 +58,12 @@ class FitResult:
     """What became of one fit.
 
     Args:
-        said: status and error, and of a fit that came to an end: seconds, memory, notes (see `worker`).
+        record: status and error, and of a fit that came to an end: seconds, memory, notes (see `worker`).
         lists: for the queries of the split; None where it failed.
         cached: whether it was done before.
     """
 
-    said: Mapping[str, Any]
+    record: Mapping[str, Any]
     lists: Recommendations | None
     cached: bool
 
@@ -80,17 +80,17 @@ def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitRe
     Raises:
         StoppedError: `stop` was set.
     """
-    kept = place.store / f"model-{key_of(spec, code_stamp(spec), place.stamp, place.k)}"
-    cached = (kept / RESULT).exists()
+    finished = place.store / f"model-{key_of(spec, code_stamp(spec), place.stamp, place.k)}"
+    cached = (finished / RESULT).exists()
     if cached:
-        said = json.loads((kept / RESULT).read_text(encoding="utf-8"))
+        record = json.loads((finished / RESULT).read_text(encoding="utf-8"))
     else:
         out = place.folder(f"fit-{fingerprint(name)}")
         job = {"kind": "fit", "model": spec, "split": str(place.work / "split"), "warm": str(place.work / "warm"), "k": place.k}
-        said = processes.run_job(job, out, stop, threads=place.threads, limit=place.limit)
-        if said["status"] == "ok" and not kept.exists():  # the same config under two names may have been quicker
-            out.rename(kept)
-    return FitResult(said, _read_lists(kept / LISTS, place.vocabulary) if said["status"] == "ok" else None, cached)
+        record = processes.run_job(job, out, stop, threads=place.threads, limit=place.limit)
+        if record["status"] == "ok" and not finished.exists():  # the same config under two names may have been quicker
+            out.rename(finished)
+    return FitResult(record, _read_lists(finished / LISTS, place.vocabulary) if record["status"] == "ok" else None, cached)
 
 
 def _read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:

@@ -28,11 +28,11 @@ class Judged:
 
     Args:
         recommendations: ranked lists, (queries, k).
-        truth: item codes that the person took, a row a query.
+        truth: item codes that the person took, a row per query.
         catalogue: item statistics of the training part.
         queries: histories, for the metrics that ask what is a repeat.
 
-    Cost: one pass over lists and truth, parallel; 5 bytes a place, 8 a query, and 4 bytes an item for each thread.
+    Cost: one pass over lists and truth, parallel; 5 bytes per place, 8 per query, and 4 per item for each thread.
 
     >>> import vitrina as vt
     >>> data = vt.testing.toy()
@@ -59,10 +59,10 @@ class Judged:
     def _pass(self) -> tuple[Int32, Bool, Int64]:
         items = self.recommendations.items
         top = max(int(items.max(initial=-1)), int(self.truth.values.max(initial=-1)))
-        kept, hits = np.array(items, dtype=np.int32, order="C"), np.zeros(items.shape, np.bool_)
+        blanked, hits = np.array(items, dtype=np.int32, order="C"), np.zeros(items.shape, np.bool_)
         relevant = np.zeros(len(self), np.int64)
-        _judge(len(kept), kept, self.truth.indptr, self.truth.values, top + 1, hits, relevant)
-        return kept, hits, relevant
+        _judge(len(blanked), blanked, self.truth.indptr, self.truth.values, top + 1, hits, relevant)
+        return blanked, hits, relevant
 
     @property
     def items(self) -> Int32:

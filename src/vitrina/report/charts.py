@@ -92,7 +92,7 @@ def _dot(row: Dot, at: int, scale: Linear, gutter: float, *, named: bool = True)
 
 @dataclass(frozen=True)
 class Group:
-    """One part of a trellis: its heading and one row a model, the same models in every group."""
+    """One part of a trellis: its heading and one row per model, the same models in every group."""
 
     title: str
     small: str

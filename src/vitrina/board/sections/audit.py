@@ -54,21 +54,21 @@ def _sizes(seen: Inspection) -> Html:
 def _remarks(seen: Inspection) -> list[str]:
     """Repeats, ties, duplicates, baskets and busy users, each as a few words."""
     repeats, timing, groups = seen.histories.repeat_share, seen.timing, seen.groups
-    said = [f"{percent(repeats)} of events are of an item that the person had already" if repeats else "nobody took an item twice"]
+    remarks = [f"{percent(repeats)} of events are of an item that the person had already" if repeats else "nobody took an item twice"]
     if timing is not None:
-        said.append(f"{percent(timing.ties)} share person and time stamp with another event")
-    said.append(plural(seen.duplicates, "exact duplicate") if seen.duplicates else "no exact duplicates")
+        remarks.append(f"{percent(timing.ties)} share person and time stamp with another event")
+    remarks.append(plural(seen.duplicates, "exact duplicate") if seen.duplicates else "no exact duplicates")
     if groups is not None:
-        said.append(f"{count(groups.count)} {groups.what} of {fixed(groups.size_mean, 1)} events on average")
+        remarks.append(f"{count(groups.count)} {groups.what} of {fixed(groups.size_mean, 1)} events on average")
     if timing is not None and timing.gap_days:
-        said.append(f"{plural(timing.gap_days, 'day')} without events")
+        remarks.append(f"{plural(timing.gap_days, 'day')} without events")
     if seen.bots.height:
-        said.append(f"{plural(seen.bots.height, 'person', 'people')} with far more events than the rest")
-    return said
+        remarks.append(f"{plural(seen.bots.height, 'person', 'people')} with far more events than the rest")
+    return remarks
 
 
-def _warnings(said: Sequence[str]) -> Html | None:
-    unique = list(dict.fromkeys(said))
+def _warnings(sentences: Sequence[str]) -> Html | None:
+    unique = list(dict.fromkeys(sentences))
     if not unique:
         return el("p", "Nothing in the data calls for a warning.", class_="sub")
     items = (el("li", el("span", "Warning: ", class_="hidden"), sentence_end(text)) for text in unique)
@@ -99,11 +99,11 @@ def _split(split: SplitSummary | None) -> Html:
         ]
         for name, part in (("Train", split.train), ("Test", split.test))
     ]
-    said = [el("li", el("b", percent(split.shares[key])), " ", text) for key, text in SHARES.items() if key in split.shares]
-    said.append(el("li", "Items of the history ", el("b", "may come back" if split.repeat else "are not recommended again")))
-    said += [el("li", sentence_end(note)) for note in split.notes]
+    remarks = [el("li", el("b", percent(split.shares[key])), " ", text) for key, text in SHARES.items() if key in split.shares]
+    remarks.append(el("li", "Items of the history ", el("b", "may come back" if split.repeat else "are not recommended again")))
+    remarks += [el("li", sentence_end(note)) for note in split.notes]
     caption = f"The split: {split.rule}, {plural(split.queries, 'query', 'queries')}"
-    return el("div", table(columns, body, caption=caption), el("ul", *said, class_="plain"), class_="split")
+    return el("div", table(columns, body, caption=caption), el("ul", *remarks, class_="plain"), class_="split")
 
 
 # Long tail and lengths of histories

@@ -27,14 +27,14 @@ def exposure(view: View) -> Html:
 
 
 def _popularity(view: View) -> Html:
-    found = (
+    places = (
         [r for r in rows(view.board.popularity) if known(r["share"]) is not None]
         if has(view.board.popularity, "model", "bucket", "order", "share")
         else []
     )
-    shares = {m: {r["bucket"]: r["share"] for r in found if r["model"] == m} for m in (TAKEN, *view.models)}
+    shares = {m: {r["bucket"]: r["share"] for r in places if r["model"] == m} for m in (TAKEN, *view.models)}
     shares = {m: s for m, s in shares.items() if s}
-    buckets = distinct(r["bucket"] for r in sorted(found, key=lambda r: r["order"]))
+    buckets = distinct(r["bucket"] for r in sorted(places, key=lambda r: r["order"]))
     if not any(m != TAKEN for m in shares):
         return sentence("How popular the recommended items are was not measured on this board.")
     top = max(s for model in shares.values() for s in model.values())
@@ -87,12 +87,12 @@ def _popularity_table(view: View, shares: Mapping[str, Mapping[str, float]], buc
 
 
 def _coverage(view: View) -> Html:
-    found = (
+    curve = (
         [r for r in rows(view.board.coverage) if known(r["share"]) is not None]
         if has(view.board.coverage, "model", "rank", "share")
         else []
     )
-    lines = {m: sorted((float(r["rank"]), float(r["share"])) for r in found if r["model"] == m and r["rank"] > 0) for m in view.models}
+    lines = {m: sorted((float(r["rank"]), float(r["share"])) for r in curve if r["model"] == m and r["rank"] > 0) for m in view.models}
     lines = {m: _thinned(points) for m, points in lines.items() if points}
     if not lines:
         return sentence("How the places are shared among the items was not measured on this board.")

@@ -37,20 +37,20 @@ def verdicts(view: View) -> dict[str, dict[str, Any]]:
 
 
 def _summary(view: View) -> str:
-    said = [standing(r["verdict"]) for model, r in verdicts(view).items() if model in view.models]
-    if not said:
+    standings = [standing(r["verdict"]) for model, r in verdicts(view).items() if model in view.models]
+    if not standings:
         return f"{plural(len(view.models), 'model')} answered; none could be compared with a baseline."
     parts = [
         text
         for word, text in (
             (
                 "better",
-                f"{said.count('better') or 'None'} of {plural(len(said), 'model')} did better than {view.board.baseline} on {view.board.primary}",
+                f"{standings.count('better') or 'None'} of {plural(len(standings), 'model')} did better than {view.board.baseline} on {view.board.primary}",
             ),
-            ("worse", f"{said.count('worse')} did worse"),
-            ("unsure", f"{said.count('unsure')} can’t be told from it"),
+            ("worse", f"{standings.count('worse')} did worse"),
+            ("unsure", f"{standings.count('unsure')} can’t be told from it"),
         )
-        if word == "better" or said.count(word)
+        if word == "better" or standings.count(word)
     ]
     failed = f" {plural(len(view.failed), 'model')} failed." if view.failed else ""
     return listed(parts) + "." + failed
@@ -98,8 +98,8 @@ def _row(view: View, model: str, beyond: Sequence[MetricInfo]) -> Html:
 
 def primary_scale(view: View) -> tuple[float, float]:
     """One scale for all the bars of the table: from zero, or closer when all the values are far from it."""
-    found = [view.numbers.of(m, view.board.primary) for m in view.models]
-    ends = [v for e in found for v in e if v is not None]
+    estimates = [view.numbers.of(m, view.board.primary) for m in view.models]
+    ends = [v for e in estimates for v in e if v is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     start = 0.0 if 0 <= low < 0.6 * high else low - 0.05 * ((high - low) or 1.0)
     return start, (high + 0.02 * (high - start)) or 1.0
@@ -146,8 +146,8 @@ def _in_two(verdict: str) -> tuple[object, ...]:
 def _failed_row(view: View, entry: Entry, width: int) -> Html:
     reason = sign_of_minus(entry.error) or "No reason was given."
     what = el("strong", "Failed" if entry.status == "failed" else "Out of memory")
-    told = el("td", el("div", what, ": ", reason, class_="reason"), colspan=width)
-    return el("tr", el("th", _named(view, entry), scope="row", class_="first"), told, class_="failed", data_model=view.place[entry.name])
+    cell = el("td", el("div", what, ": ", reason, class_="reason"), colspan=width)
+    return el("tr", el("th", _named(view, entry), scope="row", class_="first"), cell, class_="failed", data_model=view.place[entry.name])
 
 
 def _columns_explained(view: View) -> Html:
@@ -170,14 +170,15 @@ def _legend(view: View) -> str:
 
 
 def _differences(view: View) -> Html | None:
-    found = {m: r for m, r in verdicts(view).items() if known(r["difference"]) is not None}
-    order = [m for m in view.models if m in found]
+    compared = {m: r for m, r in verdicts(view).items() if known(r["difference"]) is not None}
+    order = [m for m in view.models if m in compared]
     if not order:
         return None
     places = decimals(
-        [known(found[m]["difference"]) for m in order], [half_width(known(found[m].get("low")), known(found[m].get("high"))) for m in order]
+        [known(compared[m]["difference"]) for m in order],
+        [half_width(known(compared[m].get("low")), known(compared[m].get("high"))) for m in order],
     )
-    drawn = [_difference(view, m, found[m], places) for m in order]
+    drawn = [_difference(view, m, compared[m], places) for m in order]
     metric, baseline = view.board.primary, view.board.baseline
     described = f"{metric} of each model minus that of {baseline}, with intervals. " + "; ".join(d.detail for d in drawn) + "."
     columns = [
@@ -188,9 +189,9 @@ def _differences(view: View) -> Html | None:
         Column("p, Holm"),
         Column("Would be seen"),
     ]
-    cells = [_difference_cells(view, m, found[m], places) for m in order]
+    cells = [_difference_cells(view, m, compared[m], places) for m in order]
     return figure(
-        "differences", _difference_title(view, found, order), dots(drawn, description=described, marker=0.0),
+        "differences", _difference_title(view, compared, order), dots(drawn, description=described, marker=0.0),
         table(columns, cells, caption=f"Difference in {metric} from {baseline}"),
         note=f"{metric} minus that of {baseline}, with the {view.confidence} interval of each difference",
     )  # fmt: skip
@@ -212,12 +213,12 @@ def _p(value: float | None) -> str:
     return "<0.0001" if value is not None and value < 0.0001 else fixed(value, 4)
 
 
-def _difference_title(view: View, found: dict[str, dict[str, Any]], order: list[str]) -> str:
-    baseline, better = view.board.baseline, [m for m in order if standing(found[m]["verdict"]) == "better"]
+def _difference_title(view: View, compared: dict[str, dict[str, Any]], order: list[str]) -> str:
+    baseline, better = view.board.baseline, [m for m in order if standing(compared[m]["verdict"]) == "better"]
     if better:
-        by = sign_of_minus(found[better[0]]["verdict"]).removeprefix("better ")
+        by = sign_of_minus(compared[better[0]]["verdict"]).removeprefix("better ")
         return f"{better[0]} is better than {baseline} {by}"
-    if all(standing(found[m]["verdict"]) == "worse" for m in order):
+    if all(standing(compared[m]["verdict"]) == "worse" for m in order):
         return f"Every model is worse than {baseline}"
     return f"No model can be shown to be better than {baseline}"
 
@@ -239,6 +240,6 @@ def _every_metric(view: View) -> Html | None:
 
 
 def _estimate(view: View, model: str, metric: str) -> Html:
-    found, places = view.numbers.of(model, metric), view.numbers.places[metric]
-    small = between(found.low, found.high, places)
-    return el("div", fixed(found.value, places), el("span", small, class_="remark") if small else None)
+    estimate, places = view.numbers.of(model, metric), view.numbers.places[metric]
+    small = between(estimate.low, estimate.high, places)
+    return el("div", fixed(estimate.value, places), el("span", small, class_="remark") if small else None)

@@ -75,7 +75,7 @@ def _plain_table(value: Mapping[str, Any]) -> str:
 def _tuning(view: View) -> Html | None:
     if not has(view.board.trials, "model", "trial", "config", "metric", "value"):
         return None
-    found = rows(view.board.trials)
+    trials = rows(view.board.trials)
     columns = [
         Column("Model", number=False, class_="first"),
         Column("Trial"),
@@ -85,11 +85,11 @@ def _tuning(view: View) -> Html | None:
     ]
     body = [
         [view.model_cell(r["model"]), fixed(known(r["trial"]), 0), r["metric"], fixed(known(r["value"]), 4), el("code", _trial(r["config"]))]
-        for r in found
+        for r in trials
     ]  # fmt: skip
     return el(
         "details",
-        el("summary", f"All {plural(len(found), 'trial')} of the tuning"),
+        el("summary", f"All {plural(len(trials), 'trial')} of the tuning"),
         table(columns, body, caption="Trials on validation data"),
     )
 

@@ -63,13 +63,13 @@ def _models(view: View, example: Example) -> list[str]:
 
 
 def _outcome(example: Example, models: list[str]) -> str:
-    found = [m for m in models if any(hit for _, hit in example.lists[m])]
+    right = [m for m in models if any(hit for _, hit in example.lists[m])]
     taken = plural(len(example.truth), "item")
     if not models:
         return f"Then took {taken}; no model answered."
-    if not found:
+    if not right:
         return f"Then took {taken}; no model had {'it' if len(example.truth) == 1 else 'any of them'} in its list."
-    return f"Then took {taken}; {len(found)} of {plural(len(models), 'model')} had at least one in the list."
+    return f"Then took {taken}; {len(right)} of {plural(len(models), 'model')} had at least one in the list."
 
 
 def _past(example: Example) -> Html:

@@ -22,14 +22,14 @@ class Best(NamedTuple):
 
 def slices(view: View) -> Html:
     """One trellis of plots for each way to divide the queries."""
-    title, found = "Where each model is good", [r for r in _rows(view) if r["model"] in view.models]
-    names = distinct(r["slice"] for r in found)
+    title, points = "Where each model is good", [r for r in _rows(view) if r["model"] in view.models]
+    names = distinct(r["slice"] for r in points)
     if not names:
         return section("slices", title, sentence("There are no slices on this board: there was nothing to divide the queries by."))
-    ends = [known(r.get(c)) for r in found for c in ("value", "low", "high") if not _few(r)]
+    ends = [known(r.get(c)) for r in points for c in ("value", "low", "high") if not _few(r)]
     scale = (min([0.0, *(v for v in ends if v is not None)]), 1.03 * max([0.0, *(v for v in ends if v is not None)]) or 1.0)
     small = f"{view.board.primary} with {view.confidence} intervals; one scale for all the plots of this section"
-    parts = [_slice(view, at, name, [r for r in found if r["slice"] == name], scale) for at, name in enumerate(names)]
+    parts = [_slice(view, at, name, [r for r in points if r["slice"] == name], scale) for at, name in enumerate(names)]
     return section("slices", title, el("p", small, class_="sub"), *parts)
 
 
@@ -45,9 +45,9 @@ def _few(row: dict[str, Any]) -> bool:
     return queries is not None and queries < FEWEST
 
 
-def _slice(view: View, at: int, name: str, found: list[dict[str, Any]], scale: tuple[float, float]) -> Html:
-    groups = distinct(r["group"] for r in sorted(found, key=lambda r: (r["order"], r["group"])))
-    by_group = {g: {r["model"]: r for r in found if r["group"] == g} for g in groups}
+def _slice(view: View, at: int, name: str, points: list[dict[str, Any]], scale: tuple[float, float]) -> Html:
+    groups = distinct(r["group"] for r in sorted(points, key=lambda r: (r["order"], r["group"])))
+    by_group = {g: {r["model"]: r for r in points if r["group"] == g} for g in groups}
     drawn = {g: rows for g, rows in by_group.items() if not all(map(_few, rows.values()))}
     data = _table(view, name, by_group)
     if not drawn:
@@ -60,10 +60,10 @@ def _slice(view: View, at: int, name: str, found: list[dict[str, Any]], scale: t
     return figure(f"slice-{at}", title, trellis(parts, scale=scale, description=described), data, note=note)
 
 
-def _group(view: View, group: str, found: Mapping[str, dict[str, Any]]) -> Group:
-    queries = next((int(r["queries"]) for r in found.values() if known(r.get("queries")) is not None), None)
+def _group(view: View, group: str, by_model: Mapping[str, dict[str, Any]]) -> Group:
+    queries = next((int(r["queries"]) for r in by_model.values() if known(r.get("queries")) is not None), None)
     small = plural(queries, "query", "queries") if queries is not None else ""
-    return Group(str(group), small, [_dot(view, m, found.get(m)) for m in view.models])
+    return Group(str(group), small, [_dot(view, m, by_model.get(m)) for m in view.models])
 
 
 def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
@@ -113,7 +113,7 @@ def _lower(name: str) -> str:
 def _table(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> Html:
     places = view.numbers.places.get(view.board.primary, 3)
     columns = [Column("Model", number=False, class_="first"), *(Column(str(g)) for g in by_group)]
-    body = [[view.model_cell(m), *(_cell(found.get(m), places) for found in by_group.values())] for m in view.models]
+    body = [[view.model_cell(m), *(_cell(by_model.get(m), places) for by_model in by_group.values())] for m in view.models]
     return table(columns, body, caption=f"{view.board.primary} by {_lower(name)}")
 
 
