@@ -79,7 +79,7 @@ class View:
 
     def info(self, metric: str) -> MetricInfo:
         """What a metric of the board says of itself."""
-        return next(m for m in self.board.metrics if m.name == metric)
+        return {m.name: m for m in self.board.metrics}[metric]
 
     @cached_property
     def primary(self) -> MetricInfo:
