@@ -43,7 +43,7 @@ from vitrina.sequence import (
     Uniform,
     published_eSASRec,
 )  # fmt: skip
-from vitrina.sequence.blocks import Block
+from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.fitting import Fitting
 from vitrina.sequence.recommender import _products
 

@@ -7,7 +7,12 @@ try:
 except ImportError:
     raise MissingExtraError.of("PyTorch", "torch", "A sequence model") from None
 
-from vitrina.sequence.blocks import HSTU, BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
+from vitrina.sequence.blocks.base import Block
+from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.hstu import HSTU
+from vitrina.sequence.blocks.ligr import LiGR
+from vitrina.sequence.blocks.prenorm import PreNorm
+from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax

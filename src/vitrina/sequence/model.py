@@ -14,7 +14,8 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
 from vitrina.models.base import ModelConfig
-from vitrina.sequence.blocks import Block, LiGR
+from vitrina.sequence.blocks.base import Block
+from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint
 from vitrina.sequence.embed import Embed, Ids, UserFeatures

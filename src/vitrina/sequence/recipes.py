@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vitrina.sequence.blocks import BERT4RecBlock, SASRecBlock
+from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.embed import Ids
 from vitrina.sequence.losses import GBCE, SampledSoftmax
 from vitrina.sequence.model import SequenceModel

@@ -18,7 +18,7 @@ from vitrina.forms.base import Form
 from vitrina.forms.similar import vector_cosines
 from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.sequence.batches import Sequences, token_batches
-from vitrina.sequence.blocks import Block
+from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers
 from vitrina.sequence.embed.base import Kept
