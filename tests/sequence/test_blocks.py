@@ -116,14 +116,16 @@ class Clock(Plain):
     """Reads times, and falls where there are none."""
 
     def forward(self, x, layout, causal):
-        return super().forward(x, layout, causal) + (layout.asked - layout.times).abs()[:, None].float().log1p()
+        return super().forward(x, layout, causal) + (layout.asked_at - layout.times).abs()[:, None].float().log1p()
 
 
 class Root(Clock):
     """A moment before its events is no number."""
 
     def forward(self, x, layout, causal):
-        return x if layout.times is None else Plain.forward(self, x, layout, causal) + (layout.asked - layout.times)[:, None].float().sqrt()
+        return (
+            x if layout.times is None else Plain.forward(self, x, layout, causal) + (layout.asked_at - layout.times)[:, None].float().sqrt()
+        )
 
 
 ROGUES = [
@@ -181,7 +183,7 @@ def test_packed_equals_each_window_alone(block, causal):
     together = body(table, batch, causal)
     slopes = torch.autograd.grad((together**3).sum(), wanted, allow_unused=True)
     sizes, parts = LENGTHS.tolist(), []
-    for part, times, asked in zip(*(whole.split(sizes) for whole in (rows, batch.layout.times, batch.layout.asked)), strict=True):
+    for part, times, asked in zip(*(whole.split(sizes) for whole in (rows, batch.layout.times, batch.layout.asked_at)), strict=True):
         layout = Layout(torch.tensor([len(part)]), times, asked)
         parts.append(body(table, Batch(part, layout, torch.zeros(1), torch.arange(len(part)), torch.empty(0)), causal))
     alone = torch.cat(parts)
@@ -218,15 +220,15 @@ def test_a_block_is_built_with_the_length_of_the_model():
 
 
 def test_a_block_that_takes_no_length_works_for_one_more_release():
-    class Before(Block):
+    class Older(Block):
         def build(self, dim, heads, dropout):
             return LiGR().build(dim, heads, dropout)
 
-    with pytest.warns(FutureWarning, match=r"Before.build takes \(dim, heads, dropout\), and from the next release on .* length\)"):
-        body = Body(Before(), 2, 2, 8, 10, 0.0)
+    with pytest.warns(FutureWarning, match=r"Older.build takes \(dim, heads, dropout\), and from the next release on .* length\)"):
+        body = Body(Older(), 2, 2, 8, 10, 0.0)
     assert len(body.blocks) == 2
-    with pytest.warns(FutureWarning, match=r"Before.build"):
-        assert len(check_block(Before()).kept) == len(LAWS)
+    with pytest.warns(FutureWarning, match=r"Older.build"):
+        assert len(check_block(Older()).kept) == len(LAWS)
 
 
 def test_check_block_leaves_the_generator_as_it_was():

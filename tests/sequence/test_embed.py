@@ -135,10 +135,10 @@ def test_the_table_of_a_fit_is_what_its_parts_say():
     solution = np.linalg.lstsq(inputs, content.table, rcond=None)[0]
     np.testing.assert_allclose(inputs @ solution, content.table, atol=1e-5)  # cold rows too: one projection for all
     both = model(SumOf(parts=(Ids(), ContentProjection(rank=4)))).fit(LOG)
-    np.testing.assert_allclose(both.table, both.kept["0.vectors"] + both.kept["1.vectors"], atol=1e-6)
+    np.testing.assert_allclose(both.table, both.internals["0.vectors"] + both.internals["1.vectors"], atol=1e-6)
     trained = len(LOG.catalogue.items)
-    assert not both.kept["0.vectors"][trained:].any()
-    assert both.kept["0.vectors"][:trained].all(axis=1).any()
+    assert not both.internals["0.vectors"][trained:].any()
+    assert both.internals["0.vectors"][:trained].all(axis=1).any()
 
 
 def test_gates_are_sigmoids_of_all_parts():

@@ -303,7 +303,7 @@ class Clock(torch.nn.Module):
     def forward(self, x, layout, causal):
         if layout.times is None:
             return x
-        return x + 1 + (layout.asked - layout.times[layout.starts[layout.window]])[:, None].float().log1p()
+        return x + 1 + (layout.asked_at - layout.times[layout.starts[layout.window]])[:, None].float().log1p()
 
 
 OBJECTIVES = [ShiftedSequence(), RandomTarget(), DenseAllAction(), NextAction(), AllAction(), ItemMasking()]

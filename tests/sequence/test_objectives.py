@@ -169,12 +169,12 @@ def test_a_token_is_asked_when_the_event_after_it_happens(objective):
     batch = objective.batch(sequences(), np.random.default_rng(0))
     after = {row: following for window in WINDOWS for row, following in itertools.pairwise(window)}
     assert batch.layout.times.tolist() == [TIME_OF[row] for row in batch.rows.tolist()]
-    assert batch.layout.asked.tolist() == [TIME_OF[after[row]] for row in batch.rows.tolist()]
+    assert batch.layout.asked_at.tolist() == [TIME_OF[after[row]] for row in batch.rows.tolist()]
 
 
 def test_a_mask_stands_at_the_time_of_what_it_hides():
     batch = ItemMasking(share=0.3).batch(sequences(), np.random.default_rng(0))
-    assert batch.layout.times.tolist() == batch.layout.asked.tolist() == [TIME_OF[row] for window in WINDOWS for row in window]
+    assert batch.layout.times.tolist() == batch.layout.asked_at.tolist() == [TIME_OF[row] for window in WINDOWS for row in window]
 
 
 @pytest.mark.parametrize("objective", [*CAUSAL, ItemMasking()], ids=repr)
@@ -189,9 +189,9 @@ def test_a_visitor_is_asked_now(objective, now):
     asked = [[*own[1:], moment] if objective.causal else own for own, moment in zip(times, end, strict=True)]
     assert batch.rows.tolist() == [row for window in WINDOWS for row in (*window, *masks)]
     assert batch.layout.times.tolist() == [*itertools.chain(*times)]
-    assert batch.layout.asked.tolist() == [*itertools.chain(*asked)]
+    assert batch.layout.asked_at.tolist() == [*itertools.chain(*asked)]
     turned = windows.take(np.array([2, 0]))
-    assert objective.question(turned).layout.asked.tolist() == asked[2] + asked[0]
+    assert objective.question(turned).layout.asked_at.tolist() == asked[2] + asked[0]
 
 
 @pytest.mark.parametrize("objective", [ShiftedSequence(), RandomTarget(), NextAction(), ItemMasking()], ids=repr)
@@ -199,4 +199,4 @@ def test_windows_without_times_have_none(objective):
     windows = replace(sequences(), times=None, now=np.array([1, 2, 3]))
     for layout in (objective.batch(windows, np.random.default_rng(0)).layout, objective.question(windows).layout):
         assert layout.times is None
-        assert layout.asked is None
+        assert layout.asked_at is None

@@ -73,14 +73,14 @@ def test_known_items_keep_their_vectors_and_new_ones_get_a_start(embed):
     np.testing.assert_allclose(vectors_by_id(again, known), vectors_by_id(start, known), atol=1e-6)
     new = vectors_by_id(again, [f"i{c}" for c in NEW])
     if any(isinstance(part, Features) for part in getattr(embed, "parts", ())):
-        term = {value: vector for (_, value), vector in zip(coding_of(again).names, again.kept["1.terms"], strict=True)}
+        term = {value: vector for (_, value), vector in zip(coding_of(again).names, again.internals["1.terms"], strict=True)}
         np.testing.assert_allclose(new, [term[f"g{c % 4}"] for c in NEW], atol=1e-6)
     else:
         np.testing.assert_allclose(new, [start.table.mean(0)] * 2, atol=1e-6)
 
 
 def coding_of(fitted):
-    return fitted.kept["1.coding"]
+    return fitted.internals["1.coding"]
 
 
 def test_a_new_item_starts_from_the_projection_of_its_content():
@@ -88,7 +88,7 @@ def test_a_new_item_starts_from_the_projection_of_its_content():
     embed = SumOf(parts=(Ids(), ContentProjection(rank=5)))
     start = model(embed).fit(first)
     again = model(embed, STILL).fit(log, start=start)
-    own, content = again.kept["0.vectors"], again.kept["1.vectors"]
+    own, content = again.internals["0.vectors"], again.internals["1.vectors"]
     at = again.row_of_item[NEW]
     np.testing.assert_allclose(own[at], 0, atol=1e-6)
     np.testing.assert_allclose(again.table[at], content[at], atol=1e-6)
@@ -96,7 +96,7 @@ def test_a_new_item_starts_from_the_projection_of_its_content():
     # the projection is the least squares fit of the old content part in the new directions
     known = [c for c in range(26) if c not in NEW]
     inputs = np.column_stack([directions(log, 5), np.ones(26)])
-    wanted = start.kept["1.vectors"][start.row_of_item[first.items.encode([f"i{c}" for c in known])]]
+    wanted = start.internals["1.vectors"][start.row_of_item[first.items.encode([f"i{c}" for c in known])]]
     solution = np.linalg.lstsq(inputs[known], wanted, rcond=None)[0]
     np.testing.assert_allclose(content[again.row_of_item], inputs @ solution, atol=1e-4)
 
@@ -171,8 +171,8 @@ def test_numbers_are_measured_as_they_were_and_new_values_start_from_nothing():
     known = first.items.ids.to_list()
     np.testing.assert_allclose(vectors_by_id(again, known), vectors_by_id(start, known), atol=1e-5)
     old = model(embed, STILL).fit(priced(log, 1.0), start=start)
-    coding = again.kept["coding"]
-    by_group = {value: vector for (_, value), vector in zip(coding.names, again.kept["terms"], strict=True)}
+    coding = again.internals["coding"]
+    by_group = {value: vector for (_, value), vector in zip(coding.names, again.internals["terms"], strict=True)}
     np.testing.assert_allclose(by_group["strange"], 0, atol=1e-6)
     np.testing.assert_allclose(vectors_by_id(old, ["i4"]) - vectors_by_id(again, ["i4"]), [by_group["g0"]], atol=1e-5)
 

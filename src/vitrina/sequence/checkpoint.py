@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with one file a stage of the fit, and the name of what is being fitted."""
+    """A folder with one file per stage of the fit, and the name of what is being fitted."""
 
     folder: Path
 
     @classmethod
     def of(cls, folder: Path, model: SequenceModel, data: Dataset, split: Split | None, start: Any) -> Checkpoint:
-        """A checkpoint for this fit, new or to be gone on from.
+        """A checkpoint for this fit, new or to be continued from.
 
         Raises:
             ArtifactError: the folder holds the state of another model, log, validation or start.
@@ -39,13 +39,13 @@ class Checkpoint:
         if folder.exists() and not folder.is_dir():
             raise ArtifactError(f"The checkpoint must be a folder. {str(folder)!r} is a file: give another name.")
         table = getattr(getattr(start, "recommender", start), "table", np.empty(0))
-        began = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
-        name, wanted = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_judged_by(split)} {began}\n"
-        if name.exists() and name.read_text(encoding="utf-8") != wanted:
+        start_hash = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
+        name, identity = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_validation_hash(split)} {start_hash}\n"
+        if name.exists() and name.read_text(encoding="utf-8") != identity:
             raise ArtifactError(
                 f"The checkpoint {str(folder)!r} is of another model, log, validation or start. Remove the folder, or give another one."
             )
-        write_text(name, wanted)
+        write_text(name, identity)
         return cls(folder)
 
     def file(self, stage: str) -> Path:
@@ -59,7 +59,7 @@ class Checkpoint:
             self.folder.rmdir()
 
 
-def _judged_by(split: Split | None) -> str:
+def _validation_hash(split: Split | None) -> str:
     """16 hex digits of what a validation trains on, asks and expects."""
     digest = hashlib.sha256()
     if split is not None:

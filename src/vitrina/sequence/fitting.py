@@ -25,7 +25,7 @@ from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded, as_array
-from vitrina.sequence.start import go_on, known_items, require_alike
+from vitrina.sequence.start import continue_from, known_items, require_same_make
 from vitrina.sequence.train import Progress, Run
 from vitrina.vocabulary import id_hashes
 
@@ -48,26 +48,26 @@ class Fitting:
 
     @classmethod
     def of(cls, model: SequenceModel, data: Dataset, split: Split | None, fitted: Encoded | None = None) -> Fitting:
-        """Of a model whose size is settled, going on from `fitted` where there is one."""
+        """Of a model whose size is settled, continuing from `fitted` where there is one."""
         parts: dict[str, Any] = {name: getattr(model, name) for name in Answering.model_fields}
         parts["embed"] = model.embed.made_of
         answering = Answering(**parts)
         assert model.dropout is not None
         if fitted is not None:
-            require_alike(fitted, answering)
+            require_same_make(fitted, answering)
         rows = Rows.of(data, model.embed.covers(data), None if fitted is None else known_items(fitted, data))
         windows = Sequences.of(data.queries(), rows.row_of_item(data.n_items)).last(model.length + 1)
-        hashed = np.argsort(id_hashes(data.users)[windows.users], kind="stable")  # whatever the order of people in the log
-        windows = windows.take(hashed[windows.lengths[hashed] >= 2])
+        by_id = np.argsort(id_hashes(data.users)[windows.users], kind="stable")  # whatever the order of people in the log
+        windows = windows.take(by_id[windows.lengths[by_id] >= 2])
         if not len(windows):
-            held = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
-            raise DataError(f"A sequence model needs people with at least two events to train on. Got none in {data!r}{held}.")
+            held_back = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
+            raise DataError(f"A sequence model needs people with at least two events to train on. Got none in {data!r}{held_back}.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
             users = None if model.users is None else model.users.build(data, model.dim)
             network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
         if fitted is not None:
-            go_on(network, fitted, data, rows)
+            continue_from(network, fitted, data, rows)
         counts = model.objective.frequency(windows, rows.trained).astype(np.float32)
         device = training_device()
         pool = Pool(torch.from_numpy(counts).to(device), torch.Generator())
@@ -113,9 +113,11 @@ class Fitting:
         network, codes = self.network.eval(), self.rows.codes
         with torch.no_grad():
             table = network.table.whole().cpu().numpy().copy()
-            kept = {name: as_array(value) for name, value in network.table.kept().items()}
+            internals = {name: as_array(value) for name, value in network.table.internals().items()}
         known = data.catalogue
         cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
         catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
         users = None if network.users is None else KnownUsers.of(network.users, data.users)
-        return Encoded(data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, kept, notes=notes)
+        return Encoded(
+            data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, internals, notes=notes
+        )

@@ -21,7 +21,7 @@ class Layout:
 
     lengths: Tensor  # (windows,) int64, each at least 1
     times: Tensor | None = None  # (tokens,) int64, when the event of each token happened
-    asked: Tensor | None = None  # (tokens,) int64, the moment at which each token is asked; None where times is
+    asked_at: Tensor | None = None  # (tokens,) int64, the moment at which each token is asked; None where times is
 
     @cached_property
     def width(self) -> int:
@@ -65,8 +65,8 @@ class Layout:
         return torch.arange(self.width, device=self.lengths.device) < self.lengths[:, None]
 
     def to(self, device: torch.device) -> Layout:
-        times, asked = (None if moments is None else moments.to(device) for moments in (self.times, self.asked))
-        return Layout(self.lengths.to(device), times, asked)
+        times, asked_at = (None if moments is None else moments.to(device) for moments in (self.times, self.asked_at))
+        return Layout(self.lengths.to(device), times, asked_at)
 
     def pad(self, packed: Tensor) -> Tensor:
         """(tokens, d) -> (windows, width, d), zeros behind the end of a window."""

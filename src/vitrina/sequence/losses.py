@@ -24,11 +24,11 @@ DENSE_BYTES = 96  # of a column of the item table, for each draw of a position: 
 GPU_CHUNK_BYTES = 256 << 20  # enough work for a GPU
 
 
-def chunk_of(bytes_a_position: int, device: torch.device = torch.device("cpu")) -> int:
-    """Positions a chunk, whatever their number: what bounds the memory of a loss."""
+def chunk_of(bytes_per_position: int, device: torch.device = torch.device("cpu")) -> int:
+    """Positions per chunk, whatever their number: what bounds the memory of a loss."""
     if device.type != "cpu":
-        return max(1, GPU_CHUNK_BYTES // bytes_a_position)
-    return max(1, CHUNK_BYTES // bytes_a_position, min(MANY, LARGE_BYTES // bytes_a_position))
+        return max(1, GPU_CHUNK_BYTES // bytes_per_position)
+    return max(1, CHUNK_BYTES // bytes_per_position, min(MANY, LARGE_BYTES // bytes_per_position))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class _ChunkedSoftmax(torch.autograd.Function):
                 logits[torch.arange(len(own), device=own.device), targets[part]] = own.to(narrow)  # scatter_ copies all of a bfloat16
             if bonus is not None:
                 bonus.add_to(logits, part)
-            chances = torch.softmax(logits, 1, out=logits)  # one pass a row, while the row is in cache
+            chances = torch.softmax(logits, 1, out=logits)  # one pass per row, while the row is in cache
             log_chance[part] = chances.gather(1, targets[part, None]).squeeze(1).to(states.dtype).clamp_(min=1e-38).log_()
             grad_states[part] = (chances @ keys).to(states.dtype)
             if share is not None:
@@ -210,7 +210,7 @@ class SampledSoftmax(Sampled):
         of_draw, of_target = column[: drawn.n], column[drawn.n :]
         bias = torch.bincount(of_draw, minlength=len(rows)).to(task.states.dtype).log()  # -inf: a target that was not drawn
         if self.corrected:
-            bias[of_draw] -= (drawn.log_q + math.log(drawn.n)).to(bias.dtype)  # once a row: without accumulation
+            bias[of_draw] -= (drawn.log_q + math.log(drawn.n)).to(bias.dtype)  # once per row: without accumulation
         table = task.table.index_select(0, rows)
         loss: Any = _ChunkedSoftmax.apply(task.states, table, of_target, None, 0.0, bias, task.share)
         return loss
@@ -323,7 +323,7 @@ def _gathered(states: Tensor, rows: Tensor) -> int:
 
 
 def _room(states: Tensor, table: Tensor) -> tuple[int, Tensor]:
-    """Positions a chunk, and a place for their scores of all rows, one for all chunks: fresh pages cost as much as the products."""
+    """Positions per chunk, and a place for their scores of all rows, one for all chunks: fresh pages cost as much as the products."""
     narrow = product_dtype(states)
     step = chunk_of(narrow.itemsize * len(table), states.device)
     return step, states.new_empty((min(step, len(states)), len(table)), dtype=narrow)

@@ -29,7 +29,7 @@ from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
 LARGE = 500_000  # events of a log that carries a second block
-SEEN = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
+OLD_EVENTS = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
 
 
 @final
@@ -130,16 +130,18 @@ class SequenceModel(ModelConfig):
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), self._validation(data, validation)
         fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)
-        kept = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, start)
-        progress = fitting.run(report, None if kept is None else kept.file("search")).run()
+        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, start)
+        progress = fitting.run(report, None if saved is None else saved.file("search")).run()
         again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
         if again:
             fitting = Fitting.of(sized, data, None, fitted)
-            fitting.run(report, None if kept is None else kept.file("again"), progress.best_epoch).run()
-        if kept is not None:
-            kept.remove()
-        seen = start is not None and validation is None and split is not None
-        return fitting.recommender(data, (*self._notes(progress, split, again), *self._told(sized, data, fitted), *(SEEN,) * seen))
+            fitting.run(report, None if saved is None else saved.file("again"), progress.best_epoch).run()
+        if saved is not None:
+            saved.remove()
+        judged_by_old = start is not None and validation is None and split is not None
+        return fitting.recommender(
+            data, (*self._notes(progress, split, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+        )
 
     def sized(self, data: Dataset, start: Encoded | None = None) -> Self:
         """The same with the `layers` and `dropout` that a fit on `data` takes where they are None.
@@ -153,12 +155,13 @@ class SequenceModel(ModelConfig):
         layers = layers if start is None else start.answering.layers
         return self.model_copy(update={"layers": self.layers or layers, "dropout": dropout if self.dropout is None else self.dropout})
 
-    def _told(self, sized: Self, data: Dataset, start: Encoded | None) -> tuple[str, ...]:
+    def _sizes_taken(self, sized: Self, data: Dataset, start: Encoded | None) -> tuple[str, ...]:
         """What was taken where this config leaves it open."""
-        by_start = ("layers",) if start is not None else ()
-        chosen = ", ".join(f"{n}={getattr(sized, n)}" for n in ("layers", "dropout") if getattr(self, n) is None and n not in by_start)
-        said = [f"layers={sized.layers} as the start has"] if by_start and self.layers is None else []
-        return (*said, *([f"{chosen} for a log of {data.n_events:,} events"] if chosen else []))
+        open_sizes = [name for name in ("layers", "dropout") if getattr(self, name) is None]
+        by_start = [name for name in open_sizes if name == "layers" and start is not None]
+        by_log = ", ".join(f"{name}={getattr(sized, name)}" for name in open_sizes if name not in by_start)
+        notes = [f"{name}={getattr(sized, name)} as the start has" for name in by_start]
+        return (*notes, *([f"{by_log} for a log of {data.n_events:,} events"] if by_log else []))
 
     def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
         if validation is not None:

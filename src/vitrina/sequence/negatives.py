@@ -65,7 +65,7 @@ class Drawn:
 
 
 class Negatives(Config, ABC):
-    """`n` draws with replacement a position, or `n` for the whole batch when `shared`."""
+    """`n` draws with replacement per position, or `n` for the whole batch when `shared`."""
 
     n: int = Field(default=256, gt=0)
     shared: bool = False

@@ -41,16 +41,16 @@ class Objective(Config, ABC):
 
     def frequency(self, windows: Sequences, rows: int) -> Float64:
         """(rows,) how often each row is a target of one pass over the windows, in expectation: what in-batch draws are drawn from."""
-        found = windows.rows[ranges(windows.start, windows.lengths)]
-        return np.bincount(found, self.asked(windows), minlength=rows).astype(np.float64)
+        rows_of_events = windows.rows[ranges(windows.start, windows.lengths)]
+        return np.bincount(rows_of_events, self.asked(windows), minlength=rows).astype(np.float64)
 
     def question(self, windows: Sequences) -> Batch:
         """The windows as they are asked at answer time: the last token speaks."""
         tokens = ranges(windows.start, windows.lengths)
         times = None if windows.times is None else windows.times[tokens]
         layout = _layout(windows.lengths, times, None if times is None else np.append(times[1:], 0))
-        if layout.asked is not None:
-            layout.asked[layout.last] = tensor(_moment(windows))
+        if layout.asked_at is not None:
+            layout.asked_at[layout.last] = tensor(_moment(windows))
         return Batch(tensor(windows.rows[tokens]), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
 
 
@@ -179,7 +179,7 @@ class AllAction(Objective):
 class ItemMasking(Objective):
     """A share of the events is masked and asked; tokens look both ways; a visitor is asked by a mask behind the history.
 
-    [Sun et al. 2019](https://arxiv.org/abs/1904.06690) (BERT4Rec). At least one event a window is masked.
+    [Sun et al. 2019](https://arxiv.org/abs/1904.06690) (BERT4Rec). At least one event per window is masked.
     """
 
     share: float = Field(default=0.2, gt=0, lt=1)
@@ -218,8 +218,8 @@ def _inputs(windows: Sequences, lengths: Int64) -> Layout:
     return _layout(lengths) if windows.times is None else _layout(lengths, windows.times[tokens], windows.times[tokens + 1])
 
 
-def _layout(lengths: Int64, times: Int64 | None = None, asked: Int64 | None = None) -> Layout:
-    return Layout(tensor(lengths), *(None if moments is None else tensor(moments) for moments in (times, asked)))
+def _layout(lengths: Int64, times: Int64 | None = None, asked_at: Int64 | None = None) -> Layout:
+    return Layout(tensor(lengths), *(None if moments is None else tensor(moments) for moments in (times, asked_at)))
 
 
 def _moment(windows: Sequences) -> Int64:

@@ -44,7 +44,7 @@ def BERT4Rec(**changes: Any) -> SequenceModel:  # noqa: N802
 
 
 def gSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
-    """SASRec with 256 negatives a position and the calibrated gBCE, t = 0.75. [Petrov and Macdonald 2023](https://arxiv.org/abs/2308.07192).
+    """SASRec with 256 negatives per position and the calibrated gBCE, t = 0.75. [Petrov and Macdonald 2023](https://arxiv.org/abs/2308.07192).
 
     One table serves as input and output; the authors' code has two. The loss may stand still for epochs before it falls, hence more patience.
 
@@ -76,7 +76,7 @@ def eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
 
 
 def published_eSASRec(**changes: Any) -> SequenceModel:  # noqa: N802
-    """eSASRec as its authors trained it on the Amazon data: 256 uniform negatives a position, dropout on the item table.
+    """eSASRec as its authors trained it on the Amazon data: 256 uniform negatives per position, dropout on the item table.
 
     256 negatives without correction, dim 64, one block, length 50, dropout 0.2, Adam 1e-3 with betas .9 and .98, at most 200 epochs, patience 50.
     A batch has about as many events as their 128 histories.

@@ -21,17 +21,17 @@ from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers
-from vitrina.sequence.embed.base import Kept
+from vitrina.sequence.embed.base import Internals
 from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
-TOKENS = 4096  # real tokens a batch when answering
+TOKENS = 4096  # real tokens per batch when answering
 QUERIES = 8192  # histories that are batched by length together when answering
 WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
-USERS, KEPT = "users.", "embed."  # and those of the persons, and of the embedding
+USERS, INTERNALS = "users.", "embed."  # and those of the persons, and of the embedding
 
 
 @final
@@ -64,7 +64,7 @@ class Encoded(Form):
         body: the trained network, in evaluation mode.
         answering: how a history is asked.
         users: what is known of the persons.
-        kept: what `fit(data, start=...)` needs of the embedding beside its table: arrays, and the codings of features.
+        internals: what `fit(data, start=...)` needs of the embedding beside its table: arrays, and the codings of features.
 
     Cost: a query costs the body over its last `length` events, and items x dim.
     """
@@ -76,7 +76,7 @@ class Encoded(Form):
     body: Body
     answering: Answering
     users: KnownUsers | None = None
-    kept: Kept = field(default_factory=dict)
+    internals: Internals = field(default_factory=dict)
 
     @cached_property
     def vectors(self) -> Float32:
@@ -160,12 +160,12 @@ class Encoded(Form):
 
     def state(self) -> State:
         weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
-        kept = {KEPT + name: value for name, value in self.kept.items() if isinstance(value, np.ndarray)}
-        codings = {name: value.plain() for name, value in self.kept.items() if isinstance(value, Coding)}
+        internals = {INTERNALS + name: value for name, value in self.internals.items() if isinstance(value, np.ndarray)}
+        codings = {name: value.plain() for name, value in self.internals.items() if isinstance(value, Coding)}
         people = None if self.users is None else self.users.state()
         of_people = {} if people is None else {USERS + name: array for name, array in people.arrays.items()}
         config = {"answering": parameters_of(self.answering), "codings": codings, "users": None if people is None else people.config}
-        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **kept})
+        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **internals})
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Encoded:
@@ -175,12 +175,12 @@ class Encoded(Form):
         # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
         body.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in _part(arrays, WEIGHTS).items()})
         users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
-        kept = _part(arrays, KEPT) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
-        return cls(vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, kept)
+        internals = _part(arrays, INTERNALS) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
+        return cls(vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, internals)
 
 
 def _products(states: Tensor, columns: Tensor, out: Tensor) -> None:
-    """out = states @ columns, a share of the rows each thread: torch divides the columns of a wide product, and is slower by two thirds."""
+    """out = states @ columns, a share of the rows for each thread: torch divides the columns of a wide product, and is slower by two thirds."""
     threads = torch.get_num_threads()
     share = len(states) // threads
     whole = share * threads

@@ -1,4 +1,4 @@
-"""Going on from a fitted model when people, events and items were added."""
+"""Continuing from a fitted model when people, events and items were added."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 
 from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.sequence.embed import Before, Rows
+from vitrina.sequence.embed import FittedTable, Rows
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
 from vitrina.types import Bool, Int32
 
-ALIKE = ("embed", "block", "layers", "heads", "dim", "length")
+SAME = ("embed", "block", "layers", "heads", "dim", "length")
 
 
 def fitted_of(start: Any) -> Encoded:
@@ -33,16 +33,16 @@ def fitted_of(start: Any) -> Encoded:
     return fitted
 
 
-def require_alike(fitted: Encoded, answering: Answering) -> None:
+def require_same_make(fitted: Encoded, answering: Answering) -> None:
     """Refuse a start of another make.
 
     Raises:
         ParameterError: its body or the parts of its embedding are others.
     """
-    other = [name for name in ALIKE if getattr(fitted.answering, name) != getattr(answering, name)]
-    if other:
-        had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in other) for side in (fitted.answering, answering))
-        raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(ALIKE)}. This one has {has}, the start has {had}.")
+    differing = [name for name in SAME if getattr(fitted.answering, name) != getattr(answering, name)]
+    if differing:
+        had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in differing) for side in (fitted.answering, answering))
+        raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(SAME)}. This one has {has}, the start has {had}.")
 
 
 def known_items(start: Encoded, data: Dataset) -> Bool:
@@ -56,23 +56,23 @@ def known_items(start: Encoded, data: Dataset) -> Bool:
 
 
 @torch.no_grad()
-def go_on(network: Network, start: Encoded, data: Dataset, rows: Rows) -> None:
+def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -> None:
     """Give the network the weights of the body, and every item and feature what it had, matched by id and by value.
 
     Raises:
         ParameterError: the start has features of persons that this model lacks.
     """
-    kept = _tensors(start.kept)
+    internals = _tensors(start.internals)
     network.body.load_state_dict(start.body.state_dict())
     codes = _codes(start, data)
     place = np.full(data.n_items, -1, np.int64)
     place[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
     row, covered = torch.from_numpy(place[rows.codes]), torch.from_numpy(rows.covered)
-    network.table.go_on(Before(torch.from_numpy(start.table), kept, row, covered))
+    network.table.continue_from(FittedTable(torch.from_numpy(start.table), internals, row, covered))
     if start.users is not None and network.users is None:
         raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).")
     if network.users is not None:
-        network.users.go_on({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
+        network.users.continue_from({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
 
 
 def _codes(start: Encoded, data: Dataset) -> Int32:
@@ -80,6 +80,6 @@ def _codes(start: Encoded, data: Dataset) -> Int32:
     return data.items.encode(start.vocabulary.decode(start.codes))
 
 
-def _tensors(kept: Mapping[str, Any]) -> dict[str, Any]:
+def _tensors(internals: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays as tensors, codings as they are."""
-    return {name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value for name, value in kept.items()}
+    return {name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value for name, value in internals.items()}

@@ -229,9 +229,9 @@ class Run:
     def _swap(self) -> None:
         """Exchange the network's weights and their average, if one is kept."""
         for averaged, parameter in zip(self.averaged, self.network.parameters() if self.averaged else (), strict=True):
-            held = parameter.detach().clone()
+            current = parameter.detach().clone()
             parameter.copy_(averaged)
-            averaged.copy_(held)
+            averaged.copy_(current)
 
     def _judge(self) -> None:
         assert self.validate is not None

@@ -88,9 +88,9 @@ def causal(case: BlockCase) -> None:
     """Looking back, later tokens and their times change nothing before them."""
     x, layout = tokens((6, 2))
     assert layout.times is not None
-    assert layout.asked is not None
+    assert layout.asked_at is not None
     later = torch.tensor([False] * 3 + [True] * 3 + [False] * 2)
-    moved = [torch.where(later, moments + 3 * DAY, moments) for moments in (layout.times, layout.asked)]
+    moved = [torch.where(later, moments + 3 * DAY, moments) for moments in (layout.times, layout.asked_at)]
     changed = torch.where(later[:, None], x + 1, x)
     states, others = case.states(x, layout, True), case.states(changed, Layout(layout.lengths, *moved), True)
     _same(states[~later], others[~later], "with other tokens behind them, the tokens before")
@@ -175,9 +175,9 @@ LAWS: dict[str, Callable[[BlockCase], None]] = {
 
 def _windows(x: Tensor, layout: Layout) -> Iterable[tuple[Tensor, Layout]]:
     assert layout.times is not None
-    assert layout.asked is not None
+    assert layout.asked_at is not None
     sizes = layout.lengths.tolist()
-    for part, times, asked in zip(*(whole.split(sizes) for whole in (x, layout.times, layout.asked)), strict=True):
+    for part, times, asked in zip(*(whole.split(sizes) for whole in (x, layout.times, layout.asked_at)), strict=True):
         yield part, Layout(torch.tensor([len(part)]), times, asked)
 
 

@@ -57,7 +57,7 @@ def stack(block: Block, layers: int, dim: int, heads: int, dropout: float, lengt
 
 @final
 class Attention(nn.Module):
-    """Multi-head softmax attention inside each window. [Vaswani et al. 2017](https://arxiv.org/abs/1706.03762).
+    """Multi-head softmax attention inside each window; values are made of what the keys are made of. [Vaswani et al. 2017](https://arxiv.org/abs/1706.03762).
 
     softmax(Q K' / sqrt(dim / heads)) V over the tokens of the same window, and only earlier ones when causal.
 
@@ -69,8 +69,8 @@ class Attention(nn.Module):
         self.heads, self.drop = heads, Dropout(dropout)
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
 
-    def forward(self, asking: Tensor, asked: Tensor, layout: Layout, causal: bool) -> Tensor:
-        q, k, v = (self._split(layout.pad(part)) for part in (self.query(asking), self.key(asked), self.value(asked)))
+    def forward(self, queries: Tensor, keys: Tensor, layout: Layout, causal: bool) -> Tensor:
+        q, k, v = (self._split(layout.pad(part)) for part in (self.query(queries), self.key(keys), self.value(keys)))
         # behind the end of a window there are only padded keys: a causal mask hides them from every real token already
         mask = None if causal or layout.full else layout.real[:, None, None, :]
         if self.training and self.drop.p and q.device.type == "cpu":
@@ -80,9 +80,9 @@ class Attention(nn.Module):
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
         return self.out(layout.pack(mixed.transpose(1, 2).flatten(2)))
 
-    def last(self, asking: Tensor, asked: Tensor, layout: Layout) -> Tensor:
-        """(windows, dim) for the last token of each window, which sees all of it, causal or not; `asking` are these tokens alone."""
-        q, k, v = (self._split(part) for part in (self.query(asking)[:, None], layout.pad(self.key(asked)), layout.pad(self.value(asked))))
+    def last(self, queries: Tensor, keys: Tensor, layout: Layout) -> Tensor:
+        """(windows, dim) for the last token of each window, which sees all of it, causal or not; `queries` are these tokens alone."""
+        q, k, v = (self._split(part) for part in (self.query(queries)[:, None], layout.pad(self.key(keys)), layout.pad(self.value(keys))))
         mask = None if layout.full else layout.real[:, None, None, :]
         return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).flatten(1))
 

@@ -37,13 +37,12 @@ class _BERT4Rec(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
-        return self._behind(x, self.attention(x, x, layout, causal))
+        return self._after_attention(x, self.attention(x, x, layout, causal))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
-        asking = x[layout.last]
-        return self._behind(asking, self.attention.last(asking, x, layout))
+        last = x[layout.last]
+        return self._after_attention(last, self.attention.last(last, x, layout))
 
-    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
-        """What follows the attention."""
-        x = self.norm_a(x + self.drop(seen))
+    def _after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = self.norm_a(x + self.drop(attended))
         return self.norm_f(x + self.drop(self.down(F.gelu(self.up(x)))))

@@ -61,31 +61,31 @@ class _HSTU(nn.Module):
         u, q, v, k = F.silu(self.into(_norm(x))).chunk(4, -1)
         place = torch.arange(layout.width, device=x.device)
         gaps = None
-        if layout.times is not None and layout.asked is not None:
-            gaps = layout.pad(layout.asked)[:, :, None] - layout.pad(layout.times)[:, None, :]
+        if layout.times is not None and layout.asked_at is not None:
+            gaps = layout.pad(layout.asked_at)[:, :, None] - layout.pad(layout.times)[:, None, :]
         weights = self._weights(layout.pad(q), layout.pad(k), self._bias(place[:, None] - place, gaps))
         mixed = (weights.tril() if causal else weights) @ self._split(layout.pad(v))  # v is 0 behind the end of a window
         return self._gated(x, u, layout.pack(mixed.transpose(1, 2).flatten(2)))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         n, at = _norm(x), layout.last
-        of_asking, of_asked = self.into.weight.chunk(2)
-        u, q = F.silu(F.linear(n[at], of_asking)).chunk(2, -1)
-        v, k = F.silu(F.linear(n, of_asked)).chunk(2, -1)
+        of_u_q, of_v_k = self.into.weight.chunk(2)
+        u, q = F.silu(F.linear(n[at], of_u_q)).chunk(2, -1)
+        v, k = F.silu(F.linear(n, of_v_k)).chunk(2, -1)
         places = layout.lengths[:, None, None] - 1 - torch.arange(layout.width, device=x.device)
         gaps = None
-        if layout.times is not None and layout.asked is not None:
-            gaps = layout.asked[at][:, None, None] - layout.pad(layout.times)[:, None, :]
+        if layout.times is not None and layout.asked_at is not None:
+            gaps = layout.asked_at[at][:, None, None] - layout.pad(layout.times)[:, None, :]
         weights = self._weights(q[:, None], layout.pad(k), self._bias(places, gaps))
         mixed = weights @ self._split(layout.pad(v))  # (windows, heads, 1, dim of a head)
         return self._gated(x[at], u, mixed.flatten(1))
 
     def _weights(self, q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
-        """(windows, heads, asking, asked)"""
+        """a, (windows, heads, i, j)"""
         return F.silu(self._split(q) @ self._split(k).transpose(-1, -2) + bias.unsqueeze(-3)) / self.length
 
     def _bias(self, places: Tensor, gaps: Tensor | None) -> Tensor:
-        """(windows or none, asking, asked) of how many places and microseconds lie between."""
+        """p + t, (windows or none, i, j), of the places and the microseconds that lie between."""
         bias = _looked_up(self.places, places + self.length)
         if self.times is None or gaps is None:
             return bias

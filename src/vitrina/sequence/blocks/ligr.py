@@ -43,15 +43,14 @@ class _LiGR(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = self.norm_a(x)
-        return self._behind(x, self.attention(n, n, layout, causal))
+        return self._after_attention(x, self.attention(n, n, layout, causal))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         n = self.norm_a(x)
-        return self._behind(x[layout.last], self.attention.last(n[layout.last], n, layout))
+        return self._after_attention(x[layout.last], self.attention.last(n[layout.last], n, layout))
 
-    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
-        """What follows the attention."""
-        x = x + torch.sigmoid(self.gate_a(x)) * self.drop(seen)
+    def _after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = x + torch.sigmoid(self.gate_a(x)) * self.drop(attended)
         n = self.norm_f(x)
         hidden = self.drop(F.silu(self.up(n)) * self.side(n))
         return x + torch.sigmoid(self.gate_f(x)) * self.drop(self.down(hidden))

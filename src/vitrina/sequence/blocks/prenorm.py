@@ -43,13 +43,12 @@ class _PreNorm(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = self.norm_a(x)
-        return self._behind(x, self.attention(n, n, layout, causal))
+        return self._after_attention(x, self.attention(n, n, layout, causal))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         n = self.norm_a(x)
-        return self._behind(x[layout.last], self.attention.last(n[layout.last], n, layout))
+        return self._after_attention(x[layout.last], self.attention.last(n[layout.last], n, layout))
 
-    def _behind(self, x: Tensor, seen: Tensor) -> Tensor:
-        """What follows the attention."""
-        x = x + self.drop(seen)
+    def _after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = x + self.drop(attended)
         return x + self.drop(self.down(self.drop(F.gelu(self.up(self.norm_f(x))))))

@@ -38,13 +38,12 @@ class _SASRec(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         q = self.norm_a(x)
-        return self._behind(q, self.attention(q, x, layout, causal))
+        return self._after_attention(q, self.attention(q, x, layout, causal))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
         q = self.norm_a(x[layout.last])
-        return self._behind(q, self.attention.last(q, x, layout))
+        return self._after_attention(q, self.attention.last(q, x, layout))
 
-    def _behind(self, q: Tensor, seen: Tensor) -> Tensor:
-        """What follows the attention."""
-        f = self.norm_f(q + seen)
+    def _after_attention(self, q: Tensor, attended: Tensor) -> Tensor:
+        f = self.norm_f(q + attended)
         return f + self.drop(self.down(self.drop(F.relu(self.up(f)))))

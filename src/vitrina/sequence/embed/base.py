@@ -15,7 +15,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import id_hashes
 
-Kept = Mapping[str, Any]  # tensors, and the codings of features
+Internals = Mapping[str, Any]  # tensors, and the codings of features
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,11 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Before:
-    """What a fitted model knew, for a table that goes on from it."""
+class FittedTable:
+    """The table of a fitted model, for a new one that continues from it."""
 
     vectors: Tensor  # (old rows, dim) what the table, or this part of it, gave
-    kept: Kept  # what `Table.kept` gave
+    internals: Internals  # what `Table.internals` gave
     row: Tensor  # (rows,) where each row of the new table stood, -1 for a new item
     covered: Tensor  # (rows,) whether content or features give the item a vector
 
@@ -58,10 +58,10 @@ class Before:
     def known(self) -> Tensor:
         return self.row >= 0
 
-    def part(self, name: str) -> Before:
+    def part(self, name: str) -> FittedTable:
         """What belongs to one part of a combination."""
-        inner = {key.removeprefix(f"{name}."): value for key, value in self.kept.items() if key.startswith(f"{name}.")}
-        return replace(self, vectors=inner.pop("vectors"), kept=inner)
+        inner = {key.removeprefix(f"{name}."): value for key, value in self.internals.items() if key.startswith(f"{name}.")}
+        return replace(self, vectors=inner.pop("vectors"), internals=inner)
 
 
 class Table(nn.Module, ABC):
@@ -81,12 +81,12 @@ class Table(nn.Module, ABC):
     def head(self, n: int) -> Tensor:
         """The first n rows, (n, dim)."""
 
-    def kept(self) -> Kept:
-        """What `go_on` needs beside the vectors, by name."""
+    def internals(self) -> Internals:
+        """What `continue_from` needs beside the vectors, by name."""
         return {}
 
     @abstractmethod
-    def go_on(self, before: Before) -> None:
+    def continue_from(self, fitted: FittedTable) -> None:
         """Give known items what they had, and new ones a start. Called without gradients."""
 
 

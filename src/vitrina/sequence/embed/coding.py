@@ -92,14 +92,14 @@ class Coding:
             rows = np.flatnonzero(~np.isnan(values))
             return rows, np.full(len(rows), start), terms.scaled(values[rows])
         code = pl.DataFrame({"value": list(terms), "term": np.arange(start, start + len(terms))}, schema_overrides={"value": pl.String})
-        found = _long(column).unique().join(code, on="value")
-        return found["row"].to_numpy(), found["term"].to_numpy(), np.ones(len(found))
+        entries = _long(column).unique().join(code, on="value")
+        return entries["row"].to_numpy(), entries["term"].to_numpy(), np.ones(len(entries))
 
     def after(self, old: Coding) -> Coding:
         """The same values, with the scales of numbers that an older coding had."""
-        kept = {name: terms for name, terms in old.columns.items() if isinstance(terms, Number)}
+        old_numbers = {name: terms for name, terms in old.columns.items() if isinstance(terms, Number)}
         return Coding({
-            name: terms.after(kept[name]) if isinstance(terms, Number) and name in kept else terms for name, terms in self.columns.items()
+            name: terms.after(old_numbers[name]) if isinstance(terms, Number) and name in old_numbers else terms for name, terms in self.columns.items()
         })  # fmt: skip
 
     def plain(self) -> dict[str, Any]:
@@ -148,17 +148,17 @@ class Bags(nn.Module):
         at = torch.arange(int(lengths.sum()), device=rows.device) + torch.repeat_interleave(start - first, lengths)
         return F.embedding_bag(self.terms[at], self.vectors.weight, first, mode="sum", per_sample_weights=self.values[at])
 
-    def kept(self) -> dict[str, Any]:
+    def internals(self) -> dict[str, Any]:
         return {"coding": self.coding, "terms": self.vectors.weight}
 
-    def go_on(self, kept: Mapping[str, Any]) -> None:
-        """Terms have what they had before, numbers are measured as before, new terms start from nothing; so do all where nothing was kept."""
-        if not kept:
+    def continue_from(self, internals: Mapping[str, Any]) -> None:
+        """Terms have what they had before, numbers are measured as before, new terms start from nothing; so do all where there are no internals."""
+        if not internals:
             self.vectors.weight.zero_()
             return
-        old: Coding = kept["coding"]
+        old: Coding = internals["coding"]
         self.describe(self.coding.after(old))
-        self.vectors.weight.copy_(known_terms(self.coding, old, kept["terms"]))
+        self.vectors.weight.copy_(known_terms(self.coding, old, internals["terms"]))
 
 
 def _values(column: pl.Series) -> tuple[str, ...]:

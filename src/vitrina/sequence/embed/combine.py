@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.data.dataset import Dataset
-from vitrina.sequence.embed.base import Before, Embed, Kept, Rows, Table
+from vitrina.sequence.embed.base import Embed, FittedTable, Internals, Rows, Table
 from vitrina.types import Bool
 
 
@@ -46,7 +46,7 @@ class SumOf(_Combination):
 class Gated(_Combination):
     """sum_i sigmoid(W_i [v_1, ..., v_n] + b_i) * v_i: how much of each embedding's vector v_i an item takes depends on all of them.
 
-    The gate of [Arevalo et al. 2017](https://arxiv.org/abs/1702.01992), one sigmoid a part and direction. Cost: (parts x dim)^2 x rows a step.
+    The gate of [Arevalo et al. 2017](https://arxiv.org/abs/1702.01992), one sigmoid per part and direction. Cost: (parts x dim)^2 x rows per step.
     """
 
     def mix(self, parts: int, dim: int) -> nn.Module:
@@ -80,16 +80,16 @@ class _Combined(Table):
     def head(self, n: int) -> Tensor:
         return self.mix(torch.stack([part.head(n) for part in self.parts]))  # type: ignore[operator]
 
-    def kept(self) -> Kept:
+    def internals(self) -> Internals:
         out = {f"mix.{name}": value for name, value in self.mix.state_dict().items()}
         for place, part in enumerate(self.parts):
             assert isinstance(part, Table)
-            inner = {"vectors": part.whole(), **part.kept()}
+            inner = {"vectors": part.whole(), **part.internals()}
             out |= {f"{place}.{name}": value for name, value in inner.items()}
         return out
 
-    def go_on(self, before: Before) -> None:
-        self.mix.load_state_dict({n.removeprefix("mix."): value for n, value in before.kept.items() if n.startswith("mix.")})
+    def continue_from(self, fitted: FittedTable) -> None:
+        self.mix.load_state_dict({n.removeprefix("mix."): value for n, value in fitted.internals.items() if n.startswith("mix.")})
         for place, part in enumerate(self.parts):
             assert isinstance(part, Table)
-            part.go_on(before.part(str(place)))
+            part.continue_from(fitted.part(str(place)))

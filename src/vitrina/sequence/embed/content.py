@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.models.content_vectors import item_tfidf, likeness
-from vitrina.sequence.embed.base import Before, Embed, Rows, Table
+from vitrina.sequence.embed.base import Embed, FittedTable, Rows, Table
 from vitrina.types import Bool, Float32
 from vitrina.vocabulary import id_hashes
 
@@ -54,11 +54,11 @@ def directions(data: Dataset, rank: int) -> Float32 | None:
     if data.item_table is None:
         return None
     order = np.argsort(id_hashes(data.items), kind="stable")
-    found = likeness(replace(data, item_table=data.item_table.take(order)), rank)
-    if found is None:
+    in_order = likeness(replace(data, item_table=data.item_table.take(order)), rank)
+    if in_order is None:
         return None
-    vectors = np.empty_like(found)
-    vectors[order] = found
+    vectors = np.empty_like(in_order)
+    vectors[order] = in_order
     return vectors
 
 
@@ -74,11 +74,11 @@ class _Projected(Table):
     def head(self, n: int) -> Tensor:
         return self.project(self.vectors[:n])
 
-    def go_on(self, before: Before) -> None:
+    def continue_from(self, fitted: FittedTable) -> None:
         """The projection that gives the known items what they had, by least squares: other items turn the directions of the content."""
-        known = self.vectors[before.known]
+        known = self.vectors[fitted.known]
         inputs = torch.cat([known, known.new_ones(len(known), 1)], 1)
-        wanted = before.vectors[before.row[before.known]]
-        found = torch.linalg.lstsq(inputs.double(), wanted.double(), driver="gelsd").solution.to(known.dtype)
-        self.project.weight.copy_(found[:-1].t())
-        self.project.bias.copy_(found[-1])
+        wanted = fitted.vectors[fitted.row[fitted.known]]
+        solution = torch.linalg.lstsq(inputs.double(), wanted.double(), driver="gelsd").solution.to(known.dtype)
+        self.project.weight.copy_(solution[:-1].t())
+        self.project.bias.copy_(solution[-1])

@@ -11,7 +11,7 @@ from torch import Tensor
 from vitrina.base.config import Names
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
-from vitrina.sequence.embed.base import Before, Embed, Kept, Rows, Table
+from vitrina.sequence.embed.base import Embed, FittedTable, Internals, Rows, Table
 from vitrina.sequence.embed.coding import Bags, Coding
 from vitrina.types import Bool
 
@@ -62,8 +62,8 @@ class _Featured(Table):
     def head(self, n: int) -> Tensor:
         return self.bags(torch.arange(n, device=self.bags.indptr.device))
 
-    def kept(self) -> Kept:
-        return self.bags.kept()
+    def internals(self) -> Internals:
+        return self.bags.internals()
 
-    def go_on(self, before: Before) -> None:
-        self.bags.go_on(before.kept)
+    def continue_from(self, fitted: FittedTable) -> None:
+        self.bags.continue_from(fitted.internals)

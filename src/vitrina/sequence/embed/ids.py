@@ -1,4 +1,4 @@
-"""One learned vector an item."""
+"""One learned vector per item."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from vitrina.data.dataset import Dataset
 from vitrina.sequence.dropout import RowDropout
-from vitrina.sequence.embed.base import Before, Embed, Rows, Table
+from vitrina.sequence.embed.base import Embed, FittedTable, Rows, Table
 
 
 @final
 class Ids(Embed):
-    """One learned vector an item. In a sum with content or features, items without an event have none of it.
+    """One learned vector per item. In a sum with content or features, items without an event have none of it.
 
-    Dropout is on the table, one mask a step for input and output alike, as in RecTools 0.13, with which eSASRec's numbers were published.
+    Dropout is on the table, one mask per step for input and output alike, as in RecTools 0.13, with which eSASRec's numbers were published.
     The vector of an item with n events loses max(dropout, rare / sqrt(1 + n / 10)) of its elements: what few events say is not to be
     learned by heart, and what many say needs no such care.
 
@@ -49,11 +49,11 @@ class _Ids(Table):
         known = self.drop(self.ids.weight[:n])
         return known if n <= self.trained else torch.cat([known, self.cold[: n - self.trained]])
 
-    def go_on(self, before: Before) -> None:
+    def continue_from(self, fitted: FittedTable) -> None:
         """A new item starts from the mean of the known ones, or from nothing where its content says where it belongs."""
-        known = before.vectors[before.row.clamp(min=0)]
-        mean = known[before.known].mean(0)
-        start = torch.where(before.covered[:, None], 0.0, mean)
-        vectors = torch.where(before.known[:, None], known, start)
+        known = fitted.vectors[fitted.row.clamp(min=0)]
+        mean = known[fitted.known].mean(0)
+        start = torch.where(fitted.covered[:, None], 0.0, mean)
+        vectors = torch.where(fitted.known[:, None], known, start)
         self.ids.weight.copy_(vectors[: self.trained])
         self.cold.copy_(vectors[self.trained :])

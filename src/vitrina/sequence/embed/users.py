@@ -81,8 +81,8 @@ class KnownUsers:
             return out
         asked = hashes(queries.people.decode(queries.users[named]))
         at = np.minimum(np.searchsorted(self.ids, asked, sorter=self._order), len(self.ids) - 1)
-        found = self._order[at]
-        out[named] = np.where(self.ids[found] == asked, found, -1)
+        rows = self._order[at]
+        out[named] = np.where(self.ids[rows] == asked, rows, -1)
         return out
 
     @cached_property
