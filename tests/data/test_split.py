@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina.base.config import to_plain
+from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import ParameterError, SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
@@ -509,9 +509,8 @@ def test_relabelling_users_and_items_relabels_the_split():
 def test_a_remembered_rule_can_be_written_down_and_typed_again():
     split = vt.split.GlobalTime(days=10).apply(vt.testing.synthetic())
     remembered = split.train.rule
-    plain = json.loads(json.dumps(to_plain(remembered)))
-    again = vt.split.GlobalTime(**{name: value for name, value in plain.items() if name != "name"})
-    assert again == remembered
+    again = from_plain(json.loads(json.dumps(to_plain(remembered))))
+    assert again == remembered == vt.split.GlobalTime(**dict(remembered) | {"until": str(remembered.until)})
     assert asked(again.apply(split.train)) == asked(split.train.holdout())
     assert f"until='{remembered.until}'" in str(remembered)
 

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
-from vitrina.base.errors import DataError, ParameterError
-from vitrina.data.columns import Problem, as_text, id_form, id_text
-from vitrina.data.dataset import Dataset, Step
+from vitrina.base.errors import ParameterError
+from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureKind
-from vitrina.data.order import number_within
-from vitrina.data.read.clock import Clock, GivenUnit
-from vitrina.data.read.date_column import DateColumn
-from vitrina.data.read.ids import IdCoder
-from vitrina.data.read.likely import likely_time
-from vitrina.data.read.number_column import number
-from vitrina.data.read.numerals import Decimal, Numerals
-from vitrina.data.read.sources import Chunk, Source, find_sources
+from vitrina.data.read.clock import GivenUnit
+from vitrina.data.read.numerals import Decimal
+from vitrina.data.read.reader import LogReader
+from vitrina.data.read.sources import find_sources
 from vitrina.data.read.streams import is_stream
 from vitrina.data.read.tables import read_features
 from vitrina.data.read.text import TextOptions
-from vitrina.data.read.titles import LogTitles
 from vitrina.data.read.validate import BadRows, OnBadRow, choose_columns
-from vitrina.types import Events
-from vitrina.vocabulary import Vocabulary
 
 STANDARD = {"time": "timestamp", "value": "value", "kind": "kind", "basket": "basket_id"}
-SHOWN = 3  # files whose way of being read is told
-MISSING_AS_TEXT = ("nan", "NaN", "null", "NULL", "None", "NA", "N/A", "undefined")
 
 
 def read_interactions(
@@ -121,200 +107,24 @@ def read_interactions(
     sources = find_sources(source, options=options)
     if encoding is not None and items is None and users is None and all(s.typed for s in sources):
         raise ParameterError(f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.")
-    asked = {"user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket}
-    asked["order_by"] = order_by
-    asked["title"] = title if items is None else None
-    asked = _called_as_roles(asked, options.columns or ())
-    name = name or _name_of(source)
-    chosen = choose_columns(sources, asked, STANDARD)
-    path = Path(bad_rows_path) if bad_rows_path is not None else Path(f"{_name_of(source)}.bad_rows.csv")
-    shown = chosen.pop("title", None)
-    times, order = (_again(sources, chosen.get(role)) for role in ("time", "order_by"))
-    numerals = {role: Numerals(decimal, _again(sources, chosen.get(role))) for role in ("value", "weight")}
-    clock = Clock(time_unit, any_year, DateColumn(time_format, times), Numerals(decimal, times))
-    steps = Clock("step", dates=DateColumn(again=order), numerals=Numerals(decimal, order))
-    reader = _Reader(chosen, clock, numerals, steps, sum(s.height for s in sources), titles=None if shown is None else LogTitles(shown))
-    with BadRows(on_bad_row, path) as bad:
+    named = {
+        "user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket, "order_by": order_by,
+        "title": title if items is None else None,
+    }  # fmt: skip
+    chosen = choose_columns(sources, _named_as_roles(named, options.columns or ()), STANDARD)
+    reader = LogReader.of(sources, chosen, time_unit=time_unit, time_format=time_format, any_year=any_year, decimal=decimal)
+    bad_rows_path = Path(f"{_name_of(source)}.bad_rows.csv") if bad_rows_path is None else Path(bad_rows_path)
+    with BadRows(on_bad_row, bad_rows_path) as bad:
         for one in sources:
             reader.read(one, bad)
-    data = reader.dataset(bad, name, sources)
+    data = reader.dataset(bad, name or _name_of(source), sources)
     of_tables = TextOptions(encoding=options.encoding)
     return _with_tables(data, (items, chosen["item"], item_kinds, title), (users, chosen["user"], user_kinds), of_tables, decimal)
 
 
-def _called_as_roles(asked: Mapping[str, str | None], columns: Sequence[str]) -> dict[str, str | None]:
-    """Where columns were given names, one that is called as a role has it, unless another one was named for it."""
-    return {role: role if role in columns and column not in columns else column for role, column in asked.items()}
-
-
-def _again(sources: Sequence[Source], column: str | None) -> Callable[[], Iterator[pl.Series]]:
-    """A column of all sources from the beginning, each time it is asked for."""
-    return lambda: (as_text(chunk.frame[column]) for one in sources for chunk in one.chunks([column])) if column else iter(())
-
-
-@dataclass
-class _Growing:
-    """An array that grows by doubling; untouched room costs no memory."""
-
-    dtype: Any
-    room: int
-    size: int = 0
-
-    def __post_init__(self) -> None:
-        self.array = np.empty(max(self.room, 1024), self.dtype)
-
-    def append(self, part: NDArray[Any]) -> None:
-        end = self.size + len(part)
-        if end > len(self.array):
-            larger = np.empty(max(end, 2 * len(self.array)), self.dtype)
-            larger[: self.size] = self.array[: self.size]
-            self.array = larger
-        self.array[self.size : end] = part
-        self.size = end
-
-    def done(self) -> NDArray[Any]:
-        return self.array[: self.size]
-
-
-DTYPES = {
-    "user": np.int32,
-    "item": np.int32,
-    "time": np.int64,
-    "value": np.float32,
-    "weight": np.float32,
-    "kind": np.int32,
-    "basket": np.int32,
-    "order_by": np.int64,
-}
-
-
-@dataclass
-class _Reader:
-    """Chunks in, encoded columns out. Only codes are kept of what was read, never the text of a chunk."""
-
-    columns: Mapping[str, str]  # role -> column
-    clock: Clock
-    numerals: Mapping[str, Numerals]  # role -> how its numbers are read
-    order: Clock  # of the column that orders equal times
-    room: int
-    titles: LogTitles | None = None
-    rows: int = 0
-    blank: int = 0
-    coders: dict[str, IdCoder] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.parts = {role: _Growing(DTYPES[role], self.room) for role in self.columns}
-        self.coders = {role: IdCoder() for role in ("user", "item", "kind", "basket") if role in self.columns}
-
-    def read(self, source: Source, bad: BadRows) -> None:
-        shown = [] if self.titles is None else [self.titles.column]
-        wanted: list[str] = list(dict.fromkeys([*self.columns.values(), *shown]))
-        for chunk in source.chunks(wanted):
-            self.rows += len(chunk.frame) + len(chunk.broken)
-            self.blank += chunk.blank
-            bad.take_broken(source, chunk.broken)
-            self._take(source, chunk, bad)
-
-    def _take(self, source: Source, chunk: Chunk, bad: BadRows) -> None:
-        ready: dict[str, pl.Series] = {}
-        problems: list[tuple[str, Problem]] = []
-        for role, column in self.columns.items():
-            try:
-                converted = self._convert(role, chunk.frame[column], column)
-            except DataError as error:
-                raise DataError(f"{source.label}: {error}") from None
-            ready[role] = converted.values
-            problems += [(column, problem) for problem in converted.problems]
-        good = bad.keep(source, chunk, problems)
-        for role, values in ready.items():
-            kept = values if good is None else values.filter(good)
-            if role in self.coders:
-                form = id_form(chunk.frame[self.columns[role]], typed=source.typed)
-                codes = self.coders[role].encode(kept, form)
-                self.parts[role].append(codes)
-                if role == "item" and self.titles is not None:
-                    shown = chunk.frame[self.titles.column]
-                    self.titles.take(codes, shown if good is None else shown.filter(good))
-            else:
-                self.parts[role].append(kept.to_numpy())
-
-    def _convert(self, role: str, values: pl.Series, column: str) -> Any:
-        if role == "time":
-            return self.clock.read(values, column)
-        if role == "order_by":
-            return self.order.read(values, column)
-        return number(values, column, self.numerals[role], role) if role in self.numerals else id_text(values, column)
-
-    def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
-        labels = [source.label for source in sources]
-        count = self.parts["user"].size
-        if not count:
-            what = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-            why = f"All {self.rows:,} rows are bad. {bad.nothing_left()}" if self.rows else "It has a header and no rows." if labels else ""
-            raise DataError(f"{what} holds no interaction. {why}")
-        users, items = (Vocabulary(self.coders[role].ids()) for role in ("user", "item"))
-        rest: dict[str, Any] = {"name": name, "kind_names": self._kind_names()}
-        if "time" in self.parts:
-            rest["time_unit"] = "us" if self.clock.real else "step"
-        opened = list(dict.fromkeys(source.note for source in sources))[:SHOWN]
-        notes = [
-            bad.note(),
-            self._blank_note(),
-            *opened,
-            *self._id_notes(users, items),
-            self.clock.note(),
-            *(n.note for n in self.numerals.values()),
-        ]
-        if "time" not in self.parts or not self.clock.real:
-            notes.append(likely_time(sources, [*self.columns.values(), *([self.titles.column] if self.titles else [])]))
-        if self.titles is not None:
-            rest["item_table"] = self.titles.table(items)
-            notes.append(self.titles.note())
-        step = Step("read", self.rows, count, len(users), len(users), len(items), len(items), " ".join(note for note in notes if note))
-        user_codes, events = self._column("user"), self._events()
-        if (ranks := self._column("order_by")) is not None:
-            order = np.argsort(ranks, kind="stable")  # of_codes keeps it among equal times
-            user_codes, events = user_codes[order], events.take(order)
-        data = Dataset.of_codes(user_codes, events, users, items, steps=(step,), **rest)
-        if data.events.baskets is not None:
-            data.events.baskets[:] = number_within(data.events.baskets, data.indptr, self.coders["basket"].count)
-        return data
-
-    def _events(self) -> Events:
-        kinds = self._column("kind")
-        return Events(
-            self._column("item"), self._column("time"), self._column("value"),
-            None if kinds is None else kinds.astype(np.uint8), self._column("basket"), self._column("weight"),
-        )  # fmt: skip
-
-    def _column(self, role: str) -> Any:
-        part = self.parts.pop(role, None)  # given away, so that sorting can free it
-        return None if part is None else part.done()
-
-    def _kind_names(self) -> tuple[str, ...]:
-        if "kind" not in self.coders:
-            return ()
-        names = tuple(self.coders["kind"].ids().cast(pl.String).to_list())
-        if len(names) > 256:
-            raise DataError(
-                f"The column {self.columns['kind']!r} must hold at most 256 kinds of event. It holds {len(names):,}: "
-                f"{', '.join(names[:3])}... Name another column with kind='...'."
-            )
-        return names
-
-    def _blank_note(self) -> str:
-        return f"{self.blank:,} empty line{'s' * (self.blank > 1)} left out." if self.blank else ""
-
-    def _id_notes(self, users: Vocabulary, items: Vocabulary) -> list[str]:
-        notes = [note for role, coder in self.coders.items() for note in coder.notes(f"{role}s")]
-        for what, vocabulary, coder in (("user", users, self.coders["user"]), ("item", items, self.coders["item"])):
-            if coder.forms == {"whole"}:
-                continue
-            words = list(MISSING_AS_TEXT) if vocabulary.ids.dtype == pl.String else []
-            odd = [word for word, code in zip(words, vocabulary.encode(words), strict=True) if code >= 0]
-            if odd:
-                notes.append(f"One {what} has the id {odd[0]!r}: perhaps missing ids that were written as text.")
-        return notes
+def _named_as_roles(named: Mapping[str, str | None], columns: Sequence[str]) -> dict[str, str | None]:
+    """Where columns were given names, a role without a column of its own takes the one that is called like it."""
+    return {role: role if role in columns and column not in columns else column for role, column in named.items()}
 
 
 def _with_tables(
