@@ -96,6 +96,7 @@ def ours(arrays: dict[str, np.ndarray], repeat: int) -> dict[str, object]:
     from vitrina.catalogue import Catalogue
     from vitrina.evaluate.run import summarise
     from vitrina.metrics import Judged, metric
+    from vitrina.protocols import Metric, TableMetric
     from vitrina.types import Ragged, Recommendations
     from vitrina.vocabulary import Vocabulary
 
@@ -111,12 +112,12 @@ def ours(arrays: dict[str, np.ndarray], repeat: int) -> dict[str, object]:
 
     def columns():
         judged = Judged(found, truth, catalogue)
-        table = {m.name: m.value(m.state(judged)) for m in chosen if hasattr(m, "state")}
-        return {m.name: m.per_query(judged) for m in chosen if hasattr(m, "per_query")}, table
+        table = {m.name: m.value(m.state(judged)) for m in chosen if isinstance(m, TableMetric)}
+        return {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}, table
 
     def plain():
         per_query, table = columns()
-        return {name: numbers[0] for name, numbers in summarise(per_query, users, intervals=False).items()} | table
+        return {name: numbers[0] for name, numbers in summarise(per_query, users, None).items()} | table
 
     users = np.arange(len(lists))
     seconds, values = best(plain, repeat)

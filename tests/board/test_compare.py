@@ -21,9 +21,7 @@ from vitrina.board import assemble
 from vitrina.board.baselines import baselines, recent_days
 from vitrina.board.people import examples
 from vitrina.evaluate.run import evaluate
-from vitrina.jobs.cache import code_stamp
-from vitrina.jobs.folders import split_fingerprint, tiny_split, work_folder
-from vitrina.jobs.specs import of_spec, to_spec
+from vitrina.jobs.folders import work_folder
 
 METRICS = ["nDCG@5", "Coverage@5", "HitRate@5"]
 TWO_AT_A_TIME = vt.Budget(workers=2)
@@ -129,25 +127,6 @@ def test_a_second_comparison_takes_finished_models_from_the_cache(split, tmp_pat
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("work")] == []
     with pytest.raises(pytest.fail.Exception):
         vt.compare([vt.Popularity()], split, metrics=METRICS, primary="nDCG@5", baselines=False, cache=tmp_path)
-
-
-def test_a_script_that_compares_again_while_its_model_is_looked_for_is_told_how_to_stop(tmp_path):
-    script = tmp_path / "own.py"
-    script.write_text("from vitrina.jobs.specs import to_spec\nclass A: ...\nto_spec(A())\n")
-    with pytest.raises(ParameterError, match="__main__"):
-        of_spec({"class": f"{script}:A"})
-
-
-def test_the_key_of_the_cache_knows_the_data_the_split_and_the_source_of_ones_own_models(split, tmp_path):
-    assert split_fingerprint(split) == split_fingerprint(split)
-    other = vt.testing.synthetic(users=150, items=40).split(vt.split.GlobalTime(quantile=0.8, repeat=False))
-    assert split_fingerprint(other) != split_fingerprint(split)
-    script = tmp_path / "own.py"
-    script.write_text("class A: ...")
-    before = code_stamp({"class": f"{script}:A"})
-    script.write_text("class A: x = 1")
-    assert code_stamp({"class": f"{script}:A"}) != before
-    assert code_stamp(to_spec(vt.EASE())) == code_stamp(to_spec(vt.Popularity()))
 
 
 def test_too_slow_a_model_is_ended(split, tmp_path):
@@ -290,26 +269,6 @@ def test_the_baselines_are_there_unless_given(split):
     tuned = {c.name: c.model for c in baselines(split, tuned=True)}
     assert {"l2"} == set(tuned["EASE"].space)
     assert recent_days(split.train) == 7
-
-
-def test_a_spec_builds_the_same_model_again():
-    for model in (vt.EASE(l2=3), vt.Cooccurrence(weighting=vt.weighting.BM25()), rogues.Favourite(first=2), vt.Popularity(days=float(7))):
-        spec = json.loads(json.dumps(to_spec(model)))
-        assert of_spec(spec) == model
-    assert of_spec(to_spec([float("inf"), (1, None), {"a": True}])) == [float("inf"), (1, None), {"a": True}]
-
-    with pytest.raises(ParameterError, match="plain values"):
-        to_spec(rogues.Favourite(first=len))
-
-
-def test_the_tiny_split_has_the_columns_of_the_real_one(split):
-    tiny = tiny_split(split)
-    assert {n: c.dtype for n, c in tiny.train.events.columns().items()} == {n: c.dtype for n, c in split.train.events.columns().items()}
-    assert tiny.train.item_table.frame.columns == split.train.item_table.frame.columns
-    assert tiny.train.n_events <= 40 * 20
-    codes = tiny.train.events.items[:5]
-    assert tiny.train.titles(codes)[0].startswith("Item")
-    assert tiny.train.items.decode(codes).to_list() == [f"i{t.split()[1]}" for t in tiny.train.titles(codes)]
 
 
 def test_popularity_and_coverage_against_counting_by_hand(split):
