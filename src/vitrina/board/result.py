@@ -113,9 +113,9 @@ class Board:
         return html_of(self)
 
     def __rich__(self) -> RenderableType:
-        from vitrina.board.show import Shown  # noqa: PLC0415  how it looks needs what it is
+        from vitrina.board.show import PrintedBoard  # noqa: PLC0415  how it looks needs what it is
 
-        return Shown(self)
+        return PrintedBoard(self)
 
     def __str__(self) -> str:
         return as_text(self)

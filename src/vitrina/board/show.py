@@ -24,7 +24,7 @@ GAP = 2  # between columns
 
 
 @dataclass(frozen=True)
-class Shown:
+class PrintedBoard:
     """Everything that a terminal prints of a board, for any width: columns that don't fit are left out, and no digit is cut."""
 
     board: Board

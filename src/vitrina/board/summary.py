@@ -55,7 +55,9 @@ def headline(
     tied, nearest = [r["model"] for r in against_winner.iter_rows(named=True) if not _sure(r, alpha)], _nearest(against_winner)
     first = _leads(primary, leader, values[leader.name], baseline, against_baseline, alpha)
     second = _told_apart(leader, tied, nearest, baseline, against_winner)
-    third = " ".join(filter(None, (_loses(losses), _missing(entries), _next(leader, ranked, tied, values[leader.name][0], against_winner))))
+    third = " ".join(
+        filter(None, (_loses(losses), _failures(entries), _next(leader, ranked, tied, values[leader.name][0], against_winner)))
+    )
     return tuple(s for s in (first, second, third) if s)
 
 
@@ -106,7 +108,7 @@ def _loses(losses: Sequence[Loss]) -> str:
     return f"{group} {worst.model} is ahead of it by {short(worst.difference)}."
 
 
-def _missing(entries: Sequence[Entry]) -> str:
+def _failures(entries: Sequence[Entry]) -> str:
     failed = [e.name for e in entries if e.status != "ok"]
     return f"{_listed(failed)} did not come to an end; the reason is beside {'it' if len(failed) == 1 else 'them'}." if failed else ""
 

@@ -122,9 +122,9 @@ def evaluate(
     catalogue = split.train.catalogue
     if vectors is not None:
         catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
-    widest = max((m.k for m in chosen), default=0)
-    if narrow(recommendations, split, widest):
-        recommendations = recommendations.padded(widest)
+    deepest = max((m.k for m in chosen), default=0)
+    if out_of_items(recommendations, split, deepest):
+        recommendations = recommendations.padded(deepest)
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}
     of_table = {m.name: (m.value(m.state(judged)), None, None) for m in chosen if isinstance(m, TableMetric)}
@@ -154,7 +154,7 @@ def summarise(
     return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
 
 
-def narrow(lists: Recommendations, split: Split, k: int) -> bool:
+def out_of_items(lists: Recommendations, split: Split, k: int) -> bool:
     """Whether lists are shorter than `k` because there are no more items to recommend."""
     return k > lists.k >= len(split.train.catalogue.items)
 

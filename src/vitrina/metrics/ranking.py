@@ -37,7 +37,7 @@ class Precision(OfHits):
     in_words: ClassVar[str] = "share of the list that the person then took"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(_hit_count(judged, self), np.full(len(judged), self.k), judged)
+        return _share(_hit_count(judged, self), np.full(len(judged), self.k), judged)
 
 
 @final
@@ -54,7 +54,7 @@ class Recall(OfHits):
     in_words: ClassVar[str] = "share of what the person then took that the list holds"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(_hit_count(judged, self), judged.relevant, judged)
+        return _share(_hit_count(judged, self), judged.relevant, judged)
 
 
 @final
@@ -69,7 +69,7 @@ class HitRate(OfHits):
     in_words: ClassVar[str] = "share of the lists with at least one thing that the person then took"
 
     def per_query(self, judged: Judged) -> Float64:
-        return _over(np.minimum(_hit_count(judged, self), 1), np.ones(len(judged)), judged)
+        return _share(np.minimum(_hit_count(judged, self), 1), np.ones(len(judged)), judged)
 
 
 @final
@@ -86,7 +86,7 @@ class MRR(OfHits):
     def per_query(self, judged: Judged) -> Float64:
         hits = judged.hits[:, judged.first(self.k, self.name)]
         place = np.argmax(hits, axis=1)
-        return _over(hits[np.arange(len(hits)), place], place + 1, judged)
+        return _share(hits[np.arange(len(hits)), place], place + 1, judged)
 
 
 @final
@@ -106,7 +106,7 @@ class MAP(OfHits):
         judged.first(self.k, self.name)
         precisions = np.zeros(len(judged))
         _precision_sum(len(judged), judged.hits, self.k, precisions)
-        return _over(precisions, np.minimum(judged.relevant, self.k), judged)
+        return _share(precisions, np.minimum(judged.relevant, self.k), judged)
 
 
 @final
@@ -130,7 +130,7 @@ class NDCG(OfHits):
         ideal = np.append(0.0, np.cumsum(discount))[np.minimum(judged.relevant, self.k)]
         gain = np.zeros(len(judged))
         _weighted(len(judged), judged.hits, discount, gain)
-        return _over(gain, ideal, judged)
+        return _share(gain, ideal, judged)
 
 
 @final
@@ -151,7 +151,7 @@ class RPrecision(OfHits):
         depth = np.minimum(judged.relevant, self.k)
         hits = judged.hits[:, judged.first(self.k, self.name)]
         within = np.arange(self.k) < depth[:, None]
-        return _over((hits & within).sum(axis=1), depth, judged)
+        return _share((hits & within).sum(axis=1), depth, judged)
 
 
 def _hit_count(judged: Judged, metric: PerQuery) -> Int64:
@@ -160,7 +160,7 @@ def _hit_count(judged: Judged, metric: PerQuery) -> Int64:
     return judged.once(("hit count", metric.k), lambda: hits.sum(axis=1))
 
 
-def _over(top: Float64 | Int64 | Bool, bottom: Float64 | Int64, judged: Judged) -> Float64:
+def _share(top: Float64 | Int64 | Bool, bottom: Float64 | Int64, judged: Judged) -> Float64:
     """top / bottom where something was taken, NaN elsewhere."""
     return np.divide(top, bottom, out=np.full(len(judged), np.nan), where=judged.relevant > 0)
 
