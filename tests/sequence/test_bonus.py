@@ -39,6 +39,6 @@ def test_counts_of_whole_histories():
     owner, rows, values = PersonalPopularity(eps=0.1).of_histories(
         Sequences(np.array([row for h in histories for row in h]), None, stop - [3, 0, 1], stop, np.arange(3, dtype=np.int32))
     )
-    found = np.zeros((3, 5))
-    found[owner, rows] = values
-    np.testing.assert_allclose(found, [oracle(h, len(h), 5, 0.1) for h in histories], rtol=1e-6)
+    additions = np.zeros((3, 5))
+    additions[owner, rows] = values
+    np.testing.assert_allclose(additions, [oracle(h, len(h), 5, 0.1) for h in histories], rtol=1e-6)

@@ -17,8 +17,8 @@ def test_the_share_and_the_mean(p):
 
 def test_elements_are_dropped_independently():
     torch.manual_seed(0)
-    kept = (Dropout(0.5).train()(torch.ones(4000, 16)) > 0).float()
-    correlation = torch.corrcoef(kept.t())
+    surviving = (Dropout(0.5).train()(torch.ones(4000, 16)) > 0).float()
+    correlation = torch.corrcoef(surviving.t())
     assert float((correlation - torch.eye(16)).abs().max()) < 0.06
 
 

@@ -69,13 +69,13 @@ def by_hand(table, coding, weight, codes):
     for at, code in enumerate(codes):
         row = table.frame.row(int(code), named=True)
         for term, (column, value) in enumerate(coding.names):
-            held = row[column]
-            if held is None:
+            cell = row[column]
+            if cell is None:
                 continue
             if value is None:
                 scale = coding.columns[column]
-                out[at] += (min(max(held, scale.low), scale.high) - scale.mean) / scale.deviation * weight[term]
-            elif value in (held if isinstance(held, list) else [held]):
+                out[at] += (min(max(cell, scale.low), scale.high) - scale.mean) / scale.deviation * weight[term]
+            elif value in (cell if isinstance(cell, list) else [cell]):
                 out[at] += weight[term]
     return out
 
@@ -314,11 +314,11 @@ def test_a_rare_item_loses_more_of_its_vector_than_a_frequent_one():
     table = Ids(dropout=0.1, rare=0.5).build(data, rows, 40_000).train()
     with torch.no_grad():
         table.ids.weight.fill_(1.0)
-        kept = table()
+        dropped = table()
     for row, code in enumerate(rows.codes):
         share = max(0.1, 0.5 / (1 + data.catalogue.events[code] / 10) ** 0.5)
-        assert float((kept[row] == 0).float().mean()) == pytest.approx(share, abs=0.01)
-        assert float(kept[row].mean()) == pytest.approx(1, abs=0.02)
+        assert float((dropped[row] == 0).float().mean()) == pytest.approx(share, abs=0.01)
+        assert float(dropped[row].mean()) == pytest.approx(1, abs=0.02)
     assert torch.equal(table.eval()(), table.ids.weight)
 
 

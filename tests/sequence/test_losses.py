@@ -60,13 +60,13 @@ def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth(loss):
     generator = torch.Generator().manual_seed(3)
     states, table = torch.randn(500, 32, generator=generator), 0.5 * torch.randn(300, 32, generator=generator)
     targets = torch.randint(0, 300, (500,), generator=generator)
-    found = []
+    results = []
     for dtype in (torch.float32, torch.float64):
         parts = [x.to(dtype).requires_grad_() for x in (states, table)]
         value = loss.of(Task(parts[0], parts[1], targets, Pool(torch.ones(300), torch.Generator().manual_seed(4))))
-        found.append([value.detach(), *torch.autograd.grad(value, parts)])
+        results.append([value.detach(), *torch.autograd.grad(value, parts)])
     assert module.product_dtype(states) == torch.bfloat16
-    for narrow, exact in zip(*found, strict=True):
+    for narrow, exact in zip(*results, strict=True):
         assert (narrow - exact).norm() < 0.01 * exact.norm()
 
 
@@ -202,8 +202,8 @@ def test_a_weighted_loss_is_the_weighted_mean_of_the_losses_of_each_position(los
         each.append((value, *torch.autograd.grad(value, [one.states, one.table])))
     share = WEIGHTS / WEIGHTS.sum()
     got = loss.of(replace(one, pool=pool(), weights=WEIGHTS))
-    found = (got, *torch.autograd.grad(got, [one.states, one.table]))
-    for place, part in enumerate(found):
+    results = (got, *torch.autograd.grad(got, [one.states, one.table]))
+    for place, part in enumerate(results):
         wanted = sum(s * e[place] for s, e in zip(share, each, strict=True))
         torch.testing.assert_close(part, wanted, rtol=1e-6, atol=1e-8)
     equal = loss.of(replace(one, pool=pool(), weights=torch.full((N,), 3.0, dtype=torch.float64)))

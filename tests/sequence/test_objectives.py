@@ -141,10 +141,10 @@ def test_how_often_an_event_is_a_target_is_what_many_passes_show(objective):
     rng = np.random.default_rng(3)
     drawn = np.concatenate([objective.batch(windows, rng).targets.numpy() for _ in range(passes)])
     counted = np.bincount(drawn, minlength=30) / passes
-    said = objective.frequency(windows, 30)
-    assert said.sum() == pytest.approx(counted.sum(), rel=0.02)
-    np.testing.assert_allclose(said, counted, atol=5 * np.sqrt(0.25 / passes))
-    assert (said[counted == 0] < 1e-12).all()
+    expected = objective.frequency(windows, 30)
+    assert expected.sum() == pytest.approx(counted.sum(), rel=0.02)
+    np.testing.assert_allclose(expected, counted, atol=5 * np.sqrt(0.25 / passes))
+    assert (expected[counted == 0] < 1e-12).all()
 
 
 @pytest.mark.parametrize(

@@ -195,12 +195,12 @@ def test_persons_keep_what_their_values_had():
 def test_an_item_whose_events_are_held_back_keeps_its_vector():
     log = whole()
     start = model().fit(log)
-    kept = log.select(log.events.items != 2)
-    again = model(training=STILL).fit(kept, start=start)
+    fewer = log.select(log.events.items != 2)
+    again = model(training=STILL).fit(fewer, start=start)
     np.testing.assert_allclose(vectors_by_id(again, ["i2"]), vectors_by_id(start, ["i2"]), atol=1e-6)
-    lists = again.recommend(kept.queries(), 26, eligible=REPEAT)
+    lists = again.recommend(fewer.queries(), 26, eligible=REPEAT)
     assert 2 not in lists.items  # no event, nothing known of it: it is part of histories and not of the catalogue
-    ask = vt.Queries.of_histories(kept.items, [["i2"]])
+    ask = vt.Queries.of_histories(fewer.items, [["i2"]])
     np.testing.assert_allclose(again.encode(ask), start.encode(ask), atol=1e-5)
 
 

@@ -52,8 +52,8 @@ def test_the_order_of_the_rows_of_a_log_changes_no_list():
     for log in (frame, frame.sample(fraction=1, shuffle=True, seed=1)):
         data = vt.read_interactions(log, user="user_id", item="item_id", time="timestamp")
         fitted = vt.eSASRec(dim=16, training=Training(epochs=3, tokens=100, patience=None)).fit(data)
-        found = fitted.recommend(data.queries(), 5).to_frame(data.users.ids)
-        lists.append(found.sort(found.columns[0], "rank"))
+        table = fitted.recommend(data.queries(), 5).to_frame(data.users.ids)
+        lists.append(table.sort(table.columns[0], "rank"))
     assert lists[0].equals(lists[1])
 
 
@@ -66,12 +66,12 @@ def test_a_resumed_run_is_an_uninterrupted_one():
     # the state as it is after an epoch: before the best weights are put back
     interrupted = fitting(2)
     run = interrupted.run()
-    kept = []
-    run.report = lambda progress: kept.append(run.state())
+    states = []
+    run.report = lambda progress: states.append(run.state())
     run.run()
     rest = fitting(4)
     resumed = rest.run()
-    resumed.restore(kept[-1])
+    resumed.restore(states[-1])
     resumed.run()
     assert resumed.progress.losses == through.progress.losses
     assert resumed.progress.metrics == through.progress.metrics
@@ -215,12 +215,12 @@ def test_the_default_type_of_others_is_not_ours():
     wanted = model(1).fit(DATA)
     torch.set_default_dtype(torch.float64)
     try:
-        found = model(1).fit(DATA)
-        assert {p.dtype for p in found.body.parameters()} == {torch.float32}
+        fitted = model(1).fit(DATA)
+        assert {p.dtype for p in fitted.body.parameters()} == {torch.float32}
         assert wanted.answering.body().positions.dtype == torch.float32
     finally:
         torch.set_default_dtype(torch.float32)
-    assert found.table.shape == wanted.table.shape
+    assert fitted.table.shape == wanted.table.shape
 
 
 def test_a_validation_with_other_item_codes_is_refused():
@@ -239,13 +239,13 @@ def test_progress_prints_as_a_line(capsys):
 def test_a_large_holdout_is_trained_on_in_the_end():
     epochs = []
     training = model(3).training
-    kept, again = (model(3, training=training.model_copy(update={"refit": share})) for share in (1.0, 0.0))
-    once, twice = (one.fit(DATA, report=lambda progress: epochs.append(progress.epoch)) for one in (kept, again))
+    searched, retrained = (model(3, training=training.model_copy(update={"refit": share})) for share in (1.0, 0.0))
+    once, twice = (one.fit(DATA, report=lambda progress: epochs.append(progress.epoch)) for one in (searched, retrained))
     best = int(re.search(r"epoch (\d) of 3", twice.notes[0]).group(1))
     assert epochs == [1, 2, 3, 1, 2, 3, *range(1, best + 1)]
     assert twice.notes[0].endswith(f"then trained on all events for {best} epochs")
     assert not np.array_equal(once.table, twice.table)
-    everything = fitting_on_all(again, best)
+    everything = fitting_on_all(retrained, best)
     assert np.array_equal(twice.table, everything)
 
 
@@ -277,8 +277,8 @@ def test_a_damaged_checkpoint_and_a_file_in_its_place_are_refused(tmp_path):
     folder = tmp_path / "state"
     with pytest.raises(KeyboardInterrupt):
         model(3).fit(DATA, checkpoint=folder, report=interrupt)
-    for kept in folder.glob("*.npz"):
-        kept.write_bytes(kept.read_bytes()[:100])
+    for file in folder.glob("*.npz"):
+        file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ArtifactError, match="is damaged"):
         model(3).fit(DATA, checkpoint=folder)
     (tmp_path / "file").write_text("")

@@ -1,4 +1,9 @@
-"""Transformers over histories, from parts: `vt.SequenceModel` and what it is put together of."""
+"""Transformers over histories, and the parts that `vt.SequenceModel` is put together of.
+
+For who fits a model (`model`, `recipes`): the configs that this module exports, one kind of part in each of `blocks/`, `embed/`, `objectives`, `losses`,
+`negatives`, `network` (similarities), `bonus` and `train`. For who adds a part: the base class of its kind, and what it works on, a `Batch` of packed
+windows (`batches`, `layout`). Behind them: one fit (`fitting`, `start`, `checkpoint`) and its fitted form (`recommender`).
+"""
 
 from vitrina.base.errors import MissingExtraError
 
