@@ -22,7 +22,11 @@ def check_request(queries: Any, k: Any, eligible: Any) -> int:
     """
     check_queries(queries)
     if not isinstance(eligible, Eligibility):
-        raise ParameterError(f"The 'eligible' of a recommendation must be a vt.Eligibility(include=..., exclude=...). Got {eligible!r}.")
+        raise ParameterError(
+            f"The 'eligible' of a recommendation must be a vt.Eligibility(include=..., exclude=...). Got {eligible!r}.",
+            parameter="eligible",
+            value=eligible,
+        )
     eligible.check_rows(len(queries))
     return check_length(k)
 
@@ -52,7 +56,9 @@ def check_pairs(queries: Any, items: Any, vocabulary: Vocabulary) -> None:
     if not isinstance(items, Ragged) or len(items) != len(queries):
         got = f"{len(items):,} rows" if isinstance(items, Ragged) else f"a {type(items).__name__}"
         raise ParameterError(
-            f"The 'items' of score_pairs must be a vt.Ragged with a row for each of the {len(queries):,} queries. Got {got}."
+            f"The 'items' of score_pairs must be a vt.Ragged with a row for each of the {len(queries):,} queries. Got {got}.",
+            owner="score_pairs",
+            parameter="items",
         )
     codes_within(items.values, len(vocabulary), "The 'items' of score_pairs")
 

@@ -233,9 +233,15 @@ class Eligibility:
             if items is not None and not isinstance(items, Ragged):
                 object.__setattr__(self, name, codes_of(items, f"The {name!r} of an Eligibility"))
         if not isinstance(self.repeat, (bool, np.bool_)):
-            raise ParameterError(f"The 'repeat' of an Eligibility must be True or False. Got {self.repeat!r}.")
+            raise ParameterError(
+                f"The 'repeat' of an Eligibility must be True or False. Got {self.repeat!r}.", parameter="repeat", value=self.repeat
+            )
         if isinstance(self.seen_kinds, str) or not isinstance(self.seen_kinds, Iterable | None):
-            raise ParameterError(f"The 'seen_kinds' of an Eligibility are a list: [{self.seen_kinds!r}]. Got {self.seen_kinds!r}.")
+            raise ParameterError(
+                f"The 'seen_kinds' of an Eligibility are a list: [{self.seen_kinds!r}]. Got {self.seen_kinds!r}.",
+                parameter="seen_kinds",
+                value=self.seen_kinds,
+            )
 
     def check_rows(self, queries: int) -> None:
         """Refuse rows that are not one a query."""
@@ -244,7 +250,8 @@ class Eligibility:
             if isinstance(items, Ragged) and len(items) != queries:
                 raise ParameterError(
                     f"The {name!r} of an Eligibility with a row a query must have as many rows as there are queries ({queries:,}). "
-                    f"Got {len(items):,}; one list of codes is for all queries."
+                    f"Got {len(items):,}; one list of codes is for all queries.",
+                    parameter=name,
                 )
 
     def rows(self, selection: slice) -> Eligibility:
@@ -275,7 +282,8 @@ class Eligibility:
         if kinds is None or unknown:
             had = ", ".join(queries.kind_names) or "no kinds at all"
             raise ParameterError(
-                f"The 'seen_kinds' of an Eligibility must be kinds of event in the log ({had}). Got {', '.join(self.seen_kinds)}."
+                f"The 'seen_kinds' of an Eligibility must be kinds of event in the log ({had}). Got {', '.join(self.seen_kinds)}.",
+                parameter="seen_kinds",
             )
         wanted = np.isin(queries.kind_names, self.seen_kinds)
         return seen.keep(wanted[kinds[ranges(queries.start, queries.lengths)]])

@@ -40,7 +40,8 @@ class Ragged:
         if not whole or indptr[0] != 0 or indptr[-1] != len(values) or (indptr[1:] < indptr[:-1]).any():
             raise ParameterError(
                 f"The 'indptr' of a Ragged must rise from 0 to the number of values ({len(values)}); vt.Ragged.of(rows) makes it. "
-                f"Got {np.asarray(self.indptr).tolist()[:8] if indptr.ndim else indptr}."
+                f"Got {np.asarray(self.indptr).tolist()[:8] if indptr.ndim else indptr}.",
+                parameter="indptr",
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "indptr", indptr.astype(np.int64, copy=False))

@@ -71,9 +71,9 @@ def check_length(k: Any) -> int:
         ParameterError: it is no whole number, or less than 1.
     """
     if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
-        raise ParameterError(f"The 'k' of a recommendation must be a whole number, such as 10. Got {k!r}.")
+        raise ParameterError(f"The 'k' of a recommendation must be a whole number, such as 10. Got {k!r}.", parameter="k", value=k)
     if k < 1:
-        raise ParameterError(f"The 'k' of a recommendation must be at least 1. Got {k}.")
+        raise ParameterError(f"The 'k' of a recommendation must be at least 1. Got {k}.", parameter="k", value=k)
     return int(k)
 
 
@@ -85,14 +85,15 @@ def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]])
     """
     if isinstance(times, str) or not hasattr(times, "__len__") or len(times) != len(histories):
         got = len(times) if hasattr(times, "__len__") else repr(times)
-        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {got}.")
+        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {got}.", parameter="times")
     out: list[NDArray[np.int64]] = []
     for row, (history, own) in enumerate(zip(histories, times, strict=True)):
         moments = np.asarray(own)
         if moments.shape != (len(history),) or (len(history) and moments.dtype.kind not in "iu"):
             raise ParameterError(
                 f"The 'times' of a history must be whole numbers (microseconds since 1970, or steps), one for each of its items. "
-                f"History {row} has {len(history)} items and the times {own!r}."
+                f"History {row} has {len(history)} items and the times {own!r}.",
+                parameter="times",
             )
         if (moments[1:] < moments[:-1]).any():
             raise ParameterError(f"A history goes from its oldest event to its newest. The 'times' of history {row} go back: {own!r}.")

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.markup import escape
 
@@ -27,8 +27,29 @@ from rich.markup import escape
 class VitrinaError(Exception):
     """The root of the tree; `except VitrinaError` catches what Vitrina itself refuses."""
 
+    place: str | None = None  # the file and line that it is about, where one is known; the message begins with it
+
     def __rich__(self) -> str:
         return escape(str(self))
+
+    def with_message(self, message: str) -> Self:
+        """The same error, with all that it knows, in other words."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.args = (message,)
+        return other
+
+    def at(self, place: str) -> Self:
+        """The same error about this place; one that has its place already keeps it.
+
+        >>> print(ParameterError("The 'l2' is too small.", parameter="l2").at("shop.toml, line 3"))
+        shop.toml, line 3: The 'l2' is too small.
+        """
+        if self.place is not None:
+            return self
+        other = self.with_message(f"{place}: {self}")
+        other.place = place
+        return other
 
 
 class ParameterError(VitrinaError, ValueError):

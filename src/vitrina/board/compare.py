@@ -126,7 +126,9 @@ def _check_numbers(**numbers: int) -> None:
     for name, value in numbers.items():
         least = 1 if name == "k" else 0
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ParameterError(f"The {name!r} of compare must be a whole number of at least {least}. Got {value!r}.")
+            raise ParameterError(
+                f"The {name!r} of compare must be a whole number of at least {least}. Got {value!r}.", parameter=name, value=value
+            )
 
 
 def _run(

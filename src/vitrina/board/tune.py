@@ -128,7 +128,10 @@ def tune(model: Any, **parameters: Any) -> Search:
     empty = [name for name, of in space.items() if of == ()]
     if empty or not space:
         what = f"has no values for {empty[0]!r}" if empty else "has nothing to search"
-        raise ParameterError(f"The search over {model.__name__} {what}. Give a parameter as a list, or as a Range(low=..., high=...).")
+        raise ParameterError(
+            f"The search over {model.__name__} {what}. Give a parameter as a list, or as a Range(low=..., high=...).",
+            owner=model.__name__, parameter=empty[0] if empty else None,
+        )  # fmt: skip
     fixed = {name: value for name, value in parameters.items() if name not in space}
     if not isinstance(model, type):  # a recipe: a function that fills a model in
         filled = model()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
 
 
-class Located:
-    """Puts file and line before an error that is raised inside: `with Located(file, ("job", "metrics")): ...`."""
+@contextmanager
+def located(file: TomlFile, keys: Keys) -> Iterator[None]:
+    """Puts file and line before an error that is raised inside: `with located(file, ("job", "metrics")): ...`.
 
-    def __init__(self, file: TomlFile, keys: Keys) -> None:
-        self.prefix = file.where(keys) + ": "
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, VitrinaError) and not str(error).startswith(self.prefix.partition(",")[0]):
-            raise type(error)(self.prefix + str(error)) from None
+    The line is that of the parameter which the error names, where the file has it below `keys`.
+    """
+    try:
+        yield
+    except VitrinaError as error:
+        inner = (*keys, getattr(error, "parameter", None))
+        raise error.at(file.where(inner if inner in file.lines else keys)) from None
 
 
 def construct(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> Any:
@@ -69,18 +69,19 @@ def _check_names(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Map
     known = names.parameters(cls)
     for name in given:
         if name not in known:
-            with Located(file, (*keys, name)):
+            with located(file, (*keys, name)):
                 raise UnknownNameError.of(f"{cls.__name__} parameter", name, known)
 
 
 def _call(file: TomlFile, keys: Keys, make: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """`make(**arguments)`; an error points at the line of the parameter that it names."""
-    try:
-        return make(**arguments)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        named = re.search(r"'(\w+)'", str(error))
-        culprit = (*keys, named[1]) if named and named[1] in arguments else keys
-        raise ParameterError(f"{file.where(culprit)}: {error}") from None
+    with located(file, keys):
+        try:
+            return make(**arguments)
+        except VitrinaError:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as error:  # a class of one's own
+            raise ParameterError(str(error)) from None
 
 
 def value_of(file: TomlFile, keys: Keys, value: Any, field: Any = None, default: Any = None) -> Any:
@@ -98,7 +99,7 @@ def value_of(file: TomlFile, keys: Keys, value: Any, field: Any = None, default:
 def _of_table(file: TomlFile, keys: Keys, table: Mapping[str, Any], field: Any, default: Any) -> Any:
     """A part, a range, or a mapping."""
     if "type" in table:
-        with Located(file, keys):
+        with located(file, keys):
             cls = _part(str(table["type"]), field)
         return construct(file, keys, cls, {name: v for name, v in table.items() if name != "type"})
     if is_range(table) and not (field is not None and accepts(field, table)):
@@ -169,7 +170,9 @@ def check_filter(name: str, argument: Any) -> None:
         try:
             TypeAdapter(types[key], config=ConfigDict(strict=True, allow_inf_nan=False)).validate_python(value)
         except ValidationError as error:
-            raise ParameterError(f"The {key!r} of the filter {name} must be {in_words(error)}. Got {value!r}.") from None
+            raise ParameterError(
+                f"The {key!r} of the filter {name} must be {in_words(error)}. Got {value!r}.", owner=name, parameter=key, value=value
+            ) from None
 
 
 def filtered(data: Dataset, name: str, argument: Any) -> Dataset:

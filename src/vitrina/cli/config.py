@@ -156,7 +156,7 @@ class Plan:
     def filtered(self, data: Dataset) -> Dataset:
         """The log after the filters of the file."""
         for name, argument in self.settings.filters.items():
-            with build.Located(self.file, ("filters", name)):
+            with build.located(self.file, ("filters", name)):
                 data = build.filtered(data, name, argument)
         return data
 
@@ -197,7 +197,7 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
     settings = _settings(file)
     _check_files(file, settings.data)
     for name, argument in settings.filters.items():
-        with build.Located(file, ("filters", name)):
+        with build.located(file, ("filters", name)):
             build.check_filter(name, argument)
     _check_metrics(file, settings.job)
     plan = Plan(file, settings, _rule(file, settings), dict(_models(file, settings, trust)))
@@ -257,7 +257,7 @@ def _as_list(value: str | list[str]) -> list[str]:
 def _check_metrics(file: TomlFile, job: JobSection) -> None:
     for key, given in (("metrics", job.metrics or []), ("primary", [job.primary] if job.primary else [])):
         for name in given:
-            with build.Located(file, ("job", key)):
+            with build.located(file, ("job", key)):
                 known = metric(name)
                 if key == "primary":
                     require_per_query(known)
@@ -268,7 +268,7 @@ def _check_baseline(plan: Plan) -> None:
     job = plan.settings.job
     known = {*plan.models, *(possible_names() if job.baselines else ())}
     if job.baseline is not None and job.baseline not in known:
-        with build.Located(plan.file, ("job", "baseline")):
+        with build.located(plan.file, ("job", "baseline")):
             raise UnknownNameError.of("model or baseline", job.baseline, known)
 
 
@@ -277,7 +277,7 @@ def _rule(file: TomlFile, settings: Settings) -> Rule | None:
         return None
     given = {"repeat": settings.job.repeat} if settings.job.repeat is not None else {}
     given |= {key: value for key, value in settings.split.items() if key != "rule"}
-    with build.Located(file, ("split", "rule")):
+    with build.located(file, ("split", "rule")):
         if "rule" not in settings.split:
             raise ParameterError(f"The table [split] needs a 'rule': one of {', '.join(names.rules())}.")
         cls = names.find("split rule", str(settings.split["rule"]), names.rules())
@@ -287,7 +287,7 @@ def _rule(file: TomlFile, settings: Settings) -> Rule | None:
 def _models(file: TomlFile, settings: Settings, trust: bool) -> Iterator[tuple[str, Any]]:
     for name, table in settings.models.items():
         keys: Keys = ("models", name)
-        with build.Located(file, (*keys, "type")):
+        with build.located(file, (*keys, "type")):
             cls = _model_class(str(table.get("type", name)), file.path.parent, trust, explicit="type" in table)
         yield name, build.tunable(file, keys, cls, {key: value for key, value in table.items() if key != "type"})
     if not settings.models:

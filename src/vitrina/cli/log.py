@@ -31,7 +31,6 @@ ARGUMENT = (
     r"=('[^']*'|\"[^\"]*\"|\.\.\.|\[.*?\]|False|True)(,(?= columns=))?"
 )
 QUOTES = "'\""
-QUOTED = r"(?<!column )'(time_unit|time_format|decimal|order_by|encoding|separator|header|columns|on_bad_row)'"
 TEXT = ("encoding", "separator", "header", "columns")  # how a text file is written
 
 
@@ -66,15 +65,19 @@ def _spoken_as_typed() -> Iterator[None]:
     except WriteError:
         raise  # about a place and no argument
     except VitrinaError as error:
-        raise type(error)(typed(str(error))) from None
+        raise error.with_message(typed(str(error), getattr(error, "parameter", None))) from None
 
 
-def typed(message: str) -> str:
+def typed(message: str, parameter: str | None = None) -> str:
     """A message that speaks of arguments, speaking of options.
+
+    Args:
+        message: its remedies are written as arguments are, `header=False`.
+        parameter: the argument that it is about, whose name it has in quotes.
 
     >>> typed("Name them: header=False, columns=['user', 'item'], or take user='who'.")
     'Name them: --no-header --columns user,item, or take --user who.'
-    >>> typed("The 'time_unit' must be one of s, ms, or None.")
+    >>> typed("The 'time_unit' must be one of s, ms, or None.", "time_unit")
     'The --time-unit must be one of s, ms, or None.'
     """
 
@@ -86,7 +89,8 @@ def typed(message: str) -> str:
         value = f'"{value}"' if " " in value else value
         return "--no-header" if value == "False" else f"--{name} {value}".rstrip()
 
-    message = re.sub(QUOTED, lambda found: f"--{found[1].replace('_', '-')}", message)
+    if parameter in LOG_OPTIONS:
+        message = message.replace(f"'{parameter}'", f"--{parameter.replace('_', '-')}", 1)
     return re.sub(ARGUMENT, option, message)
 
 

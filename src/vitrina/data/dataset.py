@@ -147,7 +147,9 @@ class Dataset:
 
     def _queries_of_ids(self, users: Any) -> Queries:
         if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
-            raise ParameterError(f"The 'users' of queries are a list of ids: data.queries([{users!r}]). Got {users!r}.")
+            raise ParameterError(
+                f"The 'users' of queries are a list of ids: data.queries([{users!r}]). Got {users!r}.", parameter="users", value=users
+            )
         users = listed(users)
         codes = self.users.encode(users)
         return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), as_given(users))

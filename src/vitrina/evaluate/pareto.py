@@ -81,7 +81,9 @@ def best_at(points: pl.DataFrame, share: float = 0.95, *, lower_is_better: bool 
     'MMR'
     """
     if not 0 < share <= 1:
-        raise ParameterError(f"The 'share' of the best accuracy must be above 0 and at most 1. Got {share}.")
+        raise ParameterError(
+            f"The 'share' of the best accuracy must be above 0 and at most 1. Got {share}.", parameter="share", value=share
+        )
     if points.is_empty():
         return None
     best = float(points["x"].to_numpy().max())

@@ -167,12 +167,15 @@ def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
     """
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or len(vectors) != items:
-        raise ParameterError(f"The 'vectors' must have a row for each of the {items} items. Got the shape {vectors.shape}.")
+        raise ParameterError(
+            f"The 'vectors' must have a row for each of the {items} items. Got the shape {vectors.shape}.", parameter="vectors"
+        )
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(wrong):
         raise ParameterError(
             f"The 'vectors' must be finite numbers. NaN or infinity is in row {wrong[0]}{' and others' * (len(wrong) > 1)}; "
-            "give zeros to items without a vector."
+            "give zeros to items without a vector.",
+            parameter="vectors",
         )
     return vectors
 

@@ -96,5 +96,6 @@ def _check_validation(name: str, validation: Any) -> None:
     if validation is not None and not isinstance(validation, Split):
         raise ParameterError(
             f"The 'validation' of {name}.fit must be a Split, for example data.split(vt.split.GlobalTime(days=7)), or None. "
-            f"Got a {type(validation).__name__}."
+            f"Got a {type(validation).__name__}.",
+            parameter="validation",
         )

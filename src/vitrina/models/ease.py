@@ -75,7 +75,10 @@ class EASE(ModelConfig):
             invert_in_place(weights)
         except ArithmeticError:
             raise ParameterError(
-                f"The 'l2' parameter of EASE is too small for {data!r} in float32: the matrix can't be inverted. Got {self.l2}; try {10 * self.l2:g}."
+                f"The 'l2' parameter of EASE is too small for {data!r} in float32: the matrix can't be inverted. Got {self.l2}; try {10 * self.l2:g}.",
+                owner="EASE",
+                parameter="l2",
+                value=self.l2,
             ) from None
         _to_weights((len(weights) + TILE - 1) // TILE, weights, -1 / np.diagonal(weights))
         return ItemMap(data.items, data.catalogue, weights, kept, notes=notes)

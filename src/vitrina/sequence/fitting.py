@@ -104,7 +104,9 @@ class Fitting:
         if not len(values):
             raise ParameterError(
                 f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
-                f"{len(self.split.queries):,} queries: take another, for example nDCG@10."
+                f"{len(self.split.queries):,} queries: take another, for example nDCG@10.",
+                owner="Training",
+                parameter="metric",
             )
         return float(values.mean())
 

@@ -126,7 +126,11 @@ class SequenceModel(ModelConfig):
             if part.needs_time and data.time_unit != "us":
                 raise DataError(f"{part!r} needs events with real time, and {data!r} has none. Use {others}.")
         if report is not None and not callable(report):
-            raise ParameterError(f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.")
+            raise ParameterError(
+                f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.",
+                parameter="report",
+                value=report,
+            )
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), self._validation(data, validation)
         fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)

@@ -28,7 +28,8 @@ def fitted_of(start: Any) -> Encoded:
     if not isinstance(fitted, Encoded):
         raise ParameterError(
             "The 'start' of a sequence model must be what fit returned, or an artifact of it: start=vt.load(folder).recommender. "
-            f"Got {type(start).__name__}."
+            f"Got {type(start).__name__}.",
+            parameter="start",
         )
     return fitted
 
@@ -51,7 +52,9 @@ def known_items(start: Encoded, data: Dataset) -> Bool:
     codes = _codes(start, data)
     known[codes[codes >= 0]] = True
     if not known.any():
-        raise ParameterError(f"The 'start' knows none of the {data.n_items:,} items of {data!r}: their ids must be written as they were.")
+        raise ParameterError(
+            f"The 'start' knows none of the {data.n_items:,} items of {data!r}: their ids must be written as they were.", parameter="start"
+        )
     return known
 
 
@@ -70,7 +73,7 @@ def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -
     row, covered = torch.from_numpy(place[rows.codes]), torch.from_numpy(rows.covered)
     network.table.continue_from(FittedTable(torch.from_numpy(start.table), internals, row, covered))
     if start.users is not None and network.users is None:
-        raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).")
+        raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).", parameter="start")
     if network.users is not None:
         network.users.continue_from({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
 

@@ -86,7 +86,9 @@ def dedupe(data: Dataset, keep: Keep = "first") -> Dataset:
     (19, 20)
     """
     if keep not in ("first", "last", "sum", "all-distinct"):
-        raise ParameterError(f"The 'keep' of dedupe must be first, last, sum or all-distinct. Got {keep!r}.")
+        raise ParameterError(
+            f"The 'keep' of dedupe must be first, last, sum or all-distinct. Got {keep!r}.", owner="dedupe", parameter="keep", value=keep
+        )
     events = data.events
     names = ("items", "kinds") if keep != "all-distinct" else ("items", "kinds", "times", "baskets")
     columns = [getattr(events, name) for name in names if getattr(events, name) is not None]

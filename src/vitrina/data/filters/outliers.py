@@ -64,7 +64,9 @@ def item_quantiles(data: Dataset, low: float = 0.0, high: float = 1.0) -> Datase
     """
     low, high = check_number(low, "The 'low' of item_quantiles"), check_number(high, "The 'high' of item_quantiles")
     if not 0 <= low < high <= 1:
-        raise ParameterError(f"The 'low' and 'high' of item_quantiles must be 0 <= low < high <= 1. Got {low} and {high}.")
+        raise ParameterError(
+            f"The 'low' and 'high' of item_quantiles must be 0 <= low < high <= 1. Got {low} and {high}.", parameter="low", value=low
+        )
     counts = np.bincount(data.events.items, minlength=data.n_items)
     least, most = np.quantile(counts[counts > 0], (low, high))
     keep = ((counts >= least) & (counts <= most))[data.events.items]
@@ -105,7 +107,9 @@ def user_days(data: Dataset, days: float, keep: End = "last") -> Dataset:
     """
     _check_end(keep, "user_days")
     if not 0 < check_number(days, "The 'days' of user_days") < np.inf:
-        raise ParameterError(f"The 'days' of user_days must be a positive number. Got {days}.")
+        raise ParameterError(
+            f"The 'days' of user_days must be a positive number. Got {days}.", owner="user_days", parameter="days", value=days
+        )
     times, users = data.events.times, data.user_of
     if times is None or data.time_unit != "us":
         raise DataError(f"The filter user_days needs real time, and {data!r} has none. Read it with time='...'.")
@@ -116,7 +120,7 @@ def user_days(data: Dataset, days: float, keep: End = "last") -> Dataset:
 
 def _check_end(keep: str, name: str) -> None:
     if keep not in ("first", "last"):
-        raise ParameterError(f"The 'keep' of {name} must be first or last. Got {keep!r}.")
+        raise ParameterError(f"The 'keep' of {name} must be first or last. Got {keep!r}.", parameter="keep", value=keep)
 
 
 def _named(vocabulary: Vocabulary, ids: Any, present: Bool, what: str, data: Dataset) -> Bool:

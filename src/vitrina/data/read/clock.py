@@ -48,9 +48,15 @@ class Clock:
 
     def __post_init__(self) -> None:
         if self.unit is not None and self.unit not in get_args(GivenUnit):
-            raise ParameterError(f"The 'time_unit' must be one of {', '.join(get_args(GivenUnit))}, or None. Got {self.unit!r}.")
+            raise ParameterError(
+                f"The 'time_unit' must be one of {', '.join(get_args(GivenUnit))}, or None. Got {self.unit!r}.",
+                parameter="time_unit",
+                value=self.unit,
+            )
         if self.dates.given is not None and self.unit not in (None, "step"):
-            raise ParameterError(f"A 'time_format' is for dates, and a 'time_unit' of {self.unit!r} for numbers. Give one of them.")
+            raise ParameterError(
+                f"A 'time_format' is for dates, and time_unit={self.unit!r} for numbers. Give one of them.", parameter="time_format"
+            )
 
     @property
     def real(self) -> bool:
@@ -86,7 +92,8 @@ class Clock:
         self.form = form
         if form == "dates" and self.unit not in (None, "step"):
             raise ParameterError(
-                f"A 'time_unit' of {self.unit!r} is for numbers, and {name!r} holds dates. Leave it out, or give 'step' where only their order counts."
+                f"A 'time_unit' of {self.unit!r} is for numbers, and {name!r} holds dates. Leave it out, or give 'step' where only their order counts.",
+                parameter="time_unit",
             )
         if form == "numbers" and self.unit is None:
             self.unit, self._notes["unit"] = _guess(self._exact(column, name), name, self.latest)
@@ -94,7 +101,10 @@ class Clock:
     def _form_of(self, column: pl.Series, name: str) -> Form:
         if column.dtype in (pl.Date, pl.Datetime):
             if self.dates.given is not None:
-                raise ParameterError(f"A 'time_format' is for dates written as text, and {name!r} holds dates already. Leave it out.")
+                raise ParameterError(
+                    f"A 'time_format' is for dates written as text, and {name!r} holds dates already. Leave it out.",
+                    parameter="time_format",
+                )
             return "dates"
         if not column.dtype.is_numeric() and column.dtype != pl.String:
             raise DataError(f"the column {name!r} must hold dates, or numbers with a time_unit. It holds {kind_of(column.dtype)}.")

@@ -82,7 +82,9 @@ class DateForm:
             sound = False
         if not sound or "%" not in text:
             raise ParameterError(
-                f"The 'time_format' must describe a date with strptime codes, such as '%d.%m.%Y %H:%M' for 31.12.2024 14:05. Got {given!r}."
+                f"The 'time_format' must describe a date with strptime codes, such as '%d.%m.%Y %H:%M' for 31.12.2024 14:05. Got {given!r}.",
+                parameter="time_format",
+                value=given,
             )
         return form
 

@@ -102,11 +102,17 @@ def read_interactions(
     ['jam', 'tea', 'tea']
     """
     if on_bad_row not in ("error", "quarantine"):
-        raise ParameterError(f"The 'on_bad_row' must be 'error' or 'quarantine'. Got {on_bad_row!r}.")
+        raise ParameterError(
+            f"The 'on_bad_row' must be 'error' or 'quarantine'. Got {on_bad_row!r}.", parameter="on_bad_row", value=on_bad_row
+        )
     options = TextOptions.of(encoding, separator, header, columns)
     sources = find_sources(source, options=options)
     if encoding is not None and items is None and users is None and all(s.typed for s in sources):
-        raise ParameterError(f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.")
+        raise ParameterError(
+            f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.",
+            parameter="encoding",
+            value=encoding,
+        )
     named = {
         "user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket, "order_by": order_by,
         "title": title if items is None else None,

@@ -60,7 +60,9 @@ class Numerals:
 
     def __post_init__(self) -> None:
         if self.decimal is not None and self.decimal not in SIGNS:
-            raise ParameterError(f"The 'decimal' must be '.' or ',', or None. Got {self.decimal!r}.")
+            raise ParameterError(
+                f"The 'decimal' must be '.' or ',', or None. Got {self.decimal!r}.", parameter="decimal", value=self.decimal
+            )
 
     def read(self, text: pl.Series, name: str) -> pl.Series:
         """Float64, null where the text is no number.

@@ -38,12 +38,16 @@ class TextOptions:
             ParameterError: one has a wrong value, or there are names for the columns of a file that has a header.
         """
         if separator is not None and (not isinstance(separator, str) or not separator or "\n" in separator or '"' in separator):
-            raise ParameterError(f"The 'separator' must be a sign or two, like ';' or '::', and ' ' for blanks. Got {separator!r}.")
+            raise ParameterError(
+                f"The 'separator' must be a sign or two, like ';' or '::', and ' ' for blanks. Got {separator!r}.",
+                parameter="separator",
+                value=separator,
+            )
         if columns is not None:
             columns = (columns,) if isinstance(columns, str) else tuple(columns)
             if header or len(set(columns)) < len(columns) or not all(isinstance(name, str) and name for name in columns):
                 what = "are for files without a header, and header is true" if header else "must be distinct names, one for each field"
-                raise ParameterError(f"The 'columns' {what}. Got {list(columns)!r}.")
+                raise ParameterError(f"The 'columns' {what}. Got {list(columns)!r}.", parameter="columns")
         encoding = None if encoding is None else encodings.checked(encoding)
         return cls(encoding, "\t" if separator == "\\t" else separator, False if columns else header, columns)
 
@@ -202,7 +206,7 @@ def _given_names(first: Sequence[str], names: Sequence[str], label: str, options
             f"and {len(columns)} names were given: columns={list(columns)!r}."
         )
     if [cell.strip().lower() for cell in first] == [name.lower() for name in columns]:
-        raise DataError(f"{label} has a header: its first line is {_shown(first)}, as the names that were given. Leave 'columns' out.")
+        raise DataError(f"{label} has a header: its first line is {_shown(first)}, as the names that were given. Leave out columns=[...].")
     return columns
 
 

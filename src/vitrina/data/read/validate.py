@@ -47,7 +47,9 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
     chosen = {role: name for role, name in asked.items() if name is not None}
     for role, name in chosen.items():
         if not isinstance(name, str):
-            raise ParameterError(f"The {role!r} column is given by its name, a text such as {first.columns[0]!r}. Got {name!r}.")
+            raise ParameterError(
+                f"The {role!r} column is given by its name, a text such as {first.columns[0]!r}. Got {name!r}.", parameter=role, value=name
+            )
         if name not in first.columns:
             raise DataError(_missing(first, role, name))
     if chosen["user"] == chosen["item"]:

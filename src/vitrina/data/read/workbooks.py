@@ -24,7 +24,11 @@ def read_workbook(path: Path, label: str, options: TextOptions) -> tuple[pl.Data
     if find_spec("fastexcel") is None:
         raise MissingExtraError.of("fastexcel", "excel", f"Reading {label}")
     if options.separator is not None:
-        raise ParameterError(f"A 'separator' is for text files, and {label} is a workbook. Leave it out. Got {options.separator!r}.")
+        raise ParameterError(
+            f"A 'separator' is for text files, and {label} is a workbook. Leave it out. Got {options.separator!r}.",
+            parameter="separator",
+            value=options.separator,
+        )
     try:
         sheets = pl.read_excel(
             path, sheet_id=0, engine="calamine", has_header=options.header is not False, infer_schema_length=None,

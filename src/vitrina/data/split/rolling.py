@@ -23,7 +23,7 @@ def rolling(data: Dataset, rule: Rule, folds: int) -> list[Split]:
     [306, 358, 412]
     """
     if folds < 1:
-        raise ParameterError(f"The 'folds' of rolling must be at least 1. Got {folds}.")
+        raise ParameterError(f"The 'folds' of rolling must be at least 1. Got {folds}.", owner="rolling", parameter="folds", value=folds)
     splits = [rule.apply(data)]
     while len(splits) < folds:
         try:
