@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.config import Config
-from vitrina.base.errors import UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.models.base import ModelConfig
+from vitrina.models.own import completed
+from vitrina.protocols import Encoder, Recommender, Scorer
 from vitrina.testing import ContractError, check_model
 from vitrina.testing.laws import LAWS
 from vitrina.types import Eligibility, Queries, Recommendations
@@ -40,7 +43,7 @@ def public_models() -> list[Any]:
 def test_a_model_keeps_the_laws(model):
     report = check_model(model)
     assert set(report.kept) | set(report.skipped) == set(LAWS)
-    assert set(report.skipped) <= {"timeless"}
+    assert set(report.skipped) <= {"timeless", "encode"}
 
 
 def test_the_public_models_are_found():
@@ -65,6 +68,10 @@ class Bent:
     @property
     def catalogue(self) -> Any:
         return self.inner.catalogue
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.inner.notes
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         return self.change(self.inner.recommend(queries, k, eligible=eligible), queries, k, eligible)
@@ -165,7 +172,7 @@ def test_a_bent_answer_breaks_its_law(law, change):
 
 def test_a_straight_answer_breaks_none():
     report = check_model(BentModel(lambda answer, queries, k, eligible: answer))
-    assert set(report.skipped) == {"config", "score", "saved", "weights"}
+    assert set(report.skipped) == {"config", "score", "encode", "saved", "weights"}
 
 
 class Fits:
@@ -304,6 +311,56 @@ def test_a_score_that_disagrees_with_the_list_is_caught(monkeypatch):
         check_model(vt.TopPersonal(), laws=["score"])
 
 
+@pytest.mark.parametrize("model", [vt.ContentSimilarity(), vt.SASRec(dim=8, training=vt.sequence.Training(epochs=1))], ids=repr)
+def test_forms_of_vectors_are_encoders(model):
+    assert isinstance(model.fit(vt.testing.synthetic(users=20, items=12)), Encoder)
+    assert "encode" in check_model(model, laws=["encode"]).kept
+
+
+def test_what_is_added_to_the_product_is_said():
+    model = vt.SASRec(dim=8, personal=vt.sequence.PersonalPopularity(), training=vt.sequence.Training(epochs=1))
+    assert "visitor's own events" in check_model(model, laws=["encode"]).skipped["encode"]
+
+
+def test_an_encoder_whose_vectors_are_no_scores_is_caught(monkeypatch):
+    from vitrina.forms.embeddings import Embeddings
+
+    monkeypatch.setattr(Embeddings, "item_vectors", property(lambda self: 2 * self.vectors))
+    with pytest.raises(ContractError, match=r"\nencode: score of query \d+ and item \d+ is"):
+        check_model(vt.ContentSimilarity(), laws=["encode"])
+
+
+def test_a_model_that_can_only_recommend_keeps_the_laws():
+    @dataclass(frozen=True)
+    class Recommends:
+        inner: Any
+
+        def recommend(self, queries, k, *, eligible=Eligibility()):
+            return self.inner.recommend(queries, k, eligible=eligible)
+
+    class Least:
+        def fit(self, data, *, validation=None, start=None):
+            return Recommends(vt.Popularity().fit(data))
+
+    report = check_model(Least())
+    assert {"full", "eligible", "shards", "relabel"} <= set(report.kept)
+    whole = completed(Least().fit(vt.testing.toy()), vt.testing.toy())
+    assert isinstance(whole, Recommender)
+    assert whole.notes == ()
+    assert not isinstance(whole, Scorer)
+    with pytest.raises(ParameterError, match=r"must return a recommender, an object with recommend\(queries, k"):
+        completed(object(), vt.testing.toy())
+
+
+def test_what_a_recommender_of_ones_own_has_is_kept():
+    inner = vt.ContentSimilarity().fit(vt.testing.toy())
+    lacking = SimpleNamespace(recommend=inner.recommend, score=inner.score, score_pairs=inner.score_pairs, notes=("mine",))
+    whole = completed(lacking, vt.testing.toy())
+    assert isinstance(whole, Scorer)
+    assert whole.notes == ("mine",)
+    assert completed(inner, vt.testing.toy()) is inner
+
+
 def test_an_artifact_that_forgets_is_caught(monkeypatch):
     from vitrina.forms.personal import Personal
 
@@ -313,7 +370,7 @@ def test_an_artifact_that_forgets_is_caught(monkeypatch):
 
 
 def test_every_law_can_fail_and_is_in_the_documentation():
-    elsewhere = {"again", "shards", "data", "lean", "timeless", "untimed", "baskets", "config", "score", "saved", "weights", "dislikes"}
+    elsewhere = {"again", "shards", "data", "lean", "timeless", "untimed", "baskets", "config", "score", "encode", "saved", "weights", "dislikes"}
     assert set(CHANGES) | elsewhere == set(LAWS)
     for law in LAWS:
         assert f"| `{law}` |" in (check_model.__doc__ or "")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from scipy.sparse import csr_matrix
+
+from vitrina.catalogue import Catalogue
 from vitrina.types import Eligibility, Float32, Float64, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -15,19 +18,28 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Recommender(Protocol):
-    """Fitted and immutable; keeps parameters and not the training data."""
+    """Fitted and immutable; keeps parameters and not the training data.
+
+    A recommender of your own may have `recommend` alone: `vitrina.models.own.completed` says what stands in for the rest.
+    """
 
     @property
-    def vocabulary(self) -> Vocabulary: ...
+    def vocabulary(self) -> Vocabulary: ...  # of the items
+
+    @property
+    def catalogue(self) -> Catalogue: ...  # what it may recommend at all, and how often each was taken
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # sentences for who reads its numbers: what was left out, what was chosen by itself
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations: ...
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A frozen, validated config: `EASE(l2=500)`."""
+    """A frozen, validated config: `EASE(l2=500)`. `start` is a fitted model to go on from, for the models that can."""
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Recommender: ...
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Recommender: ...
 
 
 @runtime_checkable
@@ -41,12 +53,18 @@ class Scorer(Recommender, Protocol):
 
 @runtime_checkable
 class Encoder(Scorer, Protocol):
-    """Query vector times item vector; can use a vector index."""
+    """A score is the product of two vectors, so that an index of vectors can find the best.
+
+    Where `adds` is empty, each finite score is encode(queries) @ item_vectors.T, up to rounding; which scores are -inf, only `score` says.
+    """
 
     @property
-    def item_vectors(self) -> Float32: ...  # (items, dim)
+    def item_vectors(self) -> Float32 | csr_matrix: ...  # (items, dim) over the whole vocabulary; zeros where an item has none
 
-    def encode(self, queries: Queries) -> Float32: ...  # (queries, dim)
+    @property
+    def adds(self) -> str: ...  # what its scores have beside the product, in words; "" where nothing
+
+    def encode(self, queries: Queries) -> Float32: ...  # (queries, dim); zeros where nothing is known of the history
 
 
 @runtime_checkable

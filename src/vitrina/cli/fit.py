@@ -30,6 +30,7 @@ def command(
     from vitrina.cli import console, outputs, results
     from vitrina.cli.config import read_config
     from vitrina.cli.log import events_fingerprint
+    from vitrina.models.own import completed
 
     plan = read_config(config, trust=trust)
     chosen = results.settled(plan, model)
@@ -50,7 +51,7 @@ def command(
             raise
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
-    notes = tuple(getattr(recommender, "notes", ()))
+    notes = completed(recommender, data).notes
     if json:
         console.print_json({"artifact": out, "model": repr(chosen), "events": data.n_events, "users": data.n_users, "notes": notes})
         return

@@ -39,6 +39,16 @@ class Embeddings(Form):
     vectors: sparse.csr_matrix | Float32  # (items, dim)
     decay: Decay | None = None
 
+    @property
+    def item_vectors(self) -> sparse.csr_matrix | Float32:
+        """(items, dim) of each item."""
+        return self.vectors
+
+    @property
+    def adds(self) -> str:
+        """A score is the product of the two vectors, and nothing else."""
+        return ""
+
     @cached_property
     def described(self) -> Bool:
         """(items,) which items have a vector."""

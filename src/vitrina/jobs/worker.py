@@ -28,6 +28,7 @@ from vitrina.evaluate.run import evaluate, out_of_items
 from vitrina.jobs.specs import of_spec
 from vitrina.jobs.trials import add_trial, finished_trials
 from vitrina.models.base import ignored
+from vitrina.models.own import completed
 from vitrina.types import Recommendations
 
 RESULT, LISTS, READY = "result.json", "lists", "ready"
@@ -58,7 +59,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
     _warm_up(model, job)
     (Path(job["out"]) / READY).touch()
     started = time.perf_counter()
-    recommender = model.fit(split.train)
+    recommender = completed(model.fit(split.train), split.train)
     fitted = time.perf_counter()
     lists = recommender.recommend(split.queries, job["k"], eligible=split.eligible)
     answered = time.perf_counter()
@@ -69,7 +70,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
         "answer_seconds": answered - fitted,
         "peak_bytes": peak_bytes(),
         "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
-        "notes": list(dict.fromkeys([*map(str, getattr(recommender, "notes", ())), *ignored(model, split.train)])),
+        "notes": list(dict.fromkeys([*map(str, recommender.notes), *ignored(model, split.train)])),
     }
 
 

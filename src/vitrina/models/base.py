@@ -13,6 +13,7 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.base import Form
+from vitrina.protocols import Recommender
 
 IGNORED = "Weights of events are not read."
 
@@ -42,7 +43,8 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(self: ModelConfig, data: Dataset, **rest: Any) -> Any:
         check_log(type(self).__name__, data)
         _check_validation(type(self).__name__, rest.get("validation"))
-        _check_start(self, rest.get("start"))
+        if rest.get("start") is not None:
+            rest["start"] = _start_of(self, rest["start"])
         counted = data.counted()
         if data.n_events and not counted.n_events:
             raise DataError(
@@ -84,12 +86,20 @@ def check_log(name: str, data: Any) -> None:
     raise ParameterError(f"{name} is fitted on a Dataset: {remedy}. Got a {type(data).__name__}.")
 
 
-def _check_start(model: ModelConfig, start: Any) -> None:
-    if start is not None and not model.goes_on:
+def _start_of(model: ModelConfig, start: Any) -> Recommender:
+    """The fitted model to go on from; an artifact is taken for the one that it holds."""
+    if not model.goes_on:
         raise ParameterError(
             f"{type(model).__name__} can't go on from a 'start': a fit is quick, and takes the whole log of now. Leave 'start' out. "
             f"Got a {type(start).__name__}."
         )
+    fitted = getattr(start, "recommender", start)
+    if not isinstance(fitted, Recommender):
+        raise ParameterError(
+            f"The 'start' of {type(model).__name__}.fit must be what fit returned, or an artifact of it: start=vt.load(folder). "
+            f"Got a {type(start).__name__}."
+        )
+    return fitted
 
 
 def _check_validation(name: str, validation: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from vitrina.forms.decay import Decay
 from vitrina.forms.embeddings import Embeddings
 from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import item_tfidf
+from vitrina.protocols import Recommender
 
 
 @final
@@ -45,7 +46,7 @@ class ContentSimilarity(ModelConfig):
     columns: Names | None = None
     decay: Decay | None = None
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Embeddings:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Embeddings:
         if data.item_table is None:
             raise DataError(f"{self!r} needs a table of items, and {data!r} has none. Read the log with items=...")
         if self.decay is not None:

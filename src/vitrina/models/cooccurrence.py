@@ -23,6 +23,7 @@ from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import Content
 from vitrina.models.pairs import best_gaps, best_products, dealt
 from vitrina.models.weighting import Cosine, Denominator, Weighting
+from vitrina.protocols import Recommender
 from vitrina.types import Float64, Int32, Int64
 
 
@@ -88,7 +89,7 @@ class Cooccurrence(ModelConfig):
             raise ValueError("the weight of a kind can't be negative or infinite")
         return kinds
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> ItemMap:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
         self._require(data)
         log = Log.of(data, self.kinds, timed=self._gapped)
         users_items = log.counts()

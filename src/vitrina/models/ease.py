@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import psutil
@@ -18,6 +18,7 @@ from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import ItemMap
 from vitrina.models.base import ModelConfig
 from vitrina.models.pairs import dealt
+from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32
 
 MEMORY_SHARE = 0.85  # of what is free
@@ -64,7 +65,7 @@ class EASE(ModelConfig):
     max_items: int | None = Field(default=None, ge=2)
     minutes: float = Field(default=2, gt=0)
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> ItemMap:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
         if not data.n_events:
             raise DataError(f"EASE needs events to learn from, and {data!r} has none.")
         kept, notes = self._kept(data)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.decay import Decay
 from vitrina.forms.personal import Personal
 from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
 
 
 @final
@@ -37,7 +38,7 @@ class TopPersonal(ModelConfig):
     reads_weights: ClassVar[bool] = True
     decay: Decay | None = None
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Personal:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Personal:
         if self.decay is not None:
             self.decay.require(data)
         return Personal(data.items, data.catalogue, self.decay)

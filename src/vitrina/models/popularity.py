@@ -14,6 +14,7 @@ from vitrina.data.split import Split
 from vitrina.forms.levels import levels_of, products, scores_of, sums
 from vitrina.forms.static import Static
 from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
 from vitrina.types import Float64
 
 
@@ -47,7 +48,7 @@ class Popularity(ModelConfig):
     half_life: Days | None = None
     by: Literal["users", "events"] = "users"
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Static:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Static:
         if (self.days or self.half_life) and data.time_unit != "us":
             raise DataError(f"{self!r} needs events with real time, and {data!r} has none. Use Popularity().")
         end = max((int(s.events.times.max()) for s in data.shards() if s.events.times is not None and len(s.events)), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.shuffled import Shuffled
 from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
 
 
 @final
@@ -33,5 +34,5 @@ class RandomItems(ModelConfig):
 
     seed: int = Field(default=0, ge=0, lt=2**31)
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Shuffled:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Shuffled:
         return Shuffled(data.items, data.catalogue, self.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from vitrina.data.split import Split
 from vitrina.forms.neighbours import Neighbours
 from vitrina.forms.profile import BasketProfile
 from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
 from vitrina.vocabulary import Vocabulary
 
 PEOPLE = 1 << 16  # whose vectors are made at once
@@ -63,7 +64,7 @@ class TifuKNN(ModelConfig):
     alpha: float = Field(default=0.7, ge=0, le=1)
     short: Literal["newest", "oldest"] = "newest"
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Any = None) -> Neighbours:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Neighbours:
         profile = BasketProfile(self.within, self.between, self.groups, self.short)
         people = [block for shard in data.shards() for _, block in shard.queries().blocks(PEOPLE)] or [data.queries()]
         parts = [profile.vectors(block, data.n_items) for block in people]

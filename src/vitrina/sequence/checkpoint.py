@@ -20,6 +20,7 @@ from vitrina.data.split import Split
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
+    from vitrina.sequence.recommender import Encoded
 
 
 @final
@@ -30,7 +31,7 @@ class Checkpoint:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, model: SequenceModel, data: Dataset, split: Split | None, start: Any) -> Checkpoint:
+    def of(cls, folder: Path, model: SequenceModel, data: Dataset, split: Split | None, start: Encoded | None) -> Checkpoint:
         """A checkpoint for this fit, new or to be continued from.
 
         Raises:
@@ -38,7 +39,7 @@ class Checkpoint:
         """
         if folder.exists() and not folder.is_dir():
             raise ArtifactError(f"The checkpoint must be a folder. {str(folder)!r} is a file: give another name.")
-        table = getattr(getattr(start, "recommender", start), "table", np.empty(0))
+        table = np.empty(0) if start is None else start.table
         start_hash = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
         name, identity = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_validation_hash(split)} {start_hash}\n"
         if name.exists() and name.read_text(encoding="utf-8") != identity:

@@ -14,6 +14,7 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
 from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
@@ -93,7 +94,7 @@ class SequenceModel(ModelConfig):
         data: Dataset,
         *,
         validation: Split | None = None,
-        start: Any = None,
+        start: Recommender | None = None,
         report: Callable[[Progress], None] | None = None,
         checkpoint: str | Path | None = None,
     ) -> Encoded:
@@ -134,7 +135,7 @@ class SequenceModel(ModelConfig):
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), self._validation(data, validation)
         fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)
-        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, start)
+        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, fitted)
         progress = fitting.run(report, None if saved is None else saved.file("search")).run()
         again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
         if again:

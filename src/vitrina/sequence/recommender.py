@@ -97,6 +97,11 @@ class Encoded(Form):
         out[self.codes] = self.vectors
         return out
 
+    @property
+    def adds(self) -> str:
+        """What a score has beside the product of state and item vector."""
+        return "" if self.answering.personal is None else "the counts of the visitor's own events"
+
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) states; zeros for a history without a known item."""
         out = np.zeros((len(queries), self.answering.dim), np.float32)

@@ -10,6 +10,7 @@ import torch
 
 from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
+from vitrina.protocols import Recommender
 from vitrina.sequence.embed import FittedTable, Rows
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded
@@ -18,20 +19,19 @@ from vitrina.types import Bool, Int32
 SAME = ("embed", "block", "layers", "heads", "dim", "length")
 
 
-def fitted_of(start: Any) -> Encoded:
-    """The fitted sequence model that `start` is or, read from an artifact, holds.
+def fitted_of(start: Recommender) -> Encoded:
+    """The fitted sequence model that `start` is.
 
     Raises:
         ParameterError: it is none.
     """
-    fitted = getattr(start, "recommender", start)
-    if not isinstance(fitted, Encoded):
+    if not isinstance(start, Encoded):
         raise ParameterError(
             "The 'start' of a sequence model must be what fit returned, or an artifact of it: start=vt.load(folder).recommender. "
             f"Got {type(start).__name__}.",
             parameter="start",
         )
-    return fitted
+    return start
 
 
 def require_same_make(fitted: Encoded, answering: Answering) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
+from vitrina.models.own import completed
 from vitrina.protocols import Model, Recommender
 from vitrina.testing.toy import synthetic
 from vitrina.types import Bool, Eligibility, Events, Int32, Queries, Recommendations
@@ -45,7 +46,7 @@ class Case:
 
     @cached_property
     def recommender(self) -> Recommender:
-        return self.model.fit(self.data)
+        return completed(self.model.fit(self.data), self.data)
 
     @cached_property
     def queries(self) -> Queries:
@@ -64,8 +65,7 @@ class Case:
     @cached_property
     def rankable(self) -> Bool:
         """(items,) the ranked catalogue: items with events, and the cold ones that the recommender says it serves."""
-        own = getattr(self.recommender, "catalogue", None)
-        return self.data.catalogue.mask if own is None else own.mask
+        return self.recommender.catalogue.mask
 
     def seen(self, query: int) -> Int32:
         return np.unique(self.queries.histories()[query])

@@ -46,6 +46,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     | `eligible` | only `include`, never `exclude`, whether for all queries or a row a query |
     | `nobody` | an empty history and one of unknown items get full lists |
     | `score` | `score` and `score_pairs`, where it has them, agree with `recommend` |
+    | `encode` | where it encodes, finite scores are the product of the query's vector and the item's |
     | `relabel` | other item codes give the same lists of ids |
     | `grown` | a query encoded with more item ids than the model knows gets the same list |
     | `again` | fitting twice gives the same lists |

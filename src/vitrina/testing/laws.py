@@ -16,7 +16,7 @@ import polars as pl
 from vitrina.base.config import Config, fingerprint, to_plain
 from vitrina.base.errors import ArtifactError, DataError
 from vitrina.data.dataset import Dataset
-from vitrina.protocols import Recommender, Scorer
+from vitrina.protocols import Encoder, Recommender, Scorer
 from vitrina.testing.cases import CLOSE, BrokenLawError, Case, NotAskedError, relabelled, same, translated, without
 from vitrina.testing.weight_laws import disliked_items, dislikes, weights
 from vitrina.types import Eligibility, Queries, Ragged, Recommendations
@@ -177,6 +177,28 @@ def score(case: Case) -> None:
             )
 
 
+def encode(case: Case) -> None:
+    """Finite scores are encode(queries) @ item_vectors.T."""
+    fitted = case.recommender
+    if not isinstance(fitted, Encoder):
+        raise NotAskedError("the recommender has no encode, item_vectors and adds")
+    if fitted.adds:
+        raise NotAskedError(f"its scores are a product of vectors and {fitted.adds}")
+    states, vectors = fitted.encode(case.queries), fitted.item_vectors
+    if states.shape != (len(case.queries), vectors.shape[1]) or vectors.shape[0] != case.n_items:  # type: ignore[index]
+        raise BrokenLawError(
+            f"of {len(case.queries)} queries and {case.n_items} items encode gives {states.shape}, and item_vectors are {vectors.shape}."
+        )
+    products = np.asarray((vectors @ states.T).T)
+    every = fitted.score(case.queries, np.arange(case.n_items, dtype=np.int32))
+    wrong = np.argwhere(np.isfinite(every) & ~np.isclose(every, products, rtol=CLOSE, atol=1e-6))
+    if len(wrong):
+        query, item = wrong[0]
+        raise BrokenLawError(
+            f"score of query {query} and item {item} is {every[query, item]:.6g}, the product of their vectors {products[query, item]:.6g}."
+        )
+
+
 def relabel(case: Case) -> None:
     """Other item codes give the same lists of ids."""
     new_code = np.random.default_rng(1).permutation(case.n_items).astype(np.int32)
@@ -272,7 +294,7 @@ def baskets(case: Case) -> None:
 LAWS: dict[str, Law] = {
     law.__name__: law
     for law in (
-        config, lists, scores, ties, prefix, batch, seen, full, eligible, nobody, score, relabel, grown, again, shards, saved,
+        config, lists, scores, ties, prefix, batch, seen, full, eligible, nobody, score, encode, relabel, grown, again, shards, saved,
         data, lean, timeless, untimed, baskets, weights, dislikes,
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from vitrina.data.dataset import Dataset
 from vitrina.models.base import IGNORED, ModelConfig
+from vitrina.models.own import completed
 from vitrina.testing.cases import BrokenLawError, Case, NotAskedError, same
 from vitrina.types import Eligibility, Ragged
 
@@ -31,7 +32,7 @@ def weights(case: Case) -> None:
             raise BrokenLawError("with other weights of events nothing changes, though the model says that it reads them.")
         return
     _asked_alike(case, (data, again), (other, again), "with other weights, which the model doesn't say it reads")
-    notes = getattr(case.model.fit(other), "notes", (IGNORED,))  # type: ignore[attr-defined]
+    notes = completed(case.model.fit(other), other).notes
     if IGNORED not in notes:
         raise BrokenLawError(f"weights of events are not read, and the notes don't say it: {notes}.")
 
