@@ -17,7 +17,7 @@ from vitrina.base.showing import labels_of
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Recommender
 from vitrina.request import check_request
-from vitrina.types import Eligibility, Queries
+from vitrina.types import Eligibility, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 BLOCK = 8192  # queries at a time
@@ -37,8 +37,9 @@ def recommend_to(
 ) -> int:
     """Write the best k items of every query to a Parquet or CSV file, a block of 8,192 queries at a time.
 
-    One row a place: who asks, rank (from 1), item, title (where the log had titles), score, source ("model" or "fallback"). A place that
-    popularity filled has no score. The file appears when it is whole.
+    One row per place: who asks, rank (from 1), item, title (where the log had titles), score, source ("model" or "fallback"), and the other
+    columns that the lists have. A place that popularity filled has no score. In CSV the reasons of a place are joined by "|". The file
+    appears when it is whole.
 
     Args:
         path: ends with .parquet or .csv.
@@ -53,7 +54,7 @@ def recommend_to(
     Returns:
         The number of rows written.
     Raises:
-        ParameterError: the path has another ending, there is not one label a query, or what is asked can't be answered, as in `recommend`.
+        ParameterError: the path has another ending, there is not one label per query, or what is asked can't be answered, as in `recommend`.
 
     Memory: what is held already (queries, model), one block of scores (about 16 MB) and a few blocks of rows (60 bytes a place
     and the ids); nothing grows with the number of queries or with queries times items.
@@ -77,7 +78,7 @@ def recommend_to(
         nonlocal rows
         for part, block in queries.blocks(BLOCK):
             lists = recommender.recommend(block, k, eligible=eligible.rows(part))
-            frame = replace(lists, item_column=item_column).to_frame(labels[part])
+            frame = _table(lists, labels[part], item_column, path)
             rows += len(frame)
             yield frame
             done(part.stop)
@@ -85,11 +86,28 @@ def recommend_to(
     blocks = frames()
     first = next(blocks, None)
     if first is None:
-        first = replace(recommender.recommend(queries, k, eligible=eligible), item_column=item_column).to_frame(labels)
-    lazy = register_io_source(lambda *_: chain([first], blocks), schema=first.schema)
+        first = _table(recommender.recommend(queries, k, eligible=eligible), labels, item_column, path)
+    lazy = register_io_source(lambda *_: chain([first], (_alike(first, frame) for frame in blocks)), schema=first.schema)
     with atomic_file(path) as staging, staging.open("wb") as file:  # an open one: by its name Polars might make it after we have given up
         (lazy.sink_parquet if path.suffix == ".parquet" else lazy.sink_csv)(file)
     return rows
+
+
+def _table(lists: Recommendations, labels: pl.Series, item_column: str, path: Path) -> pl.DataFrame:
+    """The lists of a block as the file has them."""
+    frame = replace(lists, item_column=item_column).to_frame(labels)
+    if path.suffix != ".csv":
+        return frame
+    return frame.with_columns(c.list.join("|") for c in frame.iter_columns() if isinstance(c.dtype, pl.List))
+
+
+def _alike(first: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Refuse a block with other columns than the first: a file has one set of them."""
+    if frame.schema != first.schema:
+        raise ParameterError(
+            f"A recommender must give the same columns for all queries. The first lists have {dict(first.schema)}, later ones {dict(frame.schema)}."
+        )
+    return frame
 
 
 def check_ending(path: Path) -> None:

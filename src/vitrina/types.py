@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
@@ -15,17 +15,15 @@ from scipy import sparse
 from vitrina.base.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, places_of, ranges
 from vitrina.base.codes import codes_of, times_of
 from vitrina.base.errors import ParameterError
-from vitrina.base.showing import labels_of, titled, to_pandas
+from vitrina.recommendations import Recommendations
 from vitrina.vocabulary import Vocabulary
 
 __all__ = [
-    "SOURCES", "Bool", "Eligibility", "Events", "Float32", "Float64", "Int32", "Int64", "Queries", "Ragged", "Recommendations", "cuts",
+    "Bool", "Eligibility", "Events", "Float32", "Float64", "Int32", "Int64", "Queries", "Ragged", "Recommendations", "cuts",
     "ranges",
 ]  # fmt: skip
 
-SOURCES = ("model", "fallback")
 BLOCK_EVENTS = 1 << 20  # of the histories of a block: some 100 MB where a form makes arrays of them
-SHOWN = 10  # lists that a print shows
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,14 @@ class Queries:
     vocabulary: Vocabulary  # of items
     users: Int32  # (queries,), -1 for an unknown visitor
     now: Int64 | None = None  # (queries,), the moment of asking; same unit as events.times
-    context: pl.DataFrame | None = None  # one row a query: request context and user features
+    context: pl.DataFrame | None = None  # one row per query: request context, user features, and what a request may change (`setting`)
     kind_names: tuple[str, ...] = ()
     unknown: int = 0  # items of ad-hoc histories that the vocabulary doesn't hold
     people: Vocabulary | None = None  # of the users' codes; None where they are those of the model's own log
     labels: pl.Series | None = None  # (queries,) what people call those who ask; its name is that of the column in tables
     whole: Queries | None = None  # set by `counted`: these queries with every event, for what was seen and disliked
+    texts: pl.Series | None = None  # (queries,) what was typed, of a search; null where nothing was
+    request_ids: pl.Series | None = None  # (queries,) what the answers are called in logs, as `vt.Impressions` has it
 
     @classmethod
     def of_histories(
@@ -125,6 +125,14 @@ class Queries:
             raise ParameterError(
                 f"A history of Queries must lie within the {len(self.events):,} events, 0 <= start <= stop, with as many stops as starts."
             )
+        for name in ("context", "labels", "texts", "request_ids"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self):
+                raise ParameterError(f"The {name!r} of Queries must have a row per query ({len(self):,}). Got {len(column):,}.")
+        if self.texts is not None and self.texts.dtype != pl.String:
+            raise ParameterError(
+                f"The 'texts' of Queries must be a series of text, pl.Series(['red shoes', None]). Got {self.texts.dtype}."
+            )
         if self.events.least_item < 0:
             raise ParameterError(
                 f"The items of events are codes from 0 on, and -1 is an id that isn't known: leave such events out. Got {self.events.least_item}."
@@ -140,6 +148,10 @@ class Queries:
 
     def __getitem__(self, selection: int | slice | NDArray[Any]) -> Queries:
         selection = places_of(selection)
+
+        def of(column: pl.Series | None) -> pl.Series | None:
+            return None if column is None else column.gather(np.arange(len(self))[selection])
+
         return replace(
             self,
             start=self.start[selection],
@@ -147,7 +159,9 @@ class Queries:
             users=self.users[selection],
             now=None if self.now is None else self.now[selection],
             context=None if self.context is None else self.context[selection],
-            labels=None if self.labels is None else self.labels.gather(np.arange(len(self))[selection]),
+            labels=of(self.labels),
+            texts=of(self.texts),
+            request_ids=of(self.request_ids),
             whole=None if self.whole is None else self.whole[selection],
         )
 
@@ -183,6 +197,25 @@ class Queries:
         stop = np.cumsum(np.bincount(rows, minlength=len(self)))
         start = np.append(0, stop)[:-1]
         return replace(self, events=self.events.take(place[counts]), start=start, stop=stop, whole=self)
+
+    def setting(self, name: str, default: float) -> Float64:
+        """(queries,) a number that a request may change, such as `diversity`: from the column `name` of the context, else `default`.
+
+        Raises:
+            ParameterError: the column holds no finite numbers.
+
+        >>> import polars as pl, vitrina as vt
+        >>> from dataclasses import replace
+        >>> asked = replace(vt.testing.toy().queries()[:3], context=pl.DataFrame({"diversity": [0.2, None, 0.9]}))
+        >>> asked.setting("diversity", 0.5).tolist()
+        [0.2, 0.5, 0.9]
+        """
+        if self.context is None or name not in self.context.columns:
+            return np.full(len(self), default, np.float64)
+        column = self.context[name]
+        if not column.dtype.is_numeric() or not np.isfinite(column.drop_nulls().to_numpy()).all():
+            raise ParameterError(f"The {name!r} in the context of Queries must be finite numbers, or null where the default holds.")
+        return column.cast(pl.Float64).fill_null(default).to_numpy()
 
     def histories(self) -> Ragged:
         """Item codes of each history, oldest first; a view when the histories follow one another."""
@@ -307,94 +340,3 @@ def disliked(events: Events, start: Int64, stop: Int64) -> Ragged:
 def _join(left: Ragged, right: Ragged) -> Ragged:
     order = np.argsort(np.concatenate([left.row_of, right.row_of]), kind="stable")
     return Ragged.of_lengths(left.lengths + right.lengths, np.concatenate([left.values, right.values])[order])
-
-
-@dataclass(frozen=True, repr=False)
-class Recommendations:
-    """Ranked lists: item codes and scores, best first; -1 pads a list that ran out of eligible items.
-
-    A place filled from popularity because the model had no opinion has `source` 1 (`fallback`) and score NaN.
-
-    Args:
-        items: (queries, k) codes. k is never more than the items that can be recommended at all, however many were asked for.
-        scores: (queries, k) what orders a list.
-        vocabulary: of the items.
-        extra: named columns of the same shape.
-        labels: (queries,) what people call those who ask; None numbers them. Its name is that of the column in tables.
-        titles: (items,) what to show to people; None where the log had no titles.
-        item_column: the name of the column of items in tables.
-    """
-
-    items: Int32  # (queries, k)
-    scores: Float32  # (queries, k)
-    vocabulary: Vocabulary
-    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    labels: pl.Series | None = None
-    titles: pl.Series | None = None
-    item_column: str = "item_id"
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __repr__(self) -> str:
-        return f"Recommendations({len(self):,} lists of {self.k})"
-
-    def __str__(self) -> str:
-        return f"{self!r}\n{self[:SHOWN].to_frame()}"
-
-    def _repr_html_(self) -> str:
-        return titled(repr(self), self[:SHOWN].to_frame())
-
-    def __getitem__(self, selection: int | slice | NDArray[Any]) -> Recommendations:
-        selection = places_of(selection)
-        extra = {name: column[selection] for name, column in self.extra.items()}
-        labels = None if self.labels is None else self.labels.gather(np.arange(len(self))[selection])
-        return replace(self, items=self.items[selection], scores=self.scores[selection], extra=extra, labels=labels)
-
-    @property
-    def k(self) -> int:
-        return self.items.shape[1]
-
-    @property
-    def fallback(self) -> Bool:
-        """Which places the fallback filled, (queries, k)."""
-        source = self.extra.get("source")
-        return np.zeros(self.items.shape, bool) if source is None else source == SOURCES.index("fallback")
-
-    @classmethod
-    def concat(cls, parts: Sequence[Recommendations]) -> Recommendations:
-        extra = {name: np.concatenate([p.extra[name] for p in parts]) for name in parts[0].extra}
-        items, scores = (np.concatenate([getattr(p, n) for p in parts]) for n in ("items", "scores"))
-        labels = [p.labels for p in parts if p.labels is not None]
-        return replace(parts[0], items=items, scores=scores, extra=extra, labels=pl.concat(labels) if len(labels) == len(parts) else None)
-
-    def padded(self, k: int) -> Recommendations:
-        """Lists of `k` places: those that are missing are pads, with source 0."""
-        width = ((0, 0), (0, max(k - self.k, 0)))
-        extra = {name: np.pad(column, width) for name, column in self.extra.items()}
-        scores = np.pad(self.scores, width, constant_values=np.nan)
-        return replace(self, items=np.pad(self.items, width, constant_values=-1), scores=scores, extra=extra)
-
-    def to_frame(self, query: Sequence[Any] | pl.Series | None = None) -> pl.DataFrame:
-        """One row a place: who asks, rank (from 1), item_id, title (where the log had titles), score, source; pads are left out.
-
-        Who asks is a column `user_id` of people's own ids where they are known (as from `data.queries()`), else `query`, a number from 0.
-        The score of a place that popularity filled is null. An item without a title has null there.
-
-        Args:
-            query: other labels, one a query; the name of a series is the name of the column.
-        """
-        rows, places = np.nonzero(self.items >= 0)
-        label = labels_of(self.labels if query is None else query, len(self))
-        codes, fallback = self.items[rows, places], self.fallback[rows, places]
-        columns = {label.name: label.gather(rows), "rank": places + 1, self.item_column: self.vocabulary.decode(codes)}
-        if self.titles is not None:
-            columns["title"] = self.titles.gather(codes)
-        # of arrays: an expression of Polars waits for threads that a process made by fork doesn't have
-        source = pl.Series(SOURCES).gather(fallback.astype(np.uint32))
-        score = pl.Series(self.scores[rows, places], nan_to_null=True)
-        return pl.DataFrame(columns | {"score": score, "source": source})
-
-    def to_pandas(self, query: Sequence[Any] | pl.Series | None = None) -> Any:
-        """The same as a pandas DataFrame."""
-        return to_pandas(self.to_frame(query))

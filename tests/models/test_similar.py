@@ -27,11 +27,12 @@ def relations(fitted):
     if isinstance(fitted, vt.ItemMap):
         dense = fitted.weight_from_to.toarray()
         return np.where(dense == 0, -np.inf, dense)
-    vectors = fitted.item_vectors if hasattr(fitted, "item_vectors") else fitted.vectors.toarray()
+    sparse = not isinstance(fitted.item_vectors, np.ndarray)
+    vectors = fitted.item_vectors.toarray() if sparse else fitted.item_vectors
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(lengths > 0, lengths, 1)
     out = unit @ unit.T
-    return np.where((lengths == 0) | (lengths.T == 0) | ((out == 0) & (not hasattr(fitted, "item_vectors"))), -np.inf, out)
+    return np.where((lengths == 0) | (lengths.T == 0) | ((out == 0) & sparse), -np.inf, out)
 
 
 @pytest.fixture(scope="module", params=RELATED, ids=repr)

@@ -41,7 +41,7 @@ def to_pandas(frame: pl.DataFrame) -> Any:
         import pandas as pd  # noqa: PLC0415  only who has pandas asks for it
     except ImportError:
         raise MissingExtraError("to_pandas needs pandas. Install it with: pip install pandas") from None
-    return pd.DataFrame({c.name: c.to_list() if c.dtype == pl.String else c.to_numpy() for c in frame})
+    return pd.DataFrame({c.name: c.to_list() if c.dtype in (pl.String, pl.List) else c.to_numpy() for c in frame})
 
 
 def labels_of(labels: Any, queries: int) -> pl.Series:

@@ -85,8 +85,9 @@ def listed(text: str) -> list[str]:
 
 
 def _rows(artifact: Artifact, lists: Recommendations) -> pl.DataFrame:
-    """Rank, item, score, source, and the title, or the id where there is none."""
-    shown = lists.to_frame().select("rank", "item_id", "score", "source")
+    """Rank, item, score, source, the other columns of the lists, and the title, or the id where there is none."""
+    frame = lists.to_frame()
+    shown = frame.select("rank", "item_id", "score", "source", *(name for name in lists.extra if name != "source"))
     return shown.with_columns(title=pl.Series(artifact.names(lists.items[0][lists.items[0] >= 0]), dtype=pl.String))
 
 

@@ -64,6 +64,9 @@ def save_split(split: Split, folder: str | Path) -> None:
         _write_arrays(staging, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
         if queries.context is not None:
             queries.context.write_parquet(staging / "context.parquet")
+        asked = {name: column for name, column in (("text", queries.texts), ("request_id", queries.request_ids)) if column is not None}
+        if asked:
+            pl.DataFrame(asked).write_parquet(staging / "asked.parquet")
         _write_json(staging / "split.json", {
             "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
             "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
@@ -83,9 +86,11 @@ def open_split(folder: str | Path) -> Split:
     arrays = _read_arrays(folder)
     events = train.events if meta["shared_events"] else Events(**_read_arrays(folder / "queries"))
     context = folder / "context.parquet"
+    asked = pl.read_parquet(folder / "asked.parquet") if (folder / "asked.parquet").exists() else pl.DataFrame()
     queries = Queries(
         events, arrays["start"], arrays["stop"], train.items, arrays["users"], arrays.get("now"),
         pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"], train.users,
+        texts=asked.get_column("text", default=None), request_ids=asked.get_column("request_id", default=None),
     )  # fmt: skip
     seen = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
     eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen)

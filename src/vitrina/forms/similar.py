@@ -62,7 +62,7 @@ def known_codes(vocabulary: Vocabulary, ids: Any, what: str) -> Int32:
 def without_fallback(lists: Recommendations) -> Recommendations:
     """Lists without what popularity filled: what is popular is not alike. A pad has no source but the model's, as everywhere."""
     items = np.where(lists.fallback, -1, lists.items).astype(np.int32)
-    return replace(lists, items=items, extra={"source": np.zeros(items.shape, np.uint8)})
+    return replace(lists, items=items, extra={**lists.extra, "source": np.zeros(items.shape, np.uint8)})
 
 
 def vector_cosines(vectors: sparse.csr_matrix | Float32, items: Int32) -> Float32:

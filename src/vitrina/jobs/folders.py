@@ -64,6 +64,8 @@ def split_fingerprint(split: Split) -> str:
         digest.update(b"none" if array is None else np.ascontiguousarray(array).data)
     if queries.context is not None:
         digest.update(queries.context.hash_rows(seed=0).to_numpy().tobytes())
+    if queries.texts is not None:
+        digest.update(queries.texts.hash(seed=0).to_numpy().tobytes())
     digest.update(f"{eligible.repeat} {eligible.seen_kinds}".encode())
     return digest.hexdigest()[:16]
 

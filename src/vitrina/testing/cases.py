@@ -127,7 +127,7 @@ def relabelled(data: Dataset, new_code: Int32) -> Dataset:
 def translated(answer: Recommendations, new_code: Int32) -> Recommendations:
     """An answer about a relabelled log in the codes of the original."""
     old_code = np.append(np.argsort(new_code), -1).astype(np.int32)
-    return Recommendations(old_code[answer.items], answer.scores, answer.vocabulary, answer.extra)
+    return replace(answer, items=old_code[answer.items])
 
 
 def without(data: Dataset, *, baskets: Any = None) -> Dataset:
