@@ -17,6 +17,7 @@ from .data import filters as filters
 from .data import split as split
 from .data.dataset import Dataset as Dataset
 from .data.demo import complete_journey as complete_journey
+from .data.impressions import Impressions as Impressions
 from .data.inspect import inspect as inspect
 from .data.read.io import read_interactions as read_interactions
 from .diagnose.run import diagnose as diagnose
