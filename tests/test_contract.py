@@ -12,12 +12,13 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.config import Config
-from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.models.base import ModelConfig
 from vitrina.models.own import completed
 from vitrina.protocols import Encoder, Recommender, Scorer
 from vitrina.testing import ContractError, check_model
 from vitrina.testing.laws import LAWS
+from vitrina.testing.shards_only import ShardsOnly
 from vitrina.types import Eligibility, Queries, Recommendations
 
 VARIANTS = [
@@ -43,7 +44,7 @@ def public_models() -> list[Any]:
 def test_a_model_keeps_the_laws(model):
     report = check_model(model)
     assert set(report.kept) | set(report.skipped) == set(LAWS)
-    assert set(report.skipped) <= {"timeless", "encode"}
+    assert set(report.skipped) <= {"timeless", "encode", *(() if model.reads_shards else ("shards_only",))}
 
 
 def test_the_public_models_are_found():
@@ -172,7 +173,7 @@ def test_a_bent_answer_breaks_its_law(law, change):
 
 def test_a_straight_answer_breaks_none():
     report = check_model(BentModel(lambda answer, queries, k, eligible: answer))
-    assert set(report.skipped) == {"config", "score", "encode", "saved", "weights"}
+    assert set(report.skipped) == {"config", "score", "encode", "shards_only", "saved", "weights"}
 
 
 class Fits:
@@ -317,6 +318,50 @@ def test_forms_of_vectors_are_encoders(model):
     assert "encode" in check_model(model, laws=["encode"]).kept
 
 
+def test_a_model_that_reads_the_whole_log_though_it_says_shards_is_caught():
+    class Greedy(ModelConfig):
+        reads_shards = True
+
+        def fit(self, data, *, validation=None, start=None):
+            assert data.csr().nnz
+            return vt.Popularity().fit(data)
+
+    class FirstShard(ModelConfig):
+        reads_shards = True
+
+        def fit(self, data, *, validation=None, start=None):
+            return vt.Popularity().fit(next(data.shards()))
+
+    with pytest.raises(ContractError, match=r"\nshards_only: the 'csr' of the whole log were asked for"):
+        check_model(Greedy(), laws=["shards_only"])
+    with pytest.raises(ContractError, match=r"\nshards_only: fitted on shards alone"):
+        check_model(FirstShard(), laws=["shards_only"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [vt.Cooccurrence(gap=vt.decay.Exponential(days=3), one_way=True), vt.Cooccurrence(content=vt.Content(), last=5), vt.EASE(max_items=9)],
+    ids=repr,
+)
+def test_other_ways_of_fitting_read_shards_too(model):
+    assert check_model(model, laws=["shards_only"]).kept == ("shards_only",)
+
+
+def test_weights_are_read_in_shards():
+    whole = vt.testing.synthetic(users=30, items=12)
+    weights = np.random.default_rng(0).choice([-1, 0, 1, 3], whole.n_events).astype(np.float32)
+    weighted = replace(whole, events=replace(whole.events, weights=weights))
+    for model in (vt.Cooccurrence(), vt.Popularity(), vt.EASE(), vt.TifuKNN()):
+        assert check_model(model, weighted, laws=["shards_only"]).kept == ("shards_only",)
+    assert vt.RandomItems().fit(ShardsOnly(weighted, 3)).notes == ("Weights of events are not read.",)
+
+
+def test_a_model_of_the_whole_log_refuses_shards_with_a_sentence():
+    model = vt.SASRec(dim=8, training=vt.sequence.Training(epochs=1))
+    with pytest.raises(DataError, match=r"SequenceModel reads a log as a whole, and Dataset\('toy'.*comes in shards.*such as Popularity"):
+        model.fit(ShardsOnly(vt.testing.toy(), 2))
+
+
 def test_what_is_added_to_the_product_is_said():
     model = vt.SASRec(dim=8, personal=vt.sequence.PersonalPopularity(), training=vt.sequence.Training(epochs=1))
     assert "visitor's own events" in check_model(model, laws=["encode"]).skipped["encode"]
@@ -370,7 +415,22 @@ def test_an_artifact_that_forgets_is_caught(monkeypatch):
 
 
 def test_every_law_can_fail_and_is_in_the_documentation():
-    elsewhere = {"again", "shards", "data", "lean", "timeless", "untimed", "baskets", "config", "score", "encode", "saved", "weights", "dislikes"}
+    elsewhere = {
+        "again",
+        "shards",
+        "data",
+        "lean",
+        "timeless",
+        "untimed",
+        "baskets",
+        "config",
+        "score",
+        "encode",
+        "shards_only",
+        "saved",
+        "weights",
+        "dislikes",
+    }
     assert set(CHANGES) | elsewhere == set(LAWS)
     for law in LAWS:
         assert f"| `{law}` |" in (check_model.__doc__ or "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -51,8 +51,13 @@ class Dataset:
     The events of user code u are `events[indptr[u]:indptr[u + 1]]`, oldest first; rows with equal time keep the order of
     the file. A part of a split shares the vocabularies of the whole, so codes mean the same in every part.
 
+    Where `in_memory` is False, a log is larger than memory: only `shards()` and what adds up over them (`n_events`, `n_users`, `catalogue`)
+    can be read, and models that say `reads_shards` are fitted on it.
+
     Cost: 4 bytes an event for items, 8 for times, 4 for values, baskets and weights, 1 for kinds; 8 bytes a user.
     """
+
+    in_memory: ClassVar[bool] = True
 
     events: Events
     indptr: Int64  # (users + 1,)
@@ -94,6 +99,11 @@ class Dataset:
     def n_users(self) -> int:
         """Users with at least one event."""
         return int((np.diff(self.indptr) > 0).sum())
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether events say how much they count."""
+        return any(shard.events.weights is not None for shard in self.shards())
 
     @property
     def n_items(self) -> int:

@@ -8,6 +8,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from vitrina.base.config import Config
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
@@ -22,14 +24,16 @@ class ModelConfig(Config):
     """A config with a `fit`: its arguments are checked before the model sees them, and the fitted form gets the config and the items' titles.
 
     The `fit` of a model gets the events that count (`Dataset.counted`). Its class says what it does beside that: `reads_weights`, or the
-    notes of the fitted form say that weights are not read, and `goes_on` from the `start` of a fit.
+    notes of the fitted form say that weights are not read; `goes_on` from the `start` of a fit; `reads_shards`, and nothing of the log that is
+    not in them, so that it can be fitted on one that is larger than memory.
 
     Raises:
-        DataError: the log has events, and none that counts.
+        DataError: the log has events, and none that counts; or it is larger than memory, and the model reads it as a whole.
         ParameterError: `data` is no Dataset, or `validation` no Split, or there is a `start` for a model that can't go on; says what to write.
     """
 
     reads_weights: ClassVar[bool] = False
+    reads_shards: ClassVar[bool] = False
     goes_on: ClassVar[bool] = False
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -45,6 +49,11 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
         _check_validation(type(self).__name__, rest.get("validation"))
         if rest.get("start") is not None:
             rest["start"] = _start_of(self, rest["start"])
+        if not (data.in_memory or self.reads_shards):
+            raise DataError(
+                f"{type(self).__name__} reads a log as a whole, and {data!r} comes in shards, as it is larger than memory. Take a model that "
+                "reads shards, such as Popularity() or Cooccurrence(), or fit on a part of the log."
+            )
         counted = data.counted()
         if data.n_events and not counted.n_events:
             raise DataError(
@@ -60,9 +69,12 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
 
 def ignored(model: Any, data: Dataset) -> tuple[str, ...]:
     """What is to be said of a model that doesn't read the weights that these events have."""
-    weights = data.counted().events.weights
-    told = weights is not None and len(weights) > 0 and weights.min() != weights.max()
-    return (IGNORED,) if told and not getattr(model, "reads_weights", False) else ()
+    if getattr(model, "reads_weights", False):
+        return ()
+    weights = [shard.counted().events.weights for shard in data.shards()]
+    counting = [part for part in weights if part is not None and len(part)]
+    differ = len({float(end(part)) for part in counting for end in (np.min, np.max)}) > 1
+    return (IGNORED,) if differ else ()
 
 
 def check_log(name: str, data: Any) -> None:

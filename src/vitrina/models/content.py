@@ -43,6 +43,7 @@ class ContentSimilarity(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     columns: Names | None = None
     decay: Decay | None = None
 

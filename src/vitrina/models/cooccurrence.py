@@ -70,6 +70,7 @@ class Cooccurrence(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     weighting: Weighting = Cosine()
     neighbours: int = Field(default=100, ge=1)
     gap: Decay | None = None
@@ -94,7 +95,7 @@ class Cooccurrence(ModelConfig):
         log = Log.of(data, self.kinds, timed=self._gapped)
         users_items = log.counts()
         factors = self.weighting.entries(users_items)
-        best = _largest(log, users_items) if self.kinds or data.events.weights is not None else 1.0
+        best = _largest(log, users_items) if self.kinds or data.has_weights else 1.0
         users_items.data = factors * best
         squares = np.bincount(users_items.indices, users_items.data**2, minlength=data.n_items).astype(np.float64)
         denominator = self.weighting.denominator(squares, data.n_users)

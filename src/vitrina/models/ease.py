@@ -60,6 +60,7 @@ class EASE(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     l2: float = Field(default=500, gt=0)
     dropout: float = Field(default=0, ge=0, lt=1)
     max_items: int | None = Field(default=None, ge=2)

@@ -36,6 +36,7 @@ class TopPersonal(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     decay: Decay | None = None
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Personal:

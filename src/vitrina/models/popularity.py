@@ -44,6 +44,7 @@ class Popularity(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     days: Days | None = None
     half_life: Days | None = None
     by: Literal["users", "events"] = "users"

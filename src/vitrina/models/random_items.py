@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import ClassVar, final
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class RandomItems(ModelConfig):
     (np.True_, True)
     """
 
+    reads_shards: ClassVar[bool] = True
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Shuffled:

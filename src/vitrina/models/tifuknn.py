@@ -57,6 +57,7 @@ class TifuKNN(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     neighbours: int = Field(default=300, ge=1)
     groups: int = Field(default=7, ge=1)
     within: float = Field(default=0.9, gt=0, le=1)
@@ -66,8 +67,11 @@ class TifuKNN(ModelConfig):
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Neighbours:
         profile = BasketProfile(self.within, self.between, self.groups, self.short)
-        people = [block for shard in data.shards() for _, block in shard.queries().blocks(PEOPLE)] or [data.queries()]
-        parts = [profile.vectors(block, data.n_items) for block in people]
+        parts, codes = [sparse.csr_matrix((0, data.n_items), dtype=np.float32)], [np.empty(0, np.int32)]
+        for shard in data.shards():
+            for _, block in shard.queries().blocks(PEOPLE):
+                parts.append(profile.vectors(block, data.n_items))
+                codes.append(block.users)
         vectors = sparse.csr_matrix(sparse.vstack(parts, format="csr"))
-        people = Vocabulary(data.users.decode(np.flatnonzero(np.diff(data.indptr))))
+        people = Vocabulary(data.users.decode(np.concatenate(codes)))
         return Neighbours(data.items, data.catalogue, profile, vectors, self.neighbours, self.alpha, people)

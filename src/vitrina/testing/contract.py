@@ -51,6 +51,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     | `grown` | a query encoded with more item ids than the model knows gets the same list |
     | `again` | fitting twice gives the same lists |
     | `shards` | a log in three shards gives the lists of one |
+    | `shards_only` | a log of which only the shards can be read gives the lists of one, or is refused |
     | `saved` | saved and loaded it answers the same |
     | `data` | fitting and recommending change neither the log nor the queries |
     | `lean` | the recommender doesn't keep the training data |

@@ -18,6 +18,7 @@ from vitrina.base.errors import ArtifactError, DataError
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Encoder, Recommender, Scorer
 from vitrina.testing.cases import CLOSE, BrokenLawError, Case, NotAskedError, relabelled, same, translated, without
+from vitrina.testing.shards_only import shards_only
 from vitrina.testing.weight_laws import disliked_items, dislikes, weights
 from vitrina.types import Eligibility, Queries, Ragged, Recommendations
 
@@ -294,7 +295,7 @@ def baskets(case: Case) -> None:
 LAWS: dict[str, Law] = {
     law.__name__: law
     for law in (
-        config, lists, scores, ties, prefix, batch, seen, full, eligible, nobody, score, encode, relabel, grown, again, shards, saved,
+        config, lists, scores, ties, prefix, batch, seen, full, eligible, nobody, score, encode, relabel, grown, again, shards, shards_only, saved,
         data, lean, timeless, untimed, baskets, weights, dislikes,
     )
 }  # fmt: skip
