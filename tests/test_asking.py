@@ -240,7 +240,7 @@ def test_labels_are_any_list_of_one_a_query(fitted, tmp_path):
     lists, names = fitted.recommend(QUERIES[:2], 1, eligible=Eligibility(repeat=True)), ["one", "two"]
     vt.recommend_to(tmp_path / "lists.csv", fitted, QUERIES[:2], names, 1, eligible=Eligibility(repeat=True))
     assert lists.to_frame(names)["query"].to_list() == names == pl.read_csv(tmp_path / "lists.csv")["query"].to_list()
-    with pytest.raises(ParameterError, match="one label a query"):
+    with pytest.raises(ParameterError, match="one label per query"):
         lists.to_frame(["one"])
 
 

@@ -130,7 +130,7 @@ def test_items_that_the_catalogue_does_not_know_are_passed_over():
         assert answer.items.max() < N_ITEMS
 
 
-@pytest.mark.parametrize(("part", "word"), [("include", "include"), ("exclude", "row a query")])
+@pytest.mark.parametrize(("part", "word"), [("include", "include"), ("exclude", "row per query")])
 def test_rows_must_be_as_many_as_queries(part, word):
     scores, queries, catalogue = world(0)
     with pytest.raises(ParameterError, match=word):

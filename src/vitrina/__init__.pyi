@@ -34,6 +34,7 @@ from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
 from .models.tifuknn import TifuKNN as TifuKNN
+from .rerank.reranked import Reranked as Reranked
 from .sequence.model import SequenceModel as SequenceModel
 from .sequence.recipes import BERT4Rec as BERT4Rec
 from .sequence.recipes import SASRec as SASRec

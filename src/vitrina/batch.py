@@ -35,7 +35,7 @@ def recommend_to(
     item_column: str = "item_id",
     done: Callable[[int], None] = lambda queries: None,
 ) -> int:
-    """Write the best k items of every query to a Parquet or CSV file, a block of 8,192 queries at a time.
+    """Write the best k items of every query to a Parquet or CSV file, in blocks of 8,192 queries.
 
     One row per place: who asks, rank (from 1), item, title (where the log had titles), score, source ("model" or "fallback"), and the other
     columns that the lists have. A place that popularity filled has no score. In CSV the reasons of a place are joined by "|". The file
@@ -56,7 +56,7 @@ def recommend_to(
     Raises:
         ParameterError: the path has another ending, there is not one label per query, or what is asked can't be answered, as in `recommend`.
 
-    Memory: what is held already (queries, model), one block of scores (about 16 MB) and a few blocks of rows (60 bytes a place
+    Memory: what is held already (queries, model), one block of scores (about 16 MB) and a few blocks of rows (60 bytes per place
     and the ids); nothing grows with the number of queries or with queries times items.
 
     >>> import tempfile, vitrina as vt
@@ -136,5 +136,5 @@ def aligned(data: Dataset, vocabulary: Vocabulary) -> Dataset:
     if len(data.items) == len(vocabulary) and data.items.fingerprint() == vocabulary.fingerprint():
         return data
     codes = vocabulary.encode(data.items.ids)[data.events.items]
-    kept = data.select(codes >= 0, items=vocabulary, item_table=None)
-    return replace(kept, events=replace(kept.events, items=codes[codes >= 0]))
+    known = data.select(codes >= 0, items=vocabulary, item_table=None)
+    return replace(known, events=replace(known.events, items=codes[codes >= 0]))

@@ -68,12 +68,25 @@ class Encoder(Scorer, Protocol):
 
 
 @runtime_checkable
-class Reranker(Protocol):
-    """Reorders or thins lists."""
+class FittedReranker(Protocol):
+    """Puts the candidates of each query into another order; k of them are the list.
+
+    A list is of the candidates that are eligible, never shorter than k while there are so many, and doesn't depend on the order in which
+    scored candidates came. Its `scores` order it; what the model said stands in the column `relevance`, and the other columns stay with their
+    items. Rules of the business that forbid an item are an Eligibility, which is applied before there are candidates: were they
+    left to a re-ranker, what it throws out would leave lists short.
+    """
 
     def rerank(
         self, queries: Queries, recommendations: Recommendations, k: int, *, eligible: Eligibility = Eligibility()
     ) -> Recommendations: ...
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """A frozen, validated config. `fit` takes of the log what it needs of items: vectors, categories."""
+
+    def fit(self, data: Dataset) -> FittedReranker: ...
 
 
 class Described(Protocol):

@@ -128,7 +128,7 @@ class Recommendations:
         """Lists of `k` places; those that are missing are pads: NaN in columns of fractions, no reason, the first source, -1 elsewhere."""
         if k <= self.k:
             return self
-        extra = {name: _wider(column, k, _pad_of(name, column)) for name, column in self.extra.items()}
+        extra = {name: _wider(column, k, pad_of(name, column)) for name, column in self.extra.items()}
         return replace(self, items=_wider(self.items, k, -1), scores=_wider(self.scores, k, np.nan), extra=extra)
 
     def to_frame(self, query: Sequence[Any] | pl.Series | None = None) -> pl.DataFrame:
@@ -231,7 +231,7 @@ def _renumbered(masks: NDArray[Any], bits: Sequence[int], count: int) -> NDArray
     return moved
 
 
-def _pad_of(name: str, column: NDArray[Any]) -> Any:
+def pad_of(name: str, column: NDArray[Any]) -> Any:
     """What stands in a pad."""
     if column.dtype.kind == "f":
         return np.nan

@@ -18,7 +18,7 @@ def check_request(queries: Any, k: Any, eligible: Any) -> int:
     """Refuse what no recommender can answer; the length of the lists.
 
     Raises:
-        ParameterError: these are no Queries, `k` is no length, `eligible` is no Eligibility or has rows that are not one a query.
+        ParameterError: these are no Queries, `k` is no length, `eligible` is no Eligibility or has rows that are not one per query.
     """
     check_queries(queries)
     if not isinstance(eligible, Eligibility):
@@ -50,7 +50,7 @@ def check_items(queries: Any, items: Any, vocabulary: Vocabulary) -> Int32:
 
 
 def check_pairs(queries: Any, items: Any, vocabulary: Vocabulary) -> None:
-    """Refuse items of score_pairs that are not a row a query, or not codes of the model."""
+    """Refuse items of score_pairs that are not a row per query, or not codes of the model."""
     check_queries(queries)
     queries.vocabulary.require_compatible(vocabulary, "queries")
     if not isinstance(items, Ragged) or len(items) != len(queries):

@@ -96,7 +96,7 @@ class Queries:
         """Queries for histories that come from outside; unknown items are skipped and counted in `unknown`.
 
         Raises:
-            ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; the times are not one an event.
+            ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; the times are not one per event.
         """
         if not isinstance(vocabulary, Vocabulary):
             raise ParameterError(
@@ -113,8 +113,8 @@ class Queries:
         ragged = Ragged.of([c[k] for c, k in zip(codes, known, strict=True)])
         flat = None
         if times is not None:
-            kept = [t[k] for t, k in zip(times_of(histories, times), known, strict=True)]
-            flat = np.concatenate(kept) if kept else np.empty(0, np.int64)
+            of_known = [own[k] for own, k in zip(times_of(histories, times), known, strict=True)]
+            flat = np.concatenate(of_known) if of_known else np.empty(0, np.int64)
         unknown = int(sum((~k).sum() for k in known))
         users = np.full(len(histories), -1, np.int32)
         return cls(Events(ragged.values, flat), ragged.indptr[:-1], ragged.indptr[1:], vocabulary, users, unknown=unknown)
@@ -143,8 +143,8 @@ class Queries:
 
     def __repr__(self) -> str:
         strangers = 0 if self.people is None else int((self.users < 0).sum())
-        said = f"; {strangers:,} are asked for people who are not in the log" if strangers else ""
-        return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items{said})"
+        warning = f"; {strangers:,} are asked for people who are not in the log" if strangers else ""
+        return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items{warning})"
 
     def __getitem__(self, selection: int | slice | NDArray[Any]) -> Queries:
         selection = places_of(selection)
@@ -246,13 +246,13 @@ class Eligibility:
     What the person disliked (an event of a weight below 0) and didn't take again after it is never eligible, with `repeat` or without.
 
     Args:
-        include: only these items: one list of codes for all queries, or a row a query (`vt.Ragged`).
-        exclude: never these items: one list of codes for all queries, or a row a query (`vt.Ragged`).
+        include: only these items: one list of codes for all queries, or a row per query (`vt.Ragged`).
+        exclude: never these items: one list of codes for all queries, or a row per query (`vt.Ragged`).
         repeat: may items of the history come back. Seen means the whole history that the query carries.
         seen_kinds: names of the kinds of event that count as seen; None means every kind.
 
     Raises:
-        ParameterError: the items are ids or no list of codes. That rows are not one a query is said when it is asked with.
+        ParameterError: the items are ids or no list of codes. Rows that are not one per query are refused when it is asked with.
     """
 
     include: Int32 | Ragged | None = None
@@ -277,12 +277,12 @@ class Eligibility:
             )
 
     def check_rows(self, queries: int) -> None:
-        """Refuse rows that are not one a query."""
+        """Refuse rows that are not one per query."""
         for name in ("include", "exclude"):
             items = getattr(self, name)
             if isinstance(items, Ragged) and len(items) != queries:
                 raise ParameterError(
-                    f"The {name!r} of an Eligibility with a row a query must have as many rows as there are queries ({queries:,}). "
+                    f"The {name!r} of an Eligibility with a row per query must have as many rows as there are queries ({queries:,}). "
                     f"Got {len(items):,}; one list of codes is for all queries.",
                     parameter=name,
                 )
@@ -328,8 +328,8 @@ def disliked(events: Events, start: Int64, stop: Int64) -> Ragged:
         return Ragged.empty(len(start))
     assert events.weights is not None
     place = ranges(start, stop - start)
-    said = events.weights[place] != 0
-    rows, place = np.repeat(np.arange(len(start)), stop - start)[said], place[said]
+    speaks = events.weights[place] != 0
+    rows, place = np.repeat(np.arange(len(start)), stop - start)[speaks], place[speaks]
     items, width = events.items[place], int(events.items.max()) + 1
     _, from_end = np.unique((rows * width + items)[::-1], return_index=True)
     last = len(place) - 1 - from_end

@@ -60,7 +60,7 @@ class Vocabulary:
         Raises:
             ParameterError: the ids are one id, and no list.
 
-        Cost: the first call builds the table (50 to 100 bytes an id of the vocabulary); 100 ns an id, of a list a microsecond.
+        Cost: the first call builds the table (50 to 100 bytes per id of the vocabulary); 100 ns per id, a microsecond where they come as a list.
         """
         given = listed(ids)
         if _are_integers(given):

@@ -48,10 +48,10 @@ def labels_of(labels: Any, queries: int) -> pl.Series:
     """A name for each of so many queries; numbers from 0, named `query`, where there are none.
 
     Raises:
-        ParameterError: there is not one a query.
+        ParameterError: there is not one per query.
     """
     named = pl.Series("query", np.arange(queries)) if labels is None else labels
     named = named if isinstance(named, pl.Series) else pl.Series("query", named)
     if len(named) != queries:
-        raise ParameterError(f"There must be one label a query ({queries}). Got {len(named)}.")
+        raise ParameterError(f"There must be one label per query ({queries}). Got {len(named)}.")
     return named

@@ -19,7 +19,7 @@ BLOCK_BYTES = 16 << 20  # of a block of dense scores: stays within the last-leve
 
 
 def block_size(n_items: int) -> int:
-    """Queries a block, so that a dense block of float32 scores takes about 16 MB."""
+    """Queries per block, so that a dense block of float32 scores takes about 16 MB."""
     return int(np.clip(BLOCK_BYTES // (4 * max(n_items, 1)), 16, 4096))
 
 
@@ -37,7 +37,7 @@ def top_k_dense(
 def top_k_ragged(
     candidates: Ragged, scores: Float32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary
 ) -> Recommendations:
-    """The best k of each query's own `candidates` (each at most once a query) with their `scores` (total,)."""
+    """The best k of each query's own `candidates` (each at most once per query) with their `scores` (total,)."""
     return _top_k(candidates.indptr, candidates.values, scores, queries, k, eligible, catalogue, vocabulary)
 
 

@@ -14,15 +14,15 @@ from vitrina.testing.laws import LAWS
 
 
 class ContractError(AssertionError):
-    """A model, a metric or a block broke laws; the message names each with its first counterexample."""
+    """A model, a metric, a block or a re-ranker broke laws; the message names each with its first counterexample."""
 
 
 @dataclass(frozen=True)
 class ContractReport:
-    """Which laws a model, a metric or a block keeps, and which could not be asked of it, with the reason."""
+    """Which laws a model, a metric, a block or a re-ranker keeps, and which could not be asked of it, with the reason."""
 
-    model: str  # or metric or block
-    kept: tuple[str, ...]
+    model: str  # or metric, block, re-ranker
+    kept: tuple[str, ...]  # names of laws
     skipped: dict[str, str]
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     | `batch` | a query alone gets what it gets among others |
     | `seen` | without `repeat` no item of the history comes back |
     | `full` | a list is short only where too few items are eligible |
-    | `eligible` | only `include`, never `exclude`, whether for all queries or a row a query |
+    | `eligible` | only `include`, never `exclude`, whether for all queries or a row per query |
     | `nobody` | an empty history and one of unknown items get full lists |
     | `score` | `score` and `score_pairs`, where it has them, agree with `recommend` |
     | `encode` | where it encodes, finite scores are the product of the query's vector and the item's |

@@ -126,7 +126,7 @@ def full(case: Case) -> None:
 
 
 def eligible(case: Case) -> None:
-    """Only `include`, never `exclude`, whether for all queries or a row a query."""
+    """Only `include`, never `exclude`, whether for all queries or a row per query."""
     rng, n = np.random.default_rng(0), len(case.queries)
     shared = np.flatnonzero(rng.random(case.n_items) < 0.5).astype(np.int32)
     rows = Ragged.of([np.sort(rng.permutation(case.n_items)[:8]) for _ in range(n)])
@@ -342,7 +342,7 @@ def _same_set(items: Any, allowed: Any, where: str) -> None:
 
 
 def _eligible_name(eligible: Eligibility) -> str:
-    parts = [f"{name} a row a query" if isinstance(part, Ragged) else f"{name} for all"
+    parts = [f"{name} with a row per query" if isinstance(part, Ragged) else f"{name} for all"
              for name, part in (("include", eligible.include), ("exclude", eligible.exclude)) if part is not None]  # fmt: skip
     return " and ".join(parts + (["repeat"] if eligible.repeat else [])) or "no limits"
 

@@ -18,7 +18,7 @@ eve milk|fay bread|fay tea|bob jam|cat milk|dan tea|fay jam"""
 
 
 def toy() -> Dataset:
-    """20 purchases of 4 groceries by 6 people, one an hour, with titles and a category.
+    """20 purchases of 4 groceries by 6 people, one per hour, with titles and a category.
 
     >>> toy()
     Dataset('toy': 20 events, 6 users, 4 items)

@@ -18,14 +18,14 @@ def weights(case: Case) -> None:
     """Weights of 1 change nothing, events of weight 0 count for nothing, and other weights are read, or the notes say that they aren't."""
     data, chosen = _plain(case), _some_events(case)
     one = np.ones(data.n_events)
-    kept = data.select(~chosen)
+    rest = data.select(~chosen)
     _asked_alike(case, (data, Eligibility()), (_weighed(data, one), Eligibility()), "with weights of 1")
     again = Eligibility(repeat=True)
     if not isinstance(case.model, ModelConfig):
         raise NotAskedError(
             "the model is not a vitrina.models.base.ModelConfig, so its fit gets events that don't count, and has to leave them out"
         )
-    _asked_alike(case, (kept, again), (_weighed(data, np.where(chosen, 0, one)), again), "with events of weight 0 instead of none")
+    _asked_alike(case, (rest, again), (_weighed(data, np.where(chosen, 0, one)), again), "with events of weight 0 instead of none")
     other = _weighed(data, np.where(chosen, 4, one))
     if case.model.reads_weights:
         if _answers_alike(case, (data, again), (other, again)):

@@ -1,0 +1,152 @@
+"""What every re-ranker shares: the candidates that may be shown, in one order whatever order they came in, and lists made of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitrina.base.arrays import Bool, Float32, Int32, Int64, Ragged
+from vitrina.base.config import Config
+from vitrina.base.errors import ParameterError
+from vitrina.data.dataset import Dataset
+from vitrina.models.base import check_log
+from vitrina.protocols import FittedReranker
+from vitrina.recommendations import pad_of
+from vitrina.request import check_request
+from vitrina.types import Eligibility, Queries, Recommendations
+
+
+class RerankerConfig(Config, ABC):
+    """The config of a re-ranker: `fit` takes of the log what it needs of items; what needs nothing of it returns itself.
+
+    Raises:
+        ParameterError: `data` is no Dataset.
+    """
+
+    @abstractmethod
+    def fit(self, data: Dataset) -> FittedReranker: ...
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if "fit" in cls.__dict__:
+            cls.fit = _guarded(cls.__dict__["fit"])
+
+
+def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(fit)
+    def guarded(self: RerankerConfig, data: Dataset) -> Any:
+        check_log(type(self).__name__, data)
+        return fit(self, data)
+
+    return guarded
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The candidates of each query that may be shown: first the `counts[q]` that have a score, best first with ties by code, then those of
+    the fallback as they stood, then pads. So the order in which scored candidates were given has no part in what is made of them.
+
+    Args:
+        lists: items, scores and columns in that order.
+        counts: (queries,) how many have a score; a re-ranker orders these.
+        totals: (queries,) how many may be shown.
+        k: how many places a list has: what was asked for, but no more than there are candidates.
+    """
+
+    lists: Recommendations
+    counts: Int64  # (queries,)
+    totals: Int64  # (queries,)
+    k: int
+
+    @classmethod
+    def of(cls, queries: Queries, recommendations: Recommendations, k: int, eligible: Eligibility) -> Candidates:
+        """Of lists that a model gave.
+
+        Raises:
+            ParameterError: these are no Queries, no lists with one per query, `k` is no length, or `eligible` has other rows than one per query.
+            VocabularyError: queries and lists are encoded with other item ids.
+
+        Cost: a sort of the candidates and of what the queries must not get.
+        """
+        k = check_request(queries, k, eligible)
+        if not isinstance(recommendations, Recommendations) or len(recommendations) != len(queries):
+            got = recommendations if isinstance(recommendations, Recommendations) else f"a {type(recommendations).__name__}"
+            raise ParameterError(
+                f"What is ranked again must be Recommendations with a list for each of the {len(queries):,} queries. Got {got!r}."
+            )
+        queries.vocabulary.require_compatible(recommendations.vocabulary, "queries")
+        items, scores = recommendations.items, recommendations.scores
+        may, scored = may_be_shown(queries, items, eligible), np.isfinite(scores)
+        group = np.where(may, np.where(scored, 0, 1), 2)
+        place = np.broadcast_to(np.arange(items.shape[1]), items.shape)
+        order = np.lexsort((np.where(scored, items, place), np.where(scored, -scores, 0), group), axis=-1)
+        counts, totals = (group == 0).sum(axis=1), may.sum(axis=1)
+        order[place >= totals[:, None]] = -1
+        return cls(taken(recommendations, order), counts, totals, min(k, items.shape[1]))
+
+    def listed(self, chosen: NDArray[Any], scores: NDArray[Any]) -> Recommendations:
+        """Lists of the chosen candidates, best first, and of the fallback after them.
+
+        The scores that they had stand in the column `relevance`, unless a re-ranker before has put them there. A score that is above the
+        one before it, or equal to it and of a lower code, is lowered to the largest number that puts it in its place.
+
+        Args:
+            chosen: (queries, up to k) places in `lists` of candidates with a score; -1 where there are no more.
+            scores: the same shape, what orders the lists.
+        """
+        queries, own = chosen.shape
+        place = np.full((queries, self.k), -1, np.int64)
+        place[:, :own] = chosen
+        filled = (chosen >= 0).sum(axis=1)[:, None]
+        after = self.counts[:, None] + np.arange(self.k) - filled  # the fallback goes on where the choice ends
+        place = np.where(np.arange(self.k) < filled, place, np.where(after < self.totals[:, None], after, -1))
+        ordering = np.full(place.shape, np.nan, np.float32)
+        ordering[:, :own] = np.where(chosen >= 0, scores, np.nan)
+        kept = replace(self.lists, extra={"relevance": self.lists.scores, **self.lists.extra})
+        lists = taken(kept, place)
+        return replace(lists, scores=falling(ordering, lists.items))
+
+
+def may_be_shown(queries: Queries, items: Int32, eligible: Eligibility) -> Bool:
+    """(queries, places) which items of each list are eligible; pads are not."""
+    may, width = items >= 0, max(len(queries.vocabulary), int(items.max(initial=0)) + 1)
+    keys = np.arange(len(items), dtype=np.int64)[:, None] * width + items
+
+    def named(rows: Ragged) -> Bool:
+        known = (rows.values >= 0) & (rows.values < width)
+        return np.isin(keys, rows.row_of[known] * width + rows.values[known])
+
+    for part, wanted in ((eligible.include, True), (eligible.exclude, False)):
+        if part is not None and not isinstance(part, Ragged):
+            may &= np.isin(items, part) == wanted
+    if isinstance(eligible.include, Ragged):
+        may &= named(eligible.include)
+    return may & ~named(eligible.banned(queries))  # rows of `exclude` are among what is banned
+
+
+def taken(lists: Recommendations, place: NDArray[Any]) -> Recommendations:
+    """Lists of the places named, -1 for a pad, with all columns."""
+
+    def of(column: NDArray[Any], pad: Any) -> NDArray[Any]:
+        picked = np.take_along_axis(column, np.maximum(place, 0), axis=1)
+        return np.where(place >= 0, picked, pad).astype(column.dtype)
+
+    extra = {name: of(column, pad_of(name, column)) for name, column in lists.extra.items()}
+    return replace(lists, items=of(lists.items, -1), scores=of(lists.scores, np.nan), extra=extra)
+
+
+def falling(scores: Float32, items: Int32) -> Float32:
+    """Scores that never rise along a list, and are equal only where the codes of the items rise; NaN stays."""
+    out = scores.copy()
+    for at in range(1, out.shape[1]):
+        before = out[:, at - 1]
+        most = np.where(items[:, at] < items[:, at - 1], np.nextafter(before, np.float32(-np.inf)), before)
+        out[:, at] = np.where(np.isnan(most), out[:, at], np.minimum(out[:, at], most))
+    return out

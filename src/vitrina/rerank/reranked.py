@@ -1,0 +1,146 @@
+"""A model and a re-ranker as one model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from pydantic import Field
+
+from vitrina.base.state import State
+from vitrina.catalogue import Catalogue
+from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
+from vitrina.models.base import ModelConfig
+from vitrina.models.own import completed
+from vitrina.protocols import FittedReranker, Recommender
+from vitrina.recommendations import pad_of
+from vitrina.request import check_request, list_width
+from vitrina.rerank.base import RerankerConfig, falling
+from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+BLOCK = 8192  # queries whose candidates are held at a time
+
+
+@final
+class Reranked(ModelConfig):
+    """The lists of a model, of which the best `candidates` are put into another order by a re-ranker.
+
+    The list is reranker(first `candidates` of the model), and from there on the model's own order: so a shorter list is the beginning of a
+    longer one. `scores` are those of the re-ranker and go on below its last one by the differences of the model's; what the model said
+    is the column `relevance`. Places of the fallback stay at the end.
+
+    Args:
+        model: gives the candidates.
+        reranker: orders them.
+        candidates: how many of each list; more give the re-ranker more to choose from, and less likely items. Items that tie at the
+            end of them are cut by their codes, as everywhere.
+
+    Cost: a query of `candidates` items to the model, and the re-ranker; memory for 8,192 queries x candidates.
+
+    >>> import vitrina as vt
+    >>> data = vt.testing.toy()
+    >>> lists = vt.Reranked(model=vt.Popularity(), reranker=vt.testing.KeepOrder()).fit(data).recommend(data.queries(), k=2)
+    >>> (lists.items == vt.Popularity().fit(data).recommend(data.queries(), k=2).items).all()
+    np.True_
+    """
+
+    model: ModelConfig
+    reranker: RerankerConfig
+    candidates: int = Field(default=100, ge=1)
+
+    @property
+    def reads_weights(self) -> bool:  # type: ignore[override]
+        return self.model.reads_weights
+
+    @property
+    def reads_shards(self) -> bool:  # type: ignore[override]
+        return self.model.reads_shards
+
+    @property
+    def goes_on(self) -> bool:  # type: ignore[override]
+        return self.model.goes_on
+
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> RerankedLists:
+        start = start.recommender if isinstance(start, RerankedLists) else start
+        recommender = completed(self.model.fit(data, validation=validation, start=start), data)
+        return RerankedLists(recommender, self.reranker.fit(data), self.candidates, self)
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class RerankedLists:
+    """A fitted model and a fitted re-ranker.
+
+    Args:
+        recommender: gives the candidates.
+        reranker: orders them.
+        candidates: how many of each list.
+        model: the config that was fitted, or its plain values.
+    """
+
+    recommender: Recommender
+    reranker: FittedReranker
+    candidates: int
+    model: Any = None
+
+    def __repr__(self) -> str:
+        return f"RerankedLists({self.candidates:,} candidates of {self.recommender!r} by {type(self.reranker).__name__})"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.recommender.vocabulary
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.recommender.catalogue
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.recommender.notes
+
+    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        """The best k eligible items for each query, as the re-ranker orders them.
+
+        Raises:
+            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one per query.
+            VocabularyError: the queries are encoded with other item ids than the model.
+        """
+        k = list_width(check_request(queries, k, eligible), self.catalogue)
+        parts = [self._answer(block, k, eligible.rows(part)) for part, block in queries.blocks(BLOCK)]
+        return Recommendations.concat(parts or [self._answer(queries, k, eligible)])
+
+    def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        lists = self.recommender.recommend(queries, max(k, self.candidates), eligible=eligible)
+        head = _places(lists, slice(0, self.candidates))
+        ranked = self.reranker.rerank(queries, head, min(k, head.k), eligible=eligible)
+        return ranked if k <= self.candidates else _gone_on(ranked, head, _places(lists, slice(self.candidates, k)))
+
+    def state(self) -> State:
+        return State({"candidates": self.candidates}, children={"model": self.recommender, "reranker": self.reranker})
+
+    @classmethod
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> RerankedLists:
+        return cls(state.children["model"], state.children["reranker"], int(state.config["candidates"]))
+
+
+def _places(lists: Recommendations, part: slice) -> Recommendations:
+    extra = {name: column[:, part] for name, column in lists.extra.items()}
+    return replace(lists, items=lists.items[:, part], scores=lists.scores[:, part], extra=extra)
+
+
+def _gone_on(ranked: Recommendations, head: Recommendations, tail: Recommendations) -> Recommendations:
+    """The re-ranked lists, and after them what comes after the candidates; its scores fall from the last as those of the model do."""
+    least = np.nanmin(np.where(np.isfinite(head.scores), head.scores, np.inf), axis=1, keepdims=True)  # inf where the model had no opinion
+    last = np.nanmin(np.where(np.isfinite(ranked.scores), ranked.scores, np.inf), axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        own = (tail.scores.astype(np.float64) - least + last).astype(np.float32)
+    known = {"relevance": tail.scores, **tail.extra}
+    extra = {
+        name: np.concatenate([column, known.get(name, np.full(tail.items.shape, pad_of(name, column), column.dtype))], axis=1)
+        for name, column in ranked.extra.items()
+    }
+    items = np.concatenate([ranked.items, tail.items], axis=1)
+    return replace(ranked, items=items, scores=falling(np.concatenate([ranked.scores, own], axis=1), items), extra=extra)

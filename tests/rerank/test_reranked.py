@@ -1,0 +1,130 @@
+"""A model with a re-ranker is a model: it keeps the contract, its lists go on below the candidates, and it has a name in a config file."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import vitrina as vt
+from vitrina.base.errors import ParameterError
+from vitrina.cli.main import app
+from vitrina.protocols import Recommender
+from vitrina.testing import ByHash, KeepOrder, check_model
+from vitrina.testing.laws import LAWS
+
+DATA = vt.testing.synthetic(users=40, items=24, seed=3)
+ALL = vt.Eligibility(repeat=True)
+MODELS = [
+    vt.Reranked(model=vt.Cooccurrence(), reranker=KeepOrder()),
+    vt.Reranked(model=vt.EASE(l2=20), reranker=ByHash(), candidates=5),
+    vt.Reranked(model=vt.TifuKNN(neighbours=5), reranker=ByHash(seed=2), candidates=4),
+    vt.Reranked(model=vt.Reranked(model=vt.EASE(l2=20), reranker=ByHash(), candidates=6), reranker=ByHash(seed=1), candidates=3),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_it_keeps_the_laws_of_a_model(model):
+    report = check_model(model)
+    assert set(report.kept) | set(report.skipped) == set(LAWS)
+    assert set(report.skipped) == {"score", "encode"}
+
+
+def test_what_the_model_does_with_a_log_is_what_both_do():
+    still = vt.sequence.Training(epochs=1, patience=None, learning_rate=1e-9)
+    sequence = vt.SASRec(dim=8, training=vt.sequence.Training(epochs=1, patience=None))
+    both = vt.Reranked(model=sequence, reranker=KeepOrder())
+    assert (both.reads_weights, both.reads_shards, both.goes_on) == (True, False, True)
+    assert vt.Reranked(model=vt.EASE(), reranker=KeepOrder()).reads_shards
+    fitted = both.fit(DATA)
+    assert isinstance(fitted, Recommender)
+    other = vt.Reranked(model=vt.SASRec(dim=8, training=still), reranker=KeepOrder())
+    for start in (fitted, fitted.recommender):
+        np.testing.assert_allclose(other.fit(DATA, start=start).recommender.table, fitted.recommender.table, atol=1e-6)
+
+
+def test_keeping_the_order_is_the_model():
+    plain, both = (
+        m.fit(DATA).recommend(DATA.queries(), 24) for m in (vt.Cooccurrence(), vt.Reranked(model=vt.Cooccurrence(), reranker=KeepOrder()))
+    )
+    assert np.array_equal(plain.items, both.items)
+    np.testing.assert_array_equal(plain.scores, both.scores)
+    np.testing.assert_array_equal(plain.scores, both.extra["relevance"])
+    assert both.to_frame().columns == ["user_id", "rank", "item_id", "title", "score", "source", "relevance"]
+
+
+@pytest.mark.parametrize("k", [3, 6, 24])
+def test_a_list_is_the_ranked_candidates_and_then_the_models_order(k):
+    plain = vt.Cooccurrence(neighbours=8).fit(DATA).recommend(DATA.queries(), 24, eligible=ALL)
+    ranked = (
+        vt.Reranked(model=vt.Cooccurrence(neighbours=8), reranker=ByHash(), candidates=6)
+        .fit(DATA)
+        .recommend(DATA.queries(), k, eligible=ALL)
+    )
+    numbers = ByHash().fit(DATA).numbers
+    for row in range(len(plain)):
+        head, scored = plain.items[row, :6], np.isfinite(plain.scores[row, :6])
+        wanted = [*sorted(head[scored], key=lambda item: -numbers[item]), *head[~scored], *plain.items[row, 6:]][:k]
+        assert ranked.items[row].tolist() == wanted
+        said = dict(zip(plain.items[row].tolist(), plain.scores[row].tolist(), strict=True))
+        np.testing.assert_array_equal(ranked.extra["relevance"][row], np.array([said[i] for i in wanted], np.float32))
+        own = ranked.scores[row][np.isfinite(ranked.scores[row])]
+        assert (np.diff(own) <= 0).all()
+        assert np.array_equal(np.isnan(ranked.scores[row]), ranked.fallback[row])
+    tail = np.isfinite(plain.scores[:, 7]) & (ranked.k > 7)
+    if tail.any():
+        row = np.flatnonzero(tail)[0]
+        step = plain.scores[row, 5] - plain.scores[row, 7]
+        assert ranked.scores[row, 5] - ranked.scores[row, 7] == pytest.approx(step, abs=1e-6)
+
+
+def test_it_is_saved_with_its_parts(tmp_path):
+    model = vt.Reranked(model=vt.EASE(l2=5), reranker=ByHash(seed=4), candidates=7)
+    fitted = model.fit(DATA)
+    artifact = vt.load(vt.save(fitted, tmp_path / "diverse"))
+    assert artifact.manifest["model"]["name"] == "Reranked"
+    assert artifact.manifest["model"]["reranker"] == {"name": "ByHash", "seed": 4}
+    before, after = (r.recommend(DATA.queries(), 10) for r in (fitted, artifact.recommender))
+    assert np.array_equal(before.items, after.items)
+    assert after.to_frame().equals(before.to_frame())
+
+
+def test_parts_of_another_kind_are_refused():
+    with pytest.raises(ParameterError, match="'model' parameter of Reranked must be"):
+        vt.Reranked(model=KeepOrder(), reranker=KeepOrder())  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="'reranker' parameter of Reranked must be"):
+        vt.Reranked(model=vt.EASE(), reranker=vt.EASE())  # type: ignore[arg-type]
+
+
+CONFIG = """
+[data]
+source = "log.csv"
+
+[split]
+rule = "GlobalTime"
+quantile = 0.8
+
+[models.diverse]
+type = "Reranked"
+model = {type = "Cooccurrence", neighbours = 8}
+reranker = {type = "ByHash", seed = 3}
+candidates = 5
+"""
+
+
+def test_a_config_file_names_it_and_the_command_line_writes_its_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    DATA.frame().select("user_id", "item_id", "timestamp").write_csv("log.csv")
+    (tmp_path / "vitrina.toml").write_text(CONFIG)
+    run = CliRunner().invoke
+    done = run(app, ["fit", "vitrina.toml", "--model", "diverse", "--out", "diverse"])
+    assert done.exit_code == 0, done.output
+    done = run(app, ["recommend", "diverse", "--out", "lists.parquet", "-k", "8"])
+    assert done.exit_code == 0, done.output
+    lists = pl.read_parquet("lists.parquet")
+    assert lists.columns == ["user_id", "rank", "item_id", "score", "source", "relevance"]
+    done = run(app, ["recommend", "diverse", "--user", "u1", "-k", "3", "--json"])
+    shown = json.loads(done.output)["users"][0]["items"]
+    assert [row["item_id"] for row in shown] == lists.filter(user_id="u1")["item_id"].to_list()[:3]
+    assert set(shown[0]) == {"rank", "item_id", "score", "source", "relevance", "title"}
