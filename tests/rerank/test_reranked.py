@@ -62,7 +62,7 @@ def test_a_list_is_the_ranked_candidates_and_then_the_models_order(k):
         .fit(DATA)
         .recommend(DATA.queries(), k, eligible=ALL)
     )
-    numbers = ByHash().fit(DATA).numbers
+    numbers = ByHash().of_items(DATA)["numbers"]
     for row in range(len(plain)):
         head, scored = plain.items[row, :6], np.isfinite(plain.scores[row, :6])
         wanted = [*sorted(head[scored], key=lambda item: -numbers[item]), *head[~scored], *plain.items[row, 6:]][:k]

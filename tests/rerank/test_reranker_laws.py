@@ -10,12 +10,12 @@ import vitrina as vt
 from vitrina.base.errors import ParameterError, UnknownNameError, VocabularyError
 from vitrina.cli import names
 from vitrina.protocols import FittedReranker, Reranker
-from vitrina.rerank.base import Candidates, RerankerConfig, falling, may_be_shown
+from vitrina.rerank.base import Candidates, Ordering, RerankerConfig, falling, may_be_shown
 from vitrina.testing import ByHash, ContractError, KeepOrder, check_reranker
 from vitrina.testing.rerank_laws import RERANK_LAWS
 from vitrina.types import Eligibility, Events, Queries, Ragged, Recommendations
 
-PUBLIC = [cls() for cls in names.exported().values() if issubclass(cls, RerankerConfig)]
+PUBLIC = [cls() for cls in names.exported().values() if issubclass(cls, RerankerConfig)]  # in the package and its public modules
 
 
 def test_the_public_re_rankers_are_found():
@@ -139,8 +139,11 @@ class Stubborn(RerankerConfig):
 
     diversity: float = 0.5
 
-    def fit(self, data):
-        return ByHash().fit(data)
+    def of_items(self, data):
+        return ByHash().of_items(data)
+
+    def order(self, queries, candidates, items):
+        return ByHash().order(queries, candidates, items)
 
 
 class OneForAll(RerankerConfig):
@@ -148,8 +151,11 @@ class OneForAll(RerankerConfig):
 
     diversity: float = 0.5
 
-    def fit(self, data):
-        return KeepOrder() if self.diversity == 0 else ByHash().fit(data)
+    def of_items(self, data):
+        return ByHash().of_items(data)
+
+    def order(self, queries, candidates, items):
+        return (KeepOrder() if self.diversity == 0 else ByHash()).order(queries, candidates, items)
 
 
 @pytest.mark.parametrize(("model", "says"), [(Stubborn(), "with diversity=0"), (OneForAll(), "'diversity' in the context")])
@@ -162,7 +168,7 @@ def test_a_re_ranker_that_can_be_changed_is_caught():
     @dataclass
     class Soft:
         def fit(self, data):
-            return KeepOrder()
+            return KeepOrder().fit(data)
 
     with pytest.raises(ContractError, match=r"breaks a law of a re-ranker\.\nconfig: Soft is a dataclass that can be changed"):
         check_reranker(Soft(), laws=["config"])
@@ -171,10 +177,9 @@ def test_a_re_ranker_that_can_be_changed_is_caught():
 
 
 def test_a_saved_re_ranker_that_forgets_is_caught(monkeypatch):
-    from vitrina.testing.rerankers import Hashed
-
-    monkeypatch.setattr(Hashed, "of_state", classmethod(lambda cls, state: cls(-state.arrays["numbers"])))
-    with pytest.raises(ContractError, match=r"\nsaved: saved and loaded"):
+    forgetting = classmethod(lambda cls, state: cls(state.config["reranker"], {"numbers": -state.arrays["numbers"]}))
+    monkeypatch.setattr(Ordering, "of_state", forgetting)
+    with pytest.raises(ContractError, match=r"\nsaved: "):
         check_reranker(ByHash(), laws=["saved"])
 
 
@@ -243,6 +248,6 @@ def test_scores_fall():
 )
 def test_what_cannot_be_ranked_is_refused(call, error, says):
     with pytest.raises(error, match=says):
-        call(KeepOrder(), asked([[], []]))
+        call(KeepOrder().fit(vt.testing.toy()), asked([[], []]))
     with pytest.raises(ParameterError, match=r"KeepOrder is fitted on a Dataset"):
         KeepOrder().fit("log.csv")  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
 from vitrina.forms.base import Form
+from vitrina.rerank import RerankedLists
 from vitrina.vocabulary import Vocabulary
 
 MAPPED = 1 << 16  # bytes: an empty array can't be mapped, and a small one is faster to read
@@ -159,7 +160,7 @@ class _Reader:
         facts = {"notes": tuple(record.get("notes", ())), "item_table": self.table}
         known = {f.name for f in fields(fitted)} if is_dataclass(fitted) else set()
         facts = {name: value for name, value in facts.items() if name in known}
-        if isinstance(fitted, Form):
+        if isinstance(fitted, Form | RerankedLists):
             facts["model"] = record.get("model")
         return replace(fitted, **facts) if facts else fitted
 

@@ -42,6 +42,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.forms.base import Form
 from vitrina.protocols import Recommender
+from vitrina.rerank import RerankedLists
 from vitrina.vocabulary import Vocabulary
 
 
@@ -163,7 +164,7 @@ class _Writer:
 
 def _model_of(fitted: Any) -> Any:
     """The config that a form was fitted by; one that was read from an artifact is in plain values already."""
-    model = fitted.model if isinstance(fitted, Form) else None
+    model = fitted.model if isinstance(fitted, Form | RerankedLists) else None
     return dict(model) if isinstance(model, Mapping) else to_plain(model)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import wraps
 from typing import Any, final
 
 import numpy as np
@@ -14,37 +12,70 @@ from numpy.typing import NDArray
 from vitrina.base.arrays import Bool, Float32, Int32, Int64, Ragged
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
+from vitrina.base.state import Arrays, State
 from vitrina.data.dataset import Dataset
 from vitrina.models.base import check_log
-from vitrina.protocols import FittedReranker
 from vitrina.recommendations import pad_of
 from vitrina.request import check_request
 from vitrina.types import Eligibility, Queries, Recommendations
 
 
 class RerankerConfig(Config, ABC):
-    """The config of a re-ranker: `fit` takes of the log what it needs of items; what needs nothing of it returns itself.
+    """The base of a re-ranker: a subclass says what it takes of the log, and which candidates come in which order; the rest is done once."""
 
-    Raises:
-        ParameterError: `data` is no Dataset.
-    """
+    def of_items(self, data: Dataset) -> Arrays:
+        """What is needed of the items, by name, such as (items, dim) vectors; an artifact keeps it. By default nothing."""
+        return {}
 
     @abstractmethod
-    def fit(self, data: Dataset) -> FittedReranker: ...
+    def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Which candidates are the lists, and by what scores: the arguments of `Candidates.listed`.
 
-    def __init_subclass__(cls, **rest: Any) -> None:
-        super().__init_subclass__(**rest)
-        if "fit" in cls.__dict__:
-            cls.fit = _guarded(cls.__dict__["fit"])
+        Args:
+            queries: who asks; `queries.setting(name, default)` is what a request says of a parameter.
+            candidates: what may be shown.
+            items: what `of_items` took of the log.
+        """
 
+    def fit(self, data: Dataset) -> Ordering:
+        """Take of the log what is needed.
 
-def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(fit)
-    def guarded(self: RerankerConfig, data: Dataset) -> Any:
+        Raises:
+            ParameterError: `data` is no Dataset.
+        """
         check_log(type(self).__name__, data)
-        return fit(self, data)
+        return Ordering(self, self.of_items(data))
 
-    return guarded
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Ordering:
+    """A fitted re-ranker.
+
+    Args:
+        reranker: its config.
+        items: what it took of the log.
+    """
+
+    reranker: RerankerConfig
+    items: Arrays
+
+    def __repr__(self) -> str:
+        return f"Ordering({self.reranker!r})"
+
+    def rerank(
+        self, queries: Queries, recommendations: Recommendations, k: int, *, eligible: Eligibility = Eligibility()
+    ) -> Recommendations:
+        """The best k of the candidates, as `vitrina.protocols.FittedReranker` says."""
+        candidates = Candidates.of(queries, recommendations, k, eligible)
+        return candidates.listed(*self.reranker.order(queries, candidates, self.items))
+
+    def state(self) -> State:
+        return State({"reranker": self.reranker}, self.items)
+
+    @classmethod
+    def of_state(cls, state: State) -> Ordering:
+        return cls(state.config["reranker"], state.arrays)
 
 
 @final

@@ -87,7 +87,7 @@ class RerankedLists:
     model: Any = None
 
     def __repr__(self) -> str:
-        return f"RerankedLists({self.candidates:,} candidates of {self.recommender!r} by {type(self.reranker).__name__})"
+        return f"RerankedLists({self.candidates:,} candidates of {self.recommender!r} by {self.reranker!r})"
 
     @property
     def vocabulary(self) -> Vocabulary:
