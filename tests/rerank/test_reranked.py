@@ -128,3 +128,10 @@ def test_a_config_file_names_it_and_the_command_line_writes_its_columns(tmp_path
     shown = json.loads(done.output)["users"][0]["items"]
     assert [row["item_id"] for row in shown] == lists.filter(user_id="u1")["item_id"].to_list()[:3]
     assert set(shown[0]) == {"rank", "item_id", "score", "source", "relevance", "title"}
+
+
+def test_a_model_that_says_nothing_of_likeness_is_told_so_on_the_command_line(tmp_path):
+    folder = vt.save(vt.Reranked(model=vt.Popularity(), reranker=KeepOrder()).fit(DATA), tmp_path / "diverse")
+    done = CliRunner().invoke(app, ["similar", str(folder), "i1"])
+    assert done.exit_code == 2
+    assert "says nothing of what is alike" in done.output

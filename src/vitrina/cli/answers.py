@@ -1,4 +1,4 @@
-"""What `vitrina recommend` does with an artifact."""
+"""What `vitrina recommend` does with an artifact: who is asked about, with which histories, and the file of all lists."""
 
 from __future__ import annotations
 
@@ -33,10 +33,24 @@ def trusting(trust: bool) -> bool:
     return trust
 
 
+def person_asked_for(history: str | None, out: Path | None, users: str, user: str | None) -> str | None:
+    """The person whose list is printed: --user, where nothing else says who is asked about and it doesn't name a column.
+
+    Raises:
+        ParameterError: nothing is asked, or a history and something else.
+    """
+    person = user if history is None and out is None and users == "all" else None
+    if (history is None) == (out is None and users == "all" and person is None):
+        raise ParameterError(
+            'Say what to do: one list with --history "itemA,itemB", that of a person with --user ID, or all lists with --out lists.parquet.'
+        )
+    return person
+
+
 def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """How to read the log with the histories: as at the fit, but for what the command names."""
-    kept = artifact.manifest.get("source") or {}
-    read = kept.get("read") if isinstance(kept, Mapping) else None
+    of_fit = _source_of_fit(artifact)
+    read = of_fit.get("read")
     if read is None:
         if data is None:
             raise ParameterError("The artifact doesn't say which log it was fitted on. Name the log with the histories: --data LOG")
@@ -44,20 +58,26 @@ def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) ->
     named = {key: value for key, value in given.items() if value is not None}
     read = {key: value for key, value in (read | named).items() if key not in ("items", "users", "title", "item_kinds", "user_kinds") and value != ""}  # fmt: skip
     if data is not None:
-        return {"read": read | {"source": data}, "filters": kept.get("filters", {})}
-    return {"read": read, "filters": kept.get("filters", {}), "fingerprint": kept.get("fingerprint")}
+        return {"read": read | {"source": data}, "filters": of_fit.get("filters", {})}
+    return {"read": read, "filters": of_fit.get("filters", {}), "fingerprint": of_fit.get("fingerprint")}
+
+
+def _source_of_fit(artifact: Artifact) -> Mapping[str, Any]:
+    """How the log of the fit was read and filtered, as `vitrina fit` keeps it; empty where somebody else saved the model."""
+    source = artifact.manifest.get("source")
+    return source if isinstance(source, Mapping) else {}
 
 
 def eligibility(artifact: Artifact, candidates: Path | None, repeat: bool | None) -> Eligibility:
     """Candidates from a file, and the job's rule on repeats unless the command says otherwise."""
-    kept = artifact.manifest.get("source") or {}
-    by_default = bool(kept.get("repeat")) if isinstance(kept, Mapping) else False
+    by_default = bool(_source_of_fit(artifact).get("repeat"))
     include = None if candidates is None else _candidates(artifact, candidates)
     return Eligibility(include=include, repeat=by_default if repeat is None else repeat)
 
 
 def _candidates(artifact: Artifact, path: Path) -> Any:
-    ids = read_ids(path, _columns(artifact)[1]).ids(artifact.vocabulary)
+    column = _source_of_fit(artifact).get("read", {}).get("item", "item_id")
+    ids = read_ids(path, column).ids(artifact.vocabulary)
     codes = artifact.vocabulary.encode(ids)
     unknown = int((codes < 0).sum())
     if not unknown:
@@ -67,13 +87,6 @@ def _candidates(artifact: Artifact, path: Path) -> Any:
         raise DataError(f"The model knows none of the {len(ids):,} item{'s' * (len(ids) > 1)} in {path} {which} Give ids as in the log.")
     console.warn(f"The model doesn't know {unknown:,} of the {len(ids):,} items in {path} {which} They can't be recommended.")
     return codes[codes >= 0]
-
-
-def _columns(artifact: Artifact) -> tuple[str, str]:
-    """The names of the columns of users and items in the log of the fit."""
-    kept = artifact.manifest.get("source") or {}
-    read = kept.get("read", {}) if isinstance(kept, Mapping) else {}
-    return read.get("user", "user_id"), read.get("item", "item_id")
 
 
 def people(users: str, column: str, known: Vocabulary) -> pl.Series | list[str] | None:

@@ -36,22 +36,17 @@ def command(
     Memory for the file: the log, the model and one block of 8,192 users; it doesn't grow with users times items.
     """
     from vitrina import artifacts
-    from vitrina.base.errors import ParameterError
     from vitrina.cli import answers, outputs, screen
 
-    person = user if history is None and out is None and users == "all" else None
-    if (history is None) == (out is None and users == "all" and person is None):
-        raise ParameterError(
-            'Say what to do: one list with --history "itemA,itemB", that of a person with --user ID, or all lists with --out lists.parquet.'
-        )
-    found = artifacts.load(artifact, trust=answers.trusting(trust))
-    eligible = answers.eligibility(found, candidates, repeat)
+    person = answers.person_asked_for(history, out, users, user)
+    fitted = artifacts.load(artifact, trust=answers.trusting(trust))
+    eligible = answers.eligibility(fitted, candidates, repeat)
     if history is not None:
-        screen.show_history(found, history, k, eligible, json=json)
+        screen.show_history(fitted, history, k, eligible, json=json)
         return
-    source = answers.source_of(found, data, log | {"user": None if person is not None else user})
+    source = answers.source_of(fitted, data, log | {"user": None if person is not None else user})
     if out is None:
-        screen.show_people(found, source, users if person is None else [person], k, eligible, json=json)
+        screen.show_people(fitted, source, users if person is None else [person], k, eligible, json=json)
         return
-    outputs.check_file(out, source["read"], *outputs.tables_of(found.manifest), candidates, users, force=force)
-    answers.write_lists(found, source, users, k, eligible, out, json=json)
+    outputs.check_file(out, source["read"], *outputs.tables_of(fitted.manifest), candidates, users, force=force)
+    answers.write_lists(fitted, source, users, k, eligible, out, json=json)

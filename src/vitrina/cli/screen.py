@@ -50,33 +50,43 @@ def show_people(
     if (queries.users < 0).all():
         raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), data.users.ids)}")
     lists = artifact.recommender.recommend(queries, k, eligible=eligible)
-    told = []
+    shown = []
     for at, user in enumerate(users):
         one, known = lists[at : at + 1], int(queries.users[at]) >= 0
-        had = f"after {int(queries.lengths[at]):,} events" if known else "who is not in the log, and gets what is popular"
-        told.append({"user": user, "in_log": known, "items": _rows(artifact, one)})
+        why = f"after {int(queries.lengths[at]):,} events" if known else "who is not in the log, and gets what is popular"
+        shown.append({"user": user, "in_log": known, "items": _rows(artifact, one)})
         if not json:
-            _print_list(artifact, f"For {user}, {had}", one)
+            _print_list(artifact, f"For {user}, {why}", one)
     if json:
-        console.print_json({"users": told})
+        console.print_json({"users": shown})
 
 
 def show_similar(artifact: Artifact, ids: Sequence[str], k: int, eligible: Eligibility, *, people: bool, json: bool) -> None:
-    """What is most like each of these items, or people."""
+    """What is most like each of these items, or people.
+
+    Raises:
+        ParameterError: the model says nothing of what is alike.
+        DataError: an item is not known.
+    """
     recommender: Any = artifact.recommender
+    if not hasattr(recommender, "similar_users" if people else "similar_items"):
+        raise ParameterError(
+            f"{recommender!r} says nothing of what is alike. Similar items come from co-occurrence, EASE, content and sequence models, similar "
+            "users from TifuKNN: fit one of them, without a re-ranker."
+        )
     if not people:
         for item, code in zip(ids, artifact.vocabulary.encode(ids), strict=True):
             if code < 0:
                 raise DataError(f"The model doesn't know the item {item!r}. {_closest_item(artifact, item)}")
     lists = recommender.similar_users(ids, k) if people else recommender.similar_items(ids, k, eligible=eligible)
-    told = []
+    shown = []
     for at, asked in enumerate(ids):
         one = lists[at : at + 1]
-        told.append({"similar_to": asked, "users" if people else "items": one.to_frame().drop("similar_to", "source")})
+        shown.append({"similar_to": asked, "users" if people else "items": one.to_frame().drop("similar_to", "source")})
         if not json:
             _print_list(artifact, f"Like {asked}" if people else f"Like {artifact.names(artifact.vocabulary.encode([asked]))[0]}", one)
     if json:
-        console.print_json({"similar": told})
+        console.print_json({"similar": shown})
 
 
 def listed(text: str) -> list[str]:
@@ -106,8 +116,8 @@ def _print_list(artifact: Artifact, heading: str, lists: Recommendations) -> Non
         table.add_column("id", style="dim")
     table.add_column("score", justify="right")
     for row in shown.iter_rows(named=True):
-        said = "popular" if row["source"] == "fallback" else f"{row['score']:.4g}"
-        table.add_row(str(row["rank"]), Text(str(row.get("title", row["id"]))), *([Text(str(row["id"]))] if with_ids else []), said)
+        score = "popular" if row["source"] == "fallback" else f"{row['score']:.4g}"
+        table.add_row(str(row["rank"]), Text(str(row.get("title", row["id"]))), *([Text(str(row["id"]))] if with_ids else []), score)
     console.out().print(table)
 
 
