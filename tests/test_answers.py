@@ -31,6 +31,7 @@ MODELS = {  # networks are left out: their numbers depend on the machine
     "EASE, some items": vt.EASE(l2=20, max_items=12),
     "TIFU-KNN": vt.TifuKNN(neighbours=5),
     "content": vt.ContentSimilarity(decay=DAY),
+    "re-ranked": vt.Reranked(model=vt.EASE(l2=20), reranker=vt.testing.ByHash(), candidates=6),
 }
 
 

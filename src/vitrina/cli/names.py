@@ -15,6 +15,7 @@ import vitrina
 from vitrina.base.config import Config
 from vitrina.base.errors import MissingExtraError, ParameterError, UnknownNameError
 from vitrina.base.exports import class_at, exports, public_name
+from vitrina.models.base import ModelConfig
 
 NO_PARTS = (
     "vitrina.data",
@@ -47,8 +48,8 @@ def _buildable(value: Any) -> bool:
 
 
 def models() -> Mapping[str, Callable[..., Any]]:
-    """Classes with `fit`, and functions that fill one in, such as `eSASRec`."""
-    return {name: cls for name, cls in exported().items() if "." not in name and hasattr(cls, "fit")} | dict(recipes())
+    """Classes of models, and functions that fill one in, such as `eSASRec`."""
+    return {name: cls for name, cls in exported().items() if "." not in name and issubclass(cls, ModelConfig)} | dict(recipes())
 
 
 def recipes() -> Mapping[str, Callable[..., Any]]:

@@ -45,8 +45,14 @@ class Case:
     data: Dataset
 
     @cached_property
+    def fitted(self) -> Any:
+        """What `fit` returned."""
+        return self.model.fit(self.data)
+
+    @cached_property
     def recommender(self) -> Recommender:
-        return completed(self.model.fit(self.data), self.data)
+        """The same, with what it lacks of the contract."""
+        return completed(self.fitted, self.data)
 
     @cached_property
     def queries(self) -> Queries:

@@ -236,7 +236,7 @@ def saved(case: Case) -> None:
     artifacts = import_module("vitrina.artifacts")  # above this layer, and needed by this law only
     with tempfile.TemporaryDirectory() as folder:
         try:
-            artifacts.save(case.recommender, Path(folder) / "artifact", model=case.model)
+            artifacts.save(case.fitted, Path(folder) / "artifact", model=case.model)
         except ArtifactError as reason:
             raise NotAskedError(str(reason)) from None
         _fitted_alike(case, artifacts.load(Path(folder) / "artifact", trust=True).recommender, "saved and loaded")
