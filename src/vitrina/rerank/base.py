@@ -122,6 +122,12 @@ class Candidates:
         order[place >= totals[:, None]] = -1
         return cls(taken(recommendations, order), counts, totals, min(k, items.shape[1]))
 
+    def best_first(self, scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The k best by other scores, (queries, candidates), ties by code: what `listed` takes. Scores of the fallback and of pads are not read."""
+        scored = np.arange(self.lists.k) < self.counts[:, None]
+        order = np.lexsort((self.lists.items, -scores, ~scored), axis=-1)[:, : self.k]
+        return np.where(np.take_along_axis(scored, order, axis=1), order, -1), np.take_along_axis(scores, order, axis=1)
+
     def listed(self, chosen: NDArray[Any], scores: NDArray[Any]) -> Recommendations:
         """Lists of the chosen candidates, best first, and of the fallback after them.
 

@@ -223,12 +223,12 @@ def grown(case: Case) -> None:
 
 def again(case: Case) -> None:
     """Fitting twice gives the same lists."""
-    _fitted_alike(case, case.model.fit(case.data), "fitted again")
+    _require_same_answers(case, case.model.fit(case.data), "fitted again")
 
 
 def shards(case: Case) -> None:
     """A log in three shards gives the lists of one."""
-    _fitted_alike(case, case.model.fit(case.data.sharded(3)), "fitted on three shards")
+    _require_same_answers(case, case.model.fit(case.data.sharded(3)), "fitted on three shards")
 
 
 def saved(case: Case) -> None:
@@ -239,7 +239,7 @@ def saved(case: Case) -> None:
             artifacts.save(case.fitted, Path(folder) / "artifact", model=case.model)
         except ArtifactError as reason:
             raise NotAskedError(str(reason)) from None
-        _fitted_alike(case, artifacts.load(Path(folder) / "artifact", trust=True).recommender, "saved and loaded")
+        _require_same_answers(case, artifacts.load(Path(folder) / "artifact", trust=True).recommender, "saved and loaded")
 
 
 def data(case: Case) -> None:
@@ -270,13 +270,13 @@ def timeless(case: Case) -> None:
         recommender = case.model.fit(plain)
     except DataError as reason:
         raise NotAskedError(f"it refuses such a log: {reason}") from None
-    _served(case, recommender, plain)
+    _require_lists(case, recommender, plain)
 
 
 def untimed(case: Case) -> None:
     """A model that was fitted with times answers a visitor whose history comes without."""
     plain = without(case.data)
-    _served(case, case.recommender, plain)
+    _require_lists(case, case.recommender, plain)
     answer = case.recommender.recommend(plain.queries(), 5, eligible=Eligibility(repeat=True))
     wrong = np.argwhere(~np.isfinite(answer.scores) & (answer.items >= 0) & ~answer.fallback)
     if len(wrong):
@@ -289,7 +289,7 @@ def baskets(case: Case) -> None:
     events = case.data.events
     two = (np.arange(len(events), dtype=np.int64) // 2).astype(np.int32) * 2 + case.data.user_of % 2
     with_baskets = replace(case.data, events=replace(events, baskets=two.astype(np.int32)))
-    _served(case, case.model.fit(with_baskets), with_baskets)
+    _require_lists(case, case.model.fit(with_baskets), with_baskets)
 
 
 LAWS: dict[str, Law] = {
@@ -301,13 +301,13 @@ LAWS: dict[str, Law] = {
 }  # fmt: skip
 
 
-def _fitted_alike(case: Case, recommender: Recommender, what: str) -> None:
+def _require_same_answers(case: Case, recommender: Recommender, what: str) -> None:
     for repeat, answer in case.answers.items():
         other = recommender.recommend(case.queries, 10, eligible=Eligibility(repeat=repeat))
         same(answer, other, what, popular=case.data.catalogue.users)
 
 
-def _served(case: Case, recommender: Recommender, data: Dataset) -> None:
+def _require_lists(case: Case, recommender: Recommender, data: Dataset) -> None:
     for k in (1, 5):
         answer = recommender.recommend(data.queries(), k, eligible=Eligibility(repeat=True))
         need = min(k, len(data.catalogue.items))

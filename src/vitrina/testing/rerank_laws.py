@@ -190,9 +190,9 @@ def prefix(case: RerankCase) -> None:
 
 def batch(case: RerankCase) -> None:
     """A query alone gets what it gets among others."""
-    some = np.arange(0, len(case.queries), max(len(case.queries) // 10, 1))
+    some = range(0, len(case.queries), max(len(case.queries) // 10, 1))
     alone = [case.fitted.rerank(case.queries[q], case.candidates[q], 10, eligible=ALL) for q in some]
-    same(case.answer[some], Recommendations.concat(alone), "ranked alone")
+    same(case.answer[np.array(some)], Recommendations.concat(alone), "ranked alone")
 
 
 def columns(case: RerankCase) -> None:

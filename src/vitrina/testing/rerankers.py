@@ -30,8 +30,7 @@ class KeepOrder(RerankerConfig):
     """
 
     def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
-        places = np.arange(candidates.k)
-        return np.where(places < candidates.counts[:, None], places, -1), candidates.lists.scores[:, : candidates.k]
+        return candidates.best_first(candidates.lists.scores)
 
 
 @final
@@ -55,8 +54,4 @@ class ByHash(RerankerConfig):
         return {"numbers": (mixed >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)}
 
     def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
-        scored = np.arange(candidates.lists.k) < candidates.counts[:, None]
-        scores = np.where(scored, items["numbers"][candidates.lists.items], -1)
-        order = np.lexsort((candidates.lists.items, -scores), axis=-1)[:, : candidates.k]
-        scores = np.take_along_axis(scores, order, axis=1)
-        return np.where(scores >= 0, order, -1), scores
+        return candidates.best_first(items["numbers"][candidates.lists.items])

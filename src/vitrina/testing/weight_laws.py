@@ -19,19 +19,19 @@ def weights(case: Case) -> None:
     data, chosen = _plain(case), _some_events(case)
     one = np.ones(data.n_events)
     rest = data.select(~chosen)
-    _asked_alike(case, (data, Eligibility()), (_weighed(data, one), Eligibility()), "with weights of 1")
+    _require_same_answers(case, (data, Eligibility()), (_weighed(data, one), Eligibility()), "with weights of 1")
     again = Eligibility(repeat=True)
     if not isinstance(case.model, ModelConfig):
         raise NotAskedError(
             "the model is not a vitrina.models.base.ModelConfig, so its fit gets events that don't count, and has to leave them out"
         )
-    _asked_alike(case, (rest, again), (_weighed(data, np.where(chosen, 0, one)), again), "with events of weight 0 instead of none")
+    _require_same_answers(case, (rest, again), (_weighed(data, np.where(chosen, 0, one)), again), "with events of weight 0 instead of none")
     other = _weighed(data, np.where(chosen, 4, one))
     if case.model.reads_weights:
-        if _answers_alike(case, (data, again), (other, again)):
+        if _same_answers(case, (data, again), (other, again)):
             raise BrokenLawError("with other weights of events nothing changes, though the model says that it reads them.")
         return
-    _asked_alike(case, (data, again), (other, again), "with other weights, which the model doesn't say it reads")
+    _require_same_answers(case, (data, again), (other, again), "with other weights, which the model doesn't say it reads")
     notes = completed(case.model.fit(other), other).notes
     if IGNORED not in notes:
         raise BrokenLawError(f"weights of events are not read, and the notes don't say it: {notes}.")
@@ -52,7 +52,7 @@ def dislikes(case: Case) -> None:
                 raise BrokenLawError(f"query {row} (repeat={repeat}): item {wrong[0]}, which the person disliked, is recommended.")
     if isinstance(case.model, ModelConfig):
         without = (plain.select(~chosen), Eligibility(exclude=banned, repeat=True))
-        _asked_alike(case, without, (data, Eligibility(repeat=True)), "with dislikes instead of no events")
+        _require_same_answers(case, without, (data, Eligibility(repeat=True)), "with dislikes instead of no events")
 
 
 def _plain(case: Case) -> Dataset:
@@ -82,7 +82,7 @@ def disliked_items(data: Dataset, user: int) -> list[int]:
     return [item for item, weight in last.items() if weight < 0]
 
 
-def _asked_alike(case: Case, one: tuple[Dataset, Eligibility], other: tuple[Dataset, Eligibility], what: str) -> None:
+def _require_same_answers(case: Case, one: tuple[Dataset, Eligibility], other: tuple[Dataset, Eligibility], what: str) -> None:
     """Raise unless the model, fitted on both logs, answers everybody the same."""
     answers = [
         case.model.fit(data).recommend(data.queries(codes=case.queries.users), 10, eligible=eligible) for data, eligible in (one, other)
@@ -90,9 +90,9 @@ def _asked_alike(case: Case, one: tuple[Dataset, Eligibility], other: tuple[Data
     same(answers[0], answers[1], what, popular=one[0].catalogue.users)
 
 
-def _answers_alike(case: Case, one: tuple[Dataset, Eligibility], other: tuple[Dataset, Eligibility]) -> bool:
+def _same_answers(case: Case, one: tuple[Dataset, Eligibility], other: tuple[Dataset, Eligibility]) -> bool:
     try:
-        _asked_alike(case, one, other, "")
+        _require_same_answers(case, one, other, "")
     except BrokenLawError:
         return False
     return True
