@@ -165,7 +165,7 @@ def permuted(case: RerankCase) -> None:
     rng, scored = np.random.default_rng(3), np.isfinite(case.candidates.scores)
     place = np.where(scored, rng.random(scored.shape), 2 + np.arange(scored.shape[1]))
     shuffled = taken(case.candidates, np.argsort(place, axis=1))
-    _alike(case, case.fitted.rerank(case.queries, shuffled, 10, eligible=ALL), "with the candidates in another order")
+    _require_same_answer(case, case.fitted.rerank(case.queries, shuffled, 10, eligible=ALL), "with the candidates in another order")
 
 
 def relabel(case: RerankCase) -> None:
@@ -174,7 +174,7 @@ def relabel(case: RerankCase) -> None:
     other = relabelled(case.data, new_code)
     candidates = replace(case.candidates, items=_recoded(new_code, case.candidates.items), vocabulary=other.items)
     answer = case.model.fit(other).rerank(other.queries(), candidates, 10, eligible=ALL)
-    _alike(case, translated(answer, new_code), "with other item codes")
+    _require_same_answer(case, translated(answer, new_code), "with other item codes")
 
 
 def prefix(case: RerankCase) -> None:
@@ -234,7 +234,7 @@ def diversity(case: RerankCase) -> None:
 
 def again(case: RerankCase) -> None:
     """Fitting and ranking twice gives the same lists."""
-    _alike(case, case.model.fit(case.data).rerank(case.queries, case.candidates, 10, eligible=ALL), "fitted again")
+    _require_same_answer(case, case.model.fit(case.data).rerank(case.queries, case.candidates, 10, eligible=ALL), "fitted again")
 
 
 def saved(case: RerankCase) -> None:
@@ -269,7 +269,7 @@ RERANK_LAWS: dict[str, RerankLaw] = {
 }  # type: ignore[dict-item]  # fmt: skip
 
 
-def _alike(case: RerankCase, other: Recommendations, what: str) -> None:
+def _require_same_answer(case: RerankCase, other: Recommendations, what: str) -> None:
     same(case.answer, other, what, popular=case.data.catalogue.users)
 
 
