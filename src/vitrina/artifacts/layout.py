@@ -20,6 +20,8 @@ from typing import Any
 
 from vitrina.base.errors import ArtifactError
 from vitrina.base.exports import member_of
+from vitrina.forms.base import Form
+from vitrina.rerank import RerankedLists
 
 FORMAT = 2
 KIND = "vitrina.artifact"
@@ -38,6 +40,11 @@ def exported_name(fitted: Any) -> str | None:
     """The name by which Vitrina exports the class of a fitted thing; None where it doesn't."""
     cls = type(fitted)
     return cls.__name__ if member_of(FITTED, cls.__name__) is cls else None
+
+
+def knows_model(fitted: Any) -> bool:
+    """Whether a fitted thing has in `model` the config that it was fitted by; in what others fitted the name may mean anything."""
+    return isinstance(fitted, Form | RerankedLists)
 
 
 def check_names(names: Iterable[str], what: str) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ from vitrina.artifacts.layout import (
     SHARED,
     check_names,
     files_in,
+    knows_model,
 )
 from vitrina.base.config import from_plain
 from vitrina.base.errors import ArtifactError
@@ -40,8 +41,6 @@ from vitrina.base.printing import sentence_end
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
-from vitrina.forms.base import Form
-from vitrina.rerank import RerankedLists
 from vitrina.vocabulary import Vocabulary
 
 MAPPED = 1 << 16  # bytes: an empty array can't be mapped, and a small one is faster to read
@@ -160,9 +159,9 @@ class _Reader:
         facts = {"notes": tuple(record.get("notes", ())), "item_table": self.table}
         known = {f.name for f in fields(fitted)} if is_dataclass(fitted) else set()
         facts = {name: value for name, value in facts.items() if name in known}
-        if isinstance(fitted, Form | RerankedLists):
+        if knows_model(fitted):
             facts["model"] = record.get("model")
-        return replace(fitted, **facts) if facts else fitted
+        return replace(cast(Any, fitted), **facts) if facts else fitted
 
 
 def _catalogue(folder: Path, record: Any, above: Catalogue | None) -> Catalogue | None:

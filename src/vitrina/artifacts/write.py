@@ -30,6 +30,7 @@ from vitrina.artifacts.layout import (
     check_names,
     exported_name,
     files_in,
+    knows_model,
     write_json,
 )
 from vitrina.base.config import to_plain
@@ -40,9 +41,7 @@ from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.forms.base import Form
 from vitrina.protocols import Recommender
-from vitrina.rerank import RerankedLists
 from vitrina.vocabulary import Vocabulary
 
 
@@ -164,7 +163,7 @@ class _Writer:
 
 def _model_of(fitted: Any) -> Any:
     """The config that a form was fitted by; one that was read from an artifact is in plain values already."""
-    model = fitted.model if isinstance(fitted, Form | RerankedLists) else None
+    model = fitted.model if knows_model(fitted) else None
     return dict(model) if isinstance(model, Mapping) else to_plain(model)
 
 
