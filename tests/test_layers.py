@@ -135,7 +135,7 @@ def test_the_walk_sees_an_upward_import():
     turned = {name: len(LAYERS) - level for name, level in LEVEL.items()}
     found = list(upward(turned))
     assert any(line.startswith("board/compare.py imports vitrina.evaluate") for line in found)
-    assert any(line.startswith("artifacts/write.py imports vitrina.forms") for line in found)
+    assert any(line.startswith("artifacts/layout.py imports vitrina.forms") for line in found)
 
 
 def test_the_walk_sees_a_circle():
