@@ -9,8 +9,8 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError, VocabularyError
-from vitrina.board.ground import split_fingerprint
 from vitrina.data.store import open_split, save_split
+from vitrina.jobs.folders import split_fingerprint
 
 VOCABULARY = vt.Vocabulary.of(["tea", "milk", "jam", "oat"])
 
