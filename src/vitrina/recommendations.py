@@ -156,10 +156,10 @@ class Recommendations:
         for name, column in extra.items():
             if name in columns:
                 raise ParameterError(f"A table of recommendations can't have two columns {name!r}. Give the extra column another name.")
-            columns[name] = self._told(name, column[rows, places])
+            columns[name] = self._readable(name, column[rows, places])
         return pl.DataFrame(columns)
 
-    def _told(self, name: str, values: NDArray[Any]) -> pl.Series:
+    def _readable(self, name: str, values: NDArray[Any]) -> pl.Series:
         """A column as people read it."""
         if name == "source":
             return pl.Series(self.sources).gather(values.astype(np.uint32))

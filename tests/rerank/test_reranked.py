@@ -135,3 +135,42 @@ def test_a_model_that_says_nothing_of_likeness_is_told_so_on_the_command_line(tm
     done = CliRunner().invoke(app, ["similar", str(folder), "i1"])
     assert done.exit_code == 2
     assert "says nothing of what is alike" in done.output
+
+
+RARELY = """
+from vitrina.rerank import RerankerConfig
+
+
+class RarelyTaken(RerankerConfig):
+    def of_items(self, data):
+        return {"people": data.catalogue.users}
+
+    def order(self, queries, candidates, items):
+        return candidates.best_first(-items["people"][candidates.lists.items])
+"""
+
+
+def test_a_re_ranker_of_ones_own_is_named_where_it_is_trusted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    DATA.frame().select("user_id", "item_id", "timestamp").write_csv("log.csv")
+    (tmp_path / "rarely_taken_first.py").write_text(RARELY)
+    (tmp_path / "vitrina.toml").write_text(CONFIG.replace('"ByHash", seed = 3', '"rarely_taken_first:RarelyTaken"'))
+    fit = ["fit", "vitrina.toml", "--model", "diverse", "--out", "diverse"]
+    done = CliRunner().invoke(app, fit)
+    assert done.exit_code == 2
+    assert "line 12: The type 'rarely_taken_first:RarelyTaken' is code of your own. Allow it to run with: --trust" in " ".join(
+        done.output.split()
+    )
+    assert CliRunner().invoke(app, [*fit, "--trust"]).exit_code == 0
+    assert CliRunner().invoke(app, ["recommend", "diverse", "--user", "u1"]).exit_code == 2
+    done = CliRunner().invoke(app, ["recommend", "diverse", "--user", "u1", "--trust"])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_model_may_be_a_ready_mixture(tmp_path):
+    from vitrina.cli.config import read_config
+
+    DATA.frame().select("user_id", "item_id", "timestamp").write_csv(tmp_path / "log.csv")
+    (tmp_path / "vitrina.toml").write_text(CONFIG.replace('{type = "Cooccurrence", neighbours = 8}', '"SASRec"'))
+    assert read_config(tmp_path / "vitrina.toml").models["diverse"].model == vt.SASRec()

@@ -15,6 +15,7 @@ from vitrina.base.errors import ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.tune import Range, is_range, tune
 from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
+from vitrina.models.base import ModelConfig
 
 NONE = "none"  # TOML has no such value
 
@@ -100,7 +101,7 @@ def _of_table(file: TomlFile, keys: Keys, table: Mapping[str, Any], field: Any, 
     """A part, a range, or a mapping."""
     if "type" in table:
         with located(file, keys):
-            cls = _part(str(table["type"]), field)
+            cls = _part(file, str(table["type"]), field)
         return construct(file, keys, cls, {name: v for name, v in table.items() if name != "type"})
     if is_range(table) and not (field is not None and accepts(field, table)):
         return _call(file, keys, Range, table)
@@ -114,8 +115,23 @@ def _is_part(name: str) -> bool:
     return name in names.parts() or name in names.exported()
 
 
-def _part(name: str, field: Any) -> type:
+def own_class(file: TomlFile, path: str) -> type:
+    """The class at `package.module:Class`, where the file is trusted; modules beside it can be imported.
+
+    Raises:
+        ParameterError: it isn't trusted, or there is no such class.
+    """
+    if not file.trust:
+        raise ParameterError(f"The type {path!r} is code of your own. Allow it to run with: --trust")
+    return names.trusted(path, file.path.parent)
+
+
+def _part(file: TomlFile, name: str, field: Any) -> Callable[..., Any]:
     """The part of this name. A misspelt one is answered with those that the parameter takes."""
+    if ":" in name:
+        return own_class(file, name)
+    if ModelConfig in _bases(field):
+        return names.find("model", name, names.models())
     fitting = {known: cls for known, cls in names.parts().items() if issubclass(cls, _bases(field))} if _bases(field) else {}
     return names.find("part", name, names.parts() if _is_part(name) or not fitting else fitting)
 

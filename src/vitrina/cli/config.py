@@ -193,14 +193,14 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
         ParameterError: a value is wrong; names the line.
         DataError: there is no such file, or what it points to is missing.
     """
-    file = TomlFile.read(path)
+    file = TomlFile.read(path, trust=trust)
     settings = _settings(file)
     _check_files(file, settings.data)
     for name, argument in settings.filters.items():
         with build.located(file, ("filters", name)):
             build.check_filter(name, argument)
     _check_metrics(file, settings.job)
-    plan = Plan(file, settings, _rule(file, settings), dict(_models(file, settings, trust)))
+    plan = Plan(file, settings, _rule(file, settings), dict(_models(file, settings)))
     _check_baseline(plan)
     return plan
 
@@ -284,21 +284,22 @@ def _rule(file: TomlFile, settings: Settings) -> Rule | None:
     return build.construct(file, ("split",), cls, given)
 
 
-def _models(file: TomlFile, settings: Settings, trust: bool) -> Iterator[tuple[str, Any]]:
+def _models(file: TomlFile, settings: Settings) -> Iterator[tuple[str, Any]]:
     for name, table in settings.models.items():
         keys: Keys = ("models", name)
         with build.located(file, (*keys, "type")):
-            cls = _model_class(str(table.get("type", name)), file.path.parent, trust, explicit="type" in table)
+            cls = _model_class(file, str(table.get("type", name)), explicit="type" in table)
         yield name, build.tunable(file, keys, cls, {key: value for key, value in table.items() if key != "type"})
     if not settings.models:
         raise ParameterError(f"{file.where(('models',))}: there is no model. Add one, for example [models.EASE].")
 
 
-def _model_class(name: str, folder: Path, trust: bool, *, explicit: bool) -> type:
+def _model_class(file: TomlFile, name: str, *, explicit: bool) -> type:
     if ":" in name:
-        if not trust:
-            raise ParameterError(f"The model type {name!r} is code of your own. Allow it to run with: --trust")
-        return names.trusted(name, folder)
+        own = build.own_class(file, name)
+        if not hasattr(own, "fit"):
+            raise ParameterError(f"The class {name!r} has no method fit(data, ...), so it is not a model. See vitrina.protocols.Model.")
+        return own
     try:
         return names.find("model", name, names.models())
     except VitrinaError as error:

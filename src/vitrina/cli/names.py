@@ -110,18 +110,16 @@ def trusted(path: str, folder: Path) -> type:
     """The class at `package.module:Class`; modules beside the config can be imported.
 
     Raises:
-        ParameterError: there is no such module or class, or it has no `fit`.
+        ParameterError: there is no such module or class.
     """
     module, _, name = path.partition(":")
     import_from(folder)
     try:
         found = getattr(importlib.import_module(module), name)
     except ImportError as error:
-        raise ParameterError(f"The model type {path!r} can't be imported from {folder} or the installed packages: {error}.") from None
+        raise ParameterError(f"The type {path!r} can't be imported from {folder} or the installed packages: {error}.") from None
     except AttributeError:
         raise ParameterError(f"The module {module!r} has no class {name!r}. Write the type as package.module:Class.") from None
-    if not hasattr(found, "fit"):
-        raise ParameterError(f"The class {path!r} has no method fit(data, ...), so it is not a model. See vitrina.protocols.Model.")
     return found
 
 

@@ -15,14 +15,19 @@ Keys = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class TomlFile:
-    """A parsed file and the line (from 1) of every key path in it."""
+    """A parsed file and the line (from 1) of every key path in it.
+
+    Args:
+        trust: whether what it names may be code of somebody's own.
+    """
 
     path: Path
     content: Mapping[str, Any]
     lines: Mapping[Keys, int]
+    trust: bool = False
 
     @classmethod
-    def read(cls, path: Path) -> TomlFile:
+    def read(cls, path: Path, *, trust: bool = False) -> TomlFile:
         """Parse `path`.
 
         Raises:
@@ -38,7 +43,7 @@ class TomlFile:
         except UnicodeDecodeError:
             raise DataError(f"{path} is not text in UTF-8. Save it as UTF-8; a config is TOML.") from None
         try:
-            return cls(path, tomllib.loads(text), dict(_key_lines(text)))
+            return cls(path, tomllib.loads(text), dict(_key_lines(text)), trust)
         except tomllib.TOMLDecodeError as error:
             raise ParameterError(f"{path} is not TOML: {error}.") from None
 
