@@ -86,9 +86,9 @@ def parts(*, days: bool) -> dict[str, dict[str, dict[str, Any]]]:
         "block": {"SASRec's block": {"block": s.SASRecBlock()}, "pre-norm block": {"block": s.PreNorm()}} | one_block,
         "loss": {
             "full softmax": {"loss": s.FullSoftmax()},
-            "sampled, 256 a position": sampled(uniform),
-            "gBCE, 256 a position": {"loss": s.GBCE(negatives=uniform)},
-            "BCE, 1 a position": {"loss": s.BCE(negatives=s.Uniform(n=1))},
+            "sampled, 256 per position": sampled(uniform),
+            "gBCE, 256 per position": {"loss": s.GBCE(negatives=uniform)},
+            "BCE, 1 per position": {"loss": s.BCE(negatives=s.Uniform(n=1))},
         },
         "negatives": {
             "1,024 uniform, log q": sampled(shared, corrected=True),
