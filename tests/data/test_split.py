@@ -58,8 +58,8 @@ def groups_of(data: Dataset) -> list[list[dict]]:
         for a in log:
             for b in log[a["at"] + 1 :]:
                 tie = a["time"] is not None and a["time"] == b["time"]
-                mates = a["basket"] == b["basket"] >= 0
-                if a["user"] == b["user"] and (tie or mates):
+                together = a["basket"] == b["basket"] >= 0
+                if a["user"] == b["user"] and (tie or together):
                     between = range(a["at"], b["at"] + 1)
                     lowest = min(label[i] for i in between)
                     changed |= any(label[i] != lowest for i in between)
@@ -348,7 +348,7 @@ def test_equal_steps_are_one_query_with_what_is_strictly_before_it_as_history():
     assert asked(vt.split.GlobalTime(at=2).apply(data)) == [(0, 2, [0, 1, 2], [3, 4, 5])]
     split = vt.split.LeaveOneOut().apply(data)
     assert asked(split) == [(0, 2, [0, 1, 2, 3, 4], [5])]
-    assert split.counts["targets_with_mates_in_history"] == 1
+    assert split.counts["targets_tied_to_history"] == 1
     assert "half the answer" in split.summary.leakage[-1]
 
 

@@ -60,17 +60,17 @@ def compare(
     for warning in split.warnings:
         console.warn(warning)
     try:
-        found = run(plan.models, split, cache=cache, data=data, quick=quick, **plan.options())
+        board = run(plan.models, split, cache=cache, data=data, quick=quick, **plan.options())
     except KeyboardInterrupt:
         console.note(f"Finished models are kept in {cache}: the same command goes on from there.")
         raise
-    report = found.save(out)
+    report = board.save(out)
     if json:
-        console.print_json(found)
+        console.print_json(board)
     else:
-        console.out().print(found)
+        console.out().print(board)
         console.note(f"\nReport: {report}")
-    failed = [entry.name for entry in found.entries if entry.status != "ok"]
+    failed = [entry.name for entry in board.entries if entry.status != "ok"]
     if failed:
         console.note(f"Failed: {', '.join(failed)}. The rest stands; run the same command to try these again.")
         raise typer.Exit(MODEL_FAILED)

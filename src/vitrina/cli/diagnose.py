@@ -20,10 +20,10 @@ def command(config: o.Config, out: o.Out = None, force: o.Force = False, json: o
     outputs.check_file(page, plan.source(), force=force)
     split = plan.split(plan.filtered(plan.log()))
     with console.steps() as progress:
-        found = diagnose(split, progress=progress)
-    write_text(page, found.html())
+        diagnosis = diagnose(split, progress=progress)
+    write_text(page, diagnosis.html())
     if json:
-        console.print_json(found)
+        console.print_json(diagnosis)
     else:
-        console.out().print(found)
+        console.out().print(diagnosis)
         console.note(f"Report: {page}")

@@ -38,16 +38,16 @@ def command(
     log = plan.log()
     data = plan.filtered(log)
     data = replace(data, repeat=plan.repeat(data))
-    takes, kept = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")
-    if kept.exists() and "checkpoint" in takes:
-        console.note(f"Going on from the training that was interrupted, kept in {kept}.")
+    takes, training_state = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")
+    if training_state.exists() and "checkpoint" in takes:
+        console.note(f"Going on from the training that was interrupted, kept in {training_state}.")
     with console.working(f"Fitting {model} on {data.n_events:,} events") as tell:
-        long = {"report": tell, "checkpoint": kept}  # of models that take long
+        long = {"report": tell, "checkpoint": training_state}  # of models that take long
         try:
             recommender = chosen.fit(data, **{name: value for name, value in long.items() if name in takes})
         except KeyboardInterrupt:
-            if any(kept.glob("*.npz")):
-                console.note(f"The finished epochs are kept in {kept}: the same command goes on from there.")
+            if any(training_state.glob("*.npz")):
+                console.note(f"The finished epochs are kept in {training_state}: the same command goes on from there.")
             raise
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
@@ -55,8 +55,8 @@ def command(
     if json:
         console.print_json({"artifact": out, "model": repr(chosen), "events": data.n_events, "users": data.n_users, "notes": notes})
         return
-    for said in notes:
-        console.note(said)
+    for sentence in notes:
+        console.note(sentence)
     trusting = " --trust" if read_manifest(out)["own_classes"] else ""
     example = data.items.decode(data.catalogue.by_popularity[:2]).to_list()
     console.out().print(

@@ -135,8 +135,8 @@ def _of_table(path: Path, column: str) -> pl.Series:
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     for problem in problems:
-        if problem.found != IS_EMPTY and problem.mask.any():
-            raise DataError(f"{path}: the column {name!r} must {problem.must}, but {problem.found} {problem.example}.")
+        if problem.fault != IS_EMPTY and problem.mask.any():
+            raise DataError(f"{path}: the column {name!r} must {problem.must}, but {problem.fault} {problem.example}.")
     return values
 
 

@@ -81,8 +81,8 @@ def typed(message: str, parameter: str | None = None) -> str:
     'The --time-unit must be one of s, ms, or None.'
     """
 
-    def option(found: re.Match[str]) -> str:
-        name, value = found[1].replace("_", "-"), found[2]
+    def option(argument: re.Match[str]) -> str:
+        name, value = argument[1].replace("_", "-"), argument[2]
         if value.startswith("["):
             value = ",".join(re.findall(r"'([^']*)'", value))
         value = {"...": "NAME", "True": ""}.get(value.strip(QUOTES), value.strip(QUOTES))
@@ -142,8 +142,8 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     columns = list(opened[0].columns) if opened else []
     if any(name not in columns for role, name in chosen.items() if role in USUAL):
         return {"source": where} | chosen  # reading will refuse it; a guess beside it would only be noise
-    found = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
-    guessed = {role: name for role, name in found.items() if name != STANDARD[role]}
+    names = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
+    guessed = {role: name for role, name in names.items() if name != STANDARD[role]}
     if guessed:
         options = " ".join(f"--{role} {name}" for role, name in guessed.items())
         warn(f"Columns taken by their names: {options}. Name others if that is wrong.")

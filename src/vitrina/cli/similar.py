@@ -26,5 +26,5 @@ def command(
 
     if people and candidates is not None:
         raise ParameterError("The --candidates are items, and --people asks for people. Leave one of them out.")
-    found = artifacts.load(artifact, trust=answers.trusting(trust))
-    screen.show_similar(found, ids, k, answers.eligibility(found, candidates, repeat=False), people=people, json=json)
+    fitted = artifacts.load(artifact, trust=answers.trusting(trust))
+    screen.show_similar(fitted, ids, k, answers.eligibility(fitted, candidates, repeat=False), people=people, json=json)

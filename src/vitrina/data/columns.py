@@ -20,7 +20,7 @@ class Problem(NamedTuple):
 
     mask: pl.Series  # True where bad
     must: str  # "hold an id in each row"
-    found: str  # "is empty"
+    fault: str  # "is empty"
     example: str = ""  # the first such value, as text
     remedy: str = ""
     in_all: str = ""  # the remedy where all rows are so: setting them aside would leave nothing
@@ -61,7 +61,7 @@ def _no_whole_numbers(column: pl.Series, wrong: pl.Series) -> list[Problem]:
         "is a float too large to keep every digit": wrong & ~fraction,
     }
     must = "hold text or whole numbers"
-    return [Problem(mask, must, found, shown(column.filter(mask)[0])) for found, mask in kinds.items() if mask.any()]
+    return [Problem(mask, must, fault, shown(column.filter(mask)[0])) for fault, mask in kinds.items() if mask.any()]
 
 
 def id_form(column: pl.Series, *, typed: bool) -> Literal["whole", "text", "csv"]:

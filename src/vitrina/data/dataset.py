@@ -54,7 +54,7 @@ class Dataset:
     Where `in_memory` is False, a log is larger than memory: only `shards()` and what adds up over them (`n_events`, `n_users`, `catalogue`)
     can be read, and models that say `reads_shards` are fitted on it.
 
-    Cost: 4 bytes an event for items, 8 for times, 4 for values, baskets and weights, 1 for kinds; 8 bytes a user.
+    Cost: 4 bytes per event for items, 8 for times, 4 for values, baskets and weights, 1 for kinds; 8 bytes per user.
     """
 
     in_memory: ClassVar[bool] = True

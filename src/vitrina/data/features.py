@@ -89,9 +89,9 @@ def table_ids(column: pl.Series) -> pl.Series:
     """
     text, problems = id_text(column, column.name)
     for problem in problems:
-        if problem.found != IS_EMPTY and problem.mask.any():
+        if problem.fault != IS_EMPTY and problem.mask.any():
             at = int(problem.mask.arg_max() or 0)
-            raise DataError(f"the column {column.name!r} must {problem.must}, but {problem.found} in row {at + 1} ({column[at]!r}).")
+            raise DataError(f"the column {column.name!r} must {problem.must}, but {problem.fault} in row {at + 1} ({column[at]!r}).")
     ids = without_zero_fraction(text)
     wrong = ids.is_null() | ids.is_duplicated() | (ids.str.strip_chars() == "")
     if wrong.any():

@@ -13,7 +13,7 @@ def stable_order(users: Int32, indptr: Int64, times: Int64 | None) -> Int64:
 
     A counting sort by user, then each person's events by time; those already in order are only looked at.
 
-    Cost: two passes over the events, 8 bytes an event.
+    Cost: two passes over the events, 8 bytes per event.
     """
     order = _by_user(users, indptr)
     if times is not None:

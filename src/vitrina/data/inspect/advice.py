@@ -135,19 +135,19 @@ def _date(time: int | None, data: Dataset) -> str | None:
     return None if time is None else str(moment(time, data.time_unit))
 
 
-def choices(seen: Inspection) -> tuple[str, ...]:
+def choices(inspection: Inspection) -> tuple[str, ...]:
     """Sentences that say which split to take: for somebody who has yet to choose."""
-    return (*_about_split(seen), *_about_baskets(seen))
+    return (*_about_split(inspection), *_about_baskets(inspection))
 
 
-def warnings(seen: Inspection) -> tuple[str, ...]:
+def warnings(inspection: Inspection) -> tuple[str, ...]:
     """Sentences about the log itself with their consequence, the gravest first."""
-    return (*_about_time(seen), *_about_people(seen), *_about_items(seen), *_about_columns(seen))
+    return (*_about_time(inspection), *_about_people(inspection), *_about_items(inspection), *_about_columns(inspection))
 
 
-def _about_baskets(seen: Inspection) -> list[str]:
-    groups = seen.groups
-    if groups is None or groups.what != "baskets" or groups.one_time_share < 0.9 or seen.timing is None:
+def _about_baskets(inspection: Inspection) -> list[str]:
+    groups = inspection.groups
+    if groups is None or groups.what != "baskets" or groups.one_time_share < 0.9 or inspection.timing is None:
         return []
     return [
         f"{_nearly_all(groups.one_time_share)} baskets have one time stamp each: the order inside a basket means nothing, and "
@@ -155,66 +155,66 @@ def _about_baskets(seen: Inspection) -> list[str]:
     ]
 
 
-def _about_split(seen: Inspection) -> list[str]:
-    said = []
-    row = seen.splits.row(0, named=True)
+def _about_split(inspection: Inspection) -> list[str]:
+    sentences = []
+    row = inspection.splits.row(0, named=True)
     if row["problem"] is not None:
-        return [seen.reason]
+        return [inspection.reason]
     if row["heavy"] is not None:
-        said.append(row["heavy"])
+        sentences.append(row["heavy"])
     if row["seen_targets"] >= REPEAT_SHARE:
-        said.append(
+        sentences.append(
             f"{row['seen_targets']:.0%} of the test targets were in the person's history already: set repeat=true, "
             "or most of what people really take can't be recommended to them."
         )
     if row["no_history"] >= 0.1:
-        said.append(
+        sentences.append(
             f"{row['no_history']:.0%} of the queries of the recommended split come from people without a history: every model answers "
             "these from popularity. Read the results for known people in the slices."
         )
     if row["cold_targets"] >= 0.05:
-        said.append(
+        sentences.append(
             f"{row['cold_targets']:.0%} of the targets are items that training has never seen: no model of interactions can hit them. "
             + (
                 "ContentSimilarity can."
-                if (seen.features["table"] == "items").any()
+                if (inspection.features["table"] == "items").any()
                 else "An item table with texts or categories would help."
             )
         )
     if row["queries"] < FEW_QUERIES:
-        said.append(
+        sentences.append(
             f"Only {row['queries']:,} queries: intervals will be wide (about ±{1.96 * 0.4 / row['queries'] ** 0.5:.2f} for a hit rate "
             "near 0.2), and close models can't be told apart."
         )
-    return said
+    return sentences
 
 
-def _about_time(seen: Inspection) -> list[str]:
-    said, timing = [], seen.timing
+def _about_time(inspection: Inspection) -> list[str]:
+    sentences, timing = [], inspection.timing
     if timing is None:
-        if seen.steps_are_per_user or seen.sizes.first is None:
-            said.append(
+        if inspection.steps_are_per_user or inspection.sizes.first is None:
+            sentences.append(
                 "There is no time common to all people: only each person's own order can be cut, which lets a model learn from the future "
                 "of other people. Read the log with time=... if it has a time stamp."
             )
-            said += [note for step in seen.steps for note in _sentences(step.note) if SAID in note]
-        return said
-    if not _about_baskets(seen) and timing.ties >= 0.1 and not timing.whole_days:
-        said.append(
+            sentences += [note for step in inspection.steps for note in _sentences(step.note) if SAID in note]
+        return sentences
+    if not _about_baskets(inspection) and timing.ties >= 0.1 and not timing.whole_days:
+        sentences.append(
             f"{timing.ties:.0%} of the events share user and time stamp with another one: the order among them is the order of the file. "
             "GlobalTime asks about them together; LeaveOneOut shows all but the last of them to predict the last."
         )
     if timing.whole_days:
-        said.append("Every time stamp is a whole day: what a person did within a day has no order and is one query.")
+        sentences.append("Every time stamp is a whole day: what a person did within a day has no order and is one query.")
     if timing.busiest_day_share >= 0.2 and timing.daily.height > 7:
-        said.append(
+        sentences.append(
             f"{timing.busiest_day_share:.0%} of the events are of {timing.busiest_day}: if that is the day of an import and not of the "
             "event, a cut in time is meaningless."
         )
     if timing.gaps.height and timing.gaps["days"][0] >= max(3, 0.02 * timing.daily.height):
         first, last, days = timing.gaps.row(0)
-        said.append(f"No events from {first} to {last} ({days} days): if a file is missing, a test part next to the gap misleads.")
-    return said
+        sentences.append(f"No events from {first} to {last} ({days} days): if a file is missing, a test part next to the gap misleads.")
+    return sentences
 
 
 def _sentences(note: str) -> list[str]:
@@ -225,37 +225,37 @@ def _nearly_all(share: float) -> str:
     return "All" if share == 1 else f"{min(share, 0.999):.1%} of"
 
 
-def _about_people(seen: Inspection) -> list[str]:
-    said = []
-    if seen.sizes.users == 1:
-        said.append("There is one user: every number is of that person, and no interval over people can be made.")
-    if seen.duplicates >= max(1, 0.001 * seen.sizes.events):
-        said.append(
-            f"{seen.duplicates:,} {'events repeat' if seen.duplicates > 1 else 'event repeats'} another one's user, item and time ({seen.duplicates / seen.sizes.events:.1%}): they count "
+def _about_people(inspection: Inspection) -> list[str]:
+    sentences = []
+    if inspection.sizes.users == 1:
+        sentences.append("There is one user: every number is of that person, and no interval over people can be made.")
+    if inspection.duplicates >= max(1, 0.001 * inspection.sizes.events):
+        sentences.append(
+            f"{inspection.duplicates:,} {'events repeat' if inspection.duplicates > 1 else 'event repeats'} another one's user, item and time ({inspection.duplicates / inspection.sizes.events:.1%}): they count "
             "twice in popularity and in counts. Drop them with dedupe if they are one event written twice."
         )
-    if seen.bots.height:
-        who = ", ".join(f"{user} ({events:,} events)" for user, events in seen.bots.head(3).select("user_id", "events").iter_rows())
-        more = f" and {seen.bots.height - 3} more" if seen.bots.height > 3 else ""
-        said.append(
-            f"Users far busier than the rest: {who}{more}, with {seen.bots['share'].sum():.1%} of all events. Robots, shops and ids that "
+    if inspection.bots.height:
+        who = ", ".join(f"{user} ({events:,} events)" for user, events in inspection.bots.head(3).select("user_id", "events").iter_rows())
+        more = f" and {inspection.bots.height - 3} more" if inspection.bots.height > 3 else ""
+        sentences.append(
+            f"Users far busier than the rest: {who}{more}, with {inspection.bots['share'].sum():.1%} of all events. Robots, shops and ids that "
             "stand for unknown people bend co-occurrence and popularity: look at them, and leave them out if they are no customers: filters.without, or filters.max_length."
         )
-    if seen.histories.single_event_users >= 0.2:
-        said.append(
-            f"{seen.histories.single_event_users:.0%} of the users have a single event: they teach popularity only, and can't be asked "
+    if inspection.histories.single_event_users >= 0.2:
+        sentences.append(
+            f"{inspection.histories.single_event_users:.0%} of the users have a single event: they teach popularity only, and can't be asked "
             "with a history."
         )
-    return said
+    return sentences
 
 
-def _about_items(seen: Inspection) -> list[str]:
-    if seen.sizes.items == 1:
+def _about_items(inspection: Inspection) -> list[str]:
+    if inspection.sizes.items == 1:
         return ["There is one item: there is nothing to choose from, and every list is the same. Is the column of the item the right one?"]
-    if seen.tail.single_event_items < 0.3:
+    if inspection.tail.single_event_items < 0.3:
         return []
     return [
-        f"{seen.tail.single_event_items:.0%} of the items have a single event: collaborative models can't place them. "
+        f"{inspection.tail.single_event_items:.0%} of the items have a single event: collaborative models can't place them. "
         "Use item texts or categories, or k_core if they don't matter."
     ]
 
@@ -267,21 +267,21 @@ def kinds_table(kinds: pl.DataFrame) -> str:
     return "{" + ", ".join(f"{json.dumps(kind, ensure_ascii=False)} = {share}" for kind, share in shares.items()) + "}"
 
 
-def _about_columns(seen: Inspection) -> list[str]:
-    said = []
-    if seen.kinds.height > 1 and not any(step.name.startswith("kinds") for step in seen.steps):
-        most, least = seen.kinds["kind"][0], seen.kinds["kind"][-1]
-        said.append(
+def _about_columns(inspection: Inspection) -> list[str]:
+    sentences = []
+    if inspection.kinds.height > 1 and not any(step.name.startswith("kinds") for step in inspection.steps):
+        most, least = inspection.kinds["kind"][0], inspection.kinds["kind"][-1]
+        sentences.append(
             f"Events of the kind {most!r} count like those of the kind {least!r}. If they mean less or more, say so in the table [filters] of the "
-            f"config: kinds = {kinds_table(seen.kinds)}; or keep one kind: kinds = [{json.dumps(least, ensure_ascii=False)}]."
+            f"config: kinds = {kinds_table(inspection.kinds)}; or keep one kind: kinds = [{json.dumps(least, ensure_ascii=False)}]."
         )
-    if seen.values is not None and seen.values["negative_share"] > 0:
-        said.append(
-            f"{seen.values['negative_share']:.1%} of the values are negative (returns or cancellations?): they count as interactions "
+    if inspection.values is not None and inspection.values["negative_share"] > 0:
+        sentences.append(
+            f"{inspection.values['negative_share']:.1%} of the values are negative (returns or cancellations?): they count as interactions "
             "like any other. Leave them out if they are not."
         )
-    poor = seen.features.filter((pl.col("coverage") < 0.5) & (pl.col("kind") != "not used"))
+    poor = inspection.features.filter((pl.col("coverage") < 0.5) & (pl.col("kind") != "not used"))
     if poor.height:
         columns = ", ".join(f"{c} ({share:.0%})" for c, share in poor.select("column", "coverage").iter_rows())
-        said.append(f"Feature columns that cover less than half: {columns}. Models that use them answer little about the rest.")
-    return said
+        sentences.append(f"Feature columns that cover less than half: {columns}. Models that use them answer little about the rest.")
+    return sentences

@@ -178,7 +178,7 @@ def groups(data: Dataset) -> Groups | None:
 def bots(data: Dataset) -> pl.DataFrame:
     """Users with far more events than people have: user_id, events, share of all events; the busiest first.
 
-    Far more is over median + 4 robust standard deviations (1.4826 MAD, at least 0.75) of the logarithm of events a person, and over 100.
+    Far more is over median + 4 robust standard deviations (1.4826 MAD, at least 0.75) of the logarithm of events per person, and over 100.
     """
     length = np.diff(data.indptr)
     logs = np.log(length[length > 0])

@@ -202,7 +202,7 @@ def out_of_range(times: pl.Series, per_second: int, span: tuple[float, float], *
     if not numbers:
         in_all = "Take them as they are with any_year=True, or give time_unit='step' where only their order counts."
     must = "hold moments between 1990 and today"
-    return [Problem(mask, must, found, remedy=remedy, in_all=in_all) for mask, found, remedy in problems if mask.any()]
+    return [Problem(mask, must, fault, remedy=remedy, in_all=in_all) for mask, fault, remedy in problems if mask.any()]
 
 
 def _outside(times: pl.Series, per_second: int, span: tuple[float, float]) -> pl.Series:

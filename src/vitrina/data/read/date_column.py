@@ -23,11 +23,11 @@ class DateColumn:
 
     Args:
         given: strptime codes of the form; None takes the one that all rows agree on.
-        again: the whole column from its beginning, for the look that telling the day from the month takes.
+        reread: the whole column from its beginning, for the look that telling the day from the month takes.
     """
 
     given: str | None = None
-    again: Callable[[], Iterable[pl.Series]] | None = None
+    reread: Callable[[], Iterable[pl.Series]] | None = None
     form: DateForm | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class DateColumn:
         return times, [self._no_date(text, times)] if times.null_count() > text.null_count() else []
 
     def take_digits(self, numbers: pl.Series, name: str) -> None:
-        """From here on dates are digits, like 20240131; said where it was not told."""
+        """From here on dates are digits, like 20240131; which is said where nobody gave it."""
         if self.form is None:
             self.form = DIGITS
             first = str(numbers.drop_nulls()[0])
@@ -70,22 +70,22 @@ class DateColumn:
 
     def _agreed(self, text: pl.Series, name: str, forms: Sequence[DateForm]) -> tuple[DateForm, str | None]:
         """The form that reads all rows, and a row that another one can't read."""
-        chunks = [text] if self.again is None else self.again()
-        said = agree((c for c in chunks if c.dtype == pl.String), [lambda chunk, form=form: form.read(chunk).values for form in forms])
-        if not said.sound:
-            first, other = (str(said.fails[k]) for k in (1, 0))
+        chunks = [text] if self.reread is None else self.reread()
+        agreement = agree((c for c in chunks if c.dtype == pl.String), [lambda chunk, form=form: form.read(chunk).values for form in forms])
+        if not agreement.sound:
+            first, other = (str(agreement.fails[k]) for k in (1, 0))
             raise DataError(
                 f"the column {name!r} has the day first in some rows and the month first in others: {first!r} and {other!r}. "
                 f'Write its dates alike, or give the form to read with time_format="{forms[0].codes(first)}" or "{forms[1].codes(other)}".'
             )
-        sound = [forms[k] for k in said.sound]
-        if said.doubt is not None:
-            doubt = said.doubt
+        sound = [forms[k] for k in agreement.sound]
+        if agreement.doubt is not None:
+            doubt = agreement.doubt
             ways = [f'{_in_words(form, doubt)} with time_format="{form.codes(doubt)}"' for form in sound]
             raise DataError(
                 f"the column {name!r} doesn't tell the day from the month in any row: {doubt!r} is {', or '.join(ways)}. Give the right one."
             )
-        return sound[0], next((row for row in said.fails if row is not None), None)
+        return sound[0], next((row for row in agreement.fails if row is not None), None)
 
     def _no_date(self, text: pl.Series, times: pl.Series) -> Problem:
         wrong = times.is_null() & text.is_not_null()

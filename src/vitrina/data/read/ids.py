@@ -21,7 +21,7 @@ class IdCoder:
     """Text ids to int32 codes; equal ids get equal codes in every chunk. Only distinct ids are kept."""
 
     table: IdTable = field(default_factory=IdTable)
-    found: list[pl.Series] = field(default_factory=list)
+    ids_of_chunks: list[pl.Series] = field(default_factory=list)
     forms: set[str] = field(default_factory=set)
     rewritten: int = 0  # rows with "7.0" where the id is "7"
     example: str = ""  # the first of them
@@ -40,12 +40,12 @@ class IdCoder:
             self.example = self.example or changed[0]
         codes, places = self.table.add(plain)
         # Through Python strings: a gathered Series would keep the buffers of the whole chunk alive.
-        self.found.append(pl.Series("id", plain.gather(places).to_list(), dtype=pl.String))
+        self.ids_of_chunks.append(pl.Series("id", plain.gather(places).to_list(), dtype=pl.String))
         return codes
 
     def ids(self) -> pl.Series:
         """The distinct ids: whole numbers where the sources held nothing else."""
-        ids = pl.concat(self.found) if self.found else pl.Series("id", [], dtype=pl.String)
+        ids = pl.concat(self.ids_of_chunks) if self.ids_of_chunks else pl.Series("id", [], dtype=pl.String)
         return ids if "text" in self.forms else numbers_or_text(ids)
 
     def notes(self, what: str) -> list[str]:

@@ -50,11 +50,11 @@ class Numerals:
 
     Args:
         decimal: the sign; None takes the one that all rows agree on.
-        again: the whole column from its beginning, for the look that this takes.
+        reread: the whole column from its beginning, for the look that this takes.
     """
 
     decimal: Decimal | None = None
-    again: Callable[[], Iterable[pl.Series]] | None = None
+    reread: Callable[[], Iterable[pl.Series]] | None = None
     note: str = ""  # what was decided, in a sentence; empty when nothing was
     _chunks: int = 0
 
@@ -79,12 +79,12 @@ class Numerals:
             odd = odd.filter(odd.str.contains("|".join(WRITTEN.values())) & ~odd.str.contains(PLAIN))
             if len(odd):
                 self.decimal = self._agreed(text, name)
-                self.note = said(name, odd[0], self.decimal)
+                self.note = decimal_note(name, odd[0], self.decimal)
             self._chunks += 1
         return read_numbers(text, self.decimal or ".")
 
     def _agreed(self, text: pl.Series, name: str) -> Decimal:
-        found = agree([text] if self.again is None else self.again(), [partial(read_numbers, decimal=sign) for sign in SIGNS])
+        found = agree([text] if self.reread is None else self.reread(), [partial(read_numbers, decimal=sign) for sign in SIGNS])
         if not found.sound:
             raise DataError(
                 f"the column {name!r} mixes decimal points ({found.fails[1]!r}) and decimal commas ({found.fails[0]!r}). Write its numbers "
@@ -97,7 +97,7 @@ class Numerals:
         return SIGNS[found.sound[0]]
 
 
-def said(name: str, example: str, decimal: Decimal) -> str:
+def decimal_note(name: str, example: str, decimal: Decimal) -> str:
     """How the numbers of a column were read, in a sentence."""
     sign = "comma" if decimal == "," else "point"
     value = read_numbers(pl.Series([example]), decimal)[0]

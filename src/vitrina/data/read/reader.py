@@ -30,7 +30,7 @@ FILES_NAMED = 3  # whose way of being read is said
 MISSING_AS_TEXT = ("nan", "NaN", "null", "NULL", "None", "NA", "N/A", "undefined")
 
 
-def _again(sources: Sequence[Source], column: str | None) -> Callable[[], Iterator[pl.Series]]:
+def _rereading(sources: Sequence[Source], column: str | None) -> Callable[[], Iterator[pl.Series]]:
     """A column of all sources from the beginning, each time it is asked for."""
     return lambda: (as_text(chunk.frame[column]) for one in sources for chunk in one.chunks([column])) if column else iter(())
 
@@ -92,12 +92,12 @@ class LogReader:
     ) -> LogReader:  # fmt: skip
         """A reader of the chosen columns; how dates and numbers are written is decided by all rows of a column."""
         columns = {role: column for role, column in chosen.items() if role != "title"}
-        times, order = (_again(sources, columns.get(role)) for role in ("time", "order_by"))
+        times, order = (_rereading(sources, columns.get(role)) for role in ("time", "order_by"))
         return cls(
             columns,
             Clock(time_unit, any_year, DateColumn(time_format, times), Numerals(decimal, times)),
-            {role: Numerals(decimal, _again(sources, columns.get(role))) for role in ("value", "weight")},
-            Clock("step", dates=DateColumn(again=order), numerals=Numerals(decimal, order)),
+            {role: Numerals(decimal, _rereading(sources, columns.get(role))) for role in ("value", "weight")},
+            Clock("step", dates=DateColumn(reread=order), numerals=Numerals(decimal, order)),
             sum(source.height for source in sources),
             titles=LogTitles(chosen["title"]) if "title" in chosen else None,
         )

@@ -64,7 +64,7 @@ def find_sources(source: Any, label: str = "the table", options: TextOptions = A
         ParameterError: an option of text is given for something else.
     """
     if streams.is_stream(source):
-        path, named, holder = streams.kept(source)
+        path, named, holder = streams.stored(source)
         return [open_file(path, options, named, holder)]
     if isinstance(source, (str, Path)):
         return [open_file(path, options) for path in _expand(source)]

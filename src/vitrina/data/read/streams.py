@@ -43,7 +43,7 @@ def is_stream(source: Any) -> bool:
     return str(source) == STDIN or (Path(source).exists() and not (Path(source).is_file() or Path(source).is_dir()))
 
 
-def kept(source: Any) -> tuple[Path, str, Any]:
+def stored(source: Any) -> tuple[Path, str, Any]:
     """A stream as a file: its path, what to call it, and what deletes the file when nobody holds it any more.
 
     Raises:

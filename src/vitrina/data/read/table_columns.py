@@ -11,7 +11,7 @@ import polars as pl
 from vitrina.base.errors import DataError
 from vitrina.data.features import TITLE_NAMES, FeatureKind
 from vitrina.data.read.agree import agree
-from vitrina.data.read.numerals import ANY, PLAIN, SIGNS, Decimal, both_ways, read_numbers, said
+from vitrina.data.read.numerals import ANY, PLAIN, SIGNS, Decimal, both_ways, decimal_note, read_numbers
 from vitrina.data.read.sources import CsvFile, Source
 
 NO_NUMBER = r"(?i)^(?:[+-]?(?:nan|inf|infinity)|null|none|na|n/a|undefined)$"
@@ -91,7 +91,7 @@ def numbers(column: pl.Series, decimal: Decimal | None = None) -> tuple[pl.Serie
     if found.doubt is not None and decimal is None:
         raise DataError(f"the column {column.name!r} {both_ways(found.doubt)} Give the right one, or {category}.")
     sign = decimal if decimal is not None and decimal in ways else ways[0]
-    return read_numbers(text, sign), [said(column.name, text.filter(~text.str.contains(PLAIN))[0], sign)]
+    return read_numbers(text, sign), [decimal_note(column.name, text.filter(~text.str.contains(PLAIN))[0], sign)]
 
 
 def lists_of_json(column: pl.Series) -> pl.Series:

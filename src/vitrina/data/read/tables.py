@@ -47,7 +47,7 @@ def read_features(
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
     try:
-        frame, kinds, said = typed_table(frame, id_column, kinds or {}, first, title, decimal)
+        frame, kinds, decisions = typed_table(frame, id_column, kinds or {}, first, title, decimal)
         ids = table_ids(frame[id_column])
         notes = _coverage(frame[id_column], ids, vocabulary, what, label)
         known = vocabulary.extended(ids) if what == "items" else vocabulary
@@ -57,7 +57,7 @@ def read_features(
     if known.ids.dtype != vocabulary.ids.dtype:
         odd = ids.filter(whole_numbers(ids).is_null())[0]
         notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
-    return table, known, " ".join(part for part in (first.note, *notes, *said) if part)
+    return table, known, " ".join(part for part in (first.note, *notes, *decisions) if part)
 
 
 def _id_column(frame: pl.DataFrame, source: Source, what: str, column: str) -> str:

@@ -103,7 +103,7 @@ def refuse(source: Source, column: str, problem: Problem, rows: NDArray[Any]) ->
 
 def _broken_rule(column: str, problem: Problem) -> str:
     example = f" ({problem.example})" if problem.example else ""
-    return f"the column {column!r} must {problem.must}, but {problem.found}{example}"
+    return f"the column {column!r} must {problem.must}, but {problem.fault}{example}"
 
 
 def _in_all(column: str, problem: Problem, places: str) -> str:
@@ -187,8 +187,8 @@ class BadRows:
         for column, problem in problems:
             new = np.flatnonzero(problem.mask.to_numpy() & good)
             good[new] = False
-            bad += [(int(at), f"{column} {problem.found}") for at in new]
-            self.remedies.setdefault(f"{column} {problem.found}", _in_all(column, problem, "all rows"))
+            bad += [(int(at), f"{column} {problem.fault}") for at in new]
+            self.remedies.setdefault(f"{column} {problem.fault}", _in_all(column, problem, "all rows"))
         bad.sort()
         lines = source.lines([int(numbers[at]) for at, _ in bad]) or [None] * len(bad)
         for (at, reason), line in zip(bad, lines, strict=True):

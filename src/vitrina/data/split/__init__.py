@@ -1,4 +1,7 @@
-"""Splits: rules that cut a log into a training part, queries and truth."""
+"""Splits: rules that cut a log into a training part, queries and truth. Public as `vt.split`.
+
+Each rule says only who is asked, when, and about which events; `assemble` decides about repeats and counts what was left out.
+"""
 
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.leave import LeaveLastBasket, LeaveOneOut

@@ -20,7 +20,7 @@ REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to co
 
 
 @dataclass(frozen=True)
-class Asked:
+class CandidateQueries:
     """The queries of a split before anything is dropped, in the order (user, moment)."""
 
     events: Events  # what the histories are views into
@@ -28,22 +28,22 @@ class Asked:
     start: Int64  # (queries,) histories
     stop: Int64
     now: Int64 | None
-    targets: Ragged  # item codes, a row a query, with duplicates
+    targets: Ragged  # item codes, one row per query, with duplicates
     until: int | None = None  # time of the last target
     uncounted: int = 0  # events that are no targets, since they have a weight of 0 or are dislikes
 
     @classmethod
-    def of_ranges(cls, data: Dataset, users: Int32, stop: Int64, *, now: Int64 | None, first: Int64, last: Int64) -> Asked:
+    def of_ranges(cls, data: Dataset, users: Int32, stop: Int64, *, now: Int64 | None, first: Int64, last: Int64) -> CandidateQueries:
         """Histories from the user's first event up to `stop`; targets those of `events[first:last]` that count. Without one nobody is asked."""
         place = ranges(first, last - first)
         targets = Ragged.of_lengths(last - first, data.events.items[place])
         times = data.events.times
         until = int(times[last - 1].max()) if times is not None and len(last) else None
-        asked = cls(data.events, users, data.indptr[users], stop, now, targets, until)
+        candidates = cls(data.events, users, data.indptr[users], stop, now, targets, until)
         weights = data.events.weights
-        return asked if weights is None or data.events.least_weight > 0 else asked._only(weights[place] > 0)
+        return candidates if weights is None or data.events.least_weight > 0 else candidates._only(weights[place] > 0)
 
-    def _only(self, counts: Bool) -> Asked:
+    def _only(self, counts: Bool) -> CandidateQueries:
         """With only the targets that count, and only the queries that have one."""
         targets = self.targets.keep(counts)
         kept = np.flatnonzero(targets.lengths)
@@ -89,7 +89,14 @@ def disliked_before(items: Int32, weights: Float32, start: Int64, stop: Int64, i
 
 
 def assemble(
-    train: Dataset, asked: Asked, log: dict[str, int], rule: Rule | None, remember: Rule, *, repeat: bool | None = None, **counts: Any
+    train: Dataset,
+    candidates: CandidateQueries,
+    log: dict[str, int],
+    rule: Rule | None,
+    remember: Rule,
+    *,
+    repeat: bool | None = None,
+    **counts: Any,
 ) -> Split:
     """Drop what can't be asked, decide about repeats, count.
 
@@ -100,36 +107,36 @@ def assemble(
         counts: what the rule itself counted.
     """
     repeat = repeat if rule is None else rule.repeat
-    truth = asked.targets.unique()
-    seen = seen_before(asked.events.items, asked.start, asked.stop, truth.indptr, truth.values, train.n_items)
+    truth = candidates.targets.unique()
+    seen = seen_before(candidates.events.items, candidates.start, candidates.stop, truth.indptr, truth.values, train.n_items)
     seen_share = float(seen.mean()) if len(seen) else 0.0
     allowed = seen_share >= REPEAT_SHARE if repeat is None else repeat
     refused = np.zeros(len(seen), bool)
-    if asked.events.weights is not None and asked.events.least_weight < 0:
-        log_so_far = asked.events.items, asked.events.weights, asked.start, asked.stop
+    if candidates.events.weights is not None and candidates.events.least_weight < 0:
+        log_so_far = candidates.events.items, candidates.events.weights, candidates.start, candidates.stop
         refused = disliked_before(*log_so_far, truth.indptr, truth.values, train.n_items)
     reachable = truth if allowed and not refused.any() else truth.keep(~refused & (~seen | allowed))
     kept = np.flatnonzero(reachable.lengths)
     if not train.n_events or not len(kept):
-        raise _empty(rule, train, len(asked.users), allowed)
+        raise _empty(rule, train, len(candidates.users), allowed)
     queries = Queries(
-        asked.events, asked.start[kept], asked.stop[kept], train.items, asked.users[kept],
-        now=None if asked.now is None else asked.now[kept], kind_names=train.kind_names, people=train.users,
+        candidates.events, candidates.start[kept], candidates.stop[kept], train.items, candidates.users[kept],
+        now=None if candidates.now is None else candidates.now[kept], kind_names=train.kind_names, people=train.users,
     )  # fmt: skip
     train = replace(train, rule=remember.model_copy(update={"repeat": allowed}))
     truth_kept = reachable.take(kept)
     counts = {f"log_{name}": size for name, size in log.items()} | {
-        "target_events": len(asked.targets.values),
-        "duplicate_targets": len(asked.targets.values) - len(truth.values),
+        "target_events": len(candidates.targets.values),
+        "duplicate_targets": len(candidates.targets.values) - len(truth.values),
         "seen_targets": int(seen.sum()),
         "seen_targets_share": seen_share,
         "seen_targets_dropped": 0 if allowed else int(seen.sum()),
         "disliked_targets_dropped": int(refused.sum()) if allowed else 0,
-        "uncounted_targets": asked.uncounted,
-        "queries_without_truth": len(asked.users) - len(kept),
+        "uncounted_targets": candidates.uncounted,
+        "queries_without_truth": len(candidates.users) - len(kept),
         "repeat_decided": repeat is None,
-        "events_not_used": log["events"] - train.n_events - len(asked.targets.values) - asked.uncounted,
-        "test_stop": asked.until,
+        "events_not_used": log["events"] - train.n_events - len(candidates.targets.values) - candidates.uncounted,
+        "test_stop": candidates.until,
     } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
     return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
 
@@ -146,10 +153,12 @@ def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
     users = np.unique(queries.users)
     new = np.diff(train.indptr)[users] == 0
     empty = queries.lengths == 0
-    asked = np.bincount(queries.users[queries.users >= 0], minlength=1)
+    queries_of_user = np.bincount(queries.users[queries.users >= 0], minlength=1)
     return {
-        "busiest_user": train.users.decode([int(asked.argmax())]).to_list()[0] if len(train.users) and asked.any() else None,
-        "busiest_share": float(asked.max() / max(len(queries), 1)),
+        "busiest_user": train.users.decode([int(queries_of_user.argmax())]).to_list()[0]
+        if len(train.users) and queries_of_user.any()
+        else None,
+        "busiest_share": float(queries_of_user.max() / max(len(queries), 1)),
         "cold_targets": int(cold.sum()),
         "cold_targets_share": float(cold.mean()),
         "cold_items": len(np.unique(truth.values[cold])),
@@ -194,33 +203,33 @@ def heavy_person(counts: dict[str, Any], queries: int) -> str | None:
 
 
 def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:
-    said = []
+    sentences = []
     if (heavy := heavy_person(counts, queries)) is not None:
-        said.append(heavy)
+        sentences.append(heavy)
     share = counts["seen_targets_share"]
     if not repeat and share >= REPEAT_SHARE:
-        said.append(
+        sentences.append(
             f"{share:.0%} of the test targets were in the person's history already and were dropped, because repeat is false: "
             "the numbers speak of discovery only. Set repeat=true if people come back to items."
         )
     if repeat and share < REPEAT_SHARE / 5:
-        said.append(
+        sentences.append(
             f"Only {share:.1%} of the test targets were in the person's history: with repeat=true, models lose places of the list to items "
             "that are rarely taken again. Set repeat=false."
         )
     if counts["queries_without_truth"] and counts["queries_without_truth"] > 0.2 * (queries + counts["queries_without_truth"]):
-        said.append(
+        sentences.append(
             f"{counts['queries_without_truth']:,} queries were dropped, because the person had taken all of their targets before: "
             "the rest are a special part of the people."
         )
     if counts["cold_targets_share"] >= 0.05:
-        said.append(
+        sentences.append(
             f"{counts['cold_targets_share']:.0%} of the targets are items without a training event: no model of interactions can hit them. "
             "They count as misses; compare a content model, or a shorter test part."
         )
     if counts["queries_without_history_share"] >= 0.1:
-        said.append(
+        sentences.append(
             f"{counts['queries_without_history_share']:.0%} of the queries have no history: every model answers them alike, "
             "from popularity, and differences between models look smaller than they are for known people."
         )
-    return tuple(said)
+    return tuple(sentences)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import Asked, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
 from vitrina.types import Int32, Int64
@@ -53,11 +53,11 @@ class LeaveOneOut(Rule):
         keep = np.arange(data.n_events) < stop[data.user_of]
         times = data.events.times
         now = None if times is None else times[target]
-        asked = Asked.of_ranges(data, users, target, now=now, first=target, last=target + 1)
-        mates = {} if not len(users) else _mates(data, target)
+        candidates = CandidateQueries.of_ranges(data, users, target, now=now, first=target, last=target + 1)
+        tied = {} if not len(users) else _tied_to_history(data, target)
         remember = self.model_copy(update={"position": 1})
         not_asked = data.n_users - len(users)
-        return assemble(data.select(keep), asked, sizes(data), self, remember, users_not_asked=not_asked, **mates)
+        return assemble(data.select(keep), candidates, sizes(data), self, remember, users_not_asked=not_asked, **tied)
 
     def _asked(self, data: Dataset, users: Int64) -> Int32:
         if self.people is not None and len(users) > self.people:
@@ -65,14 +65,14 @@ class LeaveOneOut(Rule):
         return users.astype(np.int32)
 
 
-def _mates(data: Dataset, target: Int64) -> dict[str, Any]:
+def _tied_to_history(data: Dataset, target: Int64) -> dict[str, Any]:
     """Targets whose neighbour in the history shares their time or basket."""
-    found = np.zeros(len(target), bool)
+    tied = np.zeros(len(target), bool)
     if data.events.times is not None:
-        found |= data.events.times[target] == data.events.times[target - 1]
+        tied |= data.events.times[target] == data.events.times[target - 1]
     if data.events.baskets is not None:
-        found |= (data.events.baskets[target] == data.events.baskets[target - 1]) & (data.events.baskets[target] >= 0)
-    return {"targets_with_mates_in_history": int(found.sum()), "targets_with_mates_in_history_share": float(found.mean())}
+        tied |= (data.events.baskets[target] == data.events.baskets[target - 1]) & (data.events.baskets[target] >= 0)
+    return {"targets_tied_to_history": int(tied.sum()), "targets_tied_to_history_share": float(tied.mean())}
 
 
 class LeaveLastBasket(Rule):
@@ -111,6 +111,6 @@ class LeaveLastBasket(Rule):
         keep = np.arange(data.n_events) < end[data.user_of]
         times = data.events.times
         now = None if times is None else times[target.start]
-        asked = Asked.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
+        candidates = CandidateQueries.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
         not_asked = int(population.sum()) - len(target)
-        return assemble(data.select(keep), asked, sizes(data), self, self, users_not_asked=not_asked)
+        return assemble(data.select(keep), candidates, sizes(data), self, self, users_not_asked=not_asked)

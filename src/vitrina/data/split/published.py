@@ -10,7 +10,7 @@ from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import Asked, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.join import joined
 from vitrina.data.split.leave import LeaveOneOut
@@ -92,12 +92,12 @@ def _fixed(train: Dataset, truth: Ragged, log: dict[str, int], rule: Rule | None
     users = np.flatnonzero(truth.lengths).astype(np.int32)
     start, stop = train.indptr[users], train.indptr[users + 1]
     later = test.events.times if test is not None else None
-    asked = Asked(
+    candidates = CandidateQueries(
         train.events, users, start, stop, _now(train, start, stop, test, users), truth.take(users),
         until=int(later.max()) if later is not None and len(later) else None,
         uncounted=0 if test is None else test.n_events - len(truth.values),
     )  # fmt: skip
-    return assemble(train, asked, log, rule, remember, repeat=repeat)
+    return assemble(train, candidates, log, rule, remember, repeat=repeat)
 
 
 def _now(train: Dataset, start: Int64, stop: Int64, test: Dataset | None, users: NDArray[np.int32]) -> Int64 | None:

@@ -160,10 +160,10 @@ def _leakage(split: Split) -> tuple[str, ...]:
         said.append(
             f"{_share(late)} of the training events are not earlier than the first query: models are fitted on the future of some people."
         )
-    mates = counts.get("targets_with_mates_in_history_share", 0.0)
-    if mates:
+    tied = counts.get("targets_tied_to_history_share", 0.0)
+    if tied:
         said.append(
-            f"{_share(mates)} of the targets have the time or basket of the event before them, which is in the history: "
+            f"{_share(tied)} of the targets have the time or basket of the event before them, which is in the history: "
             "what was taken at once is half the answer."
         )
     return tuple(said)

@@ -13,7 +13,7 @@ from vitrina.base.config import MOST_DAYS
 from vitrina.base.errors import ParameterError, SplitError
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import Asked, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments, steps_are_per_user
 from vitrina.data.split.summary import moment
@@ -97,10 +97,10 @@ class GlobalTime(Rule):
         if self.target == "basket":
             assert data.events.baskets is not None
             after &= moments.with_basket(data.events.baskets)
-        asked = self._asked(data, moments.take(after), keep, cut)
+        candidates = self._asked(data, moments.take(after), keep, cut)
         split = assemble(
             data.select(keep),
-            asked,
+            candidates,
             sizes(data),
             self,
             self._before(cut, until, data),
@@ -145,7 +145,7 @@ class GlobalTime(Rule):
             return self.model_copy(update={"at": typed(2 * cut - until, data), "until": typed(cut, data)})
         return self.model_copy(update={"until": typed(cut, data) if self.days is not None else None})
 
-    def _asked(self, data: Dataset, after: Moments, keep: Bool, cut: int) -> Asked:
+    def _asked(self, data: Dataset, after: Moments, keep: Bool, cut: int) -> CandidateQueries:
         times = data.events.times
         assert times is not None
         if self.target == "all":
@@ -154,9 +154,11 @@ class GlobalTime(Rule):
             np.cumsum(keep, out=before[1:])
             users = first.user
             history = data.indptr[users] + before[data.indptr[users + 1]] - before[data.indptr[users]]
-            return Asked.of_ranges(data, users, history, now=np.full(len(users), cut, np.int64), first=first.start, last=last.stop)
+            return CandidateQueries.of_ranges(
+                data, users, history, now=np.full(len(users), cut, np.int64), first=first.start, last=last.stop
+            )
         chosen = after.take(self._chosen(after, len(data.users)))
-        return Asked.of_ranges(data, chosen.user, chosen.start, now=times[chosen.start], first=chosen.start, last=chosen.stop)
+        return CandidateQueries.of_ranges(data, chosen.user, chosen.start, now=times[chosen.start], first=chosen.start, last=chosen.stop)
 
     def _chosen(self, after: Moments, n_users: int) -> Bool:
         if self.target == "first":

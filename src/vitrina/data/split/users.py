@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import Asked, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
 from vitrina.types import Int64
@@ -44,9 +44,9 @@ class UserShare(Rule):
         users = np.flatnonzero(out & (stop < data.indptr[1:])).astype(np.int32)
         times = data.events.times
         now = None if times is None else times[stop[users]]
-        asked = Asked.of_ranges(data, users, stop[users], now=now, first=stop[users], last=data.indptr[users + 1])
+        candidates = CandidateQueries.of_ranges(data, users, stop[users], now=now, first=stop[users], last=data.indptr[users + 1])
         train = data.select(~out[data.user_of])
-        return assemble(train, asked, sizes(data), self, self, users_not_asked=int(out.sum()) - len(users))
+        return assemble(train, candidates, sizes(data), self, self, users_not_asked=int(out.sum()) - len(users))
 
     def _history_end(self, data: Dataset, moments: Moments) -> Int64:
         """(users,) where the truth begins: the last start of a moment within the share, but after the first moment."""
