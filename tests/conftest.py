@@ -11,6 +11,8 @@ import pytest
 
 from vitrina.jobs import worker
 
+collect_ignore = ["conftest.py"]  # as a page of doctests it would have the name of the ones below
+
 
 @pytest.fixture
 def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
