@@ -75,7 +75,7 @@ def test_pairs_need_a_row_a_query():
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_blocks_do_not_show(form, monkeypatch):
     whole = form.recommend(DATA.queries(), 6, eligible=Eligibility(repeat=True))
-    monkeypatch.setattr(type(form), "queries_a_block", lambda self: 7)
+    monkeypatch.setattr(type(form), "queries_per_block", lambda self: 7)
     parts = form.recommend(DATA.queries(), 6, eligible=Eligibility(repeat=True))
     np.testing.assert_array_equal(parts.items, whole.items)
 

@@ -72,7 +72,7 @@ def test_plain_brings_a_decay_back(decay):
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(UnknownNameError, match=r"no config 'Exponentail'\. Did you mean 'Exponential'"):
+    with pytest.raises(UnknownNameError, match=r"no class 'Exponentail'\. Did you mean 'Exponential'"):
         from_plain({"name": "Exponentail"})
     with pytest.raises(ParameterError, match="and not both"):
         vt.decay.Linear(events=3, days=2)

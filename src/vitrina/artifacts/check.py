@@ -31,17 +31,16 @@ def ask(recommender: Recommender, history: list[Any] | None = None) -> dict[str,
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """How two answers to one history differ, in words; None where they are the same but for rounding, and the order of what it ties."""
-    had, has = (list(zip(answer["items"], answer["scores"], strict=True)) for answer in (before, now))
-    if len(had) != len(has):
-        return f"the list had {len(had)} items and has {len(has)}"
-    slack = ROUNDING * max([abs(score) for _, score in had if score is not None], default=0.0)
-    last = next((score for _, score in reversed(had) if score is not None), None)
-    scores = dict(has)
-    for place, ((item, score), (other, new)) in enumerate(zip(had, has, strict=True), 1):
-        same_score = _near(score, new, slack)
-        same_item = item == other or (score is not None and (_near(score, scores.get(item), slack) or _near(score, last, slack)))
-        if not (same_score and same_item):
-            return f"place {place} of the list was {item!r} ({_told(score)}) and is {other!r} ({_told(new)})"
+    old, new = (list(zip(answer["items"], answer["scores"], strict=True)) for answer in (before, now))
+    if len(old) != len(new):
+        return f"the list had {len(old)} items and has {len(new)}"
+    slack = ROUNDING * max([abs(score) for _, score in old if score is not None], default=0.0)
+    last = next((score for _, score in reversed(old) if score is not None), None)
+    new_scores = dict(new)
+    for place, ((item, score), (new_item, new_score)) in enumerate(zip(old, new, strict=True), 1):
+        tied = score is not None and (_near(score, new_scores.get(item), slack) or _near(score, last, slack))
+        if not (_near(score, new_score, slack) and (item == new_item or tied)):
+            return f"place {place} of the list was {item!r} ({_in_words(score)}) and is {new_item!r} ({_in_words(new_score)})"
     return None
 
 
@@ -49,5 +48,5 @@ def _near(score: float | None, other: float | None, slack: float) -> bool:
     return score is other if score is None or other is None else abs(score - other) <= slack
 
 
-def _told(score: float | None) -> str:
+def _in_words(score: float | None) -> str:
     return "no score" if score is None else f"{score:.6g}"

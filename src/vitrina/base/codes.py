@@ -78,10 +78,10 @@ def check_length(k: Any) -> int:
 
 
 def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
-    """The times of each history, one an event, oldest first.
+    """The times of each history, one per event, oldest first.
 
     Raises:
-        ParameterError: they are not one an event, no whole numbers, or go back.
+        ParameterError: they are not one per event, no whole numbers, or go back.
     """
     if isinstance(times, str) or not hasattr(times, "__len__") or len(times) != len(histories):
         got = len(times) if hasattr(times, "__len__") else repr(times)

@@ -223,7 +223,7 @@ def in_words(error: ValidationError) -> str:
     errors = error.errors(include_url=False)
     field = errors[0]["loc"][:1]
     messages = [e["msg"] for e in errors if e["loc"][:1] == field and e["input"] is errors[0]["input"]]
-    said = [m.removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".") for m in messages]
-    said = [_PLAIN.get(m, m.replace("a valid dictionary or instance of", "an object of the kind")) for m in dict.fromkeys(said)]
-    said = ["a number" if m == "a whole number" and "a number" in said else m for m in said]
-    return " or ".join(dict.fromkeys(said))
+    wanted = [m.removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".") for m in messages]
+    wanted = [_PLAIN.get(m, m.replace("a valid dictionary or instance of", "an object of the kind")) for m in dict.fromkeys(wanted)]
+    wanted = ["a number" if m == "a whole number" and "a number" in wanted else m for m in wanted]
+    return " or ".join(dict.fromkeys(wanted))

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,10 @@ def exported_class(name: str) -> type:
         MissingExtraError: the name needs a package that is not installed.
     """
     public = public_name(name)
-    found = None if public is None else class_at(exports()[public])
-    if not isinstance(found, type):
+    value = None if public is None else class_at(exports()[public])
+    if not isinstance(value, type):
         raise UnknownNameError.of("class", name, {last for known in exports() if (last := known.rpartition(".")[2])[0].isupper()})
-    return found
+    return value
 
 
 @cache
@@ -84,10 +85,9 @@ def member_of(packages: Iterable[str], name: str) -> Any:
 def path_of(cls: type) -> str:
     """`package.module:Class`; a class of the running script is in the module that the script is for others."""
     module, main = cls.__module__, sys.modules["__main__"]
-    if module == "__main__" and getattr(main, "__spec__", None) is not None:  # python -m package.module
-        module = main.__spec__.name
-    elif module == "__main__" and getattr(main, "__file__", None):
-        module = Path(main.__file__).stem
+    if module == "__main__":
+        spec, script = getattr(main, "__spec__", None), getattr(main, "__file__", None)  # python -m package.module, or python script.py
+        module = spec.name if spec is not None else Path(script).stem if script else module
     return f"{module}:{cls.__qualname__}"
 
 
@@ -99,10 +99,7 @@ def class_at(path: str) -> Any:
         AttributeError: the module has no such class.
     """
     module, _, name = path.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+    return attrgetter(name)(importlib.import_module(module))
 
 
 def _stub_imports() -> Iterator[tuple[str, str]]:

@@ -85,9 +85,9 @@ def _reason(error: Exception, target: Path) -> str | None:
         return None
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    found = re.search(r"([\w -]+) \(os error (\d+)\)", str(error))  # how Polars tells what the system said
-    if found and (found[2] in ABOUT_WRITING or f".{target.name}-" in str(error)):
-        return found[1].strip()
+    system = re.search(r"([\w -]+) \(os error (\d+)\)", str(error))  # how Polars passes on what the system said
+    if system and (system[2] in ABOUT_WRITING or f".{target.name}-" in str(error)):
+        return system[1].strip()
     return "the disk may be full" if isinstance(error, OSError) and "requested and" in str(error) else None  # how NumPy does
 
 

@@ -21,7 +21,7 @@ class IdTable:
 
     An id is known by two independent 64-bit hashes: among 100 million ids two share both with probability 1e-23.
 
-    Cost: about 100 ns an id on one core; 48 to 96 bytes for each distinct id.
+    Cost: about 100 ns per id on one core; 48 to 96 bytes for each distinct id.
 
     >>> table = IdTable()
     >>> codes, places = table.add(pl.Series(["tea", "milk", "tea"]))

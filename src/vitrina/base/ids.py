@@ -31,7 +31,7 @@ ALIKE = "blanks, case, leading zeros or the way a number is written"
 def id_texts(ids: Iterable[Any] | pl.Series) -> pl.Series:
     """(ids,) the text that each id is compared by; null for what is no id.
 
-    Cost: a pass over a typed series; about a microsecond an id of a list.
+    Cost: a pass over a typed series; about a microsecond per id of a list.
 
     >>> id_texts([7, "7", 7.0, "7.0", "07", 7.5, True, None]).to_list()
     ['7', '7', '7', '7', '07', None, None, None]
@@ -93,9 +93,9 @@ def without_zero_fraction(text: pl.Series) -> pl.Series:
     ['7', '07.0', '7.50', 'v1.0']
     """
     if len(text) <= FEW:
-        found = text.to_list()
-        plain = [sub(ZERO_FRACTION, r"\1", value) if value and value.endswith("0") else value for value in found]
-        return text if plain == found else pl.Series(text.name, plain, dtype=pl.String)
+        texts = text.to_list()
+        plain = [sub(ZERO_FRACTION, r"\1", value) if value and value.endswith("0") else value for value in texts]
+        return text if plain == texts else pl.Series(text.name, plain, dtype=pl.String)
     ending = text.str.ends_with("0")
     if not text.filter(ending).str.contains(ZERO_FRACTION).any():
         return text
@@ -126,10 +126,10 @@ def alike(strange: pl.Series, known: pl.Series) -> Alike | None:
     >>> alike(pl.Series(["X9", "00126", "Tea "]), pl.Series(["126", "tea"]))
     Alike(total=2, id='00126', known='126')
     """
-    asked = pl.DataFrame({"id": strange, "key": _key(strange)})
-    held = pl.DataFrame({"known": known, "key": _key(known)}).unique("key", keep="first", maintain_order=True)
-    found = asked.join(held, on="key", how="inner", maintain_order="left").filter(pl.col("id") != pl.col("known"))
-    return Alike(found.height, found["id"][0], found["known"][0]) if found.height else None
+    by_key = pl.DataFrame({"known": known, "key": _key(known)}).unique("key", keep="first", maintain_order=True)
+    pairs = pl.DataFrame({"id": strange, "key": _key(strange)}).join(by_key, on="key", how="inner", maintain_order="left")
+    pairs = pairs.filter(pl.col("id") != pl.col("known"))
+    return Alike(pairs.height, pairs["id"][0], pairs["known"][0]) if pairs.height else None
 
 
 def alike_among(ids: pl.Series) -> Alike | None:

@@ -28,6 +28,12 @@ class State:
     files: Mapping[str, pl.DataFrame | bytes] = field(default_factory=dict)
     children: Mapping[str, Any] = field(default_factory=dict)
 
+    def table(self, name: str) -> pl.DataFrame:
+        """The table of this name among the files."""
+        table = self.files[name]
+        assert isinstance(table, pl.DataFrame), f"{name} is no table"
+        return table
+
 
 @runtime_checkable
 class Stateful(Protocol):

@@ -53,16 +53,16 @@ def _widths(table: Table, columns: Sequence[list[Text]], width: int) -> list[int
     room = width - sum(table._get_padding_width(at) for at in range(len(columns)))
     most = [_longest([line for t in texts for line in t.plain.splitlines()]) for texts in columns]
     words = [_longest([word for t in texts for word in t.plain.split()]) for texts in columns]
-    kept = []
+    widths = []
     for column, texts, whole, word in zip(table.columns, columns, most, words, strict=True):
         cells = _longest([t.plain for t in texts[1:]])
-        kept.append(whole if column.no_wrap else max(cells, _longest(texts[0].plain.split())) if column.justify == "right" else word)
-    if sum(kept) > room:
+        widths.append(whole if column.no_wrap else max(cells, _longest(texts[0].plain.split())) if column.justify == "right" else word)
+    if sum(widths) > room:
         return None
-    while sum(kept) < room and (open_ := [at for at in range(len(kept)) if kept[at] < most[at]]):
-        at = min(open_, key=lambda i: kept[i] / most[i])
-        kept[at] += 1
-    return kept
+    while sum(widths) < room and (open_ := [at for at in range(len(widths)) if widths[at] < most[at]]):
+        at = min(open_, key=lambda i: widths[i] / most[i])
+        widths[at] += 1
+    return widths
 
 
 def _longest(words: Sequence[str]) -> int:

@@ -32,7 +32,8 @@ def located(file: TomlFile, keys: Keys) -> Iterator[None]:
     try:
         yield
     except VitrinaError as error:
-        inner = (*keys, getattr(error, "parameter", None))
+        parameter = getattr(error, "parameter", None)
+        inner: Keys = keys if parameter is None else (*keys, parameter)
         raise error.at(file.where(inner if inner in file.lines else keys)) from None
 
 

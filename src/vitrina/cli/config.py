@@ -112,7 +112,7 @@ class Settings(Section):
     filters: dict[str, Any] = Field(default_factory=dict, description="Filters of vitrina.filters, in this order.")
     split: dict[str, Any] = Field(default_factory=dict, description="rule = the name of a split rule, and its parameters.")
     job: JobSection = JobSection()
-    models: dict[str, dict[str, Any]] = Field(description="One table a model; the name of the table is its name on the board.")
+    models: dict[str, dict[str, Any]] = Field(description="One table per model; the name of the table is its name on the board.")
     tune: TuneSection = TuneSection()
     report: ReportSection = ReportSection()
 
@@ -162,8 +162,8 @@ class Plan:
 
     def repeat(self, data: Dataset) -> bool:
         """Whether people may get again what they had: as the file says, or as the split decides."""
-        said = self.settings.job.repeat
-        return self.split(data).eligible.repeat if said is None else said
+        given = self.settings.job.repeat
+        return self.split(data).eligible.repeat if given is None else given
 
     def options(self) -> dict[str, Any]:
         """The arguments of `vitrina.compare` beside models, split and data."""

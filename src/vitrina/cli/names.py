@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -36,11 +35,11 @@ def exported() -> Mapping[str, type]:
 @cache
 def _public() -> Mapping[str, Any]:
     """What the package and its modules export, by public name."""
-    found: dict[str, Any] = {}
+    public: dict[str, Any] = {}
     for name, path in exports().items():
         with suppress(MissingExtraError):  # whoever doesn't use it needs not install it; `find` says how to
-            found[name] = class_at(path)
-    return found
+            public[name] = class_at(path)
+    return public
 
 
 def _buildable(value: Any) -> bool:
@@ -54,8 +53,8 @@ def models() -> Mapping[str, Callable[..., Any]]:
 
 def recipes() -> Mapping[str, Callable[..., Any]]:
     """Exported functions that return a model; one in a module goes by its own name, as parts do."""
-    found = {name.rpartition(".")[2]: value for name, value in _public().items() if inspect.isfunction(value)}
-    return {name: function for name, function in found.items() if hasattr(config_of(function), "fit")}
+    functions = {name.rpartition(".")[2]: value for name, value in _public().items() if inspect.isfunction(value)}
+    return {name: function for name, function in functions.items() if hasattr(config_of(function), "fit")}
 
 
 def config_of(make: Callable[..., Any]) -> type[Config] | None:
@@ -78,8 +77,8 @@ def parts() -> Mapping[str, type]:
 
 def filters() -> Mapping[str, Callable[..., Any]]:
     """Functions of `vitrina.data.filters`, but for `compact`, which each of them does at its end."""
-    found = {name: getattr(vitrina.data.filters, name) for name in vitrina.data.filters.__all__ if name != "compact"}
-    return {name: function for name, function in found.items() if inspect.isfunction(function)}
+    exported_names = [name for name in vitrina.data.filters.__all__ if name != "compact"]
+    return {name: function for name in exported_names if inspect.isfunction(function := getattr(vitrina.data.filters, name))}
 
 
 def find(what: str, name: str, known: Mapping[str, Any]) -> Any:
@@ -115,12 +114,12 @@ def trusted(path: str, folder: Path) -> type:
     module, _, name = path.partition(":")
     import_from(folder)
     try:
-        found = getattr(importlib.import_module(module), name)
+        cls = class_at(path)
     except ImportError as error:
         raise ParameterError(f"The type {path!r} can't be imported from {folder} or the installed packages: {error}.") from None
     except AttributeError:
         raise ParameterError(f"The module {module!r} has no class {name!r}. Write the type as package.module:Class.") from None
-    return found
+    return cls
 
 
 def parameters(cls: Callable[..., Any]) -> list[str]:

@@ -33,13 +33,13 @@ def settled(plan: Plan, name: str) -> Any:
     model = plan.model(name)
     if not isinstance(model, Search):
         return model
-    found = done.get(name)
-    if found is None:
+    winner = done.get(name)
+    if winner is None:
         raise ParameterError(
             f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it (a first look with --quick is none). "
             f"Run first: vitrina compare {plan.file.path}"
         )
-    parameters = from_plain({parameter: value for parameter, value in found.items() if parameter not in ("name", "class")})
+    parameters = from_plain({parameter: value for parameter, value in winner.items() if parameter not in ("name", "class")})
     return model.model(**parameters)
 
 

@@ -92,8 +92,8 @@ def open_split(folder: str | Path) -> Split:
         pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"], train.users,
         texts=asked.get_column("text", default=None), request_ids=asked.get_column("request_id", default=None),
     )  # fmt: skip
-    seen = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
-    eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen)
+    seen_kinds = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
+    eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen_kinds)
     truth = Ragged(arrays["truth.indptr"], arrays["truth"])
     return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]))
 

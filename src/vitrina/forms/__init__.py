@@ -1,4 +1,9 @@
-"""The fitted forms: how few kinds of fitted models score, answer and are kept, one file each. Many algorithms share them."""
+"""The fitted forms: the few kinds of fitted models, one file each. Many algorithms share them, so that answering, saving and loading are written once.
+
+`Static` has the same scores for everybody, `ItemMap` weights from item to item, `Embeddings` item vectors, `Neighbours` people like this one,
+`Personal` the own past, `Shuffled` chance. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
+history is read: `decay`, `combine`, `reading`, `history`, and `levels` for weights too small for a float.
+"""
 
 from vitrina.forms import combine, decay
 from vitrina.forms.base import Form

@@ -20,7 +20,7 @@ from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.types import Bool, Eligibility, Float32, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
-SPARSE_QUERIES = 8192  # queries a block, for the forms that make no dense scores
+SPARSE_QUERIES = 8192  # queries per block, for the forms that make no dense scores
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,11 +66,11 @@ class Form(ABC):
         Lists are no longer than the ranked catalogue: of 24 items the shape is (queries, 24) from k = 24 on.
 
         Raises:
-            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one a query.
+            ParameterError: these are no Queries, `k` is no length, or `eligible` has rows that are not one per query.
             VocabularyError: the queries are encoded with other item ids than the model.
         """
         k = list_width(check_request(queries, k, eligible), self.catalogue)
-        blocks = queries.blocks(self.queries_a_block())
+        blocks = queries.blocks(self.queries_per_block())
         parts = [self.answer_block(block.counted(), k, eligible.rows(part)) for part, block in blocks]
         parts = parts or [self.answer_block(queries, k, eligible)]
         return replace(Recommendations.concat(parts), labels=queries.labels, titles=self.titles)
@@ -103,7 +103,7 @@ class Form(ABC):
         """
         raise ParameterError(f"{type(self).__name__} keeps nothing about people. Similar users come from TifuKNN.")
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         """How many queries `answer_block` takes at a time."""
         return block_size(len(self.vocabulary))
 
@@ -127,7 +127,7 @@ class Form(ABC):
         """Scores of each query's own items, (pairs,).
 
         Raises:
-            ParameterError: a code stands for no item of the vocabulary, or there is not one row a query.
+            ParameterError: a code stands for no item of the vocabulary, or there is not one row per query.
             VocabularyError: the queries were encoded with other item ids.
         """
         check_pairs(queries, items, self.vocabulary)

@@ -56,7 +56,7 @@ class Embeddings(Form):
             return np.any(self.vectors != 0, axis=1)
         return np.diff(self.vectors.indptr) > 0
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         return block_size(max(len(self.described), columns_of(self.vectors)))
 
     def encode(self, queries: Queries) -> Float32:

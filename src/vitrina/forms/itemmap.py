@@ -60,7 +60,7 @@ class ItemMap(Form):
         rows[self.kept] = np.arange(len(self.kept), dtype=np.int32)
         return rows
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         return block_size(len(self.vocabulary)) if self.is_dense else SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:

@@ -75,5 +75,5 @@ class Neighbours(Form):
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Neighbours:
         settings = {**state.config, "profile": BasketProfile(**state.config["profile"])}
-        people = Vocabulary(state.files["people"]["id"]) if "people" in state.files else None
+        people = Vocabulary(state.table("people")["id"]) if "people" in state.files else None
         return cls(vocabulary, catalogue, vectors=sparse_of_arrays(state.arrays), people=people, **settings)

@@ -29,7 +29,7 @@ class Personal(Form):
     catalogue: Catalogue
     decay: Decay | None = None
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         return SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:

@@ -41,7 +41,7 @@ class BasketProfile:
         return np.maximum(weights, LEAST)  # what is longest ago was taken all the same
 
     def vectors(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
-        """(queries, items) vector of each history, indices sorted; an item counts once a basket. Items that came after the fit are left out.
+        """(queries, items) vector of each history, indices sorted; an item counts once per basket. Items that came after the fit are left out.
 
         float32, or float64 where the oldest baskets weigh too little for it.
         """

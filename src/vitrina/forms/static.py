@@ -34,7 +34,7 @@ class Static(Form):
         order = np.argsort(-self.scores, kind="stable")
         return order[np.isfinite(self.scores[order]) & self.catalogue.mask[order]].astype(np.int32)
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         return SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:

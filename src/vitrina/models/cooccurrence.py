@@ -60,7 +60,7 @@ class Cooccurrence(ModelConfig):
         DataError: days on a log without real time, unknown kinds, or content without an item table.
 
     Cost: the sum over users of the squared number of their items (of events, with `gap` or `one_way`), in parallel; memory
-    4 to 30 bytes an event, 20 bytes x items x threads and 8 bytes x items x neighbours, never items x items.
+    4 to 30 bytes per event, 20 bytes x items x threads and 8 bytes x items x neighbours, never items x items.
 
     >>> import vitrina as vt
     >>> data = vt.testing.toy()
@@ -101,13 +101,13 @@ class Cooccurrence(ModelConfig):
         denominator = self.weighting.denominator(squares, data.n_users)
         factors_of_events = factors[log.entry_of(users_items)] if self._gapped else factors
         follows = bool(data.repeat if data.rule is None else data.rule.repeat)
-        kept = follows if self.diagonal is None else self.diagonal
+        diagonal = follows if self.diagonal is None else self.diagonal
         every = follows if self.every_event is None else self.every_event
-        weights = self._best(log, users_items, factors_of_events, denominator, squares if kept else np.empty(0), data)
+        weights = self._best(log, users_items, factors_of_events, denominator, squares if diagonal else np.empty(0), data)
         reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
-        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._followed(follows))
+        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._notes_of_the_job(follows))
 
-    def _followed(self, repeat: bool) -> tuple[str, ...]:
+    def _notes_of_the_job(self, repeat: bool) -> tuple[str, ...]:
         """What is said of the parameters that follow the job."""
         notes = ()
         if repeat and self.diagonal is None:
@@ -122,8 +122,8 @@ class Cooccurrence(ModelConfig):
                 decay.require(data)
         unknown = set(self.kinds) - set(data.kind_names)
         if unknown:
-            had = ", ".join(data.kind_names) or "no kinds at all"
-            raise DataError(f"The 'kinds' of Cooccurrence must be kinds of event in the log ({had}). Got {', '.join(sorted(unknown))}.")
+            kinds = ", ".join(data.kind_names) or "no kinds at all"
+            raise DataError(f"The 'kinds' of Cooccurrence must be kinds of event in the log ({kinds}). Got {', '.join(sorted(unknown))}.")
 
     def _best(
         self, log: Log, users_items: sparse.csr_matrix, factors: Float64, denominator: Denominator, diagonal: Float64, data: Dataset
@@ -259,6 +259,6 @@ def _plain(d: Denominator) -> tuple[Any, ...]:
 def _csr(items: Int32, scores: NDArray[Any], sizes: Int64) -> sparse.csr_matrix:
     """Rows of which the first `sizes` places are filled; float32 if that holds them."""
     filled = np.arange(items.shape[1]) < sizes[:, None]
-    kept = scores[filled]
-    kept = kept if kept.min(initial=1) < 2.0**-DEEP else kept.astype(np.float32, copy=False)
-    return sparse.csr_matrix((kept, items[filled], _indptr(sizes)), shape=(len(items), len(items)))
+    weights = scores[filled]
+    weights = weights if weights.min(initial=1) < 2.0**-DEEP else weights.astype(np.float32, copy=False)
+    return sparse.csr_matrix((weights, items[filled], _indptr(sizes)), shape=(len(items), len(items)))

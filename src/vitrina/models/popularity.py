@@ -30,7 +30,7 @@ class Popularity(ModelConfig):
     Args:
         days: count only events of the last `days` days; None counts all.
         half_life: days after which an event counts half; None does not fade.
-        by: "users" counts each person once an item, "events" counts every event.
+        by: "users" counts each person once per item, "events" counts every event.
 
     Raises:
         DataError: `days` or `half_life` on a log without real time, or a log without events.
@@ -73,8 +73,8 @@ class Popularity(ModelConfig):
         if own is not None:
             levels = products(levels, own)
         if self.by == "users":
-            one = _last_of_pair(users, items, data.n_items) if own is None else _largest_of_pair(users, items, data.n_items, levels)
-            levels[~one] = -np.inf
+            counted = _last_of_pair(users, items, data.n_items) if own is None else _largest_of_pair(users, items, data.n_items, levels)
+            levels[~counted] = -np.inf
         return sums(levels, items, data.n_items)
 
 

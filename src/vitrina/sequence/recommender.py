@@ -117,7 +117,7 @@ class Encoded(Form):
         """Cosines of the item vectors."""
         return vector_cosines(self.item_vectors, items)
 
-    def queries_a_block(self) -> int:
+    def queries_per_block(self) -> int:
         return QUERIES
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
