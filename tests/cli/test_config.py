@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import vitrina as vt
+from vitrina.base.config import to_plain
 from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Search
-from vitrina.cli import names
+from vitrina.cli import names, results
 from vitrina.cli.config import read_config
 
 Write = Callable[..., Path]
@@ -216,3 +218,16 @@ def test_parts_in_a_list_go_by_their_names_and_misspelt_ones_are_answered_with_t
         read_config(config('[models.eSASRec]\nembed = {type = "SumOf", parts = ["Idss"]}\n'))
     with pytest.raises(VitrinaError, match="loss"):
         read_config(config('[models.eSASRec]\nloss = "BM25"\n'))
+
+
+def test_what_a_comparison_found_may_hold_a_part_of_ones_own(config: Write, shop: Path) -> None:
+    (shop / "own_part.py").write_text(
+        "from vitrina.base.config import Config\nclass Part(Config):\n    x: int = 1\n"
+        "class Mine(Config):\n    part: Part = Part()\n    n: int = 1\n    def fit(self, data, *, validation=None, start=None): ...\n"
+    )
+    plan = read_config(config('[models.mine]\ntype = "own_part:Mine"\nn = [1, 2]\n'), trust=True)
+    found = plan.model("mine").model(n=2)
+    plan.out.mkdir()
+    entries = [{"name": "mine", "status": "ok", "config": to_plain(found)}]
+    (plan.out / "board.json").write_text(json.dumps({"entries": entries}))
+    assert results.settled(plan, "mine") == found

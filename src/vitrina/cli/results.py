@@ -8,6 +8,7 @@ from typing import Any
 
 from vitrina.base.config import from_plain
 from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.exports import class_at
 from vitrina.board.tune import Search
 from vitrina.cli.config import Plan
 
@@ -39,8 +40,8 @@ def settled(plan: Plan, name: str) -> Any:
             f"The model {name!r} has parameters to search ({', '.join(model.space)}), and {plan.out / BOARD} has no result for it (a first look with --quick is none). "
             f"Run first: vitrina compare {plan.file.path}"
         )
-    parameters = from_plain({parameter: value for parameter, value in winner.items() if parameter not in ("name", "class")})
-    return model.model(**parameters)
+    parameters = {parameter: value for parameter, value in winner.items() if parameter not in ("name", "class")}
+    return model.model(**from_plain(parameters, class_at=class_at if plan.file.trust else None))
 
 
 def _baseline(plan: Plan, name: str, done: Mapping[str, Any]) -> Any:
