@@ -156,22 +156,23 @@ class Recommendations:
         for name, column in extra.items():
             if name in columns:
                 raise ParameterError(f"A table of recommendations can't have two columns {name!r}. Give the extra column another name.")
-            columns[name] = self._readable(name, column[rows, places])
+            columns[name] = _readable(self, name, column[rows, places])
         return pl.DataFrame(columns)
-
-    def _readable(self, name: str, values: NDArray[Any]) -> pl.Series:
-        """A column as people read it."""
-        if name == "source":
-            return pl.Series(self.sources).gather(values.astype(np.uint32))
-        if name == "reasons":
-            masks, place = np.unique(values, return_inverse=True)
-            names = [[reason for bit, reason in enumerate(self.reason_names) if int(mask) >> bit & 1] for mask in masks]
-            return pl.Series(names, dtype=pl.List(pl.String)).gather(place.astype(np.uint32))
-        return pl.Series(values, nan_to_null=True)
 
     def to_pandas(self, query: Sequence[Any] | pl.Series | None = None) -> Any:
         """The same as a pandas DataFrame."""
         return to_pandas(self.to_frame(query))
+
+
+def _readable(lists: Recommendations, name: str, values: NDArray[Any]) -> pl.Series:
+    """A column as people read it."""
+    if name == "source":
+        return pl.Series(lists.sources).gather(values.astype(np.uint32))
+    if name == "reasons":
+        masks, place = np.unique(values, return_inverse=True)
+        names = [[reason for bit, reason in enumerate(lists.reason_names) if int(mask) >> bit & 1] for mask in masks]
+        return pl.Series(names, dtype=pl.List(pl.String)).gather(place.astype(np.uint32))
+    return pl.Series(values, nan_to_null=True)
 
 
 def _check_column(name: str, column: Any, shape: tuple[int, ...]) -> None:

@@ -1,6 +1,7 @@
 """A model with a re-ranker is a model: it keeps the contract, its lists go on below the candidates, and it has a name in a config file."""
 
 import json
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
+from vitrina.cli.fit import _parameters_of_fit
 from vitrina.cli.main import app
 from vitrina.protocols import Recommender
 from vitrina.testing import ByHash, KeepOrder, check_model
@@ -39,6 +41,10 @@ def test_what_the_model_does_with_a_log_is_what_both_do():
     assert vt.Reranked(model=vt.EASE(), reranker=KeepOrder()).reads_shards
     fitted = both.fit(DATA)
     assert isinstance(fitted, Recommender)
+    epochs: list[Any] = []
+    both.fit(DATA, report=epochs.append)
+    assert len(epochs) == 1
+    assert {"report", "checkpoint"} <= set(_parameters_of_fit(vt.Reranked(model=both, reranker=KeepOrder())))
     other = vt.Reranked(model=vt.SASRec(dim=8, training=still), reranker=KeepOrder())
     for start in (fitted, fitted.recommender):
         np.testing.assert_allclose(other.fit(DATA, start=start).recommender.table, fitted.recommender.table, atol=1e-6)

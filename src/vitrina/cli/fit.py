@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +39,7 @@ def command(
     log = plan.log()
     data = plan.filtered(log)
     data = replace(data, repeat=plan.repeat(data))
-    takes, training_state = signature(chosen.fit).parameters, out.with_name(f"{out.name}.training")
+    takes, training_state = _parameters_of_fit(chosen), out.with_name(f"{out.name}.training")
     if training_state.exists() and "checkpoint" in takes:
         console.note(f"Going on from the training that was interrupted, kept in {training_state}.")
     with console.working(f"Fitting {model} on {data.n_events:,} events") as tell:
@@ -64,3 +65,12 @@ def command(
         f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"{trusting}',
         markup=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _parameters_of_fit(model: Any) -> Collection[str]:
+    """What the fit of a model takes; a re-ranked one hands on what its model takes."""
+    from vitrina.rerank import Reranked
+
+    while isinstance(model, Reranked):
+        model = model.model
+    return signature(model.fit).parameters

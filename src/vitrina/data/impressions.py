@@ -268,25 +268,25 @@ class _Reader:
     def impressions(self, sources: Sequence[Source], users: Vocabulary | None, items: Vocabulary | None) -> Impressions:
         if not sum(map(len, self.rows)):
             raise DataError(f"{sources[0].label} holds no place that was shown. It has a header and no rows.")
-        found = {role: np.concatenate(parts) for role, parts in self.parts.items()}
-        people, found["user"] = _appended(users, self.coders.setdefault("user", IdCoder()), found["user"])
-        vocabulary, found["item"] = _appended(items, self.coders["item"], found["item"])
-        requests, request = Vocabulary(self.coders["request"].ids()), found.pop("request")
-        order = np.lexsort((found["position"], request)) if "position" in found else np.argsort(request, kind="stable")
-        found, request, rows = {role: column[order] for role, column in found.items()}, request[order], np.concatenate(self.rows)[order]
+        arrays = {role: np.concatenate(parts) for role, parts in self.parts.items()}
+        people, arrays["user"] = _appended(users, self.coders.setdefault("user", IdCoder()), arrays["user"])
+        vocabulary, arrays["item"] = _appended(items, self.coders["item"], arrays["item"])
+        requests, request = Vocabulary(self.coders["request"].ids()), arrays.pop("request")
+        order = np.lexsort((arrays["position"], request)) if "position" in arrays else np.argsort(request, kind="stable")
+        arrays, request, rows = {role: column[order] for role, column in arrays.items()}, request[order], np.concatenate(self.rows)[order]
         starts = np.searchsorted(request, np.arange(len(requests) + 1)).astype(np.int64)
-        _require_one_person(self.columns, sources[0], requests, request, found["user"], rows)
-        if "position" in found:
-            _require_once(self.columns, sources[0], requests, request, found["position"], rows)
+        _require_one_person(self.columns, sources[0], requests, request, arrays["user"], rows)
+        if "position" in arrays:
+            _require_once(self.columns, sources[0], requests, request, arrays["position"], rows)
         else:
-            found["position"] = (np.arange(len(request)) - starts[request] + 1).astype(np.int32)
-        names = tuple(self.coders["kind"].ids().cast(pl.String).to_list()) if "kind" in found else ()
+            arrays["position"] = (np.arange(len(request)) - starts[request] + 1).astype(np.int32)
+        names = tuple(self.coders["kind"].ids().cast(pl.String).to_list()) if "kind" in arrays else ()
         if len(names) > 256:
             raise DataError(f"The column {self.columns['kind']!r} must hold at most 256 kinds of event. It holds {len(names):,}.")
         return Impressions(
-            requests, starts, found["user"], people, found["item"], vocabulary, found["position"], found.get("propensity"),
-            found.get("outcome"), found.get("value"), found.get("time"), found["kind"].astype(np.uint8) if names else None, names,
-            None if "time" not in found else "us" if self.clock.real else "step",
+            requests, starts, arrays["user"], people, arrays["item"], vocabulary, arrays["position"], arrays.get("propensity"),
+            arrays.get("outcome"), arrays.get("value"), arrays.get("time"), arrays["kind"].astype(np.uint8) if names else None, names,
+            None if "time" not in arrays else "us" if self.clock.real else "step",
         )  # fmt: skip
 
 

@@ -146,8 +146,8 @@ class Candidates:
         place = np.where(np.arange(self.k) < filled, place, np.where(after < self.totals[:, None], after, -1))
         ordering = np.full(place.shape, np.nan, np.float32)
         ordering[:, :own] = np.where(chosen >= 0, scores, np.nan)
-        kept = replace(self.lists, extra={"relevance": self.lists.scores, **self.lists.extra})
-        lists = taken(kept, place)
+        whole = replace(self.lists, extra={"relevance": self.lists.scores, **self.lists.extra})
+        lists = taken(whole, place)
         return replace(lists, scores=falling(ordering, lists.items))
 
 

@@ -63,9 +63,10 @@ class Reranked(ModelConfig):
     def goes_on(self) -> bool:  # type: ignore[override]
         return self.model.goes_on
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> RerankedLists:
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, **training: Any) -> RerankedLists:
+        """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""
         start = start.recommender if isinstance(start, RerankedLists) else start
-        recommender = completed(self.model.fit(data, validation=validation, start=start), data)
+        recommender = completed(self.model.fit(data, validation=validation, start=start, **training), data)
         return RerankedLists(recommender, self.reranker.fit(data), self.candidates, self)
 
 
