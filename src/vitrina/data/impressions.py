@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.showing import titled, to_pandas
-from vitrina.data.columns import Column, Problem, id_form, id_text
+from vitrina.data.columns import IS_EMPTY, Column, Problem, id_form, id_text
 from vitrina.data.dataset import TimeUnit
 from vitrina.data.read.clock import Clock, GivenUnit
 from vitrina.data.read.ids import IdCoder
@@ -245,7 +245,7 @@ class _Reader:
             return self.clock.read(values, column)
         if role in ("request", "user", "item", "kind"):
             ids = id_text(values, column)
-            return Column(ids.values, [p for p in ids.problems if not (role == "user" and p.found == "is empty")])
+            return Column(ids.values, [p for p in ids.problems if not (role == "user" and p.fault == IS_EMPTY)])
         numbers, problems = number(values, column, self.numerals.setdefault(role, Numerals()), role)
         if role == "propensity":
             problems += _outside(numbers, (numbers > 0) & (numbers <= 1), "hold chances above 0 and at most 1")
