@@ -131,6 +131,11 @@ def test_what_is_no_parameter_is_refused(value):
         to_plain({"a": [value]})
 
 
+def test_an_exported_class_that_is_no_config_is_not_made():
+    with pytest.raises(ParameterError, match="'ContractError' is no config"):
+        from_plain({"name": "ContractError"})
+
+
 @pytest.mark.parametrize("name", ["Exponentail", "compare", "load", "decay", "os.system", ""])
 def test_a_name_that_is_no_class_is_answered_with_the_closest(name):
     with pytest.raises(UnknownNameError, match="There is no class") as error:

@@ -146,7 +146,10 @@ READERS: Mapping[Any, Callable[[str], Any]] = {"date": date.fromisoformat, "date
 
 def _class_of(mark: str, name: str, class_at: Callable[[str], Any] | None) -> Any:
     if mark == "name":
-        return exported_class(name)
+        cls = exported_class(name)
+        if not (issubclass(cls, Config) or dataclasses.is_dataclass(cls)):
+            raise ParameterError(f"The class {name!r} is no config: it isn't made of plain values.", value=name)
+        return cls
     if class_at is None:
         raise ParameterError(
             f"The class {name!r} is not one of Vitrina's: reading it would run its code, which has to be allowed.", value=name
