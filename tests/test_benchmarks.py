@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
-SCRIPTS = [f"benchmarks.{folder}.{path.stem}" for folder in ("speed", "quality") for path in sorted((FOLDER / folder).glob("*.py"))]
+SCRIPTS = [
+    f"benchmarks.{folder}.{path.stem}" for folder in ("speed", "quality", "additions") for path in sorted((FOLDER / folder).glob("*.py"))
+]
 MODULES = sorted(FOLDER.rglob("*.py"))
 
 
@@ -32,6 +34,15 @@ def test_a_script_tells_its_use(script: str, monkeypatch: pytest.MonkeyPatch, ca
     told = capsys.readouterr().out
     assert told.startswith("usage: ")
     assert re.search(rf"^    {re.escape(usage)}( |$)", told, re.MULTILINE)
+
+
+def test_the_kept_additions_fit() -> None:
+    from benchmarks.additions.measure import ADDITIONS, fits, touched
+
+    assert [name for name in ADDITIONS if not fits(name)] == []
+    for name in ADDITIONS:
+        code = [path for path, _, _ in touched(name) if not path.endswith(".md")]
+        assert len(code) == 3, name
 
 
 def test_make_starts_what_there_is() -> None:
