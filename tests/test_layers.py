@@ -112,7 +112,7 @@ def circle(graph):
 
 def test_every_part_has_one_layer():
     parts = {part_of(p) for p in SOURCE.rglob("*.py")} - {"__init__"}
-    assert parts - set(LEVEL) == set()
+    assert parts == set(LEVEL)
     assert len(LEVEL) == sum(map(len, LAYERS))
 
 
