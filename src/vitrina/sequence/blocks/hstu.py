@@ -23,12 +23,12 @@ class HSTU(Block):
 
     [Zhai et al. 2024](https://arxiv.org/abs/2402.17152), eq. 1 to 3, with the buckets of the authors' code: b(i, j) = floor(ln(max(1, s)) / 0.301)
     for the s seconds between event j and the moment at which token i is asked. One table p of places and one table t of times for all heads.
-    There is no softmax, so that the state may grow with how often a taste was shown; u gates in place of a feed-forward part; the layer norms
-    have no weights.
+    There is no softmax, so that an event's weight doesn't fall because there are others; u gates in place of a feed-forward part; the layer
+    norms have no weights.
 
-    The moment of asking is the time of the next event in training and `now` for a visitor, as in the published numbers: the model knows when a
-    person came back, and not only what they took before. Compare it with models that don't know that in the light of it. A time that isn't
-    known (a visitor without times), and a span of time that training never met, add nothing.
+    The moment of asking is the time of the next event in training and `now` for a visitor, as in the published numbers: the model is told when
+    a person came back, which others aren't. A time that isn't known (a visitor without times), and a span of time that training never met, add
+    nothing.
 
     Args:
         times: whether there is a bias for times; False for a log without real time.
