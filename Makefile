@@ -10,7 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/vitrina demo --out vitrina-demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks examples

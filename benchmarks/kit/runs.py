@@ -79,7 +79,7 @@ class Run:
 
     @property
     def per_query(self) -> pl.DataFrame:
-        """query, user and a column for each metric that has a value a query."""
+        """query, user and a column for each metric that has a value per query."""
         return pl.read_parquet(Path(self.file).with_suffix(".parquet"))
 
     def error(self, metric: str) -> float:
@@ -121,26 +121,26 @@ def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resum
     kind = "sequence" if isinstance(model, vt.SequenceModel) else "models"
     job = fingerprint(model, split_fingerprint(split), list(metrics))
     file = RUNS / f"{job}-{CODE[kind]}.json"
-    found = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
-    return read(found[-1]) if found else _run(model, split, metrics, file)
+    finished = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
+    return read(finished[-1]) if finished else _run(model, split, metrics, file)
 
 
 def read(file: Path) -> Run:
-    kept = json.loads(file.read_text(encoding="utf-8"))
-    kept["numbers"] = {metric: tuple(numbers) for metric, numbers in kept["numbers"].items()}
-    return Run(**(kept | {"notes": tuple(kept["notes"]), "file": str(file)}))
+    values = json.loads(file.read_text(encoding="utf-8"))
+    values["numbers"] = {metric: tuple(numbers) for metric, numbers in values["numbers"].items()}
+    return Run(**(values | {"notes": tuple(values["notes"]), "file": str(file)}))
 
 
 def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path) -> Run:
-    told: dict[bool, Any] = {}
+    progress_of: dict[bool, Any] = {}
     begin = time.perf_counter()
-    more = {"report": _telling(told), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
+    more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
     fitted = model.fit(split.train, **more)
     between = time.perf_counter()
     lists = fitted.recommend(split.queries, K, eligible=split.eligible)
-    spent = sum(progress.seconds for progress in told.values())  # also before a kill
+    spent = sum(progress.seconds for progress in progress_of.values())  # also before a kill
     seconds = max(between - begin, spent), time.perf_counter() - between
-    search = told.get(True) or told.get(False)
+    search = progress_of.get(True) or progress_of.get(False)
     found = evaluate(lists, split, metrics)
     numbers = {metric: (value, low, high) for metric, value, low, high in found.numbers.iter_rows()}
     run = Run(
@@ -159,11 +159,11 @@ def _keep(run: Run, per_query: pl.DataFrame, file: Path) -> None:
     partial.rename(file)
 
 
-def _telling(told: dict[bool, Any]) -> Callable[[Any], None]:
+def _reporter(progress_of: dict[bool, Any]) -> Callable[[Any], None]:
     """Remembers how far the search (True) and the training on everything after it (False) are, and says it on the error stream."""
 
     def tell(progress: Any) -> None:
-        told[bool(progress.metrics)] = progress
+        progress_of[bool(progress.metrics)] = progress
         print(f"    {progress}", file=sys.stderr, flush=True)
 
     return tell
@@ -180,7 +180,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else f"{values[0]:.4f}"
 
 
-def told_of(runs: Iterable[Run]) -> str:
+def when_and_where(runs: Iterable[Run]) -> str:
     """Where and when runs were made: machines differ less than the load, so both ends of the load are said."""
     runs = list(runs)
     loads, commits = [run.load for run in runs], sorted({run.commit for run in runs})
@@ -193,11 +193,11 @@ def compared(runs: Mapping[str, Run], baseline: str, metric: str = "nDCG@10") ->
     """The paired verdict on each run against the baseline, over people, corrected for the number of models."""
     tables = {name: run.per_query for name, run in runs.items()}
     columns = {name: table[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name, table in tables.items()}
-    said = vt.evaluate.compare_paired(columns, baseline, tables[baseline]["user"].to_numpy())
-    return dict(zip(said["model"], said["verdict"], strict=True)) | {baseline: "the baseline"}
+    verdicts = vt.evaluate.compare_paired(columns, baseline, tables[baseline]["user"].to_numpy())
+    return dict(zip(verdicts["model"], verdicts["verdict"], strict=True)) | {baseline: "the baseline"}
 
 
 def brief(verdict: str) -> str:
     """A verdict short enough for a cell."""
-    said, _, seen = verdict.partition("; a difference of ")
-    return f"{said} ({seen.partition(' ')[0]} would have been seen)" if seen else said
+    sentence, _, detectable = verdict.partition("; a difference of ")
+    return f"{sentence} ({detectable.partition(' ')[0]} would have been seen)" if detectable else sentence

@@ -37,7 +37,7 @@ def vitrina(model: str, log: pl.DataFrame, epochs: int, seed: int) -> Job:
             length=50,
             loss=vt.sequence.SampledSoftmax(negatives=vt.sequence.Mixed(n=4096, ratio=0.5, shared=True), corrected=True),
         ),
-        # what the peer trains: SASRec's block, 256 uniform negatives a position, about 128 histories a batch
+        # what the peer trains: SASRec's block, 256 uniform negatives per position, about 128 histories per batch
         "same": lambda: vt.SASRec(
             layers=1,
             length=50,

@@ -25,14 +25,14 @@ from benchmarks.kit.machine import machine
 from benchmarks.kit.pages import keep
 from benchmarks.kit.places import ROOT
 from benchmarks.kit.plot import front_plot
-from benchmarks.kit.runs import Run, brief, capped, compared, leave_one_out, measured, told_of, tuned
+from benchmarks.kit.runs import Run, brief, capped, compared, leave_one_out, measured, tuned, when_and_where
 from benchmarks.quality.boards import JOBS
 
 PAGE = ROOT / "docs" / "sequence.md"
 BASE = "eSASRec, the base"
 DEFAULT = "eSASRec()"  # as it comes
 CHOSEN = ("co-occurrence, fading", "EASE")  # of 10 and of 5
-MOST = 14  # trained networks a log, beside the default
+MOST = 14  # trained networks per log, beside the default
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10", "debiased nDCG@10")
 RATE = 3e-3  # of the base
 s = vt.sequence
@@ -132,7 +132,7 @@ def baselines(split: vt.split.Split, *, days: bool, resume: bool) -> dict[str, t
 
 
 @dataclass(frozen=True)
-class Found:
+class FinishedRuns:
     """All runs of one log, in the order of the table."""
 
     kinds: Mapping[str, str]
@@ -140,7 +140,7 @@ class Found:
     runs: Mapping[str, Run]
 
 
-def study(name: str, options: argparse.Namespace) -> Found:
+def study(name: str, options: argparse.Namespace) -> FinishedRuns:
     what = STUDIES[name]
     split = what.split()
     rows = {DEFAULT: ("", vt.eSASRec())} | networks(days=what.days, patience=what.patience)
@@ -154,10 +154,10 @@ def study(name: str, options: argparse.Namespace) -> Found:
             file=sys.stderr,
             flush=True,
         )
-    return Found({row: kind for row, (kind, _) in models.items()}, {row: model for row, (_, model) in models.items()}, runs)
+    return FinishedRuns({row: kind for row, (kind, _) in models.items()}, {row: model for row, (_, model) in models.items()}, runs)
 
 
-def fronts(found: Found) -> dict[str, pl.DataFrame]:
+def fronts(found: FinishedRuns) -> dict[str, pl.DataFrame]:
     """nDCG@10 against each metric beyond it: model, x, y, on_front."""
     numbers = pl.DataFrame(
         [(row, metric, run[metric]) for row, run in found.runs.items() for metric in METRICS],
@@ -167,7 +167,7 @@ def fronts(found: Found) -> dict[str, pl.DataFrame]:
     return {beyond: vt.evaluate.front(numbers, "nDCG@10", beyond) for beyond in ("Coverage@10", "debiased nDCG@10")}
 
 
-def section(name: str, found: Found, plot: str, options: argparse.Namespace, limits: str) -> Iterator[str]:
+def section(name: str, found: FinishedRuns, plot: str, options: argparse.Namespace, limits: str) -> Iterator[str]:
     """The block of a log: table, plot, how it was made."""
     what = STUDIES[name]
     on_front = {row for points in fronts(found).values() for row in points.filter("on_front")["model"]}
@@ -183,38 +183,38 @@ def section(name: str, found: Found, plot: str, options: argparse.Namespace, lim
             f"| {found.kinds[row]} | {row} | {value:.4f} ({low:.4f} to {high:.4f}) | {brief(verdicts[row])} | {others} | "
             f"{'yes' if row in on_front else ''} | {run.fit:.1f} | {run.answer:.2f} | {epochs} |"
         )
-    yield f"\n![{_told(found)}]({plot})\n"
+    yield f"\n![{_caption(found)}]({plot})\n"
     yield f"{_tuned(found)}\n"
     yield from _made(what, found, options, limits)
 
 
-def _told(found: Found) -> str:
+def _caption(found: FinishedRuns) -> str:
     names = fronts(found)["Coverage@10"].filter("on_front")["model"].to_list()
     return f"nDCG@10 and Coverage@10 of {len(found.runs)} models; on the front: {', '.join(names)}"
 
 
-def _tuned(found: Found) -> str:
+def _tuned(found: FinishedRuns) -> str:
     """What the best of the study by validation has, beside the default."""
-    heard = {
+    validated = {
         row: judged[1] for row, run in found.runs.items() if (judged := re.search(r"nDCG@10 ([\d.]+) in validation", " ".join(run.notes)))
     }
-    default = heard.pop(DEFAULT)
-    best = max(heard, key=lambda row: float(heard[row]))
+    default = validated.pop(DEFAULT)
+    best = max(validated, key=lambda row: float(validated[row]))
     mine, theirs = found.runs[DEFAULT]["nDCG@10"], found.runs[best]["nDCG@10"]
     return (
-        f"The best of the study in validation is *{best}*, {heard[best]} there and {theirs:.4f} on test; the default has {default} there and {mine:.4f} on test, "
+        f"The best of the study in validation is *{best}*, {validated[best]} there and {theirs:.4f} on test; the default has {default} there and {mine:.4f} on test, "
         f"{mine / theirs:.3f} of it."
     )
 
 
-def _made(what: Study, found: Found, options: argparse.Namespace, limits: str) -> Iterator[str]:
+def _made(what: Study, found: FinishedRuns, options: argparse.Namespace, limits: str) -> Iterator[str]:
     trained = [run for row, run in found.runs.items() if run.epochs and row != DEFAULT]
     hours = sum(run.fit + run.answer for run in found.runs.values()) / 3600
     capping = f", at most {options.epochs} epochs" if options.epochs else ""
     chosen = "; ".join(f"`{model!r}`" for row, model in found.models.items() if row in CHOSEN)
     yield (
         f"{len(trained)} networks and {len(found.runs) - len(trained) - 1} baselines beside the default, {hours:.1f} hours, one seed, patience "
-        f"{what.patience}{capping}. {limits}. Runs: {told_of(found.runs.values())}. Chosen in validation: {chosen}."
+        f"{what.patience}{capping}. {limits}. Runs: {when_and_where(found.runs.values())}. Chosen in validation: {chosen}."
     )
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.quality.sequence_published [amazon-beauty] [amazon-sports] [ml-1m] [--seeds 0 1 2] [--epochs N] [--resume]
 
 Leave-one-out, full ranking, items of the history left out. One recipe, that of the default, fits all: early stopping on the holdout of the
-training part, the test part looked at once a seed. Finished runs are kept in `benchmarks/.cache/sequence`, so an interrupted script goes on;
+training part, the test part looked at once per seed. Finished runs are kept in `benchmarks/.cache/sequence`, so an interrupted script goes on;
 `--resume` takes those of older code too. Hours for all three on two cores: the seconds of each fit are in the table.
 
 What tuning for a log would bring is in `sequence_tuned.py`.
@@ -24,7 +24,7 @@ import numpy as np
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, capped, leave_one_out, measured, spread, told_of
+from benchmarks.kit.runs import Run, capped, leave_one_out, measured, spread, when_and_where
 
 METRICS = ("Recall@10", "nDCG@10")
 SEEDS = (0, 1, 2)
@@ -72,7 +72,7 @@ LOGS = {
 
 
 def runs_of(name: str, options: argparse.Namespace) -> list[Run]:
-    """One run a seed."""
+    """One run per seed."""
     split = leave_one_out(name)
     found = []
     for seed in options.seeds:
@@ -89,8 +89,8 @@ def rows(name: str, log: Log, runs: Sequence[Run]) -> Iterator[str]:
     cells = [spread([run[metric] for run in runs]) for metric in METRICS]
     epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs)
     yield f"| {name} | `eSASRec()` | {' | '.join(cells)} | {np.mean([run.fit for run in runs]):.0f} | {epochs} |"
-    for told, numbers in log.published.items():
-        yield f"| {name} | {told}, published | {' | '.join(f'{number:.4f}' for number in numbers)} | | |"
+    for paper, numbers in log.published.items():
+        yield f"| {name} | {paper}, published | {' | '.join(f'{number:.4f}' for number in numbers)} | | |"
 
 
 def verdict(name: str, log: Log, runs: Sequence[Run]) -> str:
@@ -121,7 +121,7 @@ def main() -> None:
     capping = f", at most {options.epochs} epochs" if options.epochs else ""
     print(
         f"Leave-one-out, full ranking, seen items left out{capping}; seeds {', '.join(map(str, options.seeds))}: mean (least to most). "
-        f"{limits}. Runs: {told_of(every)}.\n"
+        f"{limits}. Runs: {when_and_where(every)}.\n"
     )
     print("| log | model | Recall@10 | nDCG@10 | fit, s | best epoch |\n|---|---|---|---|---|---|")
     for name, log in chosen.items():

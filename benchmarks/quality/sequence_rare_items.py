@@ -17,7 +17,7 @@ import polars as pl
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, capped, leave_one_out, measured, told_of
+from benchmarks.kit.runs import Run, capped, leave_one_out, measured, when_and_where
 
 METRICS = ("nDCG@10", "Recall@10")
 RARE = 5  # training interactions
@@ -37,10 +37,10 @@ def baselines() -> dict[str, Any]:
 
 
 def groups(split: vt.split.Split) -> dict[str, pl.Series]:
-    """Which queries ask for a rare item, null for the others. Leave-one-out asks one item a person."""
+    """Which queries ask for a rare item, null for the others. Leave-one-out asks one item per person."""
     events = pl.Series(split.train.catalogue.events[split.truth.values])
-    told = {"all": events >= 0, f"fewer than {RARE}": events < RARE, "never in training": events == 0}
-    return {name: pl.select(pl.when(inside).then(pl.lit(name))).to_series() for name, inside in told.items()}
+    groups = {"all": events >= 0, f"fewer than {RARE}": events < RARE, "never in training": events == 0}
+    return {name: pl.select(pl.when(inside).then(pl.lit(name))).to_series() for name, inside in groups.items()}
 
 
 def table(split: vt.split.Split, runs: dict[str, Run]) -> Iterator[str]:
@@ -76,7 +76,7 @@ def main() -> None:
     capping = f" At most {options.epochs} epochs." if options.epochs else ""
     print(
         f"\nAmazon Beauty, leave-one-out; targets by their interactions in training (how many were asked). 95% intervals over people.{capping} "
-        f"{limits}. Runs: {told_of(runs.values())}."
+        f"{limits}. Runs: {when_and_where(runs.values())}."
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, brief, capped, compared, measured, told_of
+from benchmarks.kit.runs import Run, brief, capped, compared, measured, when_and_where
 from benchmarks.quality.boards import JOBS
 
 LOGS = ("online-retail", "complete-journey")
@@ -85,7 +85,7 @@ def main() -> None:
         print("\n".join(table(log, runs)), end="\n\n")
     capping = f" At most {options.epochs} epochs." if options.epochs else ""
     every = [run for runs in found.values() for run in runs.values()]
-    print(f"One seed, 95% intervals and verdicts over people.{capping} {limits}. Runs: {told_of(every)}.")
+    print(f"One seed, 95% intervals and verdicts over people.{capping} {limits}. Runs: {when_and_where(every)}.")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import Run, brief, capped, compared, measured, spread, told_of
+from benchmarks.kit.runs import Run, brief, capped, compared, measured, spread, when_and_where
 from benchmarks.quality.boards import JOBS
 
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10")
@@ -96,7 +96,7 @@ def main() -> None:
     print(
         f"Fitted on the first four fifths of time, stopped by the end of them (patience {PATIENCE}) and trained again on all of them; the last fifth is asked, seen items "
         f"left out, all others ranked. Seeds {', '.join(map(str, options.seeds))}, means over them but for the first column; 95% intervals and verdicts over people.{capping} {limits}. Runs: "
-        f"{told_of(every)}."
+        f"{when_and_where(every)}."
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, capped, changed, leave_one_out, measured, told_of
+from benchmarks.kit.runs import Run, capped, changed, leave_one_out, measured, when_and_where
 from benchmarks.quality.sequence_parts import METRICS, STUDIES
 
 METRIC = "nDCG@10"
@@ -41,20 +41,20 @@ def searched(name: str, options: argparse.Namespace) -> Iterator[str]:
     what = STUDIES.get(name)
     split = what.split() if what else leave_one_out(name)
     training = s.Training(patience=what.patience) if what else s.Training()
-    validation, heard = split.train.holdout(), {}
+    validation, validated = split.train.holdout(), {}
     for model in candidates(options.trials, training):
-        heard[model] = run = measured(capped(model, options.epochs), validation, [METRIC], resume=options.resume)
+        validated[model] = run = measured(capped(model, options.epochs), validation, [METRIC], resume=options.resume)
         print(f"{name}, {model!r}: validation {run[METRIC]:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
-    base, best = next(iter(heard)), max(heard, key=lambda model: heard[model][METRIC])
+    base, best = next(iter(validated)), max(validated, key=lambda model: validated[model][METRIC])
     asked: dict[Any, Run] = {
         model: measured(capped(model, options.epochs), split, METRICS, resume=options.resume) for model in (base, best)
     }
     ratio = asked[base][METRIC] / asked[best][METRIC]
     yield (
-        f"| {name} | {_cell(asked[base])} | {heard[base][METRIC]:.4f} | `{best!r}` | {_cell(asked[best])} | {heard[best][METRIC]:.4f} | {ratio:.3f} | "
-        f"{sum(run.fit for run in heard.values()) / 3600:.1f} |"
+        f"| {name} | {_cell(asked[base])} | {validated[base][METRIC]:.4f} | `{best!r}` | {_cell(asked[best])} | {validated[best][METRIC]:.4f} | {ratio:.3f} | "
+        f"{sum(run.fit for run in validated.values()) / 3600:.1f} |"
     )
-    print(f"{name}: runs {told_of([*heard.values(), *asked.values()])}", file=sys.stderr, flush=True)
+    print(f"{name}: runs {when_and_where([*validated.values(), *asked.values()])}", file=sys.stderr, flush=True)
 
 
 def _cell(run: Run) -> str:

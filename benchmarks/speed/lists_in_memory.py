@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.lists_in_memory [--users 1_000_000] [--items 100_000]
 
-What grows with the people is the answer alone: 9 bytes a place (item, score, source), twice while the blocks are joined.
+What grows with the people is the answer alone: 9 bytes per place (item, score, source), twice while the blocks are joined.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ print(json.dumps({"seconds": min(seconds[1:]), "values": values}))
 
 
 def draw(users: int, folder: Path, seed: int = 0) -> dict[str, np.ndarray]:
-    """Lists of 10 different items, 1 to 9 items taken, ten training events a person; a hit is likelier than by chance."""
+    """Lists of 10 different items, 1 to 9 items taken, ten training events per person; a hit is likelier than by chance."""
     rng = np.random.default_rng(seed)
     share = 1 / np.arange(1, ITEMS + 1) ** 0.8
     edges = np.cumsum(share) / share.sum()

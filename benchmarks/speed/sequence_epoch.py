@@ -1,11 +1,11 @@
-"""Seconds an epoch on Amazon Beauty (all but the last item of each user), beside RecTools' SASRec with sampled softmax, in the same run.
+"""Seconds per epoch on Amazon Beauty (all but the last item of each user), beside RecTools' SASRec with sampled softmax, in the same run.
 
     python -m benchmarks.speed.sequence_epoch [--rounds 2] [--epochs 3] [--peer-epochs 1] [--quality [20]] [--ligr]
 
-Everything has 64 dimensions, one block, one head and 2 threads and, but for our default, the last 50 items; the peer draws 256 uniform negatives a position for batches of
+Everything has 64 dimensions, one block, one head and 2 threads and, but for our default, the last 50 items; the peer draws 256 uniform negatives per position for batches of
 128 people, its defaults. Each library trains in its own environment and process (see peers/setup.sh), in turn, `--rounds` times. The peer takes
-minutes an epoch, so its quality after 20 epochs is only measured with `--quality` (about an hour), and kept.
-The machine's limit is the rate of its matrix products in the same run: a full softmax needs 6 x positions x items x dim operations an epoch.
+minutes per epoch, so its quality after 20 epochs is only measured with `--quality` (about an hour), and kept.
+The machine's limit is the rate of its matrix products in the same run: a full softmax needs 6 x positions x items x dim operations per epoch.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ THREADS, DIM = 2, 64
 MODELS = {
     ("vitrina", "default"): "Vitrina, `eSASRec()`: one block for a log of this size, length 200, full softmax",
     ("vitrina", "shared"): "Vitrina, `eSASRec(length=50)` with 4,096 negatives shared by a batch, half in-batch, log q corrected",
-    ("vitrina", "same"): "Vitrina, SASRec's block, 256 uniform negatives a position, like the peer",
+    ("vitrina", "same"): "Vitrina, SASRec's block, 256 uniform negatives per position, like the peer",
     ("rectools", "sasrec"): "RecTools 0.19 SASRec, sampled softmax, 256 negatives",
     ("rectools", "ligr"): "RecTools 0.19 SASRec with LiGR layers, sampled softmax, 256 negatives",
 }
@@ -89,7 +89,7 @@ def train(which: tuple[str, str], log: Path, epochs: int, seed: int = 0) -> dict
 
 
 def accuracy(lists: pl.DataFrame) -> dict[str, float]:
-    """Recall@10 and nDCG@10 of the left-out items: one a person, so nDCG is 1 / log2(rank + 1) where it is found."""
+    """Recall@10 and nDCG@10 of the left-out items: one per person, so nDCG is 1 / log2(rank + 1) where it is found."""
     log = pl.read_parquet(data_folder() / "amazon-beauty" / "interactions.parquet")
     truth = log.filter(pl.col("order") == pl.col("order").max().over("user_id")).select(user="user_id", item="item_id").cast(pl.Int64)
     gains = truth.join(lists, on=["user", "item"], how="left").select(1 / (pl.col("rank") + 1).log(2)).to_series().fill_null(0.0).to_numpy()
@@ -127,7 +127,7 @@ def limits(log: pl.DataFrame) -> str:
         f"({work / thin:.1f} s)"
         for name, (square, thin) in rates.items()
     )
-    return f"The machine's limit: a full softmax over {items:,} items at {positions:,} positions is {work / 1e9:,.0f} GFLOP an epoch. {'; '.join(told)}."
+    return f"The machine's limit: a full softmax over {items:,} items at {positions:,} positions is {work / 1e9:,.0f} GFLOP per epoch. {'; '.join(told)}."
 
 
 def main() -> None:

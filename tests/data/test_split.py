@@ -314,7 +314,7 @@ def test_steps_are_split_as_the_same_log_in_days_is(baskets):
     rules += [vt.split.UserShare(share=0.5, fold_in=0.5), vt.split.LeaveOneOut(), vt.split.LeaveOneOut(position=2, people=3)]
     rules += [vt.split.RandomShare(share=0.5), *([vt.split.LeaveLastBasket()] if baskets else [])]
     compared = 0
-    for seed in SEEDS:
+    for seed in SEEDS[::2]:
         steps = random_log(seed, unit="step", baskets=baskets)
         days = in_days(steps)
         pairs = [(rule.apply, rule.apply) for rule in rules]
@@ -332,7 +332,7 @@ def test_steps_are_split_as_the_same_log_in_days_is(baskets):
                 left, right = (_or_none(Dataset.holdout, left.train), _or_none(Dataset.holdout, right.train))
             assert left is None
             assert right is None
-    assert compared > 400
+    assert compared > 200
 
 
 def _or_none(make, data):

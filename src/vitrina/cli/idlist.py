@@ -31,8 +31,8 @@ class IdList:
 
     path: Path
     column: str
-    found: pl.Series  # ids, or one text a line
-    single: bool  # one id a line, the first of which may be a header
+    texts: pl.Series  # ids, or one text per line
+    single: bool  # one id per line, the first of which may be a header
 
     def ids(self, known: Vocabulary) -> pl.Series:
         """The distinct ids; numbers where all are. Blanks around a line are part of its id only where it is known so.
@@ -40,21 +40,21 @@ class IdList:
         Raises:
             DataError: there is none.
         """
-        found = self.found
+        texts = self.texts
         if self.single:
-            found = found.slice(1) if self._has_header(known) else found
-            found = found.zip_with(pl.Series(known.encode(found) >= 0), found.str.strip_chars())
-        ids = id_texts(found)
+            texts = texts.slice(1) if self._has_header(known) else texts
+            texts = texts.zip_with(pl.Series(known.encode(texts) >= 0), texts.str.strip_chars())
+        ids = id_texts(texts)
         ids = ids.filter(ids.str.strip_chars() != "").unique(maintain_order=True)
         if not len(ids):
             raise DataError(
-                f"{self.path} holds no ids. Give a file with one id a line, or a CSV or Parquet with the column {self.column!r}."
+                f"{self.path} holds no ids. Give a file with one id per line, or a CSV or Parquet with the column {self.column!r}."
             )
-        return (numbers_or_text(ids) if self.single or found.dtype.is_numeric() else ids).rename(self.column)
+        return (numbers_or_text(ids) if self.single or texts.dtype.is_numeric() else ids).rename(self.column)
 
     def _has_header(self, known: Vocabulary) -> bool:
         """Whether the first line is no known id, and has the name of a column or is no number where all others and all known ids are."""
-        first, rest = self.found.head(1).str.strip_chars(), self.found.slice(1).str.strip_chars()
+        first, rest = self.texts.head(1).str.strip_chars(), self.texts.slice(1).str.strip_chars()
         if not len(first) or known.encode(first)[0] >= 0:
             return False
         numbers = known.ids.dtype.is_integer() and len(rest) > 0 and not whole_numbers(id_texts(rest)).null_count()
@@ -65,15 +65,15 @@ class IdList:
 
 
 def read_ids(path: Path, column: str) -> IdList:
-    """Ids in a file: a table with this column (or with one column only), or text with one id a line, under a header or not.
+    """Ids in a file: a table with this column (or with one column only), or text with one id per line, under a header or not.
 
     Raises:
         DataError: there is no such file or column, it can't be read, or what it holds are no ids.
     """
     if path.is_dir():
-        raise DataError(f"{path} is a folder. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
+        raise DataError(f"{path} is a folder. Give a file with one id per line, or a CSV or Parquet with the column {column!r}.")
     if not path.is_file():
-        raise DataError(f"There is no file {path}. Give a file with one id a line, or a CSV or Parquet with the column {column!r}.")
+        raise DataError(f"There is no file {path}. Give a file with one id per line, or a CSV or Parquet with the column {column!r}.")
     body = b"".join(streams.blocks(path))
     wide = body[:2] in (b"\xff\xfe", b"\xfe\xff")
     if b"\0" in body[:4096] and not wide:
