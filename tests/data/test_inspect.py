@@ -185,7 +185,7 @@ def test_relabelling_people_and_items_changes_nothing_but_names():
 
 
 def test_it_prints_everywhere_and_goes_to_json(seen):
-    steps = (Step("k-core", 10, 8, 4, 3, 5, 5, "5 events a user"),)
+    steps = (Step("k-core", 10, 8, 4, 3, 5, 5, "5 events per user"),)
     with_steps = vt.inspect(log([("ann", "tea", 1), ("ann", "jam", 2), ("bob", "tea", 3)], unit=None, steps=steps, name="tiny"))
     assert "10 → 8" in str(with_steps)
     for record in (seen, with_steps):

@@ -26,7 +26,7 @@ class FeatureTable:
     """Typed features of items or users; codes without a row have nulls.
 
     Args:
-        frame: one row a code, in the order of the vocabulary; no id column.
+        frame: one row per code, in the order of the vocabulary; no id column.
         kinds: the kind of each column that models may use.
         title: the column to show to people, if there is one.
     """
@@ -96,7 +96,7 @@ def table_ids(column: pl.Series) -> pl.Series:
     wrong = ids.is_null() | ids.is_duplicated() | (ids.str.strip_chars() == "")
     if wrong.any():
         shown = ", ".join(f"{at + 1} ({column[at]!r})" for at in wrong.arg_true().head(3))
-        raise DataError(f"the column {column.name!r} must hold each id once and no empty ones. See rows {shown}; keep one row an id.")
+        raise DataError(f"the column {column.name!r} must hold each id once and no empty ones. See rows {shown}; keep one row per id.")
     return ids
 
 

@@ -59,7 +59,7 @@ class Impressions:
     Raises:
         ParameterError: a column has another length, codes stand for nothing, or a position, propensity, outcome or value is outside its domain.
 
-    Cost: 12 bytes a row for person, item and position, 4 for each number, 8 for times, 1 for kinds; looked at once when it is made.
+    Cost: 12 bytes per row for person, item and position, 4 for each number, 8 for times, 1 for kinds; looked at once when it is made.
 
     >>> import polars as pl, vitrina as vt
     >>> table = pl.DataFrame({"request_id": ["a", "a", "b"], "user_id": ["ann", "ann", "bob"], "item_id": ["tea", "jam", "tea"],

@@ -68,7 +68,7 @@ def bottom_axis(scale: Linear, top: float, bottom: float, ticks: Sequence[tuple[
 
 
 def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None) -> Drawing:
-    """One row an estimate: a dot, its interval, its name at the left. `marker` draws an upright line to compare with."""
+    """One row per estimate: a dot, its interval, its name at the left. `marker` draws an upright line to compare with."""
 
     def draw(width: int) -> Html:
         gutter = min((0.3 if width > 600 else 0.42) * width, 12 + max((text_width(r.label) for r in rows), default=0))

@@ -64,7 +64,7 @@ class Training(Config):
         patience: epochs without a better validation metric before stopping; None never stops early, and holds nothing back by itself.
         learning_rate: the peak. The default is eSASRec's; SASRec's and BERT4Rec's blocks want 3e-3 on a large log.
         weight_decay: of AdamW, on matrices only.
-        tokens: real tokens a batch.
+        tokens: real tokens per batch.
         schedule: of the learning rate.
         average: the weights that are judged and kept are an average over about the last this share of all steps so far, with a tail that
             falls as a power of the step; 0 keeps the last step's. [Karras et al. 2024](https://arxiv.org/abs/2312.02696), section 3.1.

@@ -22,7 +22,7 @@ class Daily(NamedTuple):
 
     days: tuple[date, ...]
     events: tuple[float, ...]
-    unit: str = "events a day"
+    unit: str = "events per day"
 
 
 def timeline(seen: Inspection, split: SplitSummary | None) -> Html:
@@ -54,7 +54,7 @@ def _by_week(daily: Daily) -> Daily:
     for d, events in zip(daily.days, daily.events, strict=True):
         weeks.setdefault(d - timedelta(days=d.weekday()), []).append(events)
     whole = {max(week, daily.days[0]): events for week, events in weeks.items() if len(events) >= 4}
-    return Daily(tuple(whole), tuple(sum(events) / len(events) for events in whole.values()), "events a day, weekly mean")
+    return Daily(tuple(whole), tuple(sum(events) / len(events) for events in whole.values()), "events per day, weekly mean")
 
 
 def _by_month(daily: Daily) -> list[list[object]]:
@@ -110,4 +110,4 @@ def _title(daily: Daily, split: SplitSummary | None) -> str:
 
 def _level(per_day: Sequence[float]) -> str:
     mean, most = sum(per_day) / len(per_day), max(per_day)
-    return f"About {about(mean)} events a day, " + (f"{about(most)} on the busiest" if most > 3 * mean else "from beginning to end")
+    return f"About {about(mean)} events per day, " + (f"{about(most)} on the busiest" if most > 3 * mean else "from beginning to end")

@@ -87,7 +87,7 @@ def _days(data: Dataset) -> int | None:
 
 
 def preview(data: Dataset, advised: Advised, seed: int) -> pl.DataFrame:
-    """What each sensible split would hold, one row a rule, the recommended one first."""
+    """What each sensible split would hold, one row per rule, the recommended one first."""
     rule = advised.rule
     rules: list[Rule] = [rule]
     if isinstance(rule, GlobalTime):

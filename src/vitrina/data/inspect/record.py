@@ -47,7 +47,7 @@ class Inspection:
     kinds: pl.DataFrame  # kind, events, share
     features: pl.DataFrame  # table, column, kind, coverage, distinct
     values: dict[str, float] | None
-    splits: pl.DataFrame  # one row a rule, the recommended one first
+    splits: pl.DataFrame  # one row per rule, the recommended one first
     recommended: Rule
     reason: str
     steps: tuple[Step, ...]
@@ -112,7 +112,7 @@ class Inspection:
     def _lines(self) -> list[tuple[str, str]]:
         q, tail, h = self.histories.quantiles, self.tail, self.histories
         lines = [
-            ("history", f"median {q['median']:,.0f} events a user, 90% of users {q['5%']:,.0f} to {q['95%']:,.0f}, most {q['most']:,.0f}"),
+            ("history", f"median {q['median']:,.0f} events per user, 90% of users {q['5%']:,.0f} to {q['95%']:,.0f}, most {q['most']:,.0f}"),
             ("repeats", f"{percent(h.repeat_share)} of events are of an item that the user had already"),
             ("long tail", f"{_head(tail, self.sizes.items)}; "
                           f"Gini {tail.gini:.2f}; {percent(tail.single_event_items)} of items have one event"),

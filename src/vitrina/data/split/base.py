@@ -37,7 +37,7 @@ class Split:
     Args:
         train: the training part; shares the vocabularies of the whole log.
         queries: one a target group; a history is strictly before the query's time.
-        truth: item codes that the person took, a row a query, sorted and unique.
+        truth: item codes that the person took, a row per query, sorted and unique.
         eligible: what may be recommended in this job (repeat or not).
         rule: what made it; None for a published split.
         counts: what was cut, dropped or can't be reached, by name (`new_users`, `cold_targets`, `seen_targets_dropped`, ...).
