@@ -22,7 +22,7 @@ from benchmarks.kit.machine import commit
 from benchmarks.kit.places import ROOT
 
 HERE = Path(__file__).parent
-TESTS = ("tests/test_layers.py", "tests/test_frozen_configs.py", "tests/test_answers.py", "tests/cli/test_documented.py")
+TESTS = ("tests/test_layers.py", "tests/base/test_frozen_configs.py", "tests/test_answers.py", "tests/cli/test_documented.py")
 DOCS = ("tests/test_docs.py", "-k", "public_name or links or commands")
 
 

@@ -160,9 +160,15 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
             "polars": pl.__version__,
         },
         "machine": machine,
-        "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
+        "command": " ".join([_program(), shlex.join(sys.argv[1:])]),
     }
     return settings | ({"quick": _first_look(comparison)} if comparison.questions.quick else {})
+
+
+def _program() -> str:
+    """What was typed first: a package that runs as `python -m` has the path of its `__main__.py` there."""
+    path = Path(sys.argv[0])
+    return f"python -m {path.parent.name}" if path.name == "__main__.py" else path.name or "python"
 
 
 def _first_look(comparison: Comparison) -> str:

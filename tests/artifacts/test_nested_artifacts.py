@@ -289,7 +289,7 @@ def test_loading_needs_no_torch(tmp_path):
 
 
 def test_the_example_of_a_model_of_ones_own_is_saved(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "examples")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "examples")
     from own_model import Because
 
     fitted = Because().fit(DATA)

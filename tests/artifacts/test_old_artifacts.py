@@ -14,7 +14,7 @@ from vitrina.base.config import to_plain
 from vitrina.base.errors import ParameterError, VocabularyError
 from vitrina.data.features import FeatureTable
 
-FOLDER, FOLDER_2 = (Path(__file__).parent / "fixtures" / f"artifacts-{number}" for number in (1, 2))
+FOLDER, FOLDER_2 = (Path(__file__).parents[1] / "fixtures" / f"artifacts-{number}" for number in (1, 2))
 RECORD = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
 
 
