@@ -121,10 +121,11 @@ def first_paragraph(cls: type) -> str:
 
 
 def as_text(thing: Any, width: int = 140) -> str:
-    """What rich would print of it, without colours: `width` columns, or fewer where the terminal has fewer."""
+    """What rich would print of it, without colours and blanks at ends: `width` columns, or fewer where the terminal has fewer."""
     from rich.console import Console  # noqa: PLC0415  numbers are written where nothing is printed, too
 
-    console = Console(width=min(width, shutil.get_terminal_size((width, 24)).columns), no_color=True)
-    with console.capture() as capture:
+    columns = min(width, shutil.get_terminal_size((width, 24)).columns)
+    console = Console(width=columns, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as printed:
         console.print(thing)
-    return capture.get()
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())

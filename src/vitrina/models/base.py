@@ -24,7 +24,7 @@ class ModelConfig(Config):
     """A config with a `fit`: its arguments are checked before the model sees them, and the fitted form gets the config and the items' titles.
 
     The `fit` of a model gets the events that count (`Dataset.counted`). Its class says what it does beside that: `reads_weights`, or the
-    notes of the fitted form say that weights are not read; `goes_on` from the `start` of a fit; `reads_shards`, and nothing of the log that is
+    notes of the fitted form say that weights are not read; `takes_start` from the `start` of a fit; `reads_shards`, and nothing of the log that is
     not in them, so that it can be fitted on one that is larger than memory.
 
     Raises:
@@ -34,7 +34,7 @@ class ModelConfig(Config):
 
     reads_weights: ClassVar[bool] = False
     reads_shards: ClassVar[bool] = False
-    goes_on: ClassVar[bool] = False
+    takes_start: ClassVar[bool] = False
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -100,7 +100,7 @@ def check_log(name: str, data: Any) -> None:
 
 def _start_of(model: ModelConfig, start: Any) -> Recommender:
     """The fitted model to go on from; an artifact is taken for the one that it holds."""
-    if not model.goes_on:
+    if not model.takes_start:
         raise ParameterError(
             f"{type(model).__name__} can't go on from a 'start': a fit is quick, and takes the whole log of now. Leave 'start' out. "
             f"Got a {type(start).__name__}."

@@ -60,8 +60,8 @@ class Reranked(ModelConfig):
         return self.model.reads_shards
 
     @property
-    def goes_on(self) -> bool:  # type: ignore[override]
-        return self.model.goes_on
+    def takes_start(self) -> bool:  # type: ignore[override]
+        return self.model.takes_start
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, **training: Any) -> RerankedLists:
         """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""

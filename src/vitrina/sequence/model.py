@@ -66,7 +66,7 @@ class SequenceModel(ModelConfig):
     (60, 3)
     """
 
-    goes_on: ClassVar[bool] = True
+    takes_start: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = True
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None

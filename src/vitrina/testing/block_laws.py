@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vitrina.base.time import DAY
 from vitrina.sequence.blocks.base import Block, stack
 from vitrina.sequence.layout import Layout
 from vitrina.testing.cases import BrokenLawError, NotAskedError
 
 DIM, HEADS, LENGTH = 8, 2, 10
 LENGTHS = (3, 1, 6, 2)
-DAY = 86_400_000_000
 CLOSE = 1e-4
 WAYS = {True: "looking back", False: "looking both ways"}
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from vitrina.base.config import Config, to_plain
+from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.dataset import Step
@@ -74,10 +75,7 @@ class Inspection:
         return Group(*parts)
 
     def __str__(self) -> str:
-        console = Console(width=120, color_system=None, force_terminal=False, legacy_windows=False)
-        with console.capture() as captured:
-            console.print(self)
-        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+        return as_text(self, 120)
 
     def _headline(self) -> Text:
         s = self.sizes

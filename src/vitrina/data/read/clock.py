@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from vitrina.base.errors import DataError, ParameterError
+from vitrina.base.time import DAY
 from vitrina.data.columns import SET_ASIDE, Column, Problem, as_text, kind_of, shown
 from vitrina.data.read.date_column import DIGITS, DateColumn
 from vitrina.data.read.dates import moment_text
@@ -19,7 +20,7 @@ GivenUnit = Literal["s", "ms", "us", "ns", "excel", "step"]
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
-DAY = 86_400
+SECONDS_PER_DAY = DAY // 1_000_000
 YEARS = (-62_135_596_800, 253_402_300_799)  # from the year 1 to 9999, seconds since 1970
 EXCEL_1970 = 25_569  # 1970-01-01 in days of a spreadsheet
 PLACEHOLDERS = (-719_162, -79_623, -25_569, -25_567, 0, 2_932_896)  # days that often stand for no date: 0001-01-01 to 9999-12-31
@@ -43,7 +44,7 @@ class Clock:
     dates: DateColumn = field(default_factory=DateColumn)
     numerals: Numerals = field(default_factory=Numerals)
     form: Form | None = None
-    latest: float = field(default_factory=lambda: time.time() + DAY)  # seconds since 1970; a day for time zones
+    latest: float = field(default_factory=lambda: time.time() + SECONDS_PER_DAY)  # seconds since 1970; a day for time zones
     _notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -152,7 +153,7 @@ class Clock:
                 problems.append(Problem(fraction, "hold whole numbers as steps", "has a fraction", remedy=remedy, in_all=remedy))
             return steps, problems
         if self.unit == "excel":
-            times = ((exact.cast(pl.Float64).clip(-(10**7), 10**7) - EXCEL_1970) * (DAY * 1000)).round().cast(pl.Int64) * 1000
+            times = ((exact.cast(pl.Float64).clip(-(10**7), 10**7) - EXCEL_1970) * (SECONDS_PER_DAY * 1000)).round().cast(pl.Int64) * 1000
             return times, [*problems, *out_of_range(times, 10**6, self._range(), numbers=True)]
         per_second = PER_SECOND[self.unit]
         problems += out_of_range(exact, per_second, self._range(), numbers=True)
@@ -188,11 +189,11 @@ def out_of_range(times: pl.Series, per_second: int, span: tuple[float, float], *
         return []
     if span == YEARS:
         return [Problem(outside, "hold moments between the years 1 and 9999", "is outside of them")]
-    days = times // (DAY * per_second)
+    days = times // (SECONDS_PER_DAY * per_second)
     problems = []
     for day in PLACEHOLDERS:
         blank = (outside & (days == day)).fill_null(value=False)
-        problems.append((blank, f"is the placeholder date {moment_text(day * DAY * 10**6)}", SET_ASIDE))
+        problems.append((blank, f"is the placeholder date {moment_text(day * SECONDS_PER_DAY * 10**6)}", SET_ASIDE))
     known = pl.Series(np.isin(days.fill_null(1).cast(pl.Int64, strict=False).fill_null(1).to_numpy(), PLACEHOLDERS))
     early = (times < EARLIEST * per_second).fill_null(value=False)
     unit = "give the right time_unit (s, ms, us, ns; step where only the order counts), " if numbers else ""

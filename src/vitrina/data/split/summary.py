@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.dataset import TimeUnit
@@ -95,10 +96,7 @@ class SplitSummary:
         return Group(*lines)
 
     def __str__(self) -> str:
-        console = Console(width=110, color_system=None, force_terminal=False, legacy_windows=False)
-        with console.capture() as captured:
-            console.print(self)
-        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+        return as_text(self, 110)
 
     def _queries(self) -> str:
         why = " (decided from the data)" if self.repeat_decided else ""
