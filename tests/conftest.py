@@ -25,3 +25,9 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(worker, "_end_with_parent", lambda: None)
     monkeypatch.setattr("vitrina.jobs.processes.run_job", run_job)
+
+
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal of whoever runs the tests has no part in what is printed."""
+    monkeypatch.delenv("COLUMNS", raising=False)
