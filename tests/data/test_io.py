@@ -400,3 +400,11 @@ def test_titles_may_stand_in_the_log_and_the_first_one_is_shown(tmp_path):
         assert named == {"x": "Green tea", "y": "Jam", "z": "z"}
         assert "1 item has more than one 'name' in the log: the first is shown." in data.steps[0].note
     assert vt.read_interactions(source, on_bad_row="quarantine", bad_rows_path=tmp_path / "bad.csv").item_table is None
+
+
+def test_a_lazy_table_is_not_asked_for_columns_that_it_has_to_work_out(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pl.LazyFrame, "columns", property(lambda frame: asked.append(frame) or frame.collect_schema().names()))
+    table = pl.LazyFrame({"who": ["ann"], "what": ["tea"]})
+    assert vt.read_interactions(table, user="who", item="what").n_events == 1
+    assert asked == []

@@ -72,7 +72,7 @@ def find_sources(source: Any, label: str = "the table", options: TextOptions = A
         if not source:
             raise DataError("The source must name at least one file or table. Got an empty list.")
         return [one for k, part in enumerate(source) for one in find_sources(part, f"{label} {k + 1}", options)]
-    if isinstance(source, Source):
+    if not isinstance(source, pl.LazyFrame) and isinstance(source, Source):  # to look at the columns of a lazy frame costs, and warns
         return [source]
     _refuse_layout(label, "a table in memory", options)
     return [_table(source, label)]
