@@ -42,6 +42,19 @@ def sift_up(items: Int32, scores: Float32, place: int) -> None:
 
 
 @kernel
+def push(items: Int32, scores: Float32, size: int, room: int, item: int, score: float) -> int:
+    """Offer a pair to the heap of the best `room` pairs, of which `size` are there; returns how many are there after it."""
+    if size < room:
+        items[size], scores[size] = item, score
+        sift_up(items, scores, size)
+        return size + 1
+    if worse(scores[0], items[0], score, item):
+        items[0], scores[0] = item, score
+        sift_down(items, scores, size)
+    return size
+
+
+@kernel
 def best_first(items: Int32, scores: Float32, size: int) -> None:
     """Heap sort in place: the worst goes to the end, again and again."""
     for last in range(size - 1, 0, -1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from vitrina.base.heap import sift_down, sift_up, worse
+from vitrina.base.heap import push
 from vitrina.base.kernels import Spread, kernel
 from vitrina.types import Float32, Float64, Int64, Queries
 
@@ -183,11 +183,5 @@ def _nearest(dot, squares, chosen, k):  # pragma: no cover
     near, close, size = np.empty(k, np.int32), np.empty(k, np.float32), 0
     for user in range(len(squares)):
         closeness = np.float32(2 * dot[user] - squares[user])
-        if size < k:
-            near[size], close[size] = user, closeness
-            sift_up(near, close, size)
-            size += 1
-        elif worse(close[0], near[0], closeness, user):
-            near[0], close[0] = user, closeness
-            sift_down(near, close, size)
+        size = push(near, close, size, k, user, closeness)
     chosen[near[:size]] = True

@@ -128,7 +128,7 @@ def keep_best(item, total, likeness, touched, count, denominator, allowed, out_i
             score += out_scores.dtype.type(pairs / divisor)
         if not score > 0 or not allowed[to] or room == 0:
             continue
-        if size < room:
+        if size < room:  # `push`, written out: as a call it makes a fit half as slow again
             out_items[size], out_scores[size] = to, score
             sift_up(out_items, out_scores, size)
             size += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vitrina.base.heap import best_first, sift_down, sift_up, worse
+from vitrina.base.heap import best_first, push
 from vitrina.base.kernels import Spread
 from vitrina.catalogue import Catalogue
 from vitrina.request import list_width
@@ -110,13 +110,7 @@ def _select(
             mark = stamp[item]
             if not allowed[item] or mark == 2 * q + 1 or (limited and mark != 2 * q):
                 continue
-            if size < k:
-                best[size], value[size] = item, score
-                sift_up(best, value, size)
-                size += 1
-            elif worse(value[0], best[0], score, item):
-                best[0], value[0] = item, score
-                sift_down(best, value, size)
+            size = push(best, value, size, k, item, score)
         best_first(best, value, size)
         for place in range(size):
             stamp[best[place]] = 2 * q + 1
