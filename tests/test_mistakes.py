@@ -103,3 +103,23 @@ def test_what_prints_shows_itself_in_a_notebook() -> None:
 def test_a_list_of_histories_may_hold_any_sequence() -> None:
     histories = (np.array(["tea", "milk"]), ("salt",), [])
     assert vt.Queries.of_histories(DATA.items, histories).lengths.tolist() == [2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda s: vt.compare([vt.EASE()], s, budget=3), r"The 'budget' of compare must be a Budget, .*trials.* Got 3"),
+        (lambda s: vt.compare([vt.EASE()], s, bootstrap=5), r"The 'bootstrap' of compare must be a Bootstrap, .*draws.* Got 5"),
+        (lambda _: vt.testing.check_model("EASE"), r"A model is an object with a method fit\(data\), such as vt\.EASE\(\)\. Got 'EASE'"),
+        (lambda _: vt.testing.check_model(vt.EASE), r"A model is an object with a method fit"),
+        (lambda _: vt.testing.check_reranker("MMR"), r"A re-ranker is an object with a method fit"),
+        (
+            lambda _: vt.Reranked(model=vt.EASE()),
+            r"Reranked needs the parameter 'reranker'\. Its parameters: candidates, model, reranker\.",
+        ),
+    ],
+)
+def test_a_record_a_model_or_a_part_that_is_none_is_refused_with_what_it_should_be(wrong, sentence):
+    split = vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False))
+    with pytest.raises(ParameterError, match=sentence):
+        wrong(split)

@@ -24,6 +24,7 @@ import numpy as np
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
+from benchmarks.kit.options import log_options
 from benchmarks.kit.runs import Run, capped, leave_one_out, measured, spread, when_and_where
 
 METRICS = ("Recall@10", "nDCG@10")
@@ -105,16 +106,8 @@ def verdict(name: str, log: Log, runs: Sequence[Run]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(LOGS)}; all where none is named")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
-    parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
-    options = parser.parse_args()
-    unknown = set(options.logs) - set(LOGS)
-    if unknown:
-        parser.error(f"There is no log {', '.join(sorted(unknown))}. Known: {', '.join(LOGS)}.")
-    chosen = {name: LOGS[name] for name in options.logs or LOGS}
+    options = log_options(__doc__, LOGS, SEEDS)
+    chosen = {name: LOGS[name] for name in options.logs}
     limits = machine()
     found = {name: runs_of(name, options) for name in chosen}
     every = [run for runs in found.values() for run in runs]

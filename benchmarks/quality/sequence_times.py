@@ -19,6 +19,7 @@ import polars as pl
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
+from benchmarks.kit.options import log_options
 from benchmarks.kit.places import data_folder
 from benchmarks.kit.runs import Run, brief, capped, compared, measured, spread, when_and_where
 from benchmarks.quality.boards import JOBS
@@ -78,17 +79,9 @@ def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(LOGS)}; all where none is named")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
-    parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
-    options = parser.parse_args()
-    unknown = set(options.logs) - set(LOGS)
-    if unknown:
-        parser.error(f"There is no log {', '.join(sorted(unknown))}. Known: {', '.join(LOGS)}.")
+    options = log_options(__doc__, LOGS, [0, 1])
     limits = machine()
-    found = {log: runs_of(log, options) for log in options.logs or LOGS}
+    found = {log: runs_of(log, options) for log in options.logs}
     for log, rows in found.items():
         print("\n".join(table(log, rows)), end="\n\n")
     capping = f" At most {options.epochs} epochs." if options.epochs else ""

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import vitrina as vt
-from vitrina.base.errors import UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.sequence import HSTU, BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.layout import Layout
@@ -248,3 +248,8 @@ def test_a_layout_packs_what_it_pads():
     assert layout.place.tolist() == [0, 1, 2, 0, 0, 1, 2, 3, 4, 5, 0, 1]
     assert layout.from_end.tolist() == [2, 1, 0, 0, 5, 4, 3, 2, 1, 0, 1, 0]
     assert layout.last.tolist() == [2, 3, 9, 11]
+
+
+def test_what_is_no_block_is_not_held_to_its_laws():
+    with pytest.raises(ParameterError, match=r"vt\.sequence\.LiGR\(\)\. Got 'LiGR'"):
+        check_block("LiGR")

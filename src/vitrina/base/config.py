@@ -211,7 +211,9 @@ def _refusal(cls: type[BaseModel], error: ValidationError) -> ParameterError:
     sentence = f"The {name!r} parameter of {owner} {verb} {message}. Got {first['input']!r}."
     if first["type"] == "extra_forbidden":
         sentence = f"{owner} has no parameter {name!r}. Its parameters: {', '.join(sorted(cls.model_fields)) or 'none'}."
-    return ParameterError(sentence, owner=owner, parameter=name, value=first["input"])
+    if first["type"] == "missing":
+        sentence = f"{owner} needs the parameter {name!r}. Its parameters: {', '.join(sorted(cls.model_fields))}."
+    return ParameterError(sentence, owner=owner, parameter=name, value=None if first["type"] == "missing" else first["input"])
 
 
 _PLAIN = {"a valid tuple": "a list", "a valid integer": "a whole number", "a valid number": "a number", "a valid boolean": "true or false",

@@ -117,8 +117,8 @@ def _records(budget: Budget, bootstrap: Bootstrap, former: Mapping[str, Any]) ->
     """Both, with what was given by the former names of their fields."""
     of_bootstrap = {name: value for name, value in former.items() if name == "draws"}
     of_budget = {name: value for name, value in former.items() if name != "draws"}
-    return with_former(budget, of_budget, "compare", "budget", stacklevel=4), with_former(
-        bootstrap, of_bootstrap, "compare", "bootstrap", stacklevel=4
+    return with_former(budget, Budget, of_budget, "compare", "budget", stacklevel=4), with_former(
+        bootstrap, Bootstrap, of_bootstrap, "compare", "bootstrap", stacklevel=4
     )
 
 

@@ -6,11 +6,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitrina.cli import options as o
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Dataset
+    from vitrina.protocols import Recommender
 
 
 def command(
@@ -39,17 +43,7 @@ def command(
     log = plan.log()
     data = plan.filtered(log)
     data = replace(data, repeat=plan.repeat(data))
-    takes, training_state = _parameters_of_fit(chosen), out.with_name(f"{out.name}.training")
-    if training_state.exists() and "checkpoint" in takes:
-        console.note(f"Going on from the training that was interrupted, kept in {training_state}.")
-    with console.working(f"Fitting {model} on {data.n_events:,} events") as tell:
-        long = {"report": tell, "checkpoint": training_state}  # of models that take long
-        try:
-            recommender = chosen.fit(data, **{name: value for name, value in long.items() if name in takes})
-        except KeyboardInterrupt:
-            if any(training_state.glob("*.npz")):
-                console.note(f"The finished epochs are kept in {training_state}: the same command goes on from there.")
-            raise
+    recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
     notes = completed(recommender, data).notes
@@ -65,6 +59,23 @@ def command(
         f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"{trusting}',
         markup=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recommender:
+    """Fit with a sign of life; a model that takes a checkpoint goes on from the one that an interrupted fit left."""
+    from vitrina.cli import console
+
+    takes = _parameters_of_fit(model)
+    if training_state.exists() and "checkpoint" in takes:
+        console.note(f"Going on from the training that was interrupted, kept in {training_state}.")
+    with console.working(f"Fitting {name} on {data.n_events:,} events") as tell:
+        long = {"report": tell, "checkpoint": training_state}  # of models that take long
+        try:
+            return model.fit(data, **{argument: value for argument, value in long.items() if argument in takes})
+        except KeyboardInterrupt:
+            if any(training_state.glob("*.npz")):
+                console.note(f"The finished epochs are kept in {training_state}: the same command goes on from there.")
+            raise
 
 
 def _parameters_of_fit(model: Any) -> Collection[str]:

@@ -147,7 +147,7 @@ def bootstrap_interval(values: Float64, users: NDArray[Any], bootstrap: Bootstra
     >>> bool(low < values.mean() < high)
     True
     """
-    bootstrap = with_former(bootstrap, former, "bootstrap_interval", "bootstrap")
+    bootstrap = with_former(bootstrap, Bootstrap, former, "bootstrap_interval", "bootstrap")
     low, high = Buckets.of(np.asarray(values)[:, None], users).intervals(bootstrap)
     return Interval(float(low[0]), float(high[0]))
 

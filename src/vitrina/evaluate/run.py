@@ -112,7 +112,7 @@ def evaluate(
     >>> evaluate(lists, split, ["HitRate@2", "Coverage@2"]).numbers["metric"].to_list()
     ['HitRate@2', 'Coverage@2']
     """
-    bootstrap = with_former(bootstrap, former, "evaluate", "bootstrap")
+    bootstrap = with_former(bootstrap, Bootstrap, former, "evaluate", "bootstrap")
     chosen = metrics_of(metrics)
     if not isinstance(recommendations, Recommendations):
         raise ParameterError(f"What is judged are Recommendations, as recommend returns them. Got a {type(recommendations).__name__}.")

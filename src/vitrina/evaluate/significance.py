@@ -62,7 +62,7 @@ def compare_paired(
     """
     if baseline not in per_query:
         raise UnknownNameError.of("model", baseline, per_query)
-    bootstrap = with_former(bootstrap, former, "compare_paired", "bootstrap")
+    bootstrap = with_former(bootstrap, Bootstrap, former, "compare_paired", "bootstrap")
     models = list(per_query)
     state = Buckets.of(np.column_stack([per_query[m] for m in models]), users)
     base = models.index(baseline)

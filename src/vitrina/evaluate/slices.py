@@ -81,7 +81,7 @@ def by_slice(
     >>> by_slice(scores, {"city": pl.Series(["Riga", "Oslo", "Riga"])}, intervals=False).select("group", "value", "queries").rows()
     [('Oslo', 0.0, 1), ('Riga', 0.75, 2)]
     """
-    bootstrap = with_former(bootstrap, former, "by_slice", "bootstrap")
+    bootstrap = with_former(bootstrap, Bootstrap, former, "by_slice", "bootstrap")
     chosen = list(metrics) if metrics is not None else [c for c in per_query.columns if c not in ("query", "user")]
     users = per_query["user"].to_numpy()
     columns = {m: per_query[m].cast(pl.Float64).fill_null(float("nan")).to_numpy() for m in chosen}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from vitrina.base.errors import ParameterError
 from vitrina.testing.contract import ContractReport, held_to
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def check_block(block: Block, *, laws: Iterable[str] | None = None) -> ContractR
 
     Raises:
         ContractError: a law is broken; the message has the first counterexample of each.
+        ParameterError: this is no block.
         UnknownNameError: there is no such law.
         MissingExtraError: PyTorch is not installed.
 
@@ -43,7 +45,10 @@ def check_block(block: Block, *, laws: Iterable[str] | None = None) -> ContractR
     >>> print(vt.testing.check_block(vt.sequence.LiGR(), laws=["causal", "last"]))
     LiGR() keeps 2 laws: causal, last.
     """
-    from vitrina.testing import block_laws  # noqa: PLC0415  only who has a block has PyTorch
+    from vitrina.sequence import Block  # noqa: PLC0415  only who has a block has PyTorch; without it this says how to install it
+    from vitrina.testing import block_laws  # noqa: PLC0415
 
+    if not isinstance(block, Block):
+        raise ParameterError(f"A block is a config, an object of a subclass of vt.sequence.Block: vt.sequence.LiGR(). Got {block!r}.")
     with block_laws.same_draws():
         return held_to(block_laws.LAWS, laws, block_laws.BlockCase(block), repr(block), "block")

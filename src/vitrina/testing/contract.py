@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vitrina.base.errors import UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Model
 from vitrina.testing.cases import BrokenLawError, Case, NotAskedError, contract_data
@@ -71,6 +71,7 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
 
     Raises:
         ContractError: a law is broken; the message has the first counterexample of each.
+        ParameterError: this is no model.
         UnknownNameError: there is no such law.
 
     Cost: about twenty fits on the small log.
@@ -79,7 +80,14 @@ def check_model(model: Model, data: Dataset | None = None, *, laws: Iterable[str
     >>> print(vt.testing.check_model(vt.Popularity(), laws=["seen", "batch"]))
     Popularity() keeps 2 laws: batch, seen.
     """
+    require_fit(model, "model", "vt.EASE()")
     return held_to(LAWS, laws, Case(model, contract_data() if data is None else data), repr(model), "recommender")
+
+
+def require_fit(thing: Any, what: str, example: str) -> None:
+    """Refuse what can't be fitted."""
+    if isinstance(thing, type) or not callable(getattr(thing, "fit", None)):
+        raise ParameterError(f"A {what} is an object with a method fit(data), such as {example}. Got {thing!r}.")
 
 
 def held_to(known: Mapping[str, Callable[[Any], None]], only: Iterable[str] | None, case: Any, named: str, what: str) -> ContractReport:

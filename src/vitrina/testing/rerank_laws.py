@@ -19,7 +19,7 @@ from vitrina.protocols import FittedReranker, Reranker
 from vitrina.rerank.base import may_be_shown, taken
 from vitrina.rerank.reranked import Reranked
 from vitrina.testing.cases import BrokenLawError, NotAskedError, contract_data, relabelled, same, translated
-from vitrina.testing.contract import ContractReport, held_to
+from vitrina.testing.contract import ContractReport, held_to, require_fit
 from vitrina.testing.laws import config
 from vitrina.types import Eligibility, Int32, Queries, Ragged, Recommendations
 
@@ -110,6 +110,7 @@ def check_reranker(reranker: Reranker, data: Dataset | None = None, *, laws: Ite
     KeepOrder() keeps 2 laws: full, permuted.
     """
     case = RerankCase(reranker, contract_data() if data is None else data)
+    require_fit(reranker, "re-ranker", "vt.testing.KeepOrder()")
     return held_to(RERANK_LAWS, laws, case, repr(reranker), "re-ranker")
 
 
