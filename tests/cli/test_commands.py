@@ -125,6 +125,8 @@ def test_a_model_of_ones_own_is_fitted_and_asked_where_it_is_trusted(shop: Path,
     assert (refused.exit_code, "after_that:Fitted, and loading it runs its code" in refused.stderr) == (2, True)
     assert vitrina("recommend", "model", "--history", "i3,i7", "--trust", "--json").exit_code == 0
     assert "fitted on other" not in vitrina("fit", "vitrina.toml", "--model", "mine", "--out", "model", "--trust").stderr
+    refused, looked = vitrina("diagnose", "vitrina.toml"), vitrina("diagnose", "vitrina.toml", "--trust")
+    assert (refused.exit_code, "Allow it to run with: --trust" in refused.stderr, looked.exit_code) == (2, True, 0)
     assert vitrina("similar", "model", "i3", "--trust").exit_code != 0  # it says nothing about pairs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vitrina.cli import options as o
 
 
-def command(config: o.Config, out: o.Out = None, force: o.Force = False, json: o.Json = False) -> None:
+def command(config: o.Config, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
     """Fit a dozen co-occurrence variants and say in words what the data reward: order, time, popularity, content, repeats.
 
     Writes diagnosis.html into the folder of the results.
@@ -15,7 +15,7 @@ def command(config: o.Config, out: o.Out = None, force: o.Force = False, json: o
     from vitrina.cli.config import read_config
     from vitrina.diagnose.run import diagnose
 
-    plan = read_config(config)
+    plan = read_config(config, trust=trust)
     page = (out or plan.out) / "diagnosis.html"
     outputs.check_file(page, plan.source(), force=force)
     split = plan.split(plan.filtered(plan.log()))
