@@ -51,6 +51,24 @@ class Talks(Config):
         return Fitted()
 
 
+class Half(Config):
+    """Own favourites for every second query, and nothing for the others."""
+
+    def fit(self, data, *, validation=None, start=None):
+        fitted = vt.TopPersonal().fit(data)
+
+        class Fitted:
+            vocabulary = fitted.vocabulary
+
+            def recommend(self, queries, k, *, eligible):
+                lists = fitted.recommend(queries, k, eligible=eligible)
+                items = lists.items.copy()
+                items[::2] = -1
+                return vt.Recommendations(items, lists.scores, lists.vocabulary)
+
+        return Fitted()
+
+
 class Fickle(Config):
     """Popularity by one parameter; others end the process, raise, or are worse."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import vitrina
-from vitrina.base.errors import ParameterError
 from vitrina.board.contenders import Contender
-from vitrina.board.result import Entry
 from vitrina.board.tune import Range, Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -58,23 +56,6 @@ def recent_days(train: Dataset) -> int | None:
         return None
     span = (int(train.events.times.max()) - int(train.events.times.min())) / DAY
     return min(WINDOWS, key=lambda days: abs(days - span / 10))
-
-
-def choose_baseline(entries: Sequence[Entry], values: dict[str, float], wanted: str | None, *, lower_is_better: bool = False) -> str:
-    """The model that all are compared with: the wanted one, else the strongest baseline, else the weakest model.
-
-    Args:
-        entries: of all that took part.
-        values: primary metric of those that came to an end.
-        wanted: a name, or None.
-    """
-    if wanted is not None:
-        if wanted not in values:
-            raise ParameterError(f"The baseline {wanted!r} has no lists on this board. Models that have: {', '.join(values)}.")
-        return wanted
-    sign = -1 if lower_is_better else 1
-    added = [e.name for e in entries if e.baseline and e.name in values]
-    return max(added, key=lambda n: sign * values[n]) if added else min(values, key=lambda n: sign * values[n])
 
 
 def _span(days: int) -> str:

@@ -18,7 +18,7 @@ from vitrina.jobs.specs import to_spec, written
 from vitrina.protocols import Metric
 from vitrina.types import Recommendations
 
-MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share")
+MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share", "answered", "people_answered")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Outcome:
 
     entry: Entry
     lists: Recommendations | None = None
-    trials: tuple[Mapping[str, Any], ...] = ()  # config, value, error
+    trials: tuple[Mapping[str, Any], ...] = ()  # config, value on validation, seconds, error
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def run_contender(contender: Contender, conditions: Conditions, stop: Event, ste
     """
     model = contender.model
     try:
-        tuned = _tune(model, conditions, stop, step, own=not contender.baseline) if contender.tuned else Tuned(model)
+        tuned = _tune(model, conditions, stop, step, own=not contender.baseline) if contender.tuned else _fixed(contender, conditions, stop)
         return _fit(contender, tuned, conditions.place, stop)
     except TuningError as error:
         config = {"name": model.model.__name__, "search": repr(model)}
@@ -97,11 +97,8 @@ def run_contender(contender: Contender, conditions: Conditions, stop: Event, ste
 
 def _tune(search: Search, conditions: Conditions, stop: Event, step: Callable[[], None], *, own: bool) -> Tuned:
     """The configuration with the best value on validation; the first of equals."""
-    candidates = search.candidates(conditions.budget.most_trials, conditions.seed)
-    specs = [to_spec(model) for model in candidates]
-    done = run_trials(specs, to_spec(conditions.primary), conditions.budget.seconds, conditions.place, stop, step)
-    tried = [(model, done[fingerprint(spec)]) for model, spec in zip(candidates, specs, strict=True) if fingerprint(spec) in done]
-    trials = tuple({"config": json.dumps(to_plain(m)), "value": t["value"], "error": t["error"]} for m, t in tried)
+    tried = _try(search.candidates(conditions.budget.most_trials, conditions.seed), conditions, stop, step)
+    trials = tuple(trial for _, trial in tried)
     valued = [(m, t["value"]) for m, t in tried if t["value"] is not None]
     if not valued:
         raise TuningError(trials)
@@ -110,13 +107,29 @@ def _tune(search: Search, conditions: Conditions, stop: Event, step: Callable[[]
     return Tuned(best, trials, edge_notes(search, [m for m, _ in valued], best, own=own))
 
 
+def _fixed(contender: Contender, conditions: Conditions, stop: Event) -> Tuned:
+    """A config as it is; a baseline has a value on validation too, where there is such a part, so that the strongest can be chosen there."""
+    if not (contender.baseline and conditions.place.validation):
+        return Tuned(contender.model)
+    return Tuned(contender.model, tuple(trial for _, trial in _try([contender.model], conditions, stop, lambda: None)))
+
+
+def _try(models: Sequence[Any], conditions: Conditions, stop: Event, step: Callable[[], None]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """The models that were tried on validation, in their order, with what became of each."""
+    specs = [to_spec(model) for model in models]
+    done = run_trials(specs, to_spec(conditions.primary), conditions.budget.seconds, conditions.place, stop, step)
+    tried = [(model, done[fingerprint(spec)]) for model, spec in zip(models, specs, strict=True) if fingerprint(spec) in done]
+    return [(m, {"config": json.dumps(to_plain(m))} | {n: t[n] for n in ("value", "seconds", "error")}) for m, t in tried]
+
+
 def _fit(contender: Contender, tuned: Tuned, place: Workplace, stop: Event) -> Outcome:
     """Fit the configuration on the whole training part and answer the queries."""
     model = tuned.best
     fit = fit_and_answer(to_spec(model), contender.name, place, stop)
     entry = Entry(
         contender.name, to_plain(model), fit.record["status"], fit.record["error"], contender.baseline,
-        trials=max(len(tuned.trials), 1), cached=fit.cached, call=written(model),
+        trials=max(len(tuned.trials), 1), tuning_seconds=sum(t["seconds"] for t in tuned.trials) if contender.tuned else 0.0,
+        cached=fit.cached, call=written(model),
         notes=(*fit.record.get("notes", ()), *tuned.notes), **{n: fit.record[n] for n in MEASURED if n in fit.record},
     )  # fmt: skip
     return Outcome(entry, fit.lists, tuned.trials)

@@ -19,7 +19,7 @@ import psutil
 
 import vitrina
 from vitrina.board import assemble, sample
-from vitrina.board.baselines import choose_baseline
+from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
 from vitrina.board.judging import Judges, Questions
 from vitrina.board.people import examples
@@ -81,11 +81,11 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | N
         return _empty_board(comparison.entries, about)
     lists = {name: lists[name] for name in judged}
     values = {name: evaluation[judges.primary.name] for name, evaluation in judged.items()}
-    base = choose_baseline(comparison.entries, values, baseline, lower_is_better=judges.primary.lower_is_better)
+    base, chosen = choose_baseline(comparison.outcomes, values, baseline, lower_is_better=judges.primary.lower_is_better)
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
     of_slices = bootstrap.model_copy(update={"draws": min(bootstrap.draws, assemble.SLICE_DRAWS)})
     return Board(
-        **about, **_compared(comparison, judged, base, numbers), baseline=base, numbers=numbers,
+        **about, **_compared(comparison, judged, base, numbers), baseline=base, chosen=chosen, numbers=numbers,
         slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], of_slices),
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vitrina.metrics import MetricInfo
 
 Status = Literal["ok", "failed", "out of memory"]
+Chosen = Literal["named", "validation", "test"]
 MEANING = 160  # letters of a model's call beside its name
 TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials")
 
@@ -39,10 +40,18 @@ class Entry:
     answer_seconds: float = float("nan")
     peak_bytes: int = 0  # of the model's own process
     fallback_share: float = 0.0  # of places that popularity filled
-    trials: int = 1  # configurations tried on validation
+    answered: float = float("nan")  # share of the queries whose list holds something
+    people_answered: float = float("nan")  # share of the people who have such a list
+    trials: int = 1  # configurations tried on validation; one that is fixed is not tuned
+    tuning_seconds: float = 0.0  # of fitting and answering that the trials took
     cached: bool = False
     notes: tuple[str, ...] = ()  # what the model says of itself: "20,000 most frequent of 41,000 items"
     call: str = ""  # how the model is written: "TopPersonal(decay=Exponential(days=30.0))"
+
+    @property
+    def effort(self) -> str:
+        """What tuning it took: "fixed", or the trials and their seconds."""
+        return "fixed" if self.trials <= 1 else f"{self.trials} trials, {self.tuning_seconds:,.0f} s"
 
     @property
     def meaning(self) -> str:
@@ -97,6 +106,7 @@ class Board:
     headline: tuple[str, ...] = ()  # the three sentences
     settings: Mapping[str, Any] = field(default_factory=dict)  # seed, k, versions, machine, budget, fingerprints, command
     against_winner: pl.DataFrame = field(default_factory=pl.DataFrame)
+    chosen: Chosen = "named"  # how the baseline was found: named before the run, by its value on validation, or on the test part
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -122,7 +132,7 @@ class Board:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values of single queries, in plain values."""
-        plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "headline", "settings")}
+        plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "chosen", "headline", "settings")}
         records = {n: getattr(self, n).to_dicts() for n in TABLES}
         people = [asdict(e) for e in self.examples]
         data = {"inspection": self.inspection and self.inspection.to_dict(), "split": self.split and self.split.to_dict()}

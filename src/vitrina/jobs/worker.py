@@ -70,8 +70,17 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
         "answer_seconds": answered - fitted,
         "peak_bytes": peak_bytes(),
         "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
+        **_answered(lists, split),
         "notes": list(dict.fromkeys([*map(str, recommender.notes), *ignored(model, split.train)])),
     }
+
+
+def _answered(lists: Recommendations, split: Split) -> dict[str, float]:
+    """Shares of the queries whose list holds something, and of the people who have such a list."""
+    found = (lists.items >= 0).any(axis=1)
+    users = split.queries.users
+    people = np.where(users < 0, -1 - np.arange(len(users)), users)  # nobody knows whether two visitors are one
+    return {"answered": float(found.mean()), "people_answered": len(np.unique(people[found])) / len(np.unique(people))}
 
 
 def _tune(job: Mapping[str, Any]) -> dict[str, Any]:
