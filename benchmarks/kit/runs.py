@@ -170,8 +170,8 @@ def _reporter(progress_of: dict[bool, Any]) -> Callable[[Any], None]:
 
 
 def tuned(candidates: Iterable[Any], split: vt.split.Split, metric: str = "nDCG@10", *, resume: bool = False) -> Any:
-    """The config that is best on the holdout of the training part; the runs are kept like all others."""
-    validation = split.train.holdout()
+    """The config that is best in validation, on the split's own part or the holdout of the training part; the runs are kept like all others."""
+    validation = split.validation or split.train.holdout()
     return max(candidates, key=lambda model: measured(model, validation, [metric], resume=resume)[metric])
 
 

@@ -119,3 +119,24 @@ def test_the_seconds_end_a_search_and_a_search_without_a_value_has_a_row():
     assert (broken.status, broken.trials) == ("failed", 1)
     assert "not this way" in broken.error
     assert "1000 trials or 1e-09 seconds" in board.settings["tuning_budget"]
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("rule", [vt.split.GlobalTime(days=10, repeat=True), vt.split.LeaveOneOut(repeat=True)], ids=str)
+def test_a_validation_part_of_the_split_is_what_searches_are_judged_on_and_fits_stop_by(rule, tmp_path):
+    data = vt.testing.synthetic(users=80, items=30)
+    usual, strict = data.split(rule), data.split(rule.model_copy(update={"strict": True}))
+
+    def compare(split):
+        models = {"searched": vt.tune(rogues.Tells, days=[2, 30]), "fixed": rogues.Tells(days=5)}
+        return vt.compare(models, split, metrics=["nDCG@10"], baselines=False, progress=False, cache=tmp_path)
+
+    before, board = compare(usual), compare(strict)
+    holdout = usual.train.holdout()
+    told = f"learned {holdout.train.n_events} events, stopped by {len(holdout.queries)} queries"
+    assert all(e.notes[0] == told for e in board.entries)
+    assert all(e.notes[0] == f"learned {usual.train.n_events} events, stopped by nothing" for e in before.entries)
+    assert board.trials.equals(before.trials)  # judged on the same part, after a fit on the same events
+    winner = vt.Popularity(days=dict(board.entry("searched").config)["days"])
+    tested = winner.fit(holdout.train).recommend(usual.queries, 10, eligible=usual.eligible)
+    assert board.numbers.filter(model="searched")["value"][0] == evaluate(tested, usual, ["nDCG@10"])["nDCG@10"]

@@ -303,7 +303,9 @@ def in_steps(split: vt.split.Split, scale: int) -> tuple:
     queries = [(u, -(-now // scale), h, t) for u, now, h, t in asked(split)]
     events = (train.indptr.tolist(), train.events.items.tolist(), (train.events.times // scale).tolist())
     counted = {
-        n: c for n, c in split.counts.items() if n not in ("test_start", "test_stop", "late_train_events", "late_train_events_share")
+        n: c
+        for n, c in split.counts.items()
+        if n not in ("test_start", "test_stop", "late_train_events", "late_train_events_share", "per_user_steps")
     }
     return queries, events, q.start.tolist(), q.stop.tolist(), split.eligible.repeat, counted
 
@@ -526,3 +528,66 @@ def test_leaving_one_out_for_some_people_keeps_the_others_whole():
     of_whole = {int(u): whole.truth[q].tolist() for q, u in enumerate(whole.queries.users)}
     assert all(of_whole[int(u)] == split.truth[q].tolist() for q, u in enumerate(split.queries.users))
     assert len(vt.split.LeaveOneOut(people=1000, repeat=True).apply(data).queries) == len(whole.queries)
+
+
+@pytest.mark.parametrize("rule", [vt.split.LeaveOneOut(), vt.split.LeaveLastBasket(), vt.split.GlobalTime(quantile=0.6)], ids=str)
+def test_a_strict_split_is_the_holdout_taken_out_of_training_for_good(rule):
+    compared = 0
+    for seed in SEEDS:
+        data = random_log(seed)
+        rule = rule.model_copy(update={"repeat": True})
+        usual = apply_or_none(data, rule)
+        try:
+            holdout = None if usual is None else usual.train.holdout()
+        except SplitError:
+            holdout = None
+        strict = apply_or_none(data, rule.model_copy(update={"strict": True}))
+        if holdout is None:
+            assert strict is None
+            continue
+        compared += 1
+        assert strict.train.frame().equals(holdout.train.frame())
+        assert asked(strict) == asked(usual)
+        assert asked(strict.validation) == asked(holdout)
+        assert strict.validation.train is strict.train
+        assert strict.validation.validation is None
+        assert strict.rule.strict
+        unused = usual.train.n_events - strict.train.n_events - holdout.counts["target_events"]
+        assert strict.counts["events_not_used"] == usual.counts["events_not_used"] + unused
+        warm = set(strict.train.events.items.tolist())
+        assert strict.counts["cold_targets"] == sum(item not in warm for item in strict.truth.values.tolist())
+    assert compared > 10
+
+
+def test_strict_leave_one_out_by_hand():
+    log = [("ann", i) for i in "abcd"] + [("bob", i) for i in "ba"] + [("cy", "c")] + [("di", i) for i in "cab"]
+    data = vt.read_interactions(pl.DataFrame(log, schema=["user", "item"], orient="row"), user="user", item="item")
+    strict = vt.split.LeaveOneOut(strict=True, repeat=False).apply(data)
+    assert strict.train.frame().rows() == [("ann", "a"), ("ann", "b"), ("bob", "b"), ("cy", "c"), ("di", "c")]
+    name = data.items.decode
+    shown = [(q, "".join(name(h)), "".join(name(t))) for q, _, h, t in asked(strict)]
+    assert shown == [(0, "abc", "d"), (1, "b", "a"), (3, "ca", "b")]
+    assert [(q, "".join(name(h)), "".join(name(t))) for q, _, h, t in asked(strict.validation)] == [(0, "ab", "c"), (3, "c", "a")]
+
+
+def test_nobodys_validation_item_is_in_the_training_part():
+    data = vt.testing.synthetic(users=80, items=500, seed=1)  # hardly anybody takes an item twice
+    strict = vt.split.LeaveOneOut(strict=True, repeat=False).apply(data)
+    asked_about = strict.validation.queries.users, strict.validation.truth.values
+    taken = set(zip(strict.train.user_of.tolist(), strict.train.events.items.tolist(), strict=True))
+    assert not taken & set(zip(*(codes.tolist() for codes in asked_about), strict=True))
+    assert len(strict.validation.queries) > 60
+
+
+def test_strict_folds_roll_back_and_keep_their_validation_parts():
+    data = vt.testing.synthetic()
+    folds = vt.split.rolling(data, vt.split.GlobalTime(days=7, strict=True), folds=3)
+    for earlier, later in pairwise(folds):
+        assert earlier.queries.now.max() <= later.train.events.times.max() < later.validation.queries.now.min()
+    assert all(fold.validation.queries.now.max() < fold.queries.now.min() for fold in folds)
+
+
+def test_a_log_too_short_for_a_strict_split_is_refused():
+    log = pl.DataFrame({"user": list("aabb"), "item": list("xyxy")})
+    with pytest.raises(SplitError, match="finds no validation part before its test part"):
+        vt.split.LeaveOneOut(strict=True, repeat=True).apply(vt.read_interactions(log, user="user", item="item"))

@@ -11,6 +11,7 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import ArtifactError
 from vitrina.data.store import open_dataset, open_split, save_dataset, save_split
+from vitrina.jobs.folders import split_fingerprint
 from vitrina.types import Events
 
 LOG = pl.DataFrame({
@@ -18,6 +19,7 @@ LOG = pl.DataFrame({
     "kind": ["a", "b", "a", "a", "b"], "basket_id": [1, 1, 2, 3, 3],
 })  # fmt: skip
 RULES = [vt.split.GlobalTime(quantile=0.8), vt.split.LeaveOneOut(), vt.split.GlobalTime(days=10, target="last", repeat=True)]
+RULES += [vt.split.LeaveOneOut(strict=True), vt.split.GlobalTime(days=10, strict=True)]
 
 
 def full():
@@ -74,11 +76,24 @@ def test_a_split_comes_back(rule, tmp_path):
     assert np.array_equal(opened.truth.values, split.truth.values)
     assert np.array_equal(opened.truth.indptr, split.truth.indptr)
     assert len(opened.train.holdout().queries) == len(split.train.holdout().queries)
+    assert split_fingerprint(opened) == split_fingerprint(split) != split_fingerprint(replace(split, validation=split))
+    assert (opened.validation is None) == (split.validation is None)
+    if split.validation is not None:
+        assert opened.validation.train is opened.train
+        assert opened.validation.rule == split.validation.rule
+        assert np.array_equal(opened.validation.queries.histories().values, split.validation.queries.histories().values)
+        assert split_fingerprint(opened.validation) == split_fingerprint(split.validation)
+
+
+def test_a_validation_part_with_a_training_part_of_its_own_comes_back(tmp_path):
+    split = vt.testing.synthetic(users=50).split(vt.split.LeaveOneOut())
+    save_split(replace(split, validation=split.train.holdout()), tmp_path / "split")
+    opened = open_split(tmp_path / "split")
+    assert opened.validation.train.fingerprint == split.train.holdout().train.fingerprint
+    assert opened.train.fingerprint == split.train.fingerprint
 
 
 def test_a_split_with_everything_comes_back(tmp_path):
-    from dataclasses import replace
-
     split = vt.testing.toy().split(vt.split.LeaveOneOut())
     context = pl.DataFrame({"page": [f"p{k}" for k in range(len(split.queries))]})
     include = vt.Ragged.of([[0, 1]] * len(split.queries))

@@ -288,3 +288,18 @@ def test_a_damaged_checkpoint_and_a_file_in_its_place_are_refused(tmp_path):
 
 def interrupt(_):
     raise KeyboardInterrupt
+
+
+def test_a_strict_split_is_fitted_as_the_holdout_by_hand():
+    strict = DATA.split(vt.split.LeaveOneOut(strict=True, repeat=True))
+    by_hand = DATA.split(vt.split.LeaveOneOut(repeat=True)).train.holdout()
+    one, other = (model(2).fit(part.train, validation=stop) for part, stop in ((strict, strict.validation), (by_hand, by_hand)))
+    assert same(weights(one), weights(other))
+    assert one.notes == other.notes
+    assert f"on {len(by_hand.queries)} queries" in one.notes[0]
+
+
+def test_a_fit_on_a_strict_training_part_holds_one_event_back_and_not_two():
+    strict = DATA.split(vt.split.LeaveOneOut(strict=True, repeat=True))
+    usual = DATA.split(vt.split.LeaveOneOut(repeat=True)).train.holdout()
+    assert same(weights(model(1).fit(strict.train)), weights(model(1).fit(usual.train)))

@@ -57,7 +57,8 @@ def compare(
 
     A model that raises, is killed for memory or takes longer than the budget's limit has a row that says so; the others stay. A search
     (`vt.tune`) tries configurations on `split.train.holdout()` under a budget that is the same for every search, and the winner is
-    fitted again on the whole training part; the test part is answered once per model. Kernels are compiled on a tiny log before the
+    fitted again on the whole training part. A split with a validation part of its own (`strict=True`) is tuned and stopped on that, and no
+    model is fitted on it. The test part is answered once per model. Kernels are compiled on a tiny log before the
     clock starts. Peak memory is that of the model's process, with the interpreter (about 0.2 GB) and the pages of the log it read.
 
     Args:

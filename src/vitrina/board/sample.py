@@ -61,9 +61,13 @@ def hurried(model: Any) -> Any:
 
 
 def validation_part(split: Split, *, quick: bool, seed: int) -> Split:
-    """What searches are judged on; a first look asks a sample of its people."""
-    validation = split.train.holdout()
-    return take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed)) if quick else validation
+    """What searches are judged on; a first look asks a sample of its people.
+
+    It is cut from the training part, unless the split has one of its own: then what is tried is fitted as the winner will be, and stops by it.
+    """
+    validation = split.train.holdout() if split.validation is None else split.validation
+    validation = take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed)) if quick else validation
+    return validation if split.validation is None else replace(validation, validation=validation)
 
 
 def take_queries(split: Split, rows: Int64) -> Split:

@@ -52,26 +52,36 @@ def open_dataset(folder: str | Path) -> Dataset:
 
 
 def save_split(split: Split, folder: str | Path) -> None:
-    """Write a Split to a folder, whole or not at all; an older one there is replaced."""
+    """Write a Split to a folder, whole or not at all; an older one there is replaced. A validation part with the same training part shares it."""
     with atomic_folder(Path(folder)) as staging:
         _write_dataset(split.train, staging / "train")
-        queries = split.queries
-        shared = queries.events is split.train.events
-        if not shared:
-            _write_arrays(staging / "queries", queries.events.columns())
-        own = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
-        _write_arrays(staging, {name: column for name, column in own.items() if column is not None} | _ragged("truth", split.truth))
-        _write_arrays(staging, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
-        if queries.context is not None:
-            queries.context.write_parquet(staging / "context.parquet")
-        asked = {name: column for name, column in (("text", queries.texts), ("request_id", queries.request_ids)) if column is not None}
-        if asked:
-            pl.DataFrame(asked).write_parquet(staging / "asked.parquet")
-        _write_json(staging / "split.json", {
-            "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
-            "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
-            "rule": to_plain(split.rule), "counts": split.counts, "warnings": split.warnings,
-        })  # fmt: skip
+        _write_asked(split, staging)
+        validation = split.validation
+        if validation is not None:
+            if validation.train is not split.train:
+                _write_dataset(validation.train, staging / "validation" / "train")
+            _write_asked(validation, staging / "validation")
+
+
+def _write_asked(split: Split, folder: Path) -> None:
+    """Everything of a split but its training and its validation part."""
+    queries = split.queries
+    shared = queries.events is split.train.events
+    if not shared:
+        _write_arrays(folder / "queries", queries.events.columns())
+    own = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
+    _write_arrays(folder, {name: column for name, column in own.items() if column is not None} | _ragged("truth", split.truth))
+    _write_arrays(folder, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
+    if queries.context is not None:
+        queries.context.write_parquet(folder / "context.parquet")
+    asked = {name: column for name, column in (("text", queries.texts), ("request_id", queries.request_ids)) if column is not None}
+    if asked:
+        pl.DataFrame(asked).write_parquet(folder / "asked.parquet")
+    _write_json(folder / "split.json", {
+        "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
+        "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
+        "rule": to_plain(split.rule), "counts": split.counts, "warnings": split.warnings, "validation": split.validation is not None,
+    })  # fmt: skip
 
 
 def open_split(folder: str | Path) -> Split:
@@ -80,9 +90,13 @@ def open_split(folder: str | Path) -> Split:
     Raises:
         ArtifactError: there is no such folder, or it isn't a Split of this version.
     """
-    folder = Path(folder)
+    return _read_split(Path(folder), None)
+
+
+def _read_split(folder: Path, shared_train: Dataset | None) -> Split:
+    """A split; its training part is the shared one where the folder has none of its own."""
     meta = _read_json(folder / "split.json", "split")
-    train = _read_dataset(folder / "train")
+    train = shared_train if shared_train is not None and not (folder / "train").exists() else _read_dataset(folder / "train")
     arrays = _read_arrays(folder)
     events = train.events if meta["shared_events"] else Events(**_read_arrays(folder / "queries"))
     context = folder / "context.parquet"
@@ -95,7 +109,8 @@ def open_split(folder: str | Path) -> Split:
     seen_kinds = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
     eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen_kinds)
     truth = Ragged(arrays["truth.indptr"], arrays["truth"])
-    return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]))
+    validation = _read_split(folder / "validation", train) if meta.get("validation") else None
+    return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]), validation)
 
 
 def _write_dataset(data: Dataset, folder: Path) -> None:

@@ -176,6 +176,8 @@ def diagnose(
 
 
 def _validation(data: Dataset | Split) -> tuple[Split, str]:
+    if isinstance(data, Split) and data.validation is not None:
+        return data.validation, "the validation part of the split"
     train = data.train if isinstance(data, Split) else data
     whole = "the training data" if isinstance(data, Split) else "the log"
     if train.rule is not None:

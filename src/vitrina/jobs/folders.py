@@ -52,7 +52,7 @@ def write_folders(split: Split, validation: Split | None, work: Path) -> tuple[s
 
 
 def split_fingerprint(split: Split) -> str:
-    """16 hex digits of a sha256 over the training part, the queries with their histories, the truth and what may be recommended."""
+    """16 hex digits of a sha256 over the training part, the queries with their histories, the truth, what may be recommended, and the validation part."""
     queries, eligible = split.queries, split.eligible
     digest = hashlib.sha256(split.train.fingerprint.encode())
     arrays = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
@@ -67,6 +67,8 @@ def split_fingerprint(split: Split) -> str:
     if queries.texts is not None:
         digest.update(queries.texts.hash(seed=0).to_numpy().tobytes())
     digest.update(f"{eligible.repeat} {eligible.seen_kinds}".encode())
+    if split.validation is not None:
+        digest.update(f"validation {split_fingerprint(split.validation)}".encode())
     return digest.hexdigest()[:16]
 
 

@@ -28,7 +28,7 @@ from vitrina.evaluate.run import evaluate, out_of_items
 from vitrina.jobs.specs import of_spec
 from vitrina.jobs.trials import add_trial, finished_trials
 from vitrina.models.base import ignored
-from vitrina.models.own import completed
+from vitrina.models.own import completed, fit_on
 from vitrina.types import Recommendations
 
 RESULT, LISTS, READY = "result.json", "lists", "ready"
@@ -59,7 +59,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
     _warm_up(model, job)
     (Path(job["out"]) / READY).touch()
     started = time.perf_counter()
-    recommender = completed(model.fit(split.train), split.train)
+    recommender = completed(fit_on(model, split), split.train)
     fitted = time.perf_counter()
     lists = recommender.recommend(split.queries, job["k"], eligible=split.eligible)
     answered = time.perf_counter()
@@ -112,7 +112,7 @@ def _tune(job: Mapping[str, Any]) -> dict[str, Any]:
 def _trial(model: Any, split: Split, metric: Any, k: int) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        lists = model.fit(split.train).recommend(split.queries, k, eligible=split.eligible)
+        lists = fit_on(model, split).recommend(split.queries, k, eligible=split.eligible)
         seconds = time.perf_counter() - started
         lists = _checked(lists, split, k, model)
         value = evaluate(lists, split, [metric], intervals=False).numbers["value"][0]

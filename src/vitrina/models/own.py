@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 from typing import Any, cast
 
 from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
 from vitrina.protocols import Recommender
 
 CONTRACT = ("vocabulary", "catalogue", "notes", "recommend", "score", "score_pairs", "encode", "item_vectors", "adds")
+
+
+def fit_on(model: Any, split: Split) -> Any:
+    """What the model makes of the training part. A split with a validation part of its own gives that to models that take one.
+
+    >>> import vitrina as vt
+    >>> split = vt.testing.toy().split(vt.split.LeaveOneOut(strict=True, repeat=True))
+    >>> fit_on(vt.Popularity(), split).catalogue.events.sum()
+    8
+    """
+    takes = split.validation is not None and "validation" in inspect.signature(model.fit).parameters
+    return model.fit(split.train, validation=split.validation) if takes else model.fit(split.train)
 
 
 def completed(recommender: Any, data: Dataset) -> Recommender:

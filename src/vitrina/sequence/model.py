@@ -102,7 +102,7 @@ class SequenceModel(ModelConfig):
 
         Args:
             data: the log. Histories of one event teach nothing and are left out.
-            validation: a split of `data` to stop by. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
+            validation: a split of `data` to stop by, `split.validation` where a split has one of its own. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
                 it leaves one out, the last events of `Training.judges` people are held back. The network is trained on its training
                 part, and when that lacks more than `Training.refit` of the events, again on all of `data` for as many epochs as were
                 best. `Training(patience=None)` without a `validation` trains on all of `data` at once.
@@ -175,6 +175,9 @@ class SequenceModel(ModelConfig):
         if self.training.patience is None:
             return None
         rule = data.rule or LeaveOneOut()
+        rule = (
+            rule.model_copy(update={"strict": False}) if getattr(rule, "strict", False) else rule
+        )  # nothing is held back for a further part
         judges = self.training.judges
         if isinstance(rule, LeaveOneOut):
             return rule.model_copy(update={"people": judges}).apply(data)

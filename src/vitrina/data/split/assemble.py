@@ -16,6 +16,10 @@ from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Quer
 
 HEAVY_SHARE = 0.1  # from this share of the questions on, one person bends the means
 FEW = 100  # questions; of fewer, each person holds much
+PER_USER_STEPS = (
+    "Most people begin at the same step, so the steps look like positions within a person and not like a common clock: "
+    "a global cut asks only people with long histories. Use LeaveOneOut()."
+)
 REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
 
 
@@ -141,6 +145,32 @@ def assemble(
     return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
 
 
+def strictly(rule: Rule, split: Split) -> Split:
+    """The split without its validation part in training: what `split.train.holdout()` asks about is never learned.
+
+    Models are fitted on the training part of the holdout, both for validation and for the test; the test is asked as before, with the events
+    of the validation part in its histories.
+
+    Args:
+        rule: that asked for it, which the result names.
+        split: what the rule makes otherwise.
+
+    Raises:
+        SplitError: the training part is too small for a validation part.
+    """
+    try:
+        validation = split.train.holdout()
+    except SplitError as error:
+        raise SplitError(f"{rule} finds no validation part before its test part. {error}") from None
+    remembered = validation.train.rule
+    assert remembered is not None
+    train = replace(validation.train, rule=remembered.model_copy(update={"strict": True}))
+    unused = split.counts["events_not_used"] + validation.counts["events_not_used"]
+    counts = split.counts | _cold(train, split.queries, split.truth) | _late(train, split.queries) | {"events_not_used": unused}
+    warnings = _warnings(counts, split.eligible.repeat, len(split.queries))
+    return replace(split, train=train, rule=rule, counts=counts, warnings=warnings, validation=replace(validation, train=train))
+
+
 def sizes(data: Dataset) -> dict[str, int]:
     """Events, users and items with events of a whole log."""
     return {"events": data.n_events, "users": data.n_users, "items": int(np.count_nonzero(np.bincount(data.events.items)))}
@@ -232,4 +262,6 @@ def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, 
             f"{counts['queries_without_history_share']:.0%} of the queries have no history: every model answers them alike, "
             "from popularity, and differences between models look smaller than they are for known people."
         )
+    if counts.get("per_user_steps"):
+        sentences.append(PER_USER_STEPS)
     return tuple(sentences)

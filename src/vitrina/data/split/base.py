@@ -42,6 +42,8 @@ class Split:
         rule: what made it; None for a published split.
         counts: what was cut, dropped or can't be reached, by name (`new_users`, `cold_targets`, `seen_targets_dropped`, ...).
         warnings: sentences with their consequence.
+        validation: a part outside of the training part to tune and to stop by, fitted on the same `train`. None where a part of the training
+            data serves, `train.holdout()`.
     """
 
     train: Dataset
@@ -51,6 +53,7 @@ class Split:
     rule: Rule | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    validation: Split | None = None
 
     def __repr__(self) -> str:
         made = "a published split" if self.rule is None else str(self.rule)

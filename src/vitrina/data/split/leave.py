@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes, strictly
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
 from vitrina.types import Int32, Int64
@@ -28,18 +28,27 @@ class LeaveOneOut(Rule):
             `LeaveOneOut().apply(data).train.holdout()`); what comes after the target is left out.
         people: ask at most that many people, chosen by a hash of their ids; the others stay in the training part with all their events.
         repeat: may items of the history be recommended again; None decides from the data.
+        strict: train without the last two events of everybody: the last but one is for validation only (`Split.validation`), and the last
+            is asked with all others as history. Without it (retrained, as it is often called) models learn the last but one event too, which papers that are strict don't:
+            their numbers stand in another table.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
     >>> len(split.queries), split.train.n_events
     (6, 14)
+    >>> strict = vt.testing.toy().split(vt.split.LeaveOneOut(strict=True, repeat=True))
+    >>> len(strict.queries), strict.train.n_events, len(strict.validation.queries)
+    (6, 8, 6)
     """
 
     remedy: ClassVar[str] = "It takes people with more events."
     position: int = Field(default=1, ge=1)
     people: int | None = Field(default=None, ge=1)
+    strict: bool = False
 
     def apply(self, data: Dataset) -> Split:
+        if self.strict:
+            return strictly(self, self.model_copy(update={"strict": False}).apply(data))
         weights = data.events.weights
         place = np.arange(data.n_events) if weights is None else np.flatnonzero(weights > 0)  # of the events that count
         ends = np.searchsorted(place, data.indptr)
@@ -85,14 +94,18 @@ class LeaveLastBasket(Rule):
         test_share: the share of people who are asked, the last ones in the order of first appearance (the published next-basket
             protocol asks the last 0.2 of the file); the others stay in the training part with all their baskets.
         repeat: may items of the history be recommended again; None decides from the data.
+        strict: train without the last two baskets of who is asked: the last but one is for validation only (`Split.validation`).
     Raises:
         SplitError: the log has no baskets.
     """
 
     remedy: ClassVar[str] = "It takes people with two baskets, one after the other."
     test_share: float = Field(default=1.0, gt=0, le=1)
+    strict: bool = False
 
     def apply(self, data: Dataset) -> Split:
+        if self.strict:
+            return strictly(self, self.model_copy(update={"strict": False}).apply(data))
         baskets = data.events.baskets
         if baskets is None:
             raise SplitError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -13,16 +12,12 @@ from vitrina.base.config import MOST_DAYS
 from vitrina.base.errors import ParameterError, SplitError
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
+from vitrina.data.split.assemble import CandidateQueries, assemble, sizes, strictly
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments, steps_are_per_user
 from vitrina.data.split.summary import moment
 from vitrina.types import Bool, Int64
 
-PER_USER_STEPS = (
-    "Most people begin at the same step, so the steps look like positions within a person and not like a common clock: "
-    "a global cut asks only people with long histories. Use LeaveOneOut()."
-)
 Target = Literal["successive", "last", "first", "random", "all", "basket"]
 
 
@@ -55,6 +50,8 @@ class GlobalTime(Rule):
         until: the end of the test part (exclusive); events from it on are left out. By default the end of the log.
         repeat: may items of the history be recommended again; None decides from the data.
         seed: for "random".
+        strict: train only on what is before a validation part, which has the length of the test part and lies just before it; models are
+            tuned and stopped there, and not fitted again with it (`Split.validation`).
     Raises:
         ParameterError: more than one of `at`, `days` and `quantile`.
         SplitError: the log has no times, or no baskets for "basket"; or one of the two parts is empty.
@@ -76,6 +73,7 @@ class GlobalTime(Rule):
     target: Target = "successive"
     until: Moment | None = None
     seed: int = Field(default=0, ge=0)
+    strict: bool = False
 
     def model_post_init(self, _: object) -> None:
         given = [name for name in ("at", "days", "quantile") if getattr(self, name) is not None]
@@ -83,6 +81,8 @@ class GlobalTime(Rule):
             raise ParameterError(f"GlobalTime takes one of 'at', 'days' and 'quantile'. Got {' and '.join(given)}.")
 
     def apply(self, data: Dataset) -> Split:
+        if self.strict:
+            return strictly(self, self.model_copy(update={"strict": False}).apply(data))
         times = self._times(data)
         until = int(times.max()) + 1 if self.until is None else _moment(self.until, data)
         cut = self._cut(times[times < until], until, data)
@@ -98,16 +98,10 @@ class GlobalTime(Rule):
             assert data.events.baskets is not None
             after &= moments.with_basket(data.events.baskets)
         candidates = self._asked(data, moments.take(after), keep, cut)
-        split = assemble(
-            data.select(keep),
-            candidates,
-            sizes(data),
-            self,
-            self._before(cut, until, data),
-            test_start=cut,
-            straddling_baskets=int(straddling.sum()),
-        )
-        return replace(split, warnings=(*split.warnings, PER_USER_STEPS)) if steps_are_per_user(data) else split
+        return assemble(
+            data.select(keep), candidates, sizes(data), self, self._before(cut, until, data),
+            test_start=cut, straddling_baskets=int(straddling.sum()), per_user_steps=steps_are_per_user(data),
+        )  # fmt: skip
 
     def _times(self, data: Dataset) -> Int64:
         times = data.events.times
