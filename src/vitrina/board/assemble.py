@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from vitrina.board.folds import Judgement, span_of
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
@@ -26,6 +27,8 @@ COMPARISON = {
     "model": pl.String, "metric": pl.String, "baseline": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "p": pl.Float64, "p_holm": pl.Float64, "detectable": pl.Float64, "verdict": pl.String,
 }  # fmt: skip
+FOLDS = {"model": pl.String, "fold": pl.Int64, "from": pl.String, "to": pl.String, "queries": pl.Int64, "value": pl.Float64}
+FITS = {"model": pl.String, "fit": pl.Int64, "value": pl.Float64}
 Evaluations = Mapping[str, Evaluation]
 
 
@@ -70,6 +73,28 @@ def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: S
         for name, e in evaluations.items()
     ]
     return pl.concat(tables)
+
+
+def folds(judgements: Mapping[str, Judgement], splits: Sequence[Split], primary: str) -> pl.DataFrame:
+    """The primary metric of each model in each fold: the oldest is fold 1."""
+    spans = [span_of(split) for split in splits]
+    rows = [
+        (model, number, *spans[number - 1], len(splits[number - 1].queries), values[primary])
+        for model, judgement in judgements.items()
+        for number, values in enumerate(judgement.folds, 1)
+    ]
+    return pl.DataFrame(rows, schema=FOLDS, orient="row").with_columns(pl.col("value").fill_nan(None))
+
+
+def fits(judgements: Mapping[str, Judgement], primary: str) -> pl.DataFrame:
+    """The primary metric of each fit over the queries of all folds, of the models that were fitted more than once."""
+    rows = [
+        (model, number, values[primary])
+        for model, judgement in judgements.items()
+        if len(judgement.fits) > 1
+        for number, values in enumerate(judgement.fits, 1)
+    ]
+    return pl.DataFrame(rows, schema=FITS, orient="row").with_columns(pl.col("value").fill_nan(None))
 
 
 def pareto(values: pl.DataFrame, primary: MetricInfo, metrics: Sequence[MetricInfo]) -> pl.DataFrame:

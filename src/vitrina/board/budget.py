@@ -20,6 +20,8 @@ class Budget(Config):
         trials: configurations that each search may try; None is 20, or as many as the seconds allow.
         seconds: of fitting and answering that each search may spend.
         limit: seconds for one fit with its answers; a model that takes longer has failed.
+        fits: of a model that has a `seed`, by itself or in a part: with the seed, the seed + 1, ... What seeds change is then part of the
+            doubt of every number and verdict. Two fits say next to nothing of it, three little; a model without a seed is fitted once.
         workers: processes at a time; with more than one they share the cores and their times are not those of a free machine.
 
     >>> Budget(seconds=600).most_trials, Budget().most_trials
@@ -29,6 +31,7 @@ class Budget(Config):
     trials: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, gt=0)
     limit: float | None = Field(default=None, gt=0)
+    fits: int = Field(default=1, ge=1)
     workers: int = Field(default=1, ge=1)
 
     @property

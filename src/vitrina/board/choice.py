@@ -54,6 +54,6 @@ def choose_baseline(
 
 
 def _validated(outcome: Outcome, better: int) -> float | None:
-    """The value of the configuration that won on validation; None where nothing was tried there."""
-    tried = [t["value"] for t in outcome.trials if t["value"] is not None]
+    """The value of the configuration that won on validation, before every fold; None where nothing was tried there."""
+    tried = [t["value"] for t in outcome.trials if t["value"] is not None and t.get("fold", 1) == 1]  # later validation is an earlier test
     return max(tried, key=lambda value: better * value, default=None)

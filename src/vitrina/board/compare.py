@@ -1,8 +1,9 @@
-"""Compare models on one split: each in its own process, judged on the same queries, with the baselines beside them."""
+"""Compare models on one split, or on folds of it: each in its own process, judged on the same queries, with the baselines beside them."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,10 +17,11 @@ from vitrina.base.former import with_former
 from vitrina.board.budget import Budget
 from vitrina.board.contenders import Conditions, Contender, Outcome
 from vitrina.board.finish import Comparison, board_of
+from vitrina.board.folds import joined, name_of
 from vitrina.board.judging import Judges, Questions, Slices
 from vitrina.board.lineup import lineup
 from vitrina.board.result import Board
-from vitrina.board.running import run_all
+from vitrina.board.running import cost, run_all
 from vitrina.board.sample import QUICK_TRIALS, hurried, validation_part
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import inspect
@@ -33,7 +35,7 @@ from vitrina.types import Float32
 
 def compare(
     models: Sequence[Any] | Mapping[str, Any],
-    split: Split,
+    split: Split | Sequence[Split],
     *,
     metrics: Sequence[str | Metric | TableMetric] | None = None,
     primary: str | Metric = "nDCG@10",
@@ -64,17 +66,20 @@ def compare(
     Args:
         models: configs, searches and any object with `fit`, in a list or by the name they have on the board. A class of one's own
             must stand in a module or script file, and keep the arguments of its `__init__` as attributes.
-        split: training part, queries and truth.
+        split: training part, queries and truth. Or folds, the oldest first, as `vt.split.rolling` makes them: each model is fitted and
+            answers in each, a search is tuned in each, and one board says what all their questions together say.
         metrics: names or metrics, your own too; None takes the usual ones.
         primary: the metric that ranks, tunes, and has Holm's correction: its name, or the metric.
         k: length of the lists; longer where a metric asks for it.
         baselines: put popularity, own favourites, co-occurrence and EASE on the board where they are not there already.
         baseline: the model that all are compared with; None takes the strongest of the baselines.
-        budget: trials and seconds of each search, the limit of each fit, and how many processes work at a time.
+        budget: trials and seconds of each search, the limit of each fit, how often a model with a seed is fitted, and how many processes
+            work at a time.
         bootstrap: draws of people, seed and confidence; None takes 1000 draws by `seed`.
         cache: folder where finished models and trials are kept; a comparison that was interrupted goes on from there.
         seed: of the searches, the sample of a first look and the choice of examples.
-        slices: groups of queries to show besides the usual, by name, or names of the user table's columns to slice by.
+        slices: groups of queries to show besides the usual, by name (with folds: of the queries of all, one after another), or names of
+            the user table's columns to slice by.
         vectors: (items, dim) for the metrics of diversity; None takes what the item table says of the items, if it says something.
         examples: people to show.
         data: the whole log for the audit in the report; None takes the training part.
@@ -87,7 +92,7 @@ def compare(
 
     Raises:
         ParameterError: two models have one name, or a model can't be built in another process; a metric of your own lacks something;
-            vectors don't fit.
+            vectors don't fit; folds are not of one log, or don't follow one another in time.
         DataError: a metric needs vectors of the items, and there are none.
         KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
 
@@ -101,8 +106,8 @@ def compare(
     _check_numbers(k=k, examples=examples, seed=seed)
     budget, bootstrap = _records(budget, bootstrap or Bootstrap(seed=seed), former)
     questions = Questions.of(split, slices, quick=quick, seed=seed)
-    judges = Judges.of(metrics, primary, k, split, vectors)
-    contenders = lineup(models, split, baselines=baselines, baseline=baseline)
+    judges = Judges.of(metrics, primary, k, questions.whole, vectors)
+    contenders = lineup(models, questions.whole, baselines=baselines, baseline=baseline)
     if any(c.tuned for c in contenders):
         judges.check_tuning()
     if quick:
@@ -110,7 +115,8 @@ def compare(
         contenders = [replace(c, model=hurried(c.model)) for c in contenders]
     conditions, outcomes = _run(contenders, questions, judges, budget, None if cache is None else Path(cache), seed, progress)
     comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started)
-    about = {"title": title or f"Models for {split.train.name}", "inspection": inspect(split.train if data is None else data)}
+    train = questions.whole.train
+    about = {"title": title or f"Models for {train.name}", "inspection": inspect(train if data is None else data)}
     return board_of(comparison, about, baseline, examples)
 
 
@@ -135,12 +141,24 @@ def _check_numbers(**numbers: int) -> None:
 def _run(
     contenders: Sequence[Contender], questions: Questions, judges: Judges, budget: Budget, cache: Path | None, seed: int, progress: bool
 ) -> tuple[Conditions, list[Outcome]]:
-    """Write what the processes read, and let everybody fit and answer under the same conditions."""
-    tuned, split = any(c.tuned for c in contenders), questions.split
-    with work_folder(cache) as work:
-        validation = validation_part(split, quick=questions.quick, seed=seed) if tuned else None
-        stamps = write_folders(split, validation, work)
-        threads = max((os.cpu_count() or 1) // budget.workers, 1)
-        place = Workplace(work, cache or work, *stamps, split.queries.vocabulary, judges.depth, threads, budget.limit)
-        conditions = Conditions(place, budget, judges.primary, seed)
-        return conditions, run_all(contenders, conditions, progress=progress)
+    """Let everybody fit and answer under the same conditions, in one fold after another. Who failed in one takes no part in the next.
+
+    Returns:
+        The conditions of the latest fold, and what became of each contender over all folds.
+    """
+    folds = questions.folds
+    if progress and (len(folds) > 1 or budget.fits > 1):
+        sys.stderr.write(f"{cost(contenders, budget, len(folds))}\n")
+    threads = max((os.cpu_count() or 1) // budget.workers, 1)
+    conditions: list[Conditions] = []
+    done: dict[str, list[Outcome]] = {c.name: [] for c in contenders}
+    for fold in folds:
+        with work_folder(cache) as work:
+            validation = validation_part(fold, quick=questions.quick, seed=seed) if any(c.tuned for c in contenders) else None
+            stamps = write_folders(fold, validation, work)
+            place = Workplace(work, cache or work, *stamps, fold.queries.vocabulary, judges.depth, threads, budget.limit)
+            conditions.append(Conditions(place, budget, judges.primary, seed))
+            left = [c for c in contenders if all(o.entry.status == "ok" for o in done[c.name])]
+            for outcome in run_all(left, conditions[-1], fold=name_of(fold, folds), progress=progress):
+                done[outcome.entry.name].append(outcome)
+    return conditions[-1], [joined(outcomes, folds) for outcomes in done.values()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from threading import Event
 from typing import Any
 
@@ -12,12 +13,14 @@ from vitrina.base.config import fingerprint, to_plain
 from vitrina.board.budget import Budget
 from vitrina.board.edges import edge_notes
 from vitrina.board.result import Entry
+from vitrina.board.seeds import with_seeds
 from vitrina.board.tune import Search
-from vitrina.jobs.run import Workplace, fit_and_answer, run_trials
+from vitrina.jobs.run import FitResult, Workplace, fit_and_answer, run_trials
 from vitrina.jobs.specs import to_spec, written
 from vitrina.protocols import Metric
 from vitrina.types import Recommendations
 
+Answers = Sequence[Sequence[Recommendations]]  # [fold][fit]
 MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share", "answered", "people_answered")
 
 
@@ -53,10 +56,10 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A row for the board, and the lists if there are any."""
+    """A row for the board, and the lists of each fit in each fold, the oldest first, if there are any."""
 
     entry: Entry
-    lists: Recommendations | None = None
+    answers: Answers = ()
     trials: tuple[Mapping[str, Any], ...] = ()  # config, value on validation, seconds, error
 
 
@@ -79,7 +82,7 @@ class TuningError(Exception):
 
 
 def run_contender(contender: Contender, conditions: Conditions, stop: Event, step: Callable[[], None]) -> Outcome:
-    """Tune, fit, answer. `step` is called after each trial and after the fit.
+    """Tune, fit, answer, in one fold. `step` is called after each trial and after each fit.
 
     Raises:
         StoppedError: `stop` was set.
@@ -87,12 +90,10 @@ def run_contender(contender: Contender, conditions: Conditions, stop: Event, ste
     model = contender.model
     try:
         tuned = _tune(model, conditions, stop, step, own=not contender.baseline) if contender.tuned else _fixed(contender, conditions, stop)
-        return _fit(contender, tuned, conditions.place, stop)
+        return _fit(contender, tuned, conditions, stop, step)
     except TuningError as error:
         config = {"name": model.model.__name__, "search": repr(model)}
         return Outcome(Entry(contender.name, config, "failed", str(error), contender.baseline, trials=error.tried))
-    finally:
-        step()
 
 
 def _tune(search: Search, conditions: Conditions, stop: Event, step: Callable[[], None], *, own: bool) -> Tuned:
@@ -122,14 +123,30 @@ def _try(models: Sequence[Any], conditions: Conditions, stop: Event, step: Calla
     return [(m, {"config": json.dumps(to_plain(m))} | {n: t[n] for n in ("value", "seconds", "error")}) for m, t in tried]
 
 
-def _fit(contender: Contender, tuned: Tuned, place: Workplace, stop: Event) -> Outcome:
-    """Fit the configuration on the whole training part and answer the queries."""
+def _fit(contender: Contender, tuned: Tuned, conditions: Conditions, stop: Event, step: Callable[[], None]) -> Outcome:
+    """Fit the configuration on the whole training part and answer the queries: once, or with several seeds until one fails."""
     model = tuned.best
-    fit = fit_and_answer(to_spec(model), contender.name, place, stop)
+    specs = with_seeds(to_spec(model), conditions.budget.fits)
+    fits: list[FitResult] = []
+    for number, spec in enumerate(specs, 1):
+        fits.append(fit_and_answer(spec, f"{contender.name} {number}", conditions.place, stop))
+        step()
+        if fits[-1].lists is None:
+            break
+    record = fits[-1].record
+    error = record["error"] if len(specs) == 1 or not record["error"] else f"Fit {len(fits)} of {len(specs)}: {record['error']}"
     entry = Entry(
-        contender.name, to_plain(model), fit.record["status"], fit.record["error"], contender.baseline,
+        contender.name, to_plain(model), record["status"], error, contender.baseline,
         trials=max(len(tuned.trials), 1), tuning_seconds=sum(t["seconds"] for t in tuned.trials) if contender.tuned else 0.0,
-        cached=fit.cached, call=written(model),
-        notes=(*fit.record.get("notes", ()), *tuned.notes), **{n: fit.record[n] for n in MEASURED if n in fit.record},
+        fits=len(specs), cached=all(fit.cached for fit in fits), call=written(model),
+        notes=(*fits[0].record.get("notes", ()), *tuned.notes), **_measured([fit.record for fit in fits]),
     )  # fmt: skip
-    return Outcome(entry, fit.lists, tuned.trials)
+    lists = [fit.lists for fit in fits if fit.lists is not None]
+    return Outcome(entry, (lists,) if len(lists) == len(specs) else (), tuned.trials)
+
+
+def _measured(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What one fit costs and leaves to popularity: means over the fits, and the most memory."""
+    names = [name for name in MEASURED if all(name in record for record in records)]
+    means = {name: fmean(record[name] for record in records) for name in names if name != "peak_bytes"}
+    return means | ({"peak_bytes": max(record["peak_bytes"] for record in records)} if "peak_bytes" in names else {})

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation
 from vitrina.metrics import MetricInfo
 
-TRIALS = {"model": pl.String, "trial": pl.Int64, "config": pl.String, "metric": pl.String, "value": pl.Float64}
+TRIALS = {"model": pl.String, "fold": pl.Int64, "trial": pl.Int64, "config": pl.String, "metric": pl.String, "value": pl.Float64}
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,16 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | N
         people: how many to show.
     """
     judges, questions, bootstrap = comparison.judges, comparison.questions, comparison.bootstrap
-    lists = {o.entry.name: o.lists for o in comparison.outcomes if o.lists is not None}
-    judged = judges.judge(lists, questions.split, bootstrap)
+    answers = {o.entry.name: o.answers for o in comparison.outcomes if o.answers}
+    judgements = judges.judge(answers, questions.folds, bootstrap)
+    judged = {name: judgement.whole for name, judgement in judgements.items()}
     about = {
         **about, "primary": judges.primary.name, "metrics": judges.infos, "split": questions.whole.summary, "trials": _trials(comparison),
         "settings": _settings(comparison),
     }  # fmt: skip
     if not judged:
         return _empty_board(comparison.entries, about)
-    lists = {name: lists[name] for name in judged}
+    lists = {name: answers[name][-1][0] for name in judged}  # of the latest fold, and of the first fit
     values = {name: evaluation[judges.primary.name] for name, evaluation in judged.items()}
     base, chosen = choose_baseline(comparison.outcomes, values, baseline, lower_is_better=judges.primary.lower_is_better)
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
@@ -90,6 +93,7 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | N
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed),
+        folds=assemble.folds(judgements, questions.folds, judges.primary.name), fits=assemble.fits(judgements, judges.primary.name),
     )  # fmt: skip
 
 
@@ -101,7 +105,7 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], base: st
     against_winner = assemble.comparisons(judged, winner, [m for m in metrics if m.name == primary.name], primary.name, bootstrap)
     losses = find_losses(
         {name: assemble.column(e, primary.name) for name, e in judged.items()}, winner, comparison.questions.labels,
-        comparison.questions.split.queries.users, lower_is_better=primary.lower_is_better,
+        comparison.questions.users, lower_is_better=primary.lower_is_better,
         bootstrap=bootstrap.model_copy(update={"draws": LOSS_DRAWS}),
     )  # fmt: skip
     ranked = numbers.filter(pl.col("metric") == primary.name)
@@ -119,9 +123,17 @@ def _ordered(entries: Sequence[Entry], order: Sequence[str]) -> tuple[Entry, ...
 
 def _trials(comparison: Comparison) -> pl.DataFrame:
     rows = [
-        {"model": o.entry.name, "trial": number, "config": t["config"], "metric": comparison.judges.primary.name, "value": t["value"]}
+        {
+            "model": o.entry.name,
+            "fold": t["fold"],
+            "trial": number,
+            "config": t["config"],
+            "metric": comparison.judges.primary.name,
+            "value": t["value"],
+        }
         for o in comparison.outcomes
-        for number, t in enumerate(o.trials, 1)
+        for _, of_fold in groupby(o.trials, key=itemgetter("fold"))
+        for number, t in enumerate(of_fold, 1)
     ]
     return pl.DataFrame(rows, schema=TRIALS)
 
@@ -152,6 +164,8 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
         "processes_at_a_time": conditions.budget.workers,
         "threads_per_process": conditions.place.threads,
         "times": "without compiling; peak memory is of the model's own process",
+        "folds": len(comparison.questions.folds),
+        "fits_of_a_model_with_a_seed": conditions.budget.fits,
         "split_fingerprint": conditions.place.stamp,
         "versions": {
             "vitrina": vitrina.__version__,
@@ -173,14 +187,15 @@ def _program() -> str:
 
 def _first_look(comparison: Comparison) -> str:
     """What a quick comparison left out, in one sentence."""
-    asked, whole, conditions = comparison.questions.split, comparison.questions.whole, comparison.conditions
-    people, all_people = (len(np.unique(s.queries.users)) for s in (asked, whole))
+    questions, conditions = comparison.questions, comparison.conditions
+    asked, whole = (np.concatenate([fold.queries.users for fold in folds]) for folds in (questions.folds, questions.wholes))
     of_one = max(sample.QUICK_QUERIES // sample.MOST_OF_ONE, 1)
+    each = " in each fold" if len(questions.folds) > 1 else ""
     who = (
-        f"{len(asked.queries):,} of {len(whole.queries):,} queries, of {people:,} of {all_people:,} people (drawn with seed "
-        f"{conditions.seed}; at most {of_one} of one person)"
-        if len(asked.queries) < len(whole.queries)
-        else f"all {len(whole.queries):,} queries"
+        f"{len(asked):,} of {len(whole):,} queries, of {len(np.unique(asked)):,} of {len(np.unique(whole)):,} people (drawn with seed "
+        f"{conditions.seed}; at most {of_one} of one person{each})"
+        if len(asked) < len(whole)
+        else f"all {len(whole):,} queries"
     )
     tried = f", and at most {conditions.budget.most_trials} configurations of each search" if comparison.tuned else ""
     return f"A first look (quick): {who}{tried}. Compare without quick before you decide."

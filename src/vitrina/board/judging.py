@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.board import sample
+from vitrina.board.contenders import Answers
+from vitrina.board.folds import Judgement, folds_of
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
@@ -20,53 +23,69 @@ from vitrina.metrics.info import require_per_query, require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.models.content_vectors import likeness
 from vitrina.protocols import Metric, TableMetric
-from vitrina.types import Float32, Recommendations
+from vitrina.types import Float32, Int32, Recommendations
 
 Slices = Mapping[str, pl.Series] | Sequence[str] | None
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The queries that every model answers.
+    """The queries that every model answers: those of one split, or of its folds one after another.
 
     Args:
-        split: holds them; in a first look only some of the whole.
+        folds: hold them, the oldest first; in a first look only some of each whole.
         labels: group of each query, by slice.
-        whole: the split as it was given.
+        wholes: the folds as they were given.
         quick: whether this is a first look.
     """
 
-    split: Split
+    folds: tuple[Split, ...]
     labels: Mapping[str, pl.Series]
-    whole: Split
+    wholes: tuple[Split, ...]
     quick: bool
 
     @classmethod
-    def of(cls, split: Split, slices: Slices, *, quick: bool, seed: int) -> Questions:
-        """All queries of a split, or those of a sample of people.
+    def of(cls, split: Split | Sequence[Split], slices: Slices, *, quick: bool, seed: int) -> Questions:
+        """All queries, or those of a sample of people of each fold.
 
         Raises:
-            ParameterError: it is no split.
+            ParameterError: it is no split; folds don't follow one another in time, or are not of one log.
             UnknownNameError: the user table has no column of a name.
         """
-        if not isinstance(split, Split):
-            raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {split!r}.")
-        split.eligible.check_rows(len(split.queries))
-        labels = _labels(split, slices)
+        wholes = folds_of(split)
+        labels = _labels(wholes, slices)
         if not quick:
-            return cls(split, labels, split, quick)
-        rows = sample.rows_of_people(split, sample.QUICK_QUERIES, seed)
-        return cls(sample.take_queries(split, rows), {name: groups.gather(rows) for name, groups in labels.items()}, split, quick)
+            return cls(wholes, labels, wholes, quick)
+        rows = [sample.rows_of_people(fold, sample.QUICK_QUERIES, seed) for fold in wholes]
+        asked = tuple(sample.take_queries(fold, some) for fold, some in zip(wholes, rows, strict=True))
+        begins = np.cumsum([0, *(len(fold.queries) for fold in wholes)])
+        of_all = np.concatenate([begin + some for begin, some in zip(begins, rows, strict=False)])
+        return cls(asked, {name: groups.gather(of_all) for name, groups in labels.items()}, wholes, quick)
+
+    @property
+    def split(self) -> Split:
+        """The latest fold: what depends on one training part is told of it."""
+        return self.folds[-1]
+
+    @property
+    def whole(self) -> Split:
+        """The latest fold as it was given."""
+        return self.wholes[-1]
+
+    @property
+    def users(self) -> Int32:
+        """(queries,) who asks; a person has one code in all folds."""
+        return np.concatenate([fold.queries.users for fold in self.folds])
 
 
-def _labels(split: Split, slices: Slices) -> dict[str, pl.Series]:
+def _labels(folds: Sequence[Split], slices: Slices) -> dict[str, pl.Series]:
     """The usual slices with one's own; or, with names of columns, only these of the user table."""
-    usual = slice_labels(split)
+    usual = slice_labels(*folds)
     if not slices:
         return usual
     if isinstance(slices, Mapping):
         return usual | dict(slices)
-    table = split.train.user_table
+    table = folds[-1].train.user_table
     known = [] if table is None else table.frame.columns
     for name in slices:
         if name not in known:
@@ -131,8 +150,16 @@ class Judges:
             )
         to_spec(self.primary)
 
-    def judge(self, lists: Mapping[str, Recommendations], split: Split, bootstrap: Bootstrap) -> dict[str, Evaluation]:
+    def judge(self, answers: Mapping[str, Answers], folds: Sequence[Split], bootstrap: Bootstrap) -> dict[str, Judgement]:
         """Every model's lists with the same draws of people, the best by the primary metric first."""
-        judged = {name: evaluate(given, split, self.metrics, vectors=self.vectors, bootstrap=bootstrap) for name, given in lists.items()}
+        judged = {
+            name: Judgement.of(
+                [[self._evaluate(lists, fold) for lists in fits] for fits, fold in zip(given, folds, strict=True)], bootstrap
+            )
+            for name, given in answers.items()
+        }
         sign = 1 if self.primary.lower_is_better else -1
-        return dict(sorted(judged.items(), key=lambda pair: sign * pair[1][self.primary.name]))
+        return dict(sorted(judged.items(), key=lambda pair: sign * pair[1].whole[self.primary.name]))
+
+    def _evaluate(self, lists: Recommendations, fold: Split) -> Evaluation:
+        return evaluate(lists, fold, self.metrics, intervals=False, vectors=self.vectors)

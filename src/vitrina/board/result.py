@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "failed", "out of memory"]
 Chosen = Literal["named", "validation", "test"]
 MEANING = 160  # letters of a model's call beside its name
-TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials")
+TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials", "folds", "fits")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Entry:
     people_answered: float = float("nan")  # share of the people who have such a list
     trials: int = 1  # configurations tried on validation; one that is fixed is not tuned
     tuning_seconds: float = 0.0  # of fitting and answering that the trials took
+    fits: int = 1  # with seeds of their own; values are the means over them
     cached: bool = False
     notes: tuple[str, ...] = ()  # what the model says of itself: "20,000 most frequent of 41,000 items"
     call: str = ""  # how the model is written: "TopPersonal(decay=Exponential(days=30.0))"
@@ -73,7 +74,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Board:
-    """A finished comparison on one split. Entries are in the order of the primary metric, models without lists last.
+    """A finished comparison on one split, or on folds of it in time. Entries are in the order of the primary metric, models without lists last.
 
     Tables (Polars), `model` is Entry.name and `metric` a name like "nDCG@10":
         numbers: model, metric, value, low, high (null where a metric has no interval)
@@ -82,9 +83,14 @@ class Board:
         pareto: model, x (the primary metric), y (beyond accuracy), on_front, x_metric, y_metric
         popularity: model (also "taken" for the truth), bucket, order, share: how popular the recommended items are
         coverage: model, rank, share: cumulative share of places by the most recommended items
-        trials: model, trial, config (JSON), metric, value (null for a failed one)
+        trials: model, fold, trial, config (JSON), metric, value (null for a failed one)
         per_query: model, query, user, one column per metric that has a value per query
         against_winner: like comparisons, of each model with the best one on the primary metric
+        folds: model, fold (1 is the oldest), from, to (of the questions), queries, value of the primary metric: a row even of a single fold
+        fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
+
+    With several folds a value is the mean over the queries of all of them, and that of a metric of the whole table (Coverage) the mean
+    over folds. What depends on one training part is of the latest fold: split, inspection, popularity, coverage, examples.
     """
 
     title: str
@@ -107,6 +113,8 @@ class Board:
     settings: Mapping[str, Any] = field(default_factory=dict)  # seed, k, versions, machine, budget, fingerprints, command
     against_winner: pl.DataFrame = field(default_factory=pl.DataFrame)
     chosen: Chosen = "named"  # how the baseline was found: named before the run, by its value on validation, or on the test part
+    folds: pl.DataFrame = field(default_factory=pl.DataFrame)
+    fits: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.

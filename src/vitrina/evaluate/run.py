@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -127,18 +127,22 @@ def evaluate(
         recommendations = recommendations.padded(deepest)
     judged = Judged(recommendations, split.truth, catalogue, split.queries)
     columns = {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}
-    of_table = {m.name: (m.value(m.state(judged)), None, None) for m in chosen if isinstance(m, TableMetric)}
-    values = of_table | summarise(columns, split.queries.users, bootstrap if intervals else None)
-    numbers = [(m.name, *values[m.name]) for m in chosen]
+    of_table = {m.name: m.value(m.state(judged)) for m in chosen if isinstance(m, TableMetric)}
+    fallback = float(recommendations.fallback.mean()) if recommendations.items.size else 0.0
+    judged_by = tuple(MetricInfo.of(m) for m in chosen)
+    drawn, users = bootstrap if intervals else None, split.queries.users
+    return evaluation_of(columns, of_table, users, judged_by, drawn, _unreachable(split), fallback, bootstrap.confidence)
+
+
+def evaluation_of(
+    columns: dict[str, Float64], of_table: Mapping[str, float], users: Any, metrics: Sequence[MetricInfo], bootstrap: Bootstrap | None,
+    unreachable: float, fallback: float, confidence: float,
+) -> Evaluation:  # fmt: skip
+    """The numbers of values per query (NaN where one says nothing) and of the whole table, in the order of `metrics`."""
+    values = {name: (value, None, None) for name, value in of_table.items()} | summarise(columns, users, bootstrap)
     schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-    return Evaluation(
-        _frame(columns, split.queries.users),
-        pl.DataFrame(numbers, schema=schema, orient="row"),
-        unreachable=_unreachable(split),
-        fallback=float(recommendations.fallback.mean()) if recommendations.items.size else 0.0,
-        confidence=bootstrap.confidence,
-        metrics=tuple(MetricInfo.of(m) for m in chosen),
-    )
+    numbers = pl.DataFrame([(m.name, *values[m.name]) for m in metrics], schema=schema, orient="row")
+    return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics))
 
 
 def summarise(

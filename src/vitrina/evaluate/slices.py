@@ -28,8 +28,10 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def slice_labels(split: Split) -> dict[str, pl.Series]:
+def slice_labels(*splits: Split) -> dict[str, pl.Series]:
     """For each slice the group of each query, as an Enum whose categories are in the order to show.
+
+    Queries are those of one split, or of several folds of one log, one after another.
 
     - `people`: known (with events in training), new but with a history, new and without one.
     - `items taken`: by the rarest item of the truth: one never seen in training, one that fewer than 10 people took, or neither.
@@ -46,8 +48,20 @@ def slice_labels(split: Split) -> dict[str, pl.Series]:
     >>> slice_labels(split)["history"].unique().sort().to_list()
     ['1 to 4', '5 to 9', '10 to 19', '20 to 49']
     """
-    named = ((name, labels) for part in (_people, _items_taken, _history, _age, _columns) for name, labels in part(split))
-    return {name: labels.rename(name) for name, labels in named if labels.n_unique() > 1}
+    of_splits = [{name: labels for part in (_people, _items_taken, _history, _age) for name, labels in part(split)} for split in splits]
+    usual = {name: _joined(name, of_splits, splits) for name in dict.fromkeys(name for named in of_splits for name in named)}
+    columns = [dict(_columns(split)) for split in splits]
+    usual |= {name: _labelled(_joined(name, columns, splits)) for name in dict.fromkeys(name for named in columns for name in named)}
+    return {name: labels.rename(name) for name, labels in usual.items() if labels.n_unique() > 1}
+
+
+def _joined(name: str, of_splits: Sequence[Mapping[str, pl.Series]], splits: Sequence[Split]) -> pl.Series:
+    """One column of all splits; null for the queries of a split that has none of that name."""
+    empty = next(named[name] for named in of_splits if name in named).clear()
+    parts = [
+        named[name] if name in named else empty.extend_constant(None, len(s.queries)) for named, s in zip(of_splits, splits, strict=True)
+    ]
+    return pl.concat(parts)
 
 
 def by_slice(
@@ -137,14 +151,15 @@ def _age(split: Split) -> Iterator[tuple[str, pl.Series]]:
 
 
 def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:
+    """Columns as they are: of many values those of all splits together decide which have a group."""
     table, users, context = split.train.user_table, split.queries.users, split.queries.context
     if table is not None:
         place = pl.Series(users.astype(np.int64)).replace(-1, None)
         for column in (*table.columns("category"), *table.columns("number")):
-            yield f"user: {column}", _labelled(table.frame[column].gather(place))
+            yield f"user: {column}", table.frame[column].gather(place)
     for column in () if context is None else context.iter_columns():
         if column.dtype.is_numeric() or column.dtype in (pl.String, pl.Categorical, pl.Boolean) or isinstance(column.dtype, pl.Enum):
-            yield f"context: {column.name}", _labelled(column)
+            yield f"context: {column.name}", column
 
 
 def _labelled(column: pl.Series) -> pl.Series:
