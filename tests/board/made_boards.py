@@ -132,7 +132,7 @@ def _comparisons() -> pl.DataFrame:
         "Popularity": (-0.1656, -0.1732, -0.1585, 0.0, "worse by 0.166 (0.158 to 0.173)"),
     }
     rows = [(m, "nDCG@10", BASELINE, d, low, high, p, min(1.0, 3 * p), 0.013, v) for m, (d, low, high, p, v) in words.items()]
-    names = ["model", "metric", "baseline", "difference", "low", "high", "p", "p_holm", "detectable", "verdict"]
+    names = ["model", "metric", "baseline", "difference", "low", "high", "p", "p_adjusted", "detectable", "verdict"]
     return pl.DataFrame(rows, schema=names, orient="row")
 
 

@@ -8,7 +8,7 @@ from vitrina.board.summary import Loss, find_losses, headline
 
 
 def rows(*found):
-    """model, difference, half width of the interval, p_holm, detectable."""
+    """model, difference, half width of the interval, p_adjusted, detectable."""
     table = [
         {
             "model": m,
@@ -18,7 +18,7 @@ def rows(*found):
             "low": d - w,
             "high": d + w,
             "p": p,
-            "p_holm": p,
+            "p_adjusted": p,
             "detectable": r,
             "verdict": "",
         }

@@ -9,7 +9,8 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.catalogue import unit_rows
-from vitrina.evaluate.bootstrap import Bootstrap, bootstrap_interval
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.interval import bootstrap_interval
 from vitrina.evaluate.run import evaluate
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.types import Ragged, Recommendations
@@ -32,11 +33,11 @@ def evaluation(lists, split):
 
 def test_numbers_and_per_query_agree(evaluation, lists, split):
     assert evaluation.numbers["metric"].to_list() == list(DEFAULT_METRICS)
-    assert evaluation.numbers.columns == ["metric", "value", "low", "high"]
+    assert evaluation.numbers.columns == ["metric", "value", "low", "high", "people", "hits", "by_person"]
     assert evaluation.per_query["query"].to_list() == list(range(len(split.queries)))
     assert evaluation.per_query["user"].dtype == pl.Int32
     judged = Judged(lists, split.truth, split.train.catalogue, split.queries)
-    for name, value, low, high in evaluation.numbers.iter_rows():
+    for name, value, low, high, *_ in evaluation.numbers.iter_rows():
         if name in evaluation.per_query.columns:
             assert value == pytest.approx(evaluation.per_query[name].mean(), abs=1e-12)
             np.testing.assert_array_equal(evaluation.per_query[name].to_numpy(), metric(name).per_query(judged))
@@ -50,7 +51,7 @@ def test_numbers_and_per_query_agree(evaluation, lists, split):
 def test_intervals_are_those_of_the_bootstrap_over_users(evaluation, split):
     row = evaluation.numbers.row(by_predicate=pl.col("metric") == "nDCG@10")
     expected = bootstrap_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users, bootstrap=Bootstrap(draws=300))
-    assert row[2:] == pytest.approx(expected, abs=1e-12)
+    assert row[2:4] == pytest.approx(expected, abs=1e-12)
 
 
 def test_without_intervals_the_values_are_the_same(evaluation, lists, split):
@@ -62,7 +63,7 @@ def test_without_intervals_the_values_are_the_same(evaluation, lists, split):
 def test_a_part_that_says_nothing_is_null(lists, split):
     found = evaluate(lists, replace(split, truth=Ragged.empty(len(split.truth))), ["nDCG@10", "Coverage@10"])
     assert found.per_query["nDCG@10"].null_count() == len(split.truth)
-    assert found.numbers.row(0) == ("nDCG@10", None, None, None)
+    assert found.numbers.row(0) == ("nDCG@10", None, None, None, 0, 0, None)
 
 
 def test_unreachable_truth_is_a_miss_and_its_share_is_told(lists, split):

@@ -9,7 +9,8 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import ParameterError
 from vitrina.data.features import FeatureTable
-from vitrina.evaluate.bootstrap import Bootstrap, bootstrap_interval
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.interval import bootstrap_interval
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.slices import by_slice, slice_labels
 from vitrina.types import Ragged
@@ -100,7 +101,7 @@ def test_every_query_is_in_one_group_and_groups_average_to_the_whole(split, labe
     lists = vt.Popularity().fit(split.train).recommend(split.queries, k=10, eligible=split.eligible)
     found = evaluate(lists, split, ["nDCG@10", "Recall@10"], intervals=False)
     table = by_slice(found.per_query, labels, ["nDCG@10"], bootstrap=Bootstrap(draws=50))
-    assert table.columns == ["slice", "group", "order", "metric", "value", "low", "high", "queries"]
+    assert table.columns == ["slice", "group", "order", "metric", "value", "low", "high", "queries", "people", "hits"]
     for _, part in table.group_by("slice"):
         assert part["queries"].sum() == len(split.queries)
         assert (part["value"] * part["queries"]).sum() / len(split.queries) == pytest.approx(found["nDCG@10"])

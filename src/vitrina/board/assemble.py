@@ -25,7 +25,8 @@ CURVE_POINTS = 60
 SLICE_DRAWS = 300
 COMPARISON = {
     "model": pl.String, "metric": pl.String, "baseline": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64,
-    "p": pl.Float64, "p_holm": pl.Float64, "detectable": pl.Float64, "verdict": pl.String,
+    "p": pl.Float64, "p_adjusted": pl.Float64, "detectable": pl.Float64, "people": pl.Int64, "differ": pl.Int64,
+    "helped": pl.Float64, "harmed": pl.Float64, "worst": pl.Float64, "verdict": pl.String,
 }  # fmt: skip
 FOLDS = {"model": pl.String, "fold": pl.Int64, "from": pl.String, "to": pl.String, "queries": pl.Int64, "value": pl.Float64}
 FITS = {"model": pl.String, "fit": pl.Int64, "value": pl.Float64}
@@ -33,7 +34,7 @@ Evaluations = Mapping[str, Evaluation]
 
 
 def numbers(evaluations: Evaluations) -> pl.DataFrame:
-    """model, metric, value, low, high."""
+    """model, metric, value, low, high, people, hits, by_person."""
     return pl.concat([e.numbers.select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()])
 
 
@@ -53,16 +54,14 @@ def query_metrics(evaluations: Evaluations) -> list[MetricInfo]:
     return [info for info in first.metrics if info.name in first.per_query.columns]
 
 
-def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], primary: str, bootstrap: Bootstrap) -> pl.DataFrame:
-    """Each model with the one it is held against. Holm's correction is over the models on the primary metric alone."""
+def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], bootstrap: Bootstrap) -> pl.DataFrame:
+    """Each model with the one it is held against; the correction is over the models, metric by metric."""
     users = next(iter(evaluations.values())).per_query["user"].to_numpy()
     tables = [pl.DataFrame(schema=COMPARISON)]
     for metric in metrics:
         columns = {name: column(e, metric.name) for name, e in evaluations.items()}
         table = compare_paired(columns, against, users, lower_is_better=metric.lower_is_better, bootstrap=bootstrap)
-        corrected = pl.col("p_holm") if metric.name == primary else pl.lit(None, pl.Float64).alias("p_holm")
-        table = table.with_columns(corrected, metric=pl.lit(metric.name), baseline=pl.lit(against))
-        tables.append(table.select(list(COMPARISON)))
+        tables.append(table.with_columns(metric=pl.lit(metric.name), baseline=pl.lit(against)).select(list(COMPARISON)))
     return pl.concat(tables)
 
 

@@ -101,8 +101,8 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], base: st
     """The rows in their order, each model against the baseline and against the best, and the three sentences about that."""
     primary, bootstrap, winner = comparison.judges.primary, comparison.bootstrap, next(iter(judged))
     metrics = assemble.query_metrics(judged)
-    against_base = assemble.comparisons(judged, base, metrics, primary.name, bootstrap)
-    against_winner = assemble.comparisons(judged, winner, [m for m in metrics if m.name == primary.name], primary.name, bootstrap)
+    against_base = assemble.comparisons(judged, base, metrics, bootstrap)
+    against_winner = assemble.comparisons(judged, winner, [m for m in metrics if m.name == primary.name], bootstrap)
     losses = find_losses(
         {name: assemble.column(e, primary.name) for name, e in judged.items()}, winner, comparison.questions.labels,
         comparison.questions.users, lower_is_better=primary.lower_is_better,

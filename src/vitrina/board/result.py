@@ -77,9 +77,9 @@ class Board:
     """A finished comparison on one split, or on folds of it in time. Entries are in the order of the primary metric, models without lists last.
 
     Tables (Polars), `model` is Entry.name and `metric` a name like "nDCG@10":
-        numbers: model, metric, value, low, high (null where a metric has no interval)
-        comparisons: model, metric, baseline, difference, low, high, p, p_holm (null but for the primary metric), detectable, verdict
-        slices: model, slice, group, order, metric, value, low, high, queries
+        numbers: model, metric, value, low, high (null where a metric has no interval), people, hits, by_person: see evaluate.Evaluation
+        comparisons: metric, baseline and the columns of evaluate.compare_paired
+        slices: model, slice, group, order, metric, value, low, high, queries, people, hits
         pareto: model, x (the primary metric), y (beyond accuracy), on_front, x_metric, y_metric
         popularity: model (also "taken" for the truth), bucket, order, share: how popular the recommended items are
         coverage: model, rank, share: cumulative share of places by the most recommended items

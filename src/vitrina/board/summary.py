@@ -148,7 +148,7 @@ def _nearest(against: pl.DataFrame) -> Mapping[str, Any] | None:
 
 def _sure(row: Mapping[str, Any], alpha: float) -> bool:
     """Whether a difference is measurable after Holm's correction."""
-    p = row["p_holm"]
+    p = row["p_adjusted"]
     return p is not None and bool(np.isfinite(p)) and p < alpha
 
 

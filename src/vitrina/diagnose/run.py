@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any, final
 
@@ -24,7 +24,7 @@ from vitrina.diagnose.design import Variant, design
 from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, advice, findings
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import evaluate
-from vitrina.evaluate.significance import compare_paired, holm
+from vitrina.evaluate.significance import compare_pairs
 from vitrina.metrics import metric as metric_of
 from vitrina.metrics.info import require_per_query, require_vectors
 from vitrina.protocols import Metric
@@ -199,7 +199,7 @@ def _measure(variant: Variant, split: Split, judge: Metric, seed: int) -> tuple[
     began = perf_counter()
     lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, judge.k or DEPTH, eligible=split.eligible)
     evaluation = evaluate(lists, split, [judge], bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA))
-    _, value, low, high = evaluation.numbers.row(0)
+    _, value, low, high, *_ = evaluation.numbers.row(0)
     row = {
         "variant": variant.name, "question": variant.question, "value": value, "low": low, "high": high,
         "seconds": perf_counter() - began, "model": str(variant.model),
@@ -208,19 +208,18 @@ def _measure(variant: Variant, split: Split, judge: Metric, seed: int) -> tuple[
 
 
 def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split, judge: Metric, seed: int) -> tuple[Effect, ...]:
+    asked = [v for v in variants if v.against and v.against != v.name]
+    table = compare_pairs(
+        columns, [(v.name, v.against) for v in asked], split.queries.users, lower_is_better=judge.lower_is_better,
+        bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA),
+    )  # fmt: skip
+    names = ("difference", "low", "high", "p_adjusted", "detectable")
     effects = []
-    for variant in variants:
-        if not variant.against or variant.against == variant.name:
-            continue
-        pair = {name: columns[name] for name in (variant.against, variant.name)}
-        row = compare_paired(pair, variant.against, split.queries.users, bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA)).row(
-            0, named=True
-        )
-        numbers = [row[name] if row[name] is not None else float("nan") for name in ("difference", "low", "high", "p", "detectable")]
+    for variant, row in zip(asked, table.iter_rows(named=True), strict=True):
+        numbers = [row[name] if row[name] is not None else float("nan") for name in names]
         value = float(columns[variant.name].mean())
         effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, lower_is_better=judge.lower_is_better))
-    corrected = holm(np.array([e.p for e in effects]))
-    return tuple(replace(e, p=float(p)) for e, p in zip(effects, corrected, strict=True))
+    return tuple(effects)
 
 
 def _repeat_share(split: Split) -> float:

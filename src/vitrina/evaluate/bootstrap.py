@@ -13,22 +13,23 @@ percent in the width of an interval; 1000 draws leave four times that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, factorial
-from typing import Any, NamedTuple, final
+from math import ceil, exp, factorial
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
-from vitrina.base.former import with_former
 from vitrina.base.kernels import Spread, kernel
 from vitrina.types import Float64, Int64
 
 BUCKETS = 1 << 14  # that users are hashed into
 WEIGHT_BYTES = 16 << 20  # of the block of weights held at once
+ROUNDING = 1e-12  # of the largest sum: what is below it is no doubt but arithmetic
 
 
 @final
@@ -48,17 +49,14 @@ class Bootstrap(Config):
     seed: int = Field(default=0, ge=0)
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
-    @property
-    def tails(self) -> tuple[float, float]:
-        """The quantiles of the draws at which an interval ends."""
-        return (1 - self.confidence) / 2, (1 + self.confidence) / 2
-
-
-class Interval(NamedTuple):
-    """The ends of an interval; NaN where fewer than two people say something."""
-
-    low: float
-    high: float
+    @model_validator(mode="after")
+    def _enough_draws(self) -> Self:
+        fewest = ceil(1 / (1 - self.confidence) - 1e-6) - 1
+        if self.draws < fewest:
+            raise ValueError(
+                f"The 'draws' of Bootstrap must be {fewest:,} or more at a confidence of {self.confidence:g}, or no verdict is possible. Got {self.draws}."
+            )
+        return self
 
 
 @final
@@ -85,13 +83,17 @@ class Buckets:
 
         A negative user code is a visitor of its own.
         """
-        if len(values) != len(users):
-            raise ParameterError(f"A bootstrap needs one user for each value. Got {len(values)} values and {len(users)} users.")
+        return cls.of_columns(np.asarray(values, np.float64).T, users)
+
+    @classmethod
+    def of_columns(cls, columns: Sequence[Float64] | Float64, users: NDArray[Any]) -> Buckets:
+        """`of`, one column (queries,) after the other: what makes them need not hold them all."""
         bucket = _bucket_of(np.asarray(users, np.int64))
-        columns = np.asarray(values, np.float64).T
-        present = ~np.isnan(columns)
         sums, counts = np.zeros((BUCKETS, len(columns))), np.zeros((BUCKETS, len(columns)))
-        for i, (column, known) in enumerate(zip(columns, present, strict=True)):
+        for i, column in enumerate(columns):
+            if len(column) != len(users):
+                raise ParameterError(f"A bootstrap needs one user for each value. Got {len(column)} values and {len(users)} users.")
+            known = ~np.isnan(column)
             sums[:, i] = np.bincount(bucket, np.where(known, column, 0.0), BUCKETS)
             counts[:, i] = np.bincount(bucket, known, BUCKETS)
         return cls(sums, counts)
@@ -104,52 +106,47 @@ class Buckets:
         """(columns,) mean over the queries that have a value; NaN where none has."""
         return _ratio(self.sums.sum(axis=0), self.counts.sum(axis=0))
 
-    def drawn(self, bootstrap: Bootstrap = Bootstrap()) -> Float64:
-        """(draws, columns) the mean over queries in each draw of people; NaN where a draw holds nobody.
+    @property
+    def error(self) -> Float64:
+        """(columns,) standard error of the value: the root of sum_b (S_b - value * n_b)^2, over sum_b n_b; NaN for fewer than two buckets."""
+        enough = (self.counts > 0).sum(axis=0) > 1
+        return np.where(enough, _ratio(np.sqrt((self._left**2).sum(axis=0)), self.counts.sum(axis=0)), np.nan)
 
+    @property
+    def _left(self) -> Float64:
+        """(buckets, columns) S_b - value * n_b; what is left of a zero after the sums is zero."""
+        left = self.sums - np.nan_to_num(self.value) * self.counts
+        return np.where(np.abs(left) > ROUNDING * np.abs(self.sums).max(axis=0, initial=0.0), left, 0.0)
+
+    def studentised(self, bootstrap: Bootstrap = Bootstrap()) -> Float64:
+        """(draws, columns) by how many of its own standard errors the value of a draw is off: (value_b - value) / error_b.
+
+        Infinite where a draw is off and knows no doubt, or holds nobody.
         Cost: at most 16,384 * draws hashes and one matrix product; 16 MB beside the result.
         """
-        draws = bootstrap.draws
-        keys = np.flatnonzero(self.counts.any(axis=1))
-        both = np.concatenate([self.sums[keys], self.counts[keys]], axis=1)
-        out = np.zeros((draws, both.shape[1]))
-        block = max(WEIGHT_BYTES // (8 * draws), 1)
-        weights = np.empty((min(block, len(keys)), draws))
-        for first in range(0, len(keys), block):
-            part = slice(first, min(first + block, len(keys)))
-            held = weights[: part.stop - part.start]
-            _poisson(len(held), keys[part].astype(np.uint64), np.uint64(bootstrap.seed), _THRESHOLDS, held)
-            out += held.T @ both[part]
-        columns = self.sums.shape[1]
-        return _ratio(out[:, :columns], out[:, columns:])
-
-    def intervals(self, bootstrap: Bootstrap = Bootstrap()) -> tuple[Float64, Float64]:
-        """Percentile intervals, (columns,) low and high; NaN where fewer than two buckets have a value."""
-        low, high = np.full(self.sums.shape[1], np.nan), np.full(self.sums.shape[1], np.nan)
-        enough = (self.counts > 0).sum(axis=0) > 1
-        if enough.any():
-            low[enough], high[enough] = np.nanquantile(self.drawn(bootstrap)[:, enough], bootstrap.tails, axis=0)
-        return low, high
+        columns, keys = self.sums.shape[1], np.flatnonzero(self.counts.any(axis=1))
+        left, counts = self._left[keys], self.counts[keys]
+        if columns and (counts == counts[:, :1]).all():
+            counts = counts[:, :1]  # without nulls the queries are the same for all
+        parts = [left, left**2, left * counts, counts, counts**2]
+        drawn = _weighted(np.concatenate(parts, axis=1), keys, bootstrap)
+        off, squares, cross, total, total_squares = np.split(drawn, np.cumsum([p.shape[1] for p in parts])[:-1], axis=1)
+        shift = _ratio(off, np.broadcast_to(total, off.shape))
+        spread = np.sqrt(np.maximum(squares - 2 * shift * cross + shift**2 * total_squares, 0))
+        return np.divide(off, spread, out=np.where((off == 0) & (total > 0), 0.0, np.inf), where=spread > 0)
 
 
-def bootstrap_interval(values: Float64, users: NDArray[Any], bootstrap: Bootstrap = Bootstrap(), **former: Any) -> Interval:
-    """The percentile interval of the mean of `values` over queries, when people are drawn with all their queries.
-
-    Args:
-        values: (queries,), NaN where a query says nothing.
-        users: (queries,) codes.
-        bootstrap: draws, seed and confidence.
-        former: `draws`, `seed` and `confidence` by themselves, for one more release.
-
-    >>> import numpy as np
-    >>> values = np.random.default_rng(0).random(400)
-    >>> low, high = bootstrap_interval(values, np.arange(400))
-    >>> bool(low < values.mean() < high)
-    True
-    """
-    bootstrap = with_former(bootstrap, Bootstrap, former, "bootstrap_interval", "bootstrap")
-    low, high = Buckets.of(np.asarray(values)[:, None], users).intervals(bootstrap)
-    return Interval(float(low[0]), float(high[0]))
+def _weighted(values: Float64, keys: Int64, bootstrap: Bootstrap) -> Float64:
+    """(draws, columns) sums of `values` (keys, columns) under the weights of each draw."""
+    out = np.zeros((bootstrap.draws, values.shape[1]))
+    block = max(WEIGHT_BYTES // (8 * bootstrap.draws), 1)
+    weights = np.empty((min(block, len(keys)), bootstrap.draws))
+    for first in range(0, len(keys), block):
+        part = slice(first, min(first + block, len(keys)))
+        held = weights[: part.stop - part.start]
+        _poisson(len(held), keys[part].astype(np.uint64), np.uint64(bootstrap.seed), _THRESHOLDS, held)
+        out += held.T @ values[part]
+    return out
 
 
 def _ratio(top: Float64, bottom: Float64) -> Float64:

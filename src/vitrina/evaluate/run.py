@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import polars as pl
@@ -17,12 +17,19 @@ from vitrina.base.printing import as_text, fixed, places_of
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.split import Split
-from vitrina.evaluate.bootstrap import Bootstrap, Buckets
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.interval import TRUSTED, intervals_of
+from vitrina.evaluate.people import People, persons_of
 from vitrina.metrics import DEFAULT_METRICS, Judged, MetricInfo
 from vitrina.metrics.info import require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.types import Float32, Float64, Recommendations
+
+NUMBERS = {
+    "metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
+    "people": pl.Int64, "hits": pl.Int64, "by_person": pl.Float64,
+}  # fmt: skip
 
 
 @final
@@ -32,7 +39,9 @@ class Evaluation:
 
     Args:
         per_query: query, user (code) and a column for each metric that has a value per query; null where a query says nothing.
-        numbers: metric, value, low, high; low and high are null without intervals, and for metrics of the whole table.
+        numbers: metric, value, low, high, people (with a value), hits (people whose value isn't zero on some query), by_person (mean over
+            people of their own means). low and high are null without intervals; all but the value for metrics of the whole table. Below
+            50 people with hits (`TRUSTED`) an interval can't be trusted.
         unreachable: share of the truth outside the ranked catalogue: misses whatever the model.
         fallback: share of the places that popularity filled.
         confidence: of the intervals.
@@ -59,11 +68,13 @@ class Evaluation:
     def __rich__(self) -> Fitted:
         table = Table(box=None, caption=self._caption(), caption_justify="left")
         table.add_column("metric")
-        for heading in ("value", "low", "high"):
+        for heading in ("value", "low", "high", "people", "hits", "by person"):
             table.add_column(heading, justify="right")
-        for name, *numbers in self.numbers.iter_rows():
-            places = max(places_of(numbers[0]), 4)
-            table.add_row(name, *("" if n is None else fixed(n, places) for n in numbers))
+        for name, value, low, high, people, hits, by_person in self.numbers.iter_rows():
+            places = max(places_of(value), 4)
+            shown = ["" if n is None else fixed(n, places) for n in (value, low, high, by_person)]
+            counts = ["" if n is None else f"{n:,}" for n in (people, hits)]
+            table.add_row(name, *shown[:3], *counts, shown[3])
         return Fitted(table)
 
     def __str__(self) -> str:
@@ -72,7 +83,9 @@ class Evaluation:
     def _caption(self) -> str:
         parts = [f"{len(self.per_query):,} queries", f"{self.confidence:.0%} intervals over users"]
         parts += [f"{share:.1%} {what}" for share, what in ((self.unreachable, "of the truth outside the catalogue"), (self.fallback, "of the places from popularity")) if share]  # fmt: skip
-        return ", ".join(parts)
+        few = self.numbers.filter(pl.col("low").is_not_null() & (pl.col("hits") < TRUSTED))["metric"].to_list()
+        doubt = f"\nFewer than {TRUSTED} people have hits: the interval of {', '.join(few)} can't be trusted." if few else ""
+        return ", ".join(parts) + doubt
 
 
 def evaluate(
@@ -136,26 +149,46 @@ def evaluate(
 
 def evaluation_of(
     columns: dict[str, Float64], of_table: Mapping[str, float], users: Any, metrics: Sequence[MetricInfo], bootstrap: Bootstrap | None,
-    unreachable: float, fallback: float, confidence: float,
+    unreachable: float, fallback: float, confidence: float, more: Mapping[str, float] | None = None,
 ) -> Evaluation:  # fmt: skip
-    """The numbers of values per query (NaN where one says nothing) and of the whole table, in the order of `metrics`."""
-    values = {name: (value, None, None) for name, value in of_table.items()} | summarise(columns, users, bootstrap)
-    schema = {"metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-    numbers = pl.DataFrame([(m.name, *values[m.name]) for m in metrics], schema=schema, orient="row")
+    """The numbers of values per query (NaN where one says nothing) and of the whole table, in the order of `metrics`; `more` as in `summarise`."""
+    values = {name: Summary(value) for name, value in of_table.items()} | summarise(columns, users, bootstrap, more)
+    numbers = pl.DataFrame([(m.name, *values[m.name]) for m in metrics], schema=NUMBERS, orient="row")
     return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics))
 
 
+class Summary(NamedTuple):
+    """One metric of one model: the row of `Evaluation.numbers` but its name. None where there is no number."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    people: int | None = None
+    hits: int | None = None
+    by_person: float | None = None
+
+
 def summarise(
-    columns: dict[str, Float64], users: Any, bootstrap: Bootstrap | None = Bootstrap()
-) -> dict[str, tuple[float | None, float | None, float | None]]:
-    """Value, low and high of each column: the mean over the queries that say something, and its interval if there is a bootstrap."""
-    if not columns:
-        return {}
-    if bootstrap is None:
-        return {name: (_known(_mean(column)), None, None) for name, column in columns.items()}
-    state = Buckets.of(np.column_stack(list(columns.values())), users)
-    low, high, value = *state.intervals(bootstrap), state.value
-    return {name: (_known(value[i]), _known(low[i]), _known(high[i])) for i, name in enumerate(columns)}
+    columns: Mapping[str, Float64], users: Any, bootstrap: Bootstrap | None = Bootstrap(), more: Mapping[str, float] | None = None
+) -> dict[str, Summary]:
+    """Of each column (queries,) the mean over the queries that say something, its interval if there is a bootstrap, and what people say.
+
+    Args:
+        columns: by metric, NaN where a query says nothing.
+        users: (queries,) codes.
+        bootstrap: its confidence is that of the intervals; None draws none.
+        more: further variance of the mean, by metric: that of the seeds a model was fitted with.
+    """
+    persons, drawn = persons_of(users), {}
+    if columns and bootstrap is not None:
+        extra = [(more or {}).get(name, 0.0) for name in columns]
+        drawn = dict(zip(columns, intervals_of(list(columns.values()), users, bootstrap.confidence, extra), strict=True))
+    found = {}
+    for name, column in columns.items():
+        low, high = drawn.get(name, (float("nan"), float("nan")))
+        people = People.of(column, persons)
+        found[name] = Summary(_known(_mean(column)), _known(low), _known(high), people.people, people.hits, _known(people.by_person))
+    return found
 
 
 def out_of_items(lists: Recommendations, split: Split, k: int) -> bool:

@@ -24,7 +24,7 @@ RARE = 10  # people; an item with fewer is rare
 GROUPS = 8  # of a column with many values; the rest are "other"
 SCHEMA = {
     "slice": pl.String, "group": pl.String, "order": pl.Int64, "metric": pl.String,
-    "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "queries": pl.Int64,
+    "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "queries": pl.Int64, "people": pl.Int64, "hits": pl.Int64,
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def by_slice(
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Returns:
-        slice, group, order, metric, value, low, high, queries: how many queries of the group say something.
+        slice, group, order, metric, value, low, high, queries (of the group, with a value), people and hits as in `Evaluation.numbers`.
 
     Raises:
         ParameterError: a slice hasn't one label per query.
@@ -106,7 +106,8 @@ def by_slice(
         for order, (group, index) in enumerate(_groups(series)):
             part = {m: c[index] for m, c in columns.items()}
             values = summarise(part, users[index], bootstrap if intervals else None)
-            rows += [(name, group, order, m, *values[m], int((~np.isnan(part[m])).sum())) for m in chosen]
+            for m, (value, low, high, people, hits, _) in values.items():
+                rows.append((name, group, order, m, value, low, high, int((~np.isnan(part[m])).sum()), people, hits))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 

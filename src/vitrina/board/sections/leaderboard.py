@@ -205,7 +205,7 @@ def _difference(view: View, model: str, row: dict[str, Any], places: int) -> Dot
 
 def _difference_cells(view: View, model: str, row: dict[str, Any], places: int) -> list[object]:
     low, high = known(row.get("low")), known(row.get("high"))
-    rest = [_p(known(row.get("p"))), _p(known(row.get("p_holm"))), fixed(known(row.get("detectable")), places)]
+    rest = [_p(known(row.get("p"))), _p(known(row.get("p_adjusted"))), fixed(known(row.get("detectable")), places)]
     return [view.model_cell(model), signed(known(row["difference"]), places), between(low, high, places) or "–", *rest]
 
 
