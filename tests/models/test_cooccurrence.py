@@ -51,11 +51,12 @@ def oracle_pairs(data, entry=lambda u, i: 1.0, gap=None, one_way=False, kinds=No
                     if p == r:
                         best[i, i] = max(best.get((i, i), 0), weight[e] ** 2)
                     continue
-                if one_way and (r < p or (times is not None and times[f] <= times[e])):
+                back = 1 - one_way if r < p or (times is not None and times[f] <= times[e]) else 1
+                if not back:
                     continue
                 span = abs(times[e] - times[f]) / DAY if times is not None else 0
                 g = gap(abs(p - r) - 1, span) if gap else 1.0
-                best[i, j] = max(best.get((i, j), 0), weight[e] * weight[f] * g)
+                best[i, j] = max(best.get((i, j), 0), weight[e] * weight[f] * g * back)
         for (i, j), value in best.items():
             co[i, j] += value * entry(u, i) * entry(u, j)
     return co
@@ -376,3 +377,72 @@ def test_baskets_of_one_person_get_what_each_gets_alone():
             alone = fit.recommend(queries[q : q + 1], 5, eligible=vt.Eligibility(repeat=True))
             np.testing.assert_array_equal(together.items[q], alone.items[0])
             np.testing.assert_array_equal(together.scores[q], alone.scores[0])
+
+
+def oracle_transitions(data, gap, back, *, itself=False, weights=None):
+    """B[i, j]: each pair of a person's events, fading with what lies between, `back` of it where j doesn't come after i."""
+    b = np.zeros((data.n_items, data.n_items))
+    for events in histories(data):
+        for e in events:
+            for f in events:
+                i, j = data.events.items[e], data.events.items[f]
+                after = f > e and (data.events.times is None or data.events.times[f] > data.events.times[e])
+                if e != f and (itself or i != j):
+                    b[i, j] += gap(abs(f - e) - 1) * (1 if after else back) * (1 if weights is None else weights[e] * weights[f])
+    return b
+
+
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("itself", [False, True])
+@pytest.mark.parametrize("one_way", [True, 0.75, False])
+@pytest.mark.parametrize(("leaving", "arriving"), [(0.3, 0.1), (1, 0), (0, 0)])
+def test_transitions_are_every_pair_over_powers_of_their_sums(times, itself, one_way, leaving, arriving):
+    data = log_of(times=times)
+    b = oracle_transitions(data, lambda gap: 0.7**gap * (gap < 6), 1 - one_way, itself=itself)
+    out, into = b.sum(axis=1, keepdims=True), b.sum(axis=0, keepdims=True)
+    expected = np.divide(b, out**leaving * into**arriving, where=b > 0, out=np.zeros_like(b))
+    gap = vt.decay.All(of=(vt.decay.Window(events=6), vt.decay.Exponential(events=log(0.5) / log(0.7))))
+    model = vt.Cooccurrence(
+        weighting=W.Transitions(leaving=leaving, arriving=arriving), gap=gap, one_way=one_way, diagonal=itself, neighbours=100
+    )
+    assert_allclose(fitted(model, data), expected, rtol=1e-6)
+
+
+def test_scores_of_transitions_are_those_of_an_oracle_in_ten_lines():
+    """score(q, i) = sum over the last 4 events h of hd^age * B[h, i]."""
+    data = log_of(times=False)
+    b = oracle_transitions(data, lambda gap: 0.5**gap * (gap < 3), 0.5)
+    b = np.divide(b, b.sum(axis=1, keepdims=True) ** 0.3 * b.sum(axis=0, keepdims=True) ** 0.1, where=b > 0, out=np.zeros_like(b))
+    gap = vt.decay.All(of=(vt.decay.Window(events=3), vt.decay.Exponential(events=1)))
+    fade = vt.decay.Exponential(events=log(0.5) / log(0.6))
+    model = vt.Cooccurrence(weighting=W.Transitions(), gap=gap, one_way=0.5, decay=fade, last=4, every_event=True)
+    found = model.fit(data).score_block(data.queries())
+    for row, events in zip(found, histories(data), strict=True):
+        expected = sum(0.6**age * b[data.events.items[e]] for age, e in enumerate(reversed(events[-4:])))
+        assert_allclose(np.where(np.isfinite(row), row, 0), expected, rtol=1e-5)
+
+
+def test_weights_multiply_both_events_of_every_pair():
+    data = log_of(kinds=True)
+    kinds = {"view": 0.0, "cart": 0.5}
+    counted = data.events.kinds > 0
+    left = Dataset.of_codes(data.user_of[counted], data.events.take(np.flatnonzero(counted)), data.users, data.items, time_unit="us")
+    halves = np.where(data.events.kinds[counted] == 1, 0.5, 1.0)
+    expected = oracle_transitions(left, lambda gap: 1.0, 1.0, weights=halves)
+    model = vt.Cooccurrence(weighting=W.Transitions(leaving=0, arriving=0), kinds=kinds)
+    assert_allclose(fitted(model, data), expected, rtol=1e-6)
+
+
+def test_a_share_of_direction_takes_the_best_pair_of_a_person_too():
+    data = log_of()
+    shared, forward, both = (without_diagonal(oracle_pairs(data, one_way=one_way)) for one_way in (0.75, True, False))
+    assert ((forward <= shared) & (shared <= both)).all()
+    assert (shared != forward).any()
+    assert_allclose(fitted(vt.Cooccurrence(weighting=W.Count(), one_way=0.75), data), shared, rtol=1e-6)
+
+
+def test_the_direction_is_a_share():
+    for wrong in (1.5, -0.1, "no"):
+        with pytest.raises(ParameterError, match="one_way"):
+            vt.Cooccurrence(one_way=wrong)
+    assert vt.Cooccurrence(one_way=1.0).fit(log_of()).weight_from_to.nnz == vt.Cooccurrence(one_way=True).fit(log_of()).weight_from_to.nnz

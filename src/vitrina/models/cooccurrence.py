@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from vitrina.forms.levels import DEEP
 from vitrina.forms.reading import Reading, kind_weights
 from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import Content
-from vitrina.models.pairs import best_gaps, best_products, dealt
+from vitrina.models.pairs import best_gaps, best_products, dealt, pair_sums
 from vitrina.models.weighting import Cosine, Denominator, Weighting
 from vitrina.protocols import Recommender
 from vitrina.types import Float64, Int32, Int64
@@ -37,14 +37,17 @@ class Cooccurrence(ModelConfig):
     adds to it, and each item i keeps the `neighbours` best j. A history's weights, the same w among them, are combined to a score
     as `combine` says. x counts events and not their weights.
 
+    A weighting of every pair (`vt.weighting.Transitions`) has co[i, j] = sum over users, over their events e of i and f of j, of the same product.
+
     The diagonal co[i, i] = sum over users of (x[u, i] w)^2, with w the largest of their events of i, says how much an item speaks
-    for being taken again. It is divided and ranked as the others are where it is kept; descriptions add nothing to it.
+    for being taken again (with every pair: the pairs of i and i). It is divided and ranked as the others are where it is kept; descriptions add nothing to it.
 
     Args:
         weighting: an object of `vt.weighting`.
         neighbours: how many items each item points to.
         gap: an object of `vt.decay`: pairs count less the more events or days lie between them.
-        one_way: count j only after i; with times, events of one moment are not after each other.
+        one_way: count j only after i; with times, events of one moment are not after each other. A share in between lets pairs that are not
+            in this direction count for the rest: with 0.75 a quarter as much.
         kinds: weights by the name of the kind of event, at the fit and in the history; a kind that is not named counts 1.
         content: how much the likeness of descriptions adds.
         combine: an object of `vt.combine`.
@@ -74,7 +77,7 @@ class Cooccurrence(ModelConfig):
     weighting: Weighting = Cosine()
     neighbours: int = Field(default=100, ge=1)
     gap: Decay | None = None
-    one_way: bool = False
+    one_way: bool | Annotated[float, Field(ge=0, le=1)] = False
     kinds: Mapping[str, float] = Field(default_factory=dict)
     content: Content | None = None
     combine: Combine = Sum()
@@ -134,22 +137,19 @@ class Cooccurrence(ModelConfig):
         faint = self._faint(log)
         scores = np.empty((n_items, room), np.float64 if faint else np.float32)
         out = np.empty((n_items, room), np.int32), scores, np.zeros(n_items, np.int64)
-        rest = (
-            _content(self.content, data),
-            self.content.weight if self.content else 0.0,
-            _plain(denominator),
-            diagonal,
-            data.catalogue.mask,
-            *out,
-        )
+        content = _content(self.content, data), self.content.weight if self.content else 0.0
+        rest = diagonal, data.catalogue.mask, *out
         order = dealt(_work(users_items, n_items))
         if self._gapped:
+            every = self.weighting.every_pair
             reach = min(self.gap.reach() if self.gap else np.inf, log.longest)
-            gaps = *factors_of(self.gap), int(np.ceil(reach)), self.one_way, faint
-            events = log.items, log.users, log.indptr, log.times, log.weights, factors
-            best_gaps(n_items, order, log.by_item(), events, gaps, *rest)
+            gaps = *factors_of(self.gap), int(np.ceil(reach)), 1.0 - self.one_way, faint, every and len(diagonal) > 0
+            pairs = log.by_item(), (log.items, log.users, log.indptr, log.times, log.weights, factors), gaps
+            if every:
+                denominator = _of_sums(denominator, n_items, *pairs)
+            best_gaps(n_items, order, *pairs, every, *content, _plain(denominator), *rest)
         else:
-            best_products(n_items, order, _columns(users_items.tocsc()), _columns(users_items), *rest)
+            best_products(n_items, order, _columns(users_items.tocsc()), _columns(users_items), *content, _plain(denominator), *rest)
         return _csr(*out)
 
     def _faint(self, log: Log) -> bool:
@@ -161,7 +161,7 @@ class Cooccurrence(ModelConfig):
 
     @property
     def _gapped(self) -> bool:
-        return self.one_way or self.gap is not None
+        return bool(self.one_way) or self.gap is not None or self.weighting.every_pair
 
 
 @dataclass(frozen=True)
@@ -250,6 +250,14 @@ def _content(content: Content | None, data: Dataset) -> tuple[Any, ...]:
     """Item vectors by item and by term; only items of the catalogue are pointed to, but cold ones may point."""
     vectors = sparse.csr_matrix((data.n_items, 0)) if content is None else content.vectors(data)
     return *_columns(vectors), *_columns(vectors.tocsc())
+
+
+def _of_sums(d: Denominator, n_items: int, *pairs: Any) -> Denominator:
+    """The division with its powers of the sums of the rows and columns of co."""
+    rows, columns = np.zeros(n_items), np.zeros(n_items)
+    if d.row_power or d.column_power:
+        pair_sums(n_items, *pairs, rows, columns)
+    return replace(d, from_factor=d.from_factor * rows**d.row_power, to_factor=d.to_factor * columns**d.column_power)
 
 
 def _plain(d: Denominator) -> tuple[Any, ...]:

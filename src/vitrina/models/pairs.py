@@ -49,14 +49,14 @@ def add_products(item, by_item, by_user, total, touched, count):  # pragma: no c
 
 
 @kernel
-def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pragma: no cover
-    """As `add_products`, with the best pair of events of each user, by their weights and their gap.
+def add_gaps(item, by_item, log, gaps, every, total, touched, count, best, own):  # pragma: no cover
+    """As `add_products`, with the best pair of events of each user (or `every` one) by their weights, their gap and their direction.
 
     `by_item` has the positions of each item's events in the log, ascending, so those of one user follow one another.
     """
     indptr, positions = by_item
     items, users, bounds, times, weights, factors = log
-    shapes, scales, by_time, reach, one_way, faint = gaps
+    shapes, scales, by_time, reach, back, faint, itself = gaps
     at, stop = indptr[item], indptr[item + 1]
     while at < stop:
         user, found = users[positions[at]], 0
@@ -64,23 +64,28 @@ def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pra
         while at < stop and users[positions[at]] == user:
             event = positions[at]
             at += 1
-            first = event + 1 if one_way else max(bounds[user], event - reach)
+            first = event + 1 if back == 0 else max(bounds[user], event - reach)
             for other in range(first, min(bounds[user + 1], event + reach + 1)):
                 to = items[other]
-                if to == item or (one_way and len(times) and times[other] <= times[event]):
+                if other == event or (to == item and not itself):
                     continue
-                elapsed = abs(times[other] - times[event]) if len(times) else 0
-                gap = float(abs(other - event) - 1)
-                weight = faded(shapes, scales, by_time, gap, float(elapsed))
-                if faint and weight < LEAST and faded_level(shapes, scales, by_time, gap, float(elapsed)) > -np.inf:
+                span = times[other] - times[event] if len(times) else other - event
+                share = 1.0 if span > 0 and other > event else back
+                if share == 0:
+                    continue
+                gap, elapsed = float(abs(other - event) - 1), float(abs(span))
+                weight = faded(
+                    shapes, scales, by_time, gap, elapsed
+                )  # here and in `pair_sums`: as a call it makes a fit half as slow again
+                if faint and weight < LEAST and faded_level(shapes, scales, by_time, gap, elapsed) > -np.inf:
                     weight = LEAST
-                weight *= weights[event] * factor * weights[other] * factors[other]
+                weight *= weights[event] * factor * weights[other] * factors[other] * share
                 if not weight > 0:
                     continue
                 if best[to] == 0:
                     own[found] = to
                     found += 1
-                best[to] = max(best[to], weight)
+                best[to] = best[to] + weight if every else max(best[to], weight)
         for place in range(found):
             to = own[place]
             if total[to] == 0:
@@ -89,6 +94,29 @@ def add_gaps(item, by_item, log, gaps, total, touched, count, best, own):  # pra
             total[to] += best[to]
             best[to] = 0
     return count
+
+
+@Spread
+def pair_sums(first, last, by_item, log, gaps, rows, columns):  # pragma: no cover
+    """rows[i] = sum over j, columns[j] = sum over i of every pair."""
+    indptr, positions = by_item
+    items, users, bounds, times, weights, factors = log
+    shapes, scales, by_time, reach, back, faint, itself = gaps
+    for item in range(first, last):
+        for at in range(indptr[item], indptr[item + 1]):
+            event = positions[at]
+            user = users[event]
+            for other in range(max(bounds[user], event - reach), min(bounds[user + 1], event + reach + 1)):
+                if other == event or (items[other] == item and not itself):
+                    continue
+                span = times[other] - times[event] if len(times) else other - event
+                gap, elapsed = float(abs(other - event) - 1), float(abs(span))
+                weight = faded(shapes, scales, by_time, gap, elapsed)
+                if faint and weight < LEAST and faded_level(shapes, scales, by_time, gap, elapsed) > -np.inf:
+                    weight = LEAST
+                weight *= weights[event] * factors[event] * weights[other] * factors[other]
+                rows[item] += weight * (1.0 if span > 0 and other > event else back)
+                columns[item] += weight * (1.0 if span < 0 and other < event else back)
 
 
 @kernel
@@ -157,16 +185,16 @@ def best_products(
 
 @Spread
 def best_gaps(
-    first, last, order, by_item, log, gaps, content, weight, denominator, diagonal, allowed, out_items, out_scores, sizes
+    first, last, order, by_item, log, gaps, every, content, weight, denominator, diagonal, allowed, out_items, out_scores, sizes
 ):  # pragma: no cover
-    """Rows of pairs that depend on the gap between their events."""
+    """Rows of pairs that depend on the gap between their events: the best pair of each user, or `every` pair."""
     n_items = len(allowed)
     total, touched, likeness = np.zeros(n_items), np.empty(n_items, np.int32), np.zeros(n_items if weight > 0 else 0)
     best, own = np.zeros(n_items), np.empty(n_items, np.int32)
     for place in range(first, last):
         item = order[place]
-        count = add_own(item, diagonal, total, touched)
-        count = add_gaps(item, by_item, log, gaps, total, touched, count, best, own)
+        count = 0 if every else add_own(item, diagonal, total, touched)
+        count = add_gaps(item, by_item, log, gaps, every, total, touched, count, best, own)
         if weight > 0:
             count = add_content(item, content, weight, likeness, touched, count, total)
         sizes[item] = keep_best(item, total, likeness, touched, count, denominator, allowed, out_items[item], out_scores[item])

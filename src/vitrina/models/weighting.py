@@ -5,14 +5,15 @@ are 1), each weighting is a division:
 
     weight_from_to[i, j] = co[i, j] / (f[i] * t[j] + F[i] + T[j] + r * sum_j co[i, j] + o * co[i, j] + constant)
 
-so that it can be taken inside the sparse product, before the best are kept.
+so that it can be taken inside the sparse product, before the best are kept. Where a weighting counts every pair of events (`every_pair`), f and t
+are multiplied by powers of the sums of the rows and of the columns of co.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
 
 import numpy as np
 from pydantic import Field
@@ -22,7 +23,7 @@ from vitrina.base.config import Config
 from vitrina.types import Float64
 
 __all__ = [
-    "BM25", "ConditionalProbability", "Cosine", "Count", "Denominator", "Jaccard", "Lift", "RowNormalised", "TfIdf", "Weighting",
+    "BM25", "ConditionalProbability", "Cosine", "Count", "Denominator", "Jaccard", "Lift", "RowNormalised", "TfIdf", "Transitions", "Weighting",
 ]  # fmt: skip
 
 
@@ -37,6 +38,8 @@ class Denominator:
     row_total: float = 0.0  # r
     own: float = 0.0  # o
     constant: float = 0.0
+    row_power: float = 0.0  # of sum_j co[i, j] in f, with `every_pair`
+    column_power: float = 0.0  # of sum_i co[i, j] in t, with `every_pair`
 
     @classmethod
     def product(cls, from_factor: Float64, to_factor: Float64, constant: float = 0.0) -> Denominator:
@@ -45,7 +48,12 @@ class Denominator:
 
 
 class Weighting(Config, ABC):
-    """From how often two items occur together to how strongly one suggests the other."""
+    """From how often two items occur together to how strongly one suggests the other.
+
+    `every_pair` says that co adds up every pair of events of a person, and doesn't take the best one.
+    """
+
+    every_pair: ClassVar[bool] = False
 
     @abstractmethod
     def denominator(self, counts: Float64, n_users: int) -> Denominator:
@@ -151,6 +159,28 @@ class ConditionalProbability(Weighting):
 
     def denominator(self, counts: Float64, n_users: int) -> Denominator:
         return Denominator.product(counts, np.power(counts, self.alpha), self.shrinkage)
+
+
+@final
+class Transitions(Weighting):
+    """weight = co[i, j] / (out[i]^leaving * into[j]^arriving), out and into the sums of the rows and columns of co, which counts every pair of events.
+
+    For pairs with a gap and a direction: how often j comes soon after i. Weak powers (.3 to .5, 0 to .1) keep what many people
+    confirm ahead of what happened once; 1 and 0 are the transition probabilities of a Markov chain
+    ([Rendle et al. 2010](https://doi.org/10.1145/1772690.1772773), eq. 4), .5 and .5 its symmetric normalisation.
+
+    >>> import vitrina as vt
+    >>> vt.Cooccurrence(weighting=vt.weighting.Transitions(leaving=0.5, arriving=0), gap=vt.decay.Window(events=1), one_way=True)
+    Cooccurrence(weighting=Transitions(leaving=0.5, arriving=0.0), gap=Window(events=1.0), one_way=True)
+    """
+
+    every_pair: ClassVar[bool] = True
+    leaving: float = Field(default=0.3, ge=0)
+    arriving: float = Field(default=0.1, ge=0)
+
+    def denominator(self, counts: Float64, n_users: int) -> Denominator:
+        ones = np.ones(len(counts))
+        return replace(Denominator.product(ones, ones), row_power=self.leaving, column_power=self.arriving)
 
 
 @final
