@@ -69,6 +69,17 @@ class Half(Config):
         return Fitted()
 
 
+class Small(Config):
+    """Popularity of a log that isn't too large for it."""
+
+    most: int
+
+    def fit(self, data, *, validation=None, start=None):
+        if data.n_events > self.most:
+            raise ValueError("too much for me")
+        return vt.Popularity().fit(data)
+
+
 class Fickle(Config):
     """Popularity by one parameter; others end the process, raise, or are worse."""
 
@@ -109,3 +120,15 @@ class Tells(Config):
     def fit(self, data, *, validation=None, start=None):
         stopped = "nothing" if validation is None else f"{len(validation.queries)} queries"
         return replace(vt.Popularity(days=self.days).fit(data), notes=(f"learned {data.n_events} events, stopped by {stopped}",))
+
+
+class Seeded(Config):
+    """Random items; one seed is bad."""
+
+    seed: int = 0
+    bad: int = -1
+
+    def fit(self, data, *, validation=None, start=None):
+        if self.seed == self.bad:
+            raise ValueError(f"a bad seed: {self.seed}")
+        return vt.RandomItems(seed=self.seed).fit(data)

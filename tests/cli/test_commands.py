@@ -114,6 +114,16 @@ def test_compare_then_fit_what_it_found(compared: Any, shop: Path, vitrina: Type
     assert manifest["source"]["repeat"] is True
 
 
+def test_compare_on_folds_with_several_fits(config: Callable[..., Path], vitrina: Type) -> None:
+    split = "[split]\nrule = 'GlobalTime'\ndays = 14\nfolds = 2\n[job]\nfits = 2\nbaselines = false\nrepeat = true\n"
+    told = vitrina("compare", config(split + "[models.Popularity]\n[models.RandomItems]\n"), "--json")
+    assert told.exit_code == 0, told.stderr
+    assert "6 fits: 2 models, 1 of them with 2 seeds, in each of 2 folds." in told.stderr
+    board = json.loads(told.stdout)
+    assert [(r["model"], r["fold"]) for r in board["folds"]] == [(e["name"], fold) for e in board["entries"] for fold in (1, 2)]
+    assert [(r["model"], r["fit"]) for r in board["fits"]] == [("RandomItems", 1), ("RandomItems", 2)]
+
+
 def test_a_model_of_ones_own_is_fitted_and_asked_where_it_is_trusted(shop: Path, config: Callable[..., Path], vitrina: Type) -> None:
     example = (Path(__file__).parents[2] / "examples" / "own_model.py").read_text()
     (shop / "after_that.py").write_text(example)

@@ -86,6 +86,13 @@ MISTAKES = [
     ("[split]\nrule = 'GlobalTme'\n[models.EASE]", 8, "GlobalTime"),
     ("[split]\nrule = 'GlobalTime'\nday = 3\n[models.EASE]", 9, "days"),
     ("[split]\ndays = 3\n[models.EASE]", 7, "GlobalTime"),
+    ("[split]\nrule = 'GlobalTime'\nfold = 3\n[models.EASE]", 9, "Did you mean 'folds'"),
+    ("[split]\nrule = 'GlobalTime'\nfolds = 0\n[models.EASE]", 9, "split.folds must be a whole number of at least 1. Got 0"),
+    ("[split]\nfolds = 2.0\n[models.EASE]", 8, "must be a whole number of at least 1. Got 2.0"),
+    ("[split]\nrule = 'LeaveOneOut'\nfolds = 3\n[models.EASE]", 9, 'Take rule = "GlobalTime"'),
+    ("[split]\nrule = 'UserShare'\nfolds = 3\n[models.EASE]", 9, "UserShare has no folds"),
+    ("[job]\nfit = 3\n[models.EASE]", 8, "Did you mean 'fits'"),
+    ("[job]\nfits = 0\n[models.EASE]", 8, "greater than or equal to 1. Got 0"),
     ("[filters]\nkcore = 3\n[models.EASE]", 8, "k_core"),
     ("[filters]\nk_core = {user = 3}\n[models.EASE]", 8, "users"),
     ("[models.x]\ntype = 'shelf:Cls'", 8, "--trust"),
@@ -127,6 +134,22 @@ def test_a_mistake_names_its_line_and_what_is_meant(config: Write, text: str, li
     assert f"vitrina.toml, line {line}: " in str(raised.value)
     assert hint in str(raised.value)
     assert str(raised.value).count("toml, line ") == 1
+
+
+def test_folds_and_fits(config: Write) -> None:
+    plan = read_config(config('[split]\nrule = "GlobalTime"\ndays = 14\nfolds = 2\n[job]\nfits = 3\n[models.EASE]\n'))
+    data = plan.log()
+    rolled = vt.split.rolling(data, vt.split.GlobalTime(days=14), folds=2)
+    assert [fold.train.fingerprint for fold in plan.folds(data)] == [fold.train.fingerprint for fold in rolled]
+    assert plan.split(data).train.fingerprint == rolled[-1].train.fingerprint
+    assert plan.options()["budget"] == vt.Budget(fits=3)
+    decided = read_config(config("[split]\nfolds = 2\n[models.EASE]\n"))
+    assert decided.rule is None
+    assert len(decided.folds(data)) == 2
+    no_time = '[data]\nsource = "shop.csv"\nuser = "customer"\nitem = "sku"\n'
+    steps = read_config(config("[split]\nfolds = 2\n[models.EASE]\n", head=no_time))
+    with pytest.raises(VitrinaError, match=r"line 6: .*vt\.split\.rolling"):
+        steps.folds(steps.log())
 
 
 def test_a_misspelt_key_is_told_before_the_missing_one(config: Write) -> None:

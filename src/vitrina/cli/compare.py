@@ -28,7 +28,7 @@ def command(
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Fit every model of the config on one split, print the leaderboard, write report.html, per_query.parquet and board.json.
+    """Fit every model of the config on one split, or on its folds in time, print the leaderboard, write report.html, per_query.parquet and board.json.
 
     Finished models are kept in the folder of the results: after Ctrl-C the same command goes on where it stopped.
     """
@@ -56,11 +56,12 @@ def compare(
         shutil.rmtree(cache, ignore_errors=True)
     data = plan.filtered(plan.log()) if data is None else data
     with console.working("Splitting"):
-        split = plan.split(data)
-    for warning in split.warnings:
-        console.warn(warning)
+        folds = plan.folds(data)
+    for number, fold in enumerate(folds, 1):
+        for warning in fold.warnings:
+            console.warn(f"Fold {number}: {warning}" if len(folds) > 1 else warning)
     try:
-        board = run(plan.models, split, cache=cache, data=data, quick=quick, **plan.options())
+        board = run(plan.models, folds, cache=cache, data=data, quick=quick, **plan.options())
     except KeyboardInterrupt:
         console.note(f"Finished models are kept in {cache}: the same command goes on from there.")
         raise

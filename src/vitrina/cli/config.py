@@ -20,7 +20,7 @@ from vitrina.data.features import FeatureKind
 from vitrina.data.inspect.advice import recommended
 from vitrina.data.read.clock import GivenUnit
 from vitrina.data.read.numerals import Decimal
-from vitrina.data.split import Rule, Split
+from vitrina.data.split import GlobalTime, Rule, Split, rolling
 from vitrina.metrics import DEFAULT_METRICS, metric
 from vitrina.metrics.info import require_per_query
 
@@ -82,6 +82,7 @@ class JobSection(Section):
         default=True, description="Put popularity, own favourites, co-occurrence and EASE on the board where they are not listed."
     )
     baseline: str | None = Field(default=None, description="The model that all are compared with; the strongest baseline when left out.")
+    fits: int = Field(default=1, ge=1, description="How often a model that has a seed is fitted, each time with another one.")
     limit: float | None = Field(
         default=None, gt=0, description="Seconds for one fit with its answers; a model that takes longer has failed."
     )
@@ -110,7 +111,9 @@ class Settings(Section):
 
     data: DataSection
     filters: dict[str, Any] = Field(default_factory=dict, description="Filters of vitrina.filters, in this order.")
-    split: dict[str, Any] = Field(default_factory=dict, description="rule = the name of a split rule, and its parameters.")
+    split: dict[str, Any] = Field(
+        default_factory=dict, description="rule = the name of a split rule, and its parameters; folds = how many."
+    )
     job: JobSection = JobSection()
     models: dict[str, dict[str, Any]] = Field(description="One table per model; the name of the table is its name on the board.")
     tune: TuneSection = TuneSection()
@@ -124,6 +127,7 @@ class Plan:
     file: TomlFile
     settings: Settings
     rule: Rule | None  # None: the data decide
+    n_folds: int
     models: Mapping[str, Any]
 
     @property
@@ -171,15 +175,24 @@ class Plan:
         at_k = [name.replace("@10", f"@{job.k}") for name in DEFAULT_METRICS]
         return {
             "metrics": job.metrics or at_k, "primary": job.primary or f"nDCG@{job.k}", "k": job.k, "slices": job.slices or None,
-            "baselines": job.baselines, "baseline": job.baseline, "budget": Budget(trials=tune.trials, seconds=tune.seconds, limit=job.limit),
+            "baselines": job.baselines, "baseline": job.baseline,
+            "budget": Budget(trials=tune.trials, seconds=tune.seconds, limit=job.limit, fits=job.fits),
             "seed": tune.seed, "title": self.settings.report.title,
         }  # fmt: skip
 
     def split(self, data: Dataset) -> Split:
-        """The one split on which all models are compared."""
-        if self.rule is not None:
-            return data.split(self.rule)
-        return data.split(recommended(data).rule.model_copy(update={"repeat": self.settings.job.repeat}))
+        """The split on which all models are compared; the latest of its folds."""
+        return data.split(self._rule_for(data))
+
+    def folds(self, data: Dataset) -> list[Split]:
+        """All folds, the oldest first; the one split where the file doesn't ask for more."""
+        if self.n_folds == 1:
+            return [self.split(data)]
+        with build.located(self.file, ("split", "folds")):
+            return rolling(data, self._rule_for(data), self.n_folds)
+
+    def _rule_for(self, data: Dataset) -> Rule:
+        return self.rule or recommended(data).rule.model_copy(update={"repeat": self.settings.job.repeat})
 
 
 def read_config(path: Path, *, trust: bool = False) -> Plan:
@@ -200,7 +213,8 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
         with build.located(file, ("filters", name)):
             build.check_filter(name, argument)
     _check_metrics(file, settings.job)
-    plan = Plan(file, settings, _rule(file, settings), dict(_models(file, settings)))
+    rule = _rule(file, settings)
+    plan = Plan(file, settings, rule, _folds(file, settings, rule), dict(_models(file, settings)))
     _check_baseline(plan)
     return plan
 
@@ -273,15 +287,34 @@ def _check_baseline(plan: Plan) -> None:
 
 
 def _rule(file: TomlFile, settings: Settings) -> Rule | None:
-    if not settings.split:
+    given = {key: value for key, value in settings.split.items() if key not in ("rule", "folds")}
+    if "rule" not in settings.split and not given:
         return None
-    given = {"repeat": settings.job.repeat} if settings.job.repeat is not None else {}
-    given |= {key: value for key, value in settings.split.items() if key != "rule"}
     with build.located(file, ("split", "rule")):
         if "rule" not in settings.split:
             raise ParameterError(f"The table [split] needs a 'rule': one of {', '.join(names.rules())}.")
         cls = names.find("split rule", str(settings.split["rule"]), names.rules())
-    return build.construct(file, ("split",), cls, given)
+    known = ("rule", "folds", *names.parameters(cls))
+    for name in given:
+        if name not in known:
+            with build.located(file, ("split", name)):
+                raise UnknownNameError.of(f"key of [split] with {cls.__name__}", name, known)
+    repeat = {"repeat": settings.job.repeat} if settings.job.repeat is not None else {}
+    return build.construct(file, ("split",), cls, repeat | given)
+
+
+def _folds(file: TomlFile, settings: Settings, rule: Rule | None) -> int:
+    """How many folds, of a rule that has some."""
+    folds = settings.split.get("folds", 1)
+    with build.located(file, ("split", "folds")):
+        if isinstance(folds, bool) or not isinstance(folds, int) or folds < 1:
+            raise ParameterError(f"split.folds must be a whole number of at least 1. Got {folds!r}.")
+        if folds > 1 and not isinstance(rule, GlobalTime | None):
+            raise ParameterError(
+                f"{type(rule).__name__} has no folds: they are parts of time, one after another, and it cuts at no moment. "
+                f'Take rule = "GlobalTime" with days = 30 or so, or leave folds = {folds} out.'
+            )
+    return folds
 
 
 def _models(file: TomlFile, settings: Settings) -> Iterator[tuple[str, Any]]:
