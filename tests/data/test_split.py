@@ -14,6 +14,7 @@ from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import ParameterError, SplitError
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
+from vitrina.data.split.assemble import repeat_share
 from vitrina.data.split.moments import Moments
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
@@ -365,6 +366,42 @@ def test_the_order_of_rows_of_one_moment_changes_no_question():
             assert asked(rule.apply(data)) == [(0, NOON + DAY, [0], [1, 2, 3, 4])]
 
 
+def repeats_of(data: Dataset) -> float:
+    """Of the distinct items of each moment after a person's first one, the share that an earlier moment had."""
+    had, again, taken = {}, 0, 0
+    for group in groups_of(data):
+        user, items = group[0]["user"], {r["item"] for r in group}
+        if user in had:
+            taken += len(items)
+            again += len(items & had[user])
+        had[user] = had.get(user, set()) | items
+    return again / max(taken, 1)
+
+
+def test_repeats_are_decided_without_a_look_at_the_test_part():
+    people = np.repeat(np.arange(30), 6)
+    habit = np.tile([0, 1, 0, 1, 2, 3], 30)  # everybody comes back, and takes something new in the end
+    fresh = np.tile([0, 1, 2, 3, 0, 1], 30)  # nobody comes back before the test part, where all do
+    for items, allowed in ((habit, True), (fresh, False)):
+        log = pl.DataFrame({"user": people, "item": items, "step": np.tile(np.arange(6), 30)})
+        data = vt.read_interactions(log, user="user", item="item", time="step", time_unit="step")
+        if allowed:
+            split = vt.split.GlobalTime(at=4).apply(data)
+            assert (split.eligible.repeat, split.counts["seen_targets"]) == (True, 0)
+            assert "Set repeat=false" in " ".join(split.warnings)
+        else:
+            with pytest.raises(SplitError, match="Set repeat=true"):
+                vt.split.GlobalTime(at=4).apply(data)
+
+
+def test_what_counts_for_nothing_and_what_is_bought_at_once_is_no_repeat():
+    log = pl.DataFrame(
+        {"user": list("aaaaaaa"), "item": list("xyxxxyz"), "step": [0, 0, 1, 1, 2, 3, 4], "weight": [1.0, 1, 1, 1, -1, 0, 1]}
+    )
+    data = vt.read_interactions(log, user="user", item="item", time="step", time_unit="step", weight="weight")
+    assert repeat_share(data) == pytest.approx(1 / 2)  # of x in step 1 and z in step 4
+
+
 def test_seen_targets_are_dropped_and_counted_or_kept():
     for seed in SEEDS:
         data = random_log(seed, baskets=False)
@@ -379,7 +416,8 @@ def test_seen_targets_are_dropped_and_counted_or_kept():
         assert strict.counts["seen_targets_dropped"] == seen
         assert strict.counts["queries_without_truth"] == sum(not query[3] for query in fresh)
         decided = rule.apply(data)
-        allowed = seen / len(free.truth.values) >= 0.1
+        allowed = repeats_of(decided.train) >= 0.1
+        assert decided.counts["train_repeats_share"] == pytest.approx(repeats_of(decided.train))
         assert decided.eligible.repeat is allowed
         assert decided.train.rule.repeat is allowed
         assert asked(decided) == asked(free if allowed else strict)
@@ -591,3 +629,86 @@ def test_a_log_too_short_for_a_strict_split_is_refused():
     log = pl.DataFrame({"user": list("aabb"), "item": list("xyxy")})
     with pytest.raises(SplitError, match="finds no validation part before its test part"):
         vt.split.LeaveOneOut(strict=True, repeat=True).apply(vt.read_interactions(log, user="user", item="item"))
+
+
+def tied(data: Dataset, split: vt.split.Split) -> float:
+    """Share of the people asked whose last event shares its time with another item of theirs."""
+    found = []
+    for user in split.queries.users:
+        mine = [r for r in rows(data) if r["user"] == user]
+        last = mine[-1]
+        key = "basket" if last["time"] is None else "time"
+        found.append(any(r["item"] != last["item"] and r[key] == last[key] and (key == "time" or r[key] >= 0) for r in mine))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("unit", ["us", "step"])
+def test_targets_that_are_a_tie_break_are_counted(unit):
+    shares = []
+    for seed in SEEDS:
+        data = random_log(seed, unit=unit)
+        split = vt.split.LeaveOneOut(repeat=True).apply(data)
+        assert split.counts["tie_breaks_share"] == pytest.approx(tied(data, split))
+        assert split.protocol.ties == split.counts["tie_breaks_share"]
+        shares.append(split.protocol.ties)
+    assert max(shares) > 0.3
+    assert "LeaveOneOut(ties=0)" in " ".join(split.warnings) or split.protocol.ties < 0.05
+    without = random_log(0, unit=None, baskets=False)
+    assert vt.split.LeaveOneOut(repeat=True).apply(without).protocol.ties is None
+    assert vt.split.GlobalTime(quantile=0.5, repeat=True).apply(random_log(0)).protocol.ties == 0.0
+
+
+def test_ties_are_drawn_evenly_and_nothing_else_moves():
+    log = pl.DataFrame({"user": ["a"] * 5 + ["b"] * 2, "item": list("vwxyz") + list("vw"), "day": [1, 2, 3, 3, 3, 1, 2]})
+    data = vt.read_interactions(log, user="user", item="item", time="day", time_unit="step")
+    last = []
+    for seed in range(300):
+        split = vt.split.LeaveOneOut(ties=seed, repeat=True).apply(data)
+        assert split.train.rule.ties is None
+        histories = [split.queries.vocabulary.decode(h).to_list() for h in split.queries.histories()]
+        target = split.queries.vocabulary.decode(split.truth.values).to_list()
+        assert (histories[0][:2], histories[1], target[1]) == (["v", "w"], ["v"], "w")
+        assert sorted([*histories[0][2:], target[0]]) == list("xyz")
+        last.append(target[0])
+    assert all(70 < last.count(item) < 130 for item in "xyz")
+    again = vt.split.LeaveOneOut(ties=7, repeat=True, strict=True).apply(data)
+    assert asked(again) == asked(vt.split.LeaveOneOut(ties=7, repeat=True).apply(data))
+    with pytest.raises(SplitError, match="neither times nor baskets"):
+        vt.split.LeaveOneOut(ties=0).apply(random_log(0, unit=None, baskets=False))
+
+
+def test_a_protocol_says_how_a_number_came_about_and_survives_the_codec():
+    data = vt.testing.synthetic()
+    usual, strict = (data.split(vt.split.LeaveOneOut(strict=s, repeat=False)) for s in (False, True))
+    protocol = strict.protocol.judged_by("nDCG@10", "gain over that of the best list.")
+    assert (usual.protocol.trained_on, usual.protocol.validation) == ("retrained", None)
+    assert (protocol.trained_on, protocol.validation, protocol.queries) == ("strict", len(strict.validation.queries), len(strict.queries))
+    assert protocol.candidates == len(strict.train.catalogue.items)
+    assert from_plain(json.loads(json.dumps(to_plain(protocol)))) == protocol
+    for part in (
+        "strict, validated on",
+        "seen items left out",
+        "full ranking of",
+        "of targets cold",
+        "nDCG@10: gain over that of the best list",
+    ):
+        assert part in protocol.line
+    assert usual.protocol.future == usual.counts["late_train_events_share"] > 0.3
+    assert "of training events not before the first query" in usual.protocol.line
+    later = data.split(vt.split.GlobalTime(days=10, repeat=True)).protocol
+    assert later.future == 0
+    assert "training events" not in later.line
+    assert "seen items may come back" in later.line
+
+
+def test_the_candidates_of_a_protocol_are_those_that_can_be_shown():
+    split = vt.testing.toy().split(vt.split.LeaveOneOut(repeat=True))
+    warm = len(split.train.catalogue.items)
+
+    def candidates(**parts):
+        return replace(split, eligible=vt.Eligibility(repeat=True, **parts)).protocol.candidates
+
+    assert candidates() == warm
+    assert candidates(exclude=np.array([0, -1])) == warm - 1
+    assert candidates(include=np.array([0, 1, 1, -1])) == 2
+    assert candidates(include=vt.Ragged.of([[0]] * 2 + [[0, 1, 2]] * 4), exclude=np.array([2])) == 2

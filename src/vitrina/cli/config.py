@@ -73,7 +73,9 @@ class JobSection(Section):
     """What is asked of the models and how it is judged."""
 
     k: int = Field(default=10, ge=1, description="Length of a list.")
-    repeat: bool | None = Field(default=None, description="May people get again what they had; decided from the data when left out.")
+    repeat: bool | None = Field(
+        default=None, description="May people get again what they had; decided from the training part when left out."
+    )
     metrics: list[str] | None = Field(default=None, description='Names such as "nDCG@10"; a good set when left out.')
     primary: str | None = Field(
         default=None, description="The metric that ranks the models, tunes them, and that verdicts speak of; nDCG when left out."

@@ -19,7 +19,7 @@ def fit_on(model: Any, split: Split) -> Any:
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut(strict=True, repeat=True))
-    >>> fit_on(vt.Popularity(), split).catalogue.events.sum()
+    >>> int(fit_on(vt.Popularity(), split).catalogue.events.sum())
     8
     """
     takes = split.validation is not None and "validation" in inspect.signature(model.fit).parameters

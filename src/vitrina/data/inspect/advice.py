@@ -15,8 +15,8 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.measure import DAY
 from vitrina.data.read.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
-from vitrina.data.split.assemble import REPEAT_SHARE, heavy_person
 from vitrina.data.split.moments import steps_are_per_user
+from vitrina.data.split.remarks import REPEAT_SHARE, heavy_person
 from vitrina.data.split.summary import moment
 from vitrina.data.split.time import typed
 

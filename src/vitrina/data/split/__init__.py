@@ -5,6 +5,7 @@ Each rule says only who is asked, when, and about which events; `assemble` decid
 
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.leave import LeaveLastBasket, LeaveOneOut
+from vitrina.data.split.protocol import Protocol
 from vitrina.data.split.published import RandomShare, given
 from vitrina.data.split.rolling import rolling
 from vitrina.data.split.summary import PartSize, SplitSummary
@@ -16,6 +17,7 @@ __all__ = [
     "LeaveLastBasket",
     "LeaveOneOut",
     "PartSize",
+    "Protocol",
     "RandomShare",
     "Rule",
     "Split",

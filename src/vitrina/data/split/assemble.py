@@ -11,16 +11,9 @@ from vitrina.base.errors import SplitError
 from vitrina.base.kernels import kernel
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.base import Rule, Split
-from vitrina.data.split.moments import steps_are_per_user
+from vitrina.data.split.moments import Moments, steps_are_per_user
+from vitrina.data.split.remarks import REPEAT_SHARE, remarks
 from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Queries, Ragged, ranges
-
-HEAVY_SHARE = 0.1  # from this share of the questions on, one person bends the means
-FEW = 100  # questions; of fewer, each person holds much
-PER_USER_STEPS = (
-    "Most people begin at the same step, so the steps look like positions within a person and not like a common clock: "
-    "a global cut asks only people with long histories. Use LeaveOneOut()."
-)
-REPEAT_SHARE = 0.1  # from this share of seen targets on, people are taken to come back to items
 
 
 @dataclass(frozen=True)
@@ -92,6 +85,36 @@ def disliked_before(items: Int32, weights: Float32, start: Int64, stop: Int64, i
     return refused
 
 
+def repeat_share(data: Dataset) -> float:
+    """Of what people took after their first moment, the share that they had taken before; what is taken at one moment counts once."""
+    moments, weights = Moments.of(data), data.events.weights
+    counts = np.ones(data.n_events, bool) if weights is None else weights > 0
+    again, taken = _repeats(data.events.items, counts, moments.start, moments.stop, moments.user, data.n_items)
+    return again / max(taken, 1)
+
+
+@kernel
+def _repeats(items: Int32, counts: Bool, start: Int64, stop: Int64, users: Int32, width: int) -> tuple[int, int]:
+    """How often an item was taken again, and how often any was taken, after the first moment of its user."""
+    owner, last = np.full(width, -1, np.int64), np.full(width, -1, np.int64)
+    again, taken, user, first = 0, 0, -1, True
+    for moment in range(len(start)):
+        if users[moment] != user:
+            user, first = users[moment], True
+        counted = False
+        for event in range(start[moment], stop[moment]):
+            item = items[event]
+            if not counts[event] or last[item] == moment:
+                continue
+            counted = True
+            if not first:
+                taken += 1
+                again += owner[item] == user
+            owner[item], last[item] = user, moment
+        first = first and not counted
+    return again, taken
+
+
 def assemble(
     train: Dataset,
     candidates: CandidateQueries,
@@ -113,8 +136,8 @@ def assemble(
     repeat = repeat if rule is None else rule.repeat
     truth = candidates.targets.unique()
     seen = seen_before(candidates.events.items, candidates.start, candidates.stop, truth.indptr, truth.values, train.n_items)
-    seen_share = float(seen.mean()) if len(seen) else 0.0
-    allowed = seen_share >= REPEAT_SHARE if repeat is None else repeat
+    repeats = repeat_share(train) if repeat is None else None
+    allowed = repeats >= REPEAT_SHARE if repeats is not None else bool(repeat)
     refused = np.zeros(len(seen), bool)
     if candidates.events.weights is not None and candidates.events.least_weight < 0:
         log_so_far = candidates.events.items, candidates.events.weights, candidates.start, candidates.stop
@@ -133,16 +156,18 @@ def assemble(
         "target_events": len(candidates.targets.values),
         "duplicate_targets": len(candidates.targets.values) - len(truth.values),
         "seen_targets": int(seen.sum()),
-        "seen_targets_share": seen_share,
+        "seen_targets_share": float(seen.mean()) if len(seen) else 0.0,
         "seen_targets_dropped": 0 if allowed else int(seen.sum()),
         "disliked_targets_dropped": int(refused.sum()) if allowed else 0,
         "uncounted_targets": candidates.uncounted,
         "queries_without_truth": len(candidates.users) - len(kept),
         "repeat_decided": repeat is None,
+        "train_repeats_share": repeats,
+        "tie_breaks_share": None if rule is None else 0.0,  # whoever asks about a whole moment has none
         "events_not_used": log["events"] - train.n_events - len(candidates.targets.values) - candidates.uncounted,
         "test_stop": candidates.until,
     } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
-    return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, _warnings(counts, allowed, len(queries)))
+    return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, remarks(counts, allowed, len(queries)))
 
 
 def strictly(rule: Rule, split: Split) -> Split:
@@ -167,7 +192,7 @@ def strictly(rule: Rule, split: Split) -> Split:
     train = replace(validation.train, rule=remembered.model_copy(update={"strict": True}))
     unused = split.counts["events_not_used"] + validation.counts["events_not_used"]
     counts = split.counts | _cold(train, split.queries, split.truth) | _late(train, split.queries) | {"events_not_used": unused}
-    warnings = _warnings(counts, split.eligible.repeat, len(split.queries))
+    warnings = remarks(counts, split.eligible.repeat, len(split.queries))
     return replace(split, train=train, rule=rule, counts=counts, warnings=warnings, validation=replace(validation, train=train))
 
 
@@ -219,49 +244,3 @@ def _empty(rule: Rule | None, train: Dataset, asked: int, repeat: bool) -> Split
     return SplitError(
         f"{made} leaves no queries: nobody has both a target and what it needs before it. {rule.remedy if rule else Rule.remedy}"
     )
-
-
-def heavy_person(counts: dict[str, Any], queries: int) -> str | None:
-    """A sentence about the person who asks most, where that bends the means."""
-    if counts["busiest_share"] < HEAVY_SHARE or queries < FEW:
-        return None
-    who = counts["busiest_user"]
-    return (
-        f"One person ({who}) holds {counts['busiest_share']:.0%} of the questions: means speak of this person more than of anybody else, and the intervals are wide. "
-        f'If it is a robot, a shop or an id for unknown people, leave it out: filters.without(data, users=[{who!r}]), or max_length; or ask each person once (target="last").'
-    )
-
-
-def _warnings(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:
-    sentences = []
-    if (heavy := heavy_person(counts, queries)) is not None:
-        sentences.append(heavy)
-    share = counts["seen_targets_share"]
-    if not repeat and share >= REPEAT_SHARE:
-        sentences.append(
-            f"{share:.0%} of the test targets were in the person's history already and were dropped, because repeat is false: "
-            "the numbers speak of discovery only. Set repeat=true if people come back to items."
-        )
-    if repeat and share < REPEAT_SHARE / 5:
-        sentences.append(
-            f"Only {share:.1%} of the test targets were in the person's history: with repeat=true, models lose places of the list to items "
-            "that are rarely taken again. Set repeat=false."
-        )
-    if counts["queries_without_truth"] and counts["queries_without_truth"] > 0.2 * (queries + counts["queries_without_truth"]):
-        sentences.append(
-            f"{counts['queries_without_truth']:,} queries were dropped, because the person had taken all of their targets before: "
-            "the rest are a special part of the people."
-        )
-    if counts["cold_targets_share"] >= 0.05:
-        sentences.append(
-            f"{counts['cold_targets_share']:.0%} of the targets are items without a training event: no model of interactions can hit them. "
-            "They count as misses; compare a content model, or a shorter test part."
-        )
-    if counts["queries_without_history_share"] >= 0.1:
-        sentences.append(
-            f"{counts['queries_without_history_share']:.0%} of the queries have no history: every model answers them alike, "
-            "from popularity, and differences between models look smaller than they are for known people."
-        )
-    if counts.get("per_user_steps"):
-        sentences.append(PER_USER_STEPS)
-    return tuple(sentences)

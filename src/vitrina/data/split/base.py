@@ -12,6 +12,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.types import Eligibility, Queries, Ragged
 
 if TYPE_CHECKING:
+    from vitrina.data.split.protocol import Protocol
     from vitrina.data.split.summary import SplitSummary
 
 
@@ -19,8 +20,9 @@ class Rule(Config, ABC):
     """How to cut a log. A training part keeps its rule, and `data.holdout()` applies it again inside.
 
     Args:
-        repeat: may items of the history be recommended again. None decides from the data: yes, when at least a tenth of the
-            targets were in their histories. With False such targets are dropped from the truth and counted.
+        repeat: may items of the history be recommended again. None decides from the training part, without a look at the test: yes, when at least a
+            tenth of what people took there after their first moment they had taken before. With False targets that were in their histories are
+            dropped from the truth and counted.
     """
 
     remedy: ClassVar[str] = "Take a larger test part."  # where nobody can be asked
@@ -65,3 +67,10 @@ class Split:
         from vitrina.data.split.summary import SplitSummary  # noqa: PLC0415  the summary describes a Split, which is defined here
 
         return SplitSummary.of(self)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """How its numbers come about, to stand beside each of them; `split.protocol.line` is one line."""
+        from vitrina.data.split.protocol import Protocol  # noqa: PLC0415  the same
+
+        return Protocol.of(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import CandidateQueries, assemble, sizes, strictly
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
-from vitrina.types import Int32, Int64
+from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import id_hashes
 
 
@@ -26,8 +27,11 @@ class LeaveOneOut(Rule):
     Args:
         position: which event is the target: 1 is the last, 2 the one before it (the usual validation part, equal to
             `LeaveOneOut().apply(data).train.holdout()`); what comes after the target is left out.
+        ties: order the events of one person and one time (without times: of one basket) at random by this seed before anything is cut. Their order
+            in the file says nothing, and which of them is the last is then a draw: the spread of a metric over some seeds is the doubt that ties
+            leave. Each seed costs a fit, since what is asked moves between training and test. None keeps the order of rows.
         people: ask at most that many people, chosen by a hash of their ids; the others stay in the training part with all their events.
-        repeat: may items of the history be recommended again; None decides from the data.
+        repeat: may items of the history be recommended again; None decides from the training part.
         strict: train without the last two events of everybody: the last but one is for validation only (`Split.validation`), and the last
             is asked with all others as history. Without it (retrained, as it is often called) models learn the last but one event too, which papers that are strict don't:
             their numbers stand in another table.
@@ -44,11 +48,13 @@ class LeaveOneOut(Rule):
     remedy: ClassVar[str] = "It takes people with more events."
     position: int = Field(default=1, ge=1)
     people: int | None = Field(default=None, ge=1)
+    ties: int | None = Field(default=None, ge=0)
     strict: bool = False
 
     def apply(self, data: Dataset) -> Split:
         if self.strict:
             return strictly(self, self.model_copy(update={"strict": False}).apply(data))
+        data = data if self.ties is None else _in_drawn_order(data, self.ties)
         weights = data.events.weights
         place = np.arange(data.n_events) if weights is None else np.flatnonzero(weights > 0)  # of the events that count
         ends = np.searchsorted(place, data.indptr)
@@ -63,8 +69,8 @@ class LeaveOneOut(Rule):
         times = data.events.times
         now = None if times is None else times[target]
         candidates = CandidateQueries.of_ranges(data, users, target, now=now, first=target, last=target + 1)
-        tied = {} if not len(users) else _tied_to_history(data, target)
-        remember = self.model_copy(update={"position": 1})
+        tied = {} if not len(users) else _tied_to_history(data, target) | _tie_breaks(data, place, target)
+        remember = self.model_copy(update={"position": 1, "ties": None})
         not_asked = data.n_users - len(users)
         return assemble(data.select(keep), candidates, sizes(data), self, remember, users_not_asked=not_asked, **tied)
 
@@ -84,6 +90,40 @@ def _tied_to_history(data: Dataset, target: Int64) -> dict[str, Any]:
     return {"targets_tied_to_history": int(tied.sum()), "targets_tied_to_history_share": float(tied.mean())}
 
 
+def _at_once(data: Dataset) -> Bool | None:
+    """(events,) whether the order of rows alone puts an event behind the one before it; None where a log has neither times nor baskets."""
+    mark = data.events.baskets if data.events.times is None else data.events.times
+    if mark is None:
+        return None
+    same = np.zeros(data.n_events, bool)
+    same[1:] = (mark[1:] == mark[:-1]) & (data.user_of[1:] == data.user_of[:-1])
+    return same if data.events.times is not None else same & (mark >= 0)
+
+
+def _in_drawn_order(data: Dataset, seed: int) -> Dataset:
+    """The log with what happened at once in a random order."""
+    same = _at_once(data)
+    if same is None:
+        raise SplitError(
+            f"LeaveOneOut(ties={seed}) draws the order of equal times, and {data!r} has neither times nor baskets. Leave 'ties' out."
+        )
+    order = np.lexsort((np.random.default_rng(seed).random(data.n_events), np.cumsum(~same)))
+    return replace(data, events=data.events.take(order))
+
+
+def _tie_breaks(data: Dataset, place: Int64, target: Int64) -> dict[str, Any]:
+    """Targets that happened at once with another item; `place` are the events that count."""
+    same = _at_once(data)
+    if same is None:
+        return {"tie_breaks_share": None}
+    moment = np.cumsum(~same)
+    first = np.flatnonzero(np.diff(moment[place], prepend=0))
+    items = data.events.items[place]
+    differ = np.minimum.reduceat(items, first) != np.maximum.reduceat(items, first)
+    tied = differ[np.searchsorted(moment[place[first]], moment[target])]
+    return {"tie_breaks": int(tied.sum()), "tie_breaks_share": float(tied.mean())}
+
+
 class LeaveLastBasket(Rule):
     """The last basket of each person is the target, the baskets before it are the history: next-basket recommendation.
 
@@ -93,7 +133,7 @@ class LeaveLastBasket(Rule):
     Args:
         test_share: the share of people who are asked, the last ones in the order of first appearance (the published next-basket
             protocol asks the last 0.2 of the file); the others stay in the training part with all their baskets.
-        repeat: may items of the history be recommended again; None decides from the data.
+        repeat: may items of the history be recommended again; None decides from the training part.
         strict: train without the last two baskets of who is asked: the last but one is for validation only (`Split.validation`).
     Raises:
         SplitError: the log has no baskets.

@@ -62,7 +62,7 @@ def given(train: Dataset, test: Dataset | Bool | str, *, repeat: bool | None = N
         train: the training part; or the whole log, when `test` is a mask or the name of a kind of event.
         test: the test part, read separately (ids of both are joined); or one flag an event of `train`, in its order; or the kind of
             event that marks the test ("test", when the log was read with kind="split"); kinds are then left out of the training part.
-        repeat: may items of the history be recommended again; None decides from the data.
+        repeat: may items of the history be recommended again; None decides from the training part.
         holdout: the rule for validation inside the training part. By default what looks like the given split: the same duration where
             all of the test is later than all of training, leave-one-out where it is each person's last event, else a random share.
     Raises:

@@ -99,7 +99,7 @@ class SplitSummary:
         return as_text(self, 110)
 
     def _queries(self) -> str:
-        why = " (decided from the data)" if self.repeat_decided else ""
+        why = " (decided from the training part)" if self.repeat_decided else ""
         again = "may come back" if self.repeat else "are not recommended again"
         s = self.shares
         return (
@@ -141,6 +141,7 @@ _NOTES = {
     "uncounted_targets": "{} events of the test part are no targets: their weight is 0, or they are dislikes.",
     "queries_without_truth": "{} queries were dropped: no target was left.",
     "duplicate_targets": "{} repeated items within a query count once.",
+    "tie_breaks": "{} targets are the last of several events of one time by the order of rows alone.",
     "straddling_baskets": "{} baskets began before the cut and end after it; their later part is not asked about.",
     "users_not_asked": "{} people have too little to be asked.",
     "events_not_used": "{} events are neither trained on nor targets: they are in histories of the test part, or left out.",

@@ -48,7 +48,7 @@ class GlobalTime(Rule):
         target: "successive": every moment after the cut; "first", "last" or "random": one of them a person; "all": one query a person
             at the cut, about everything after it; "basket": every basket after the cut (needs a basket column).
         until: the end of the test part (exclusive); events from it on are left out. By default the end of the log.
-        repeat: may items of the history be recommended again; None decides from the data.
+        repeat: may items of the history be recommended again; None decides from the training part.
         seed: for "random".
         strict: train only on what is before a validation part, which has the length of the test part and lies just before it; models are
             tuned and stopped there, and not fitted again with it (`Split.validation`).
@@ -64,7 +64,7 @@ class GlobalTime(Rule):
     >>> split
     Split(GlobalTime(quantile=0.7): 14 training events, 6 queries, 6 targets)
     >>> split.train.holdout()
-    Split(GlobalTime(repeat=False, quantile=0.7): 9 training events, 5 queries, 5 targets)
+    Split(GlobalTime(repeat=True, quantile=0.7): 9 training events, 5 queries, 5 targets)
     """
 
     at: Moment | None = None

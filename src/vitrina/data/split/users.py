@@ -21,7 +21,7 @@ class UserShare(Rule):
     Args:
         share: the share of people who are out of training.
         fold_in: the share of a person's events that is the history, rounded down to a whole moment, at least one.
-        repeat: may items of the history be recommended again; None decides from the data.
+        repeat: may items of the history be recommended again; None decides from the training part.
         seed: which people.
 
     >>> import vitrina as vt
