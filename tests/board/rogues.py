@@ -55,18 +55,30 @@ class Half(Config):
     """Own favourites for every second query, and nothing for the others."""
 
     def fit(self, data, *, validation=None, start=None):
-        fitted = vt.TopPersonal().fit(data)
+        return Changed(vt.TopPersonal().fit(data), lambda items: np.where(np.arange(len(items))[:, None] % 2, items, -1))
 
-        class Fitted:
-            vocabulary = fitted.vocabulary
 
-            def recommend(self, queries, k, *, eligible):
-                lists = fitted.recommend(queries, k, eligible=eligible)
-                items = lists.items.copy()
-                items[::2] = -1
-                return vt.Recommendations(items, lists.scores, lists.vocabulary)
+class Swapped(Config):
+    """Popularity, with the first two places changed for a few."""
 
-        return Fitted()
+    people: int = 4
+
+    def fit(self, data, *, validation=None, start=None):
+        few = self.people
+        return Changed(
+            vt.Popularity().fit(data), lambda items: np.concatenate([items[:few, [1, 0, *range(2, items.shape[1])]], items[few:]])
+        )
+
+
+class Changed:
+    """A fitted model with other lists."""
+
+    def __init__(self, fitted, change):
+        self.fitted, self.change, self.vocabulary = fitted, change, fitted.vocabulary
+
+    def recommend(self, queries, k, *, eligible):
+        lists = self.fitted.recommend(queries, k, eligible=eligible)
+        return vt.Recommendations(np.ascontiguousarray(self.change(lists.items)), lists.scores, lists.vocabulary)
 
 
 class Small(Config):

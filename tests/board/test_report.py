@@ -20,7 +20,8 @@ from vitrina.board.sections import render
 from vitrina.board.sections.audit import binned
 from vitrina.board.sections.exposure import half_of_places
 from vitrina.board.sections.timeline import as_date
-from vitrina.board.sections.view import View, gloss, standing
+from vitrina.board.sections.view import View, gloss
+from vitrina.board.verdict import standing
 from vitrina.data.dataset import Step
 from vitrina.metrics import MetricInfo
 from vitrina.metrics import metric as metric_of
@@ -239,7 +240,8 @@ def test_a_lead_in_a_slice_needs_intervals_that_do_not_meet_and_enough_queries()
 def test_a_verdict_against_zero_is_grey() -> None:
     assert standing("better by 0.05 (0.04 to 0.06)") == "better"
     assert standing("worse by 0.05 (0.04 to 0.06)") == "worse"
-    assert [standing(v) for v in ("no measurable difference; 0.1 would have been seen", "the same on every query", "", None)] == [
+    assert [standing(v) for v in ("about equal: within 0.002", "the same on every query")] == ["equal"] * 2
+    assert [standing(v) for v in ("no measurable difference; 0.1 would have been seen", "too few people to tell", "", None)] == [
         "unsure"
     ] * 4
 

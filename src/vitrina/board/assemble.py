@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from vitrina.board.choice import Choice
 from vitrina.board.folds import Judgement, span_of
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.pareto import front
 from vitrina.evaluate.run import Evaluation
-from vitrina.evaluate.significance import compare_paired
+from vitrina.evaluate.significance import compare_paired, compare_with_best
 from vitrina.evaluate.slices import by_slice
 from vitrina.metrics import MetricInfo
+from vitrina.protocols import Metric
 from vitrina.types import Float64, Int32, Recommendations
 
 BEYOND = ("ILD", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is weighed against first
@@ -34,8 +38,14 @@ Evaluations = Mapping[str, Evaluation]
 
 
 def numbers(evaluations: Evaluations) -> pl.DataFrame:
-    """model, metric, value, low, high, people, hits, by_person."""
-    return pl.concat([e.numbers.select(pl.lit(name).alias("model"), pl.all()) for name, e in evaluations.items()])
+    """model, metric, value, low, high, people, hits, by_person, queries (with a value)."""
+    return pl.concat([_numbers(name, e) for name, e in evaluations.items()])
+
+
+def _numbers(model: str, evaluation: Evaluation) -> pl.DataFrame:
+    counts = {name: series.count() for name, series in evaluation.per_query.to_dict().items()}
+    of_metric = pl.col("metric").replace_strict(counts, default=None, return_dtype=pl.Int64)
+    return evaluation.numbers.select(pl.lit(model).alias("model"), pl.all(), of_metric.alias("queries"))
 
 
 def per_query(evaluations: Evaluations) -> pl.DataFrame:
@@ -48,21 +58,50 @@ def column(evaluation: Evaluation, metric: str) -> Float64:
     return evaluation.per_query[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
+def columns(evaluations: Evaluations, metric: str) -> dict[str, Float64]:
+    """One metric of each model."""
+    return {name: column(e, metric) for name, e in evaluations.items()}
+
+
+def users_of(evaluations: Evaluations) -> NDArray[Any]:
+    """(queries,) codes of who asks."""
+    return next(iter(evaluations.values())).per_query["user"].to_numpy()
+
+
 def query_metrics(evaluations: Evaluations) -> list[MetricInfo]:
     """Metrics with a value per query."""
     first = next(iter(evaluations.values()))
     return [info for info in first.metrics if info.name in first.per_query.columns]
 
 
-def comparisons(evaluations: Evaluations, against: str, metrics: Sequence[MetricInfo], bootstrap: Bootstrap) -> pl.DataFrame:
-    """Each model with the one it is held against; the correction is over the models, metric by metric."""
-    users = next(iter(evaluations.values())).per_query["user"].to_numpy()
+def comparisons(
+    evaluations: Evaluations, choice: Choice, metrics: Sequence[MetricInfo], primary: str, bootstrap: Bootstrap, matters: float | None
+) -> pl.DataFrame:
+    """Each model with the baseline; the correction is over the models, metric by metric. What matters is of the primary metric."""
     tables = [pl.DataFrame(schema=COMPARISON)]
     for metric in metrics:
-        columns = {name: column(e, metric.name) for name, e in evaluations.items()}
-        table = compare_paired(columns, against, users, lower_is_better=metric.lower_is_better, bootstrap=bootstrap)
-        tables.append(table.with_columns(metric=pl.lit(metric.name), baseline=pl.lit(against)).select(list(COMPARISON)))
+        table = compare_paired(
+            columns(evaluations, metric.name), choice.baseline, users_of(evaluations), bootstrap=bootstrap, lower_is_better=metric.lower_is_better,
+            chosen=choice.chosen == "test", matters=matters if metric.name == primary else None,
+        )  # fmt: skip
+        tables.append(_named(table, metric.name, choice.baseline))
     return pl.concat(tables)
+
+
+def against_winner(evaluations: Evaluations, metric: Metric, bootstrap: Bootstrap, matters: float | None) -> pl.DataFrame:
+    """Each model with the best one, which is the first."""
+    table = compare_with_best(
+        columns(evaluations, metric.name),
+        users_of(evaluations),
+        bootstrap=bootstrap,
+        lower_is_better=metric.lower_is_better,
+        matters=matters,
+    )
+    return _named(table, metric.name, next(iter(evaluations)))
+
+
+def _named(table: pl.DataFrame, metric: str, baseline: str) -> pl.DataFrame:
+    return table.with_columns(metric=pl.lit(metric), baseline=pl.lit(baseline)).select(list(COMPARISON))
 
 
 def slices(evaluations: Evaluations, labels: Mapping[str, pl.Series], metrics: Sequence[str], bootstrap: Bootstrap) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from vitrina.board.finish import Comparison, board_of
 from vitrina.board.folds import joined, name_of
 from vitrina.board.judging import Judges, Questions, Slices
 from vitrina.board.lineup import lineup
+from vitrina.board.named import check_matters
 from vitrina.board.result import Board
 from vitrina.board.running import cost, run_all
 from vitrina.board.sample import QUICK_TRIALS, hurried, validation_part
@@ -42,6 +43,7 @@ def compare(
     k: int = 10,
     baselines: bool = True,
     baseline: str | None = None,
+    matters: float | None = None,
     budget: Budget = Budget(),
     bootstrap: Bootstrap | None = None,
     cache: str | Path | None = None,
@@ -69,10 +71,12 @@ def compare(
         split: training part, queries and truth. Or folds, the oldest first, as `vt.split.rolling` makes them: each model is fitted and
             answers in each, a search is tuned in each, and one board says what all their questions together say.
         metrics: names or metrics, your own too; None takes the usual ones.
-        primary: the metric that ranks, tunes, and has Holm's correction: its name, or the metric.
+        primary: the metric that ranks, tunes, and that verdicts speak of: its name, or the metric.
         k: length of the lists; longer where a metric asks for it.
         baselines: put popularity, own favourites, co-occurrence and EASE on the board where they are not there already.
-        baseline: the model that all are compared with; None takes the strongest of the baselines.
+        baseline: the model that all are compared with; None takes the strongest of the baselines: by its value on validation where all of
+            them have one, which they have where something is tuned; else on the test part, and all verdicts pay for that.
+        matters: the smallest difference of the primary metric that matters: what is surely smaller is "about equal".
         budget: trials and seconds of each search, the limit of each fit, how often a model with a seed is fitted, and how many processes
             work at a time.
         bootstrap: draws of people, seed and confidence; None takes 1000 draws by `seed`.
@@ -104,6 +108,7 @@ def compare(
     """
     started = time.time()
     _check_numbers(k=k, examples=examples, seed=seed)
+    check_matters(matters)
     budget, bootstrap = _records(budget, bootstrap or Bootstrap(seed=seed), former)
     questions = Questions.of(split, slices, quick=quick, seed=seed)
     judges = Judges.of(metrics, primary, k, questions.whole, vectors)
@@ -114,10 +119,10 @@ def compare(
         budget = budget.model_copy(update={"trials": min(budget.most_trials, QUICK_TRIALS)})
         contenders = [replace(c, model=hurried(c.model)) for c in contenders]
     conditions, outcomes = _run(contenders, questions, judges, budget, None if cache is None else Path(cache), seed, progress)
-    comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started)
+    comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started, baseline, matters)
     train = questions.whole.train
     about = {"title": title or f"Models for {train.name}", "inspection": inspect(train if data is None else data)}
-    return board_of(comparison, about, baseline, examples)
+    return board_of(comparison, about, examples)
 
 
 def _records(budget: Budget, bootstrap: Bootstrap, former: Mapping[str, Any]) -> tuple[Budget, Bootstrap]:

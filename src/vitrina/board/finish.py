@@ -21,12 +21,16 @@ import psutil
 
 import vitrina
 from vitrina.board import assemble, sample
+from vitrina.board.asked import Asked
 from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
+from vitrina.board.groups import groups
 from vitrina.board.judging import Judges, Questions
+from vitrina.board.losses import LOSS_DRAWS, find_losses
+from vitrina.board.named import BEFORE, settle
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
-from vitrina.board.summary import LOSS_DRAWS, find_losses, headline
+from vitrina.board.summary import Findings, headline
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation
 from vitrina.metrics import MetricInfo
@@ -45,6 +49,8 @@ class Comparison:
         outcomes: what became of each contender.
         bootstrap: how sure the numbers are.
         started: when, in seconds since 1970.
+        baseline: the model that all are to be compared with, where it was named.
+        matters: the smallest difference that matters, where it was named.
     """
 
     questions: Questions
@@ -53,6 +59,8 @@ class Comparison:
     outcomes: Sequence[Outcome]
     bootstrap: Bootstrap
     started: float
+    baseline: str | None = None
+    matters: float | None = None
 
     @property
     def entries(self) -> list[Entry]:
@@ -63,13 +71,12 @@ class Comparison:
         return bool(self.conditions.place.validation)
 
 
-def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | None, people: int) -> Board:
+def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> Board:
     """The board.
 
     Args:
         comparison: that has run.
         about: title and inspection.
-        baseline: the model that all are compared with; None takes the strongest of the baselines.
         people: how many to show.
     """
     judges, questions, bootstrap = comparison.judges, comparison.questions, comparison.bootstrap
@@ -78,17 +85,15 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | N
     judged = {name: judgement.whole for name, judgement in judgements.items()}
     about = {
         **about, "primary": judges.primary.name, "metrics": judges.infos, "split": questions.whole.summary, "trials": _trials(comparison),
-        "settings": _settings(comparison),
+        "settings": _settings(comparison), "matters": comparison.matters, "asked": Asked.of(questions.users),
     }  # fmt: skip
     if not judged:
         return _empty_board(comparison.entries, about)
     lists = {name: answers[name][-1][0] for name in judged}  # of the latest fold, and of the first fit
-    values = {name: evaluation[judges.primary.name] for name, evaluation in judged.items()}
-    base, chosen = choose_baseline(comparison.outcomes, values, baseline, lower_is_better=judges.primary.lower_is_better)
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
     of_slices = bootstrap.model_copy(update={"draws": min(bootstrap.draws, assemble.SLICE_DRAWS)})
     return Board(
-        **about, **_compared(comparison, judged, base, numbers), baseline=base, chosen=chosen, numbers=numbers,
+        **about, **_compared(comparison, judged, numbers), numbers=numbers,
         slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], of_slices),
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
@@ -97,23 +102,32 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], baseline: str | N
     )  # fmt: skip
 
 
-def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], base: str, numbers: pl.DataFrame) -> dict[str, Any]:
-    """The rows in their order, each model against the baseline and against the best, and the three sentences about that."""
-    primary, bootstrap, winner = comparison.judges.primary, comparison.bootstrap, next(iter(judged))
-    metrics = assemble.query_metrics(judged)
-    against_base = assemble.comparisons(judged, base, metrics, bootstrap)
-    against_winner = assemble.comparisons(judged, winner, [m for m in metrics if m.name == primary.name], bootstrap)
-    losses = find_losses(
-        {name: assemble.column(e, primary.name) for name, e in judged.items()}, winner, comparison.questions.labels,
-        comparison.questions.users, lower_is_better=primary.lower_is_better,
-        bootstrap=bootstrap.model_copy(update={"draws": LOSS_DRAWS}),
+def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers: pl.DataFrame) -> dict[str, Any]:
+    """The rows in their order, each model against the baseline and against the best, also group by group, and the sentences about that."""
+    primary, bootstrap, matters, lower = (
+        comparison.judges.primary, comparison.bootstrap, comparison.matters, comparison.judges.primary.lower_is_better
     )  # fmt: skip
-    ranked = numbers.filter(pl.col("metric") == primary.name)
-    shown = {r["model"]: (r["value"], r["low"], r["high"]) for r in ranked.iter_rows(named=True)}
-    first = against_base.filter(pl.col("metric") == primary.name)
+    columns, users, labels = assemble.columns(judged, primary.name), assemble.users_of(judged), comparison.questions.labels
+    of_primary = {r["model"]: r for r in numbers.filter(pl.col("metric") == primary.name).iter_rows(named=True)}
+    values = {name: row["value"] for name, row in of_primary.items()}
+    choice = choose_baseline(comparison.outcomes, values, comparison.baseline, lower_is_better=lower)
+    against_base = assemble.comparisons(judged, choice, assemble.query_metrics(judged), primary.name, bootstrap, matters)
+    against_winner = assemble.against_winner(judged, primary, bootstrap, matters)
+    losses = find_losses(
+        columns, next(iter(judged)), labels, users, lower_is_better=lower, bootstrap=bootstrap.model_copy(update={"draws": LOSS_DRAWS})
+    )
     entries = _ordered(comparison.entries, list(judged))
-    said = headline(primary.name, base, entries, shown, first, against_winner, losses, alpha=1 - bootstrap.confidence)
-    return {"entries": entries, "comparisons": against_base, "against_winner": against_winner, "headline": said}
+    said = headline(
+        Findings(
+            primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses,
+            Asked.of(users), matters, lower,
+        )
+    )  # fmt: skip
+    by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters)
+    return {
+        "baseline": choice.baseline, "chosen": choice.chosen, "entries": entries, "comparisons": against_base, "against_winner": against_winner,
+        "groups": by_group, "headline": said,
+    }  # fmt: skip
 
 
 def _ordered(entries: Sequence[Entry], order: Sequence[str]) -> tuple[Entry, ...]:
@@ -141,7 +155,7 @@ def _trials(comparison: Comparison) -> pl.DataFrame:
 def _empty_board(entries: Sequence[Entry], about: Mapping[str, Any]) -> Board:
     """No model came to an end: the rows say why."""
     nothing = pl.DataFrame(schema={"model": pl.String, "metric": pl.String, "value": pl.Float64})
-    said = headline(about["primary"], "", entries, {}, pl.DataFrame(), pl.DataFrame())
+    said = headline(Findings(about["primary"], "", entries, {}, pl.DataFrame(), pl.DataFrame()))
     return Board(
         **about, baseline="", entries=tuple(entries), numbers=nothing, comparisons=pl.DataFrame(schema=assemble.COMPARISON),
         slices=pl.DataFrame(), pareto=pl.DataFrame(), popularity=pl.DataFrame(), coverage=pl.DataFrame(), per_query=pl.DataFrame(), headline=said,
@@ -156,6 +170,7 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
     settings = {
         "date": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - started, 1),
+        BEFORE: settle(comparison.judges.primary.name, comparison.baseline, comparison.matters, comparison.questions.labels),
         "k": comparison.judges.k,
         "seed": conditions.seed,
         "confidence": bootstrap.confidence,

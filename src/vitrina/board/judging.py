@@ -99,7 +99,7 @@ class Judges:
 
     Args:
         metrics: all of them.
-        primary: the one that ranks, tunes, and has Holm's correction.
+        primary: the one that ranks, tunes, and that verdicts speak of.
         vectors: of the items, for the metrics that need some.
         k: length of the lists that people see.
     """

@@ -15,6 +15,7 @@ from vitrina.base.errors import UnknownNameError
 from vitrina.base.files import atomic_file, write_text
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
+from vitrina.board.asked import Asked
 
 if TYPE_CHECKING:
     from vitrina.data.inspect import Inspection
@@ -24,7 +25,20 @@ if TYPE_CHECKING:
 Status = Literal["ok", "failed", "out of memory"]
 Chosen = Literal["named", "validation", "test"]
 MEANING = 160  # letters of a model's call beside its name
-TABLES = ("numbers", "comparisons", "against_winner", "slices", "pareto", "popularity", "coverage", "trials", "folds", "fits")
+TABLES = (
+    "numbers",
+    "comparisons",
+    "against_winner",
+    "slices",
+    "pareto",
+    "popularity",
+    "coverage",
+    "trials",
+    "folds",
+    "fits",
+    "groups",
+    "leads",
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,8 @@ class Board:
         per_query: model, query, user, one column per metric that has a value per query
         against_winner: like comparisons, of each model with the best one on the primary metric
         folds: model, fold (1 is the oldest), from, to (of the questions), queries, value of the primary metric: a row even of a single fold
+        groups: model, slice, group, order, queries and the columns of evaluate.compare_paired: each model with the baseline in each group of
+            queries, on the primary metric; intervals and verdicts hold for all groups of a model together
         fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
 
     With several folds a value is the mean over the queries of all of them, and that of a metric of the whole table (Coverage) the mean
@@ -94,7 +110,7 @@ class Board:
     """
 
     title: str
-    primary: str  # the metric that verdicts and Holm's correction speak of
+    primary: str  # the metric that decides
     baseline: str  # the model that all are compared with
     entries: tuple[Entry, ...]
     inspection: Inspection | None  # of the log; a board made by hand may come without
@@ -109,12 +125,17 @@ class Board:
     trials: pl.DataFrame
     per_query: pl.DataFrame
     examples: tuple[Example, ...] = ()
-    headline: tuple[str, ...] = ()  # the three sentences
+    headline: tuple[str, ...] = ()  # three or four sentences
     settings: Mapping[str, Any] = field(default_factory=dict)  # seed, k, versions, machine, budget, fingerprints, command
     against_winner: pl.DataFrame = field(default_factory=pl.DataFrame)
     chosen: Chosen = "named"  # how the baseline was found: named before the run, by its value on validation, or on the test part
     folds: pl.DataFrame = field(default_factory=pl.DataFrame)
     fits: pl.DataFrame = field(default_factory=pl.DataFrame)
+    matters: float | None = None  # the smallest difference of the primary metric that matters
+    asked: Asked | None = None
+    protocol: Any = None
+    groups: pl.DataFrame = field(default_factory=pl.DataFrame)
+    leads: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -140,9 +161,10 @@ class Board:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values of single queries, in plain values."""
-        plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "chosen", "headline", "settings")}
+        plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "chosen", "matters", "headline", "settings")}
         records = {n: getattr(self, n).to_dicts() for n in TABLES}
         people = [asdict(e) for e in self.examples]
+        plain["asked"] = self.asked and self.asked._asdict()
         data = {"inspection": self.inspection and self.inspection.to_dict(), "split": self.split and self.split.to_dict()}
         records["metrics"] = [m.to_dict() for m in self.metrics]
         return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | data | records)

@@ -1,4 +1,4 @@
-"""The board in the terminal: the three sentences, one table as wide as the terminal allows, and what didn't come to an end."""
+"""The board in the terminal: the answer, one table as wide as the terminal allows, and what didn't come to an end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from vitrina.base.printing import between, decimals, fixed, half_width, sentence_end
+from vitrina.base.printing import fixed, sentence_end
+from vitrina.board.choice import IN_WORDS
+from vitrina.board.named import named_before
+from vitrina.board.sections.view import DOUBT, View
+from vitrina.board.verdict import more_people, standing, wished
+from vitrina.evaluate.interval import TRUSTED
+from vitrina.report.words import about, percent
 
 if TYPE_CHECKING:
     from vitrina.board.result import Board, Entry
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 SHOWN_METRICS = 3  # beside the primary one; the report has all
 NAME, VERDICT = 16, 18  # columns of the terminal, below which a name and a verdict are not squeezed
 GAP = 2  # between columns
+STYLES = {"better": "green", "worse": "red", "equal": "", "unsure": "dim"}
 
 
 @dataclass(frozen=True)
@@ -35,17 +42,47 @@ class PrintedBoard:
         if board.settings.get("quick"):
             yield Text(board.settings["quick"], style="yellow")
         yield from (Text(sentence) for sentence in board.headline)
+        yield from (Text(line, style="dim") for line in _before(board))
         yield from _table(board, options.max_width)
+        yield from (Text(line, style="dim") for line in _legend(board))
         yield from (Text(f"{e.name}: {e.error}", style="red") for e in board.entries if e.status != "ok")
         yield from (Text(f"{e.name}: {said}", style="dim") for e in board.entries if (said := _notes(e)))
 
 
+def _before(board: Board) -> Iterator[str]:
+    """The protocol, and what was settled before anything ran."""
+    if board.protocol is not None:
+        yield board.protocol.line
+    if said := named_before(board.settings):
+        yield f"{said} The baseline {board.baseline} was {IN_WORDS[board.chosen]}." if board.chosen != "named" else said
+
+
+def _legend(board: Board) -> Iterator[str]:
+    """What a mark means, what a mean is over, and how many people would say more."""
+    view, metric = View(board), board.primary
+    if any(view.numbers.of(m, metric).doubtful for m in view.models):
+        yield f"{DOUBT.strip()}: fewer than {TRUSTED} people have a hit, and the interval can't be trusted."
+    for model, other in ((m, o) for m in view.models for o in _metrics(board) if view.numbers.share(m, o) < 1):
+        yield f"{other} of {model} is over {percent(view.numbers.share(model, other))} of the queries that others have a value for."
+    wish = wished(board.matters, view.numbers.of(board.baseline, metric).value)
+    needed = {m: n for m, row in view.verdicts.items() if (n := more_people(row, wish)) is not None}
+    if needed and wish is not None:
+        asked = max(view.verdicts[m]["people"] for m in needed)
+        each = ", ".join(f"{m} {about(n)}" for m, n in needed.items())
+        yield f"To see a difference of {about(wish)} takes about so many people: {each}. Asked were {asked:,}."
+
+
 def _notes(entry: Entry) -> str:
-    """What the name stands for, what the model says of itself, and what popularity had to fill."""
+    """What the name stands for, what the model says of itself, whom it left out, and what popularity had to fill."""
     share = entry.fallback_share
     named = [entry.meaning] if entry.meaning and entry.meaning.lower() != f"{entry.name.lower()}()" else []
     filled = [f"{share:.1%} of its places were filled from popularity"] if share >= 0.0005 and not entry.baseline else []
-    return " ".join(sentence_end(note) for note in (*named, *entry.notes, *filled))
+    answered = (
+        [f"It answered {percent(entry.answered)} of the queries, {percent(entry.people_answered)} of the people"]
+        if entry.answered < 1
+        else []
+    )
+    return " ".join(sentence_end(note) for note in (*named, *entry.notes, *answered, *filled))
 
 
 # The table
@@ -74,13 +111,17 @@ def _table(board: Board, width: int) -> Iterator[RenderableType]:
         yield Text("")
         yield from _stacked(board, primary, verdicts)
         return
-    kept: list[_Column] = []
-    for column in rest:
+    tuning, *others = rest
+    kept = [tuning] if tuning.width + GAP <= left else []
+    left -= sum(column.width + GAP for column in kept)
+    grown = min(max(whole, cell_len(board.baseline) + 8) - min(whole, VERDICT), left)
+    verdict, left = min(whole, VERDICT) + grown, left - grown
+    name = min(names, NAME + left)
+    left -= name - min(names, NAME)
+    for column in others:
         if column.width + GAP <= left:
             kept.append(column)
             left -= column.width + GAP
-    name = min(names, NAME + left)
-    verdict = min(max(whole, cell_len(board.baseline) + 8), min(whole, VERDICT) + left - (name - min(names, NAME)))
     yield Padding(_drawn(board, (name, verdict), primary, kept, verdicts), (1, 0, 0, 0))
     if len(kept) < len(rest):
         yield Text(f"No room here for {', '.join(c.title for c in rest if c not in kept)}: see the report.", style="dim")
@@ -116,24 +157,23 @@ def _stacked(board: Board, primary: _Column, verdicts: Mapping[str, Text]) -> It
 
 
 def _columns(board: Board) -> tuple[_Column, list[_Column]]:
-    """The primary metric with its intervals; then other metrics and costs. Each column has one precision."""
-    values = {(r["model"], r["metric"]): r for r in board.numbers.iter_rows(named=True)}
-    ok = [e for e in board.entries if e.status == "ok"]
+    """The primary metric with its intervals; then what tuning took, other metrics and costs. Each column has one precision."""
+    view, ok = View(board), [e for e in board.entries if e.status == "ok"]
+    numbers, places = view.numbers, view.numbers.places
 
-    def column(metric: str, *, ends: bool) -> _Column:
-        of_model = {e.name: values.get((e.name, metric), {}) for e in ok}
-        places = decimals([r.get("value") for r in of_model.values()], [half_width(r.get("low"), r.get("high")) for r in of_model.values()])
-        cells = {
-            name: f"{fixed(r.get('value'), places)} {between(r.get('low'), r.get('high'), places) if ends else ''}".strip()
-            for name, r in of_model.items()
-        }
-        return _Column(metric, cells)
+    def column(metric: str) -> _Column:
+        return _Column(metric, {e.name: fixed(numbers.of(e.name, metric).value, places.get(metric, 3)) for e in ok})
 
-    rest = [column(metric, ends=False) for metric in _metrics(board)]
+    first = _Column(board.primary, {e.name: numbers.shown(e.name, board.primary) for e in ok})
+    rest = [_Column("tuning", {e.name: e.effort for e in ok})]
+    if view.by_person:
+        means = {e.name: fixed(numbers.of(e.name, board.primary).by_person, places.get(board.primary, 3)) for e in ok}
+        rest.append(_Column("by person", means))
+    rest += [column(metric) for metric in _metrics(board)]
     rest.append(_Column("fit s", {e.name: fixed(e.fit_seconds, 2) for e in ok}))
     rest.append(_Column("answer s", {e.name: fixed(e.answer_seconds, 2) for e in ok}))
     rest.append(_Column("MB", {e.name: fixed(e.peak_bytes / 1e6, 0) for e in ok}))
-    return column(board.primary, ends=True), rest
+    return first, rest
 
 
 def _metrics(board: Board) -> list[str]:
@@ -149,6 +189,5 @@ def _verdicts(board: Board) -> dict[str, Text]:
         return verdicts
     for row in board.comparisons.filter(pl.col("metric") == board.primary).iter_rows(named=True):
         said = row["verdict"].partition(";")[0]
-        style = "green" if said.startswith("better") else "red" if said.startswith("worse") else "dim"
-        verdicts[row["model"]] = Text(said, style=style)
+        verdicts[row["model"]] = Text(said, style=STYLES[standing(said)])
     return verdicts

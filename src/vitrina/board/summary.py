@@ -1,4 +1,4 @@
-"""The three sentences above every board: who leads and how sure that is, who can't be told from it, where it loses and what to do."""
+"""The sentences above every board: who leads and how sure that is, who can't be told from it, what speaks against it, and what to do."""
 
 from __future__ import annotations
 
@@ -10,94 +10,200 @@ import numpy as np
 import polars as pl
 
 from vitrina.base.printing import fixed, places_of, short, short_interval
+from vitrina.board.asked import Asked
+from vitrina.board.cautions import cautions, listed
+from vitrina.board.losses import Loss
 from vitrina.board.result import Entry
-from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.significance import compare_paired
+from vitrina.board.verdict import more_people, standing, wished
+from vitrina.evaluate.significance import FEWEST_DIFFER, FEWEST_PEOPLE
 
-ALPHA = 0.05
 CHEAPER = 5.0  # times, from which a model's cost is worth a word
 COARSE = 0.1  # of the winner's value: a comparison that can't see this needs more people
-FEWEST = 30  # queries of a slice that is tested
-LOSS_DRAWS = 500
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A group of queries where another model is measurably ahead of the leader."""
-
-    slice: str
-    group: str
-    model: str
-    difference: float  # in favour of the model, positive
-    queries: int
-
-
-def headline(
-    primary: str, baseline: str, entries: Sequence[Entry], values: Mapping[str, tuple[float, float | None, float | None]],
-    against_baseline: pl.DataFrame, against_winner: pl.DataFrame, losses: Sequence[Loss] = (), alpha: float = ALPHA,
-) -> tuple[str, ...]:  # fmt: skip
-    """Three honest sentences.
+class Findings:
+    """What a comparison found on its primary metric.
 
     Args:
         primary: the metric that is spoken of.
         baseline: the model that all are compared with.
         entries: all models, best first.
-        values: value, low, high of the primary metric of those with lists.
+        numbers: value, low, high, people, hits, by_person of each model with lists, by its name.
         against_baseline: rows of the primary metric, see Board.comparisons.
         against_winner: the same against the best model.
-        losses: where another model is ahead.
-        alpha: below which a p-value is measurable.
+        losses: groups where another model is ahead of the best.
+        asked: who asked.
+        matters: the smallest difference that matters, or None.
+        lower_is_better: what "best" means for this metric.
     """
-    ranked = [e for e in entries if e.name in values]
-    if not ranked:
-        return (f"No model came to an end: {entries[0].name}: {entries[0].error}" if entries else "There was nothing to compare.",)
-    leader = ranked[0]
-    tied, nearest = [r["model"] for r in against_winner.iter_rows(named=True) if not _sure(r, alpha)], _nearest(against_winner)
-    first = _leads(primary, leader, values[leader.name], baseline, against_baseline, alpha)
-    second = _told_apart(leader, tied, nearest, baseline, against_winner)
-    third = " ".join(
-        filter(None, (_loses(losses), _failures(entries), _next(leader, ranked, tied, values[leader.name][0], against_winner)))
+
+    primary: str
+    baseline: str
+    entries: Sequence[Entry]
+    numbers: Mapping[str, Row]
+    against_baseline: pl.DataFrame
+    against_winner: pl.DataFrame
+    losses: Sequence[Loss] = ()
+    asked: Asked | None = None
+    matters: float | None = None
+    lower_is_better: bool = False
+
+    @property
+    def ranked(self) -> list[Entry]:
+        """The models with lists, best first."""
+        return [e for e in self.entries if e.name in self.numbers]
+
+    @property
+    def leader(self) -> Entry:
+        return self.ranked[0]
+
+    @property
+    def of_leader(self) -> Row | None:
+        """The leader against the baseline; None where it is the baseline."""
+        return next((r for r in self.against_baseline.iter_rows(named=True) if r["model"] == self.leader.name), None)
+
+    @property
+    def rivals(self) -> list[Row]:
+        """The other models against the leader; the baseline by the comparison with it alone, which is corrected for fewer comparisons."""
+        own = self.of_leader
+        rows = self.against_winner.iter_rows(named=True)
+        return [_turned(own, self.baseline) if own is not None and r["model"] == self.baseline else r for r in rows]
+
+    def of(self, *standings: str) -> list[Row]:
+        """The rivals with one of these verdicts."""
+        return [r for r in self.rivals if standing(r["verdict"]) in standings]
+
+
+def _turned(row: Row, model: str) -> Row:
+    """A comparison seen from its other side."""
+    turned = {"difference": -row["difference"], "low": row["high"] and -row["high"], "high": row["low"] and -row["low"]}
+    word = {"better": "worse by it", "worse": "better by it"}.get(standing(row["verdict"]), row["verdict"])
+    return {**row, **turned, "model": model, "verdict": word}
+
+
+def headline(found: Findings) -> tuple[str, ...]:
+    """Honest sentences, three or four: where nothing can be said, that is what is said."""
+    if not found.ranked:
+        first = next(iter(found.entries), None)
+        return (f"No model came to an end: {first.name}: {first.error}" if first else "There was nothing to compare.",)
+    nothing = _same(found) or _too_few(found)
+    said = nothing or (
+        _leads(found),
+        _told_apart(found),
+        " ".join(cautions(found)),
+        " ".join(filter(None, (_loses(found.losses), _next(found)))),
     )
-    return tuple(s for s in (first, second, third) if s)
+    *above, last = said
+    return tuple(s for s in (*above, " ".join(filter(None, (_failures(found.entries), last)))) if s)
 
 
-def _leads(
-    primary: str, leader: Entry, value: tuple[float, float | None, float | None], baseline: str, against: pl.DataFrame, alpha: float
-) -> str:  # fmt: skip
-    said = f"{leader.name} has the best {primary}: {short_interval(*value)}"
-    if leader.name == baseline:
-        return said + ("; it is a baseline, and no other model beats it." if leader.baseline else ".")
-    row = next(against.filter(pl.col("model") == leader.name).iter_rows(named=True), None)
+# Nothing can be said
+
+
+def _same(found: Findings) -> tuple[str, str] | None:
+    """All models have the same value on every query."""
+    if not found.rivals or any(r["differ"] != 0 for r in found.rivals):
+        return None
+    value = found.numbers[found.leader.name]["value"]
+    first = f"All {len(found.ranked)} models have the same {found.primary} on every query, {short(value)}: nothing can be said of which is better."
+    if value == 0:
+        return first, "No list holds anything that was taken: look at what vitrina inspect says of the test part, or ask for longer lists."
+    return first, "Compare models that differ, or take a metric that tells them apart."
+
+
+def _too_few(found: Findings) -> tuple[str, str] | None:
+    """Too few people for any verdict."""
+    if not found.rivals or any(r["p_adjusted"] is not None for r in found.rivals):
+        return None
+    people = max(r["people"] for r in found.rivals)
+    if people < FEWEST_PEOPLE:
+        why = f"{_people(people)} {'was' if people == 1 else 'were'} asked, and a verdict takes {FEWEST_PEOPLE}, {FEWEST_DIFFER} of whom two models serve differently"
+    else:
+        why = f"no model differs from the best one for more than {_people(max(r['differ'] for r in found.rivals))}, and a verdict takes {FEWEST_DIFFER}"
+    values = ", ".join(f"{e.name} {short(found.numbers[e.name]['value'])}" for e in found.ranked[:3])
+    first = f"Nothing can be said of which model is better: {why}. So far, by {found.primary}: {values}."
+    return first, "Take a longer test part or several folds before deciding."
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+# Who leads
+
+
+def _leads(found: Findings) -> str:
+    leader, value, row = found.leader, found.numbers[found.leader.name], found.of_leader
+    said = f"{leader.name} has the best {found.primary}: {short_interval(value['value'], value['low'], value['high'])}"
     if row is None:
-        return said + "."
-    if not _sure(row, alpha):
-        return f"{said}, but it can't be told from the baseline {baseline} with these people."
-    return f"{said}, {short(abs(row['difference']))} better than the baseline {baseline} ({_ends(row)})."
+        beaten = leader.baseline and found.rivals
+        return said + ("; it is a baseline, and no other model beats it." if beaten else ".")
+    kind = standing(row["verdict"])
+    if kind == "better":
+        return f"{said}, {short(abs(row['difference']))} better than the baseline {found.baseline} ({_ends(row)})."
+    if kind == "equal":
+        return f"{said}, about equal to the baseline {found.baseline}: {_within(found)}."
+    return f"{said}, but it can't be told from the baseline {found.baseline} with these people."
 
 
-def _told_apart(leader: Entry, tied: Sequence[str], nearest: Mapping[str, Any] | None, baseline: str, against: pl.DataFrame) -> str:
-    if nearest is None:
+def _told_apart(found: Findings) -> str:
+    rivals = found.rivals
+    unsure, equal = found.of("unsure"), [r for r in found.of("equal") if r["model"] != found.baseline or found.of_leader is None]
+    if not rivals:
         return ""
-    if not tied and nearest["model"] == baseline:
-        return "" if len(against) == 1 else f"Every other model is measurably behind it; {baseline} is the nearest."
-    if not tied:
+    if not unsure and not found.of("equal"):
+        nearest = min(rivals, key=lambda r: abs(r["difference"]))
+        if nearest["model"] == found.baseline:
+            return "" if len(rivals) == 1 else f"Every other model is measurably behind it; {found.baseline} is the nearest."
         return f"Every other model is measurably behind it; the nearest, {nearest['model']}, by {short(abs(nearest['difference']))} ({_ends(nearest)})."
-    reach = _reach(against, tied)
+    near = (
+        f"{listed([r['model'] for r in equal])} {'is' if len(equal) == 1 else 'are'} about equal to {found.leader.name}: {_within(found)}."
+        if equal
+        else ""
+    )
+    rest = "Every other model is measurably behind." if len(rivals) > len(unsure) + len(found.of("equal")) else ""
+    return " ".join(filter(None, (near, _unsure(found, unsure), rest)))
+
+
+def _unsure(found: Findings, unsure: Sequence[Row]) -> str:
+    """Who can't be told from the leader, what would have been seen, and how many people it takes to see more."""
+    if not unsure:
+        return ""
+    reach = _reach(unsure)
     seen = (
         "too few people were asked to see any" if reach is None else f"a difference of {short(reach)} or more would probably have been seen"
     )
-    if list(tied) != [baseline]:
-        return f"{_listed(tied)} can't be told from {leader.name}: {seen}."
-    rest = "; every other model is measurably behind" if len(against) > 1 else ""
-    return seen[0].upper() + seen[1:] + rest + "."
+    names = [r["model"] for r in unsure]
+    said = f"{listed(names)} can't be told from {found.leader.name}: {seen}"
+    if names == [found.baseline]:
+        said = seen[0].upper() + seen[1:]
+    wish = wished(found.matters, found.numbers[found.baseline]["value"])
+    needed = [n for r in unsure if (n := more_people(r, wish)) is not None]
+    if not needed or wish is None:
+        return f"{said}."
+    asked = max(r["people"] for r in unsure)
+    return f"{said}; to see {short(wish)} would take about {_rounded(max(needed))} people, and {asked:,} were asked."
 
 
-def _reach(against: pl.DataFrame, tied: Sequence[str]) -> float | None:
+def _within(found: Findings) -> str:
+    return "the same on every query" if found.matters is None else f"within {short(found.matters)}, the smallest difference that matters"
+
+
+def _reach(rows: Sequence[Row]) -> float | None:
     """The difference that would have been seen for each of these models; None where there is no telling."""
-    if not tied:
-        return None
-    seen = against.filter(pl.col("model").is_in(list(tied)))["detectable"].to_list()
-    return None if any(v is None or not np.isfinite(v) for v in seen) else max(seen)
+    seen = [r["detectable"] for r in rows]
+    return None if not seen or any(v is None or not np.isfinite(v) for v in seen) else max(seen)
+
+
+def _rounded(number: int) -> str:
+    """Two digits: a power is no more exact."""
+    return f"{int(float(f'{number:.2g}')):,}"
+
+
+# What to do
 
 
 def _loses(losses: Sequence[Loss]) -> str:
@@ -110,15 +216,17 @@ def _loses(losses: Sequence[Loss]) -> str:
 
 def _failures(entries: Sequence[Entry]) -> str:
     failed = [e.name for e in entries if e.status != "ok"]
-    return f"{_listed(failed)} did not come to an end; the reason is beside {'it' if len(failed) == 1 else 'them'}." if failed else ""
+    return f"{listed(failed)} did not come to an end; the reason is beside {'it' if len(failed) == 1 else 'them'}." if failed else ""
 
 
-def _next(leader: Entry, ranked: Sequence[Entry], tied: Sequence[str], value: float, against: pl.DataFrame) -> str:
+def _next(found: Findings) -> str:
     """What to do: the first of these that applies."""
-    reach = _reach(against, tied)
-    cheap = _cheaper(leader, [e for e in ranked if e.name in tied])
-    simple = next((e.name for e in ranked if e.name in tied and e.baseline), None)
-    if tied and (reach is None or reach > COARSE * abs(value)):
+    leader, value = found.leader, found.numbers[found.leader.name]["value"]
+    unsure = found.of("unsure")
+    tied = [e for e in found.ranked if e.name in {r["model"] for r in found.of("unsure", "equal")}]
+    reach, cheap = _reach(unsure), _cheaper(leader, tied)
+    simple = next((e.name for e in tied if e.baseline), None)
+    if unsure and (reach is None or reach > COARSE * abs(value)):
         return "The test part is too small to choose among them: take a longer one, or several folds, before deciding."
     if cheap is not None:
         return f"Take {cheap.name} unless more data says otherwise: it costs {_cost(leader) / max(_cost(cheap), 1e-3):.0f} times less to fit and answer."
@@ -142,59 +250,7 @@ def _cost(entry: Entry) -> float:
     return entry.fit_seconds + entry.answer_seconds
 
 
-def _nearest(against: pl.DataFrame) -> Mapping[str, Any] | None:
-    return min(against.iter_rows(named=True), key=lambda r: abs(r["difference"]), default=None)
-
-
-def _sure(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether a difference is measurable after Holm's correction."""
-    p = row["p_adjusted"]
-    return p is not None and bool(np.isfinite(p)) and p < alpha
-
-
-def find_losses(
-    columns: Mapping[str, Any], leader: str, labels: Mapping[str, pl.Series], users: Any, *, lower_is_better: bool = False,
-    bootstrap: Bootstrap = Bootstrap(draws=LOSS_DRAWS),
-) -> list[Loss]:  # fmt: skip
-    """Groups where the best other model is measurably ahead of the leader, with Bonferroni over all groups that are looked at.
-
-    Args:
-        columns: for each model (queries,) values of the metric.
-        leader: the best model over all queries.
-        labels: group of each query, by slice.
-        users: (queries,) codes.
-        lower_is_better: what "ahead" means for this metric.
-        bootstrap: of each comparison; its confidence is that of all of them together.
-    """
-    groups = [
-        (name, str(g), (series == g).fill_null(False).to_numpy())
-        for name, series in labels.items()
-        for g in series.drop_nulls().unique().sort()
-    ]
-    groups = [g for g in groups if g[2].sum() >= FEWEST]
-    sign = -1.0 if lower_is_better else 1.0
-    losses = []
-    for name, group, mask in groups:
-        part = {model: values[mask] for model, values in columns.items()}
-        means = {m: sign * float(np.nanmean(v)) for m, v in part.items() if np.isfinite(v).any()}
-        best = max(means, key=lambda m: means[m], default=leader)
-        if best == leader or means[best] <= means.get(leader, np.inf):
-            continue
-        row = compare_paired(
-            {leader: part[leader], best: part[best]}, leader, users[mask], bootstrap=bootstrap, lower_is_better=lower_is_better
-        ).row(0, named=True)  # fmt: skip
-        if np.isfinite(row["p"]) and row["p"] * len(groups) * max(len(columns) - 1, 1) < 1 - bootstrap.confidence:
-            losses.append(Loss(name, group, best, abs(row["difference"]), int(mask.sum())))
-    return losses
-
-
-def _ends(row: Mapping[str, Any]) -> str:
+def _ends(row: Row) -> str:
     low, high = sorted((abs(row["low"]), abs(row["high"]))) if row["low"] * row["high"] > 0 else sorted((row["low"], row["high"]))
     places = places_of(row["difference"])
     return f"{fixed(low, places)} to {fixed(high, places)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """A, B and C; a long list ends in a count."""
-    shown = list(names) if len(names) <= 4 else [*names[:3], f"{len(names) - 3} others"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,4 +1,4 @@
-"""Section 6: how popular the recommended items are, and how many different ones there are."""
+"""Section 7: how popular the recommended items are, and how many different ones there are."""
 
 from __future__ import annotations
 

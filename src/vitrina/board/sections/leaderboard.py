@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vitrina.board.sections.view import View, gloss, has, known, rows, sign_of_minus, standing
-from vitrina.report.charts import Dot, dots, interval
-from vitrina.report.html import Column, Html, breakable, el, figure, join, name, scrolling, section, sentence, table, table_row
-from vitrina.report.words import between, count, decimals, fixed, half_width, listed, percent, plural, seconds, sentence_end, signed
+from vitrina.board.choice import IN_WORDS
+from vitrina.board.named import named_before
+from vitrina.board.sections.differences import differences
+from vitrina.board.sections.view import DOUBT, View, gloss, sign_of_minus
+from vitrina.board.verdict import standing
+from vitrina.evaluate.interval import TRUSTED
+from vitrina.report.charts import interval
+from vitrina.report.html import Column, Html, breakable, el, join, name, scrolling, section, sentence, table, table_row
+from vitrina.report.words import count, fixed, listed, percent, plural, seconds, sentence_end
 
 if TYPE_CHECKING:
     from vitrina.board.result import Entry
@@ -23,37 +28,29 @@ def leaderboard(view: View) -> Html:
     if not view.board.entries:
         return section("leaderboard", "The leaderboard", sentence("Nothing was compared yet. Give the comparison at least one model."))
     return section(
-        "leaderboard", "The leaderboard", el("p", _summary(view), class_="finding"), _board_table(view), _notes(view), _columns_explained(view),
-        el("p", _legend(view), class_="sub"),
-        _differences(view), _every_metric(view),
+        "leaderboard", "The leaderboard", el("p", _summary(view), class_="finding"), _before(view), _board_table(view), _notes(view),
+        _columns_explained(view), el("p", _legend(view), class_="sub"), differences(view), _every_metric(view),
     )  # fmt: skip
 
 
-def verdicts(view: View) -> dict[str, dict[str, Any]]:
-    """The comparison with the baseline on the primary metric, by model."""
-    if not has(view.board.comparisons, "model", "metric", "difference", "verdict"):
-        return {}
-    return {r["model"]: r for r in rows(view.board.comparisons, metric=view.board.primary)}
-
-
 def _summary(view: View) -> str:
-    standings = [standing(r["verdict"]) for model, r in verdicts(view).items() if model in view.models]
+    standings = [standing(r["verdict"]) for model, r in view.verdicts.items() if model in view.models]
     if not standings:
         return f"{plural(len(view.models), 'model')} answered; none could be compared with a baseline."
-    parts = [
-        text
-        for word, text in (
-            (
-                "better",
-                f"{standings.count('better') or 'None'} of {plural(len(standings), 'model')} did better than {view.board.baseline} on {view.board.primary}",
-            ),
-            ("worse", f"{standings.count('worse')} did worse"),
-            ("unsure", f"{standings.count('unsure')} can’t be told from it"),
-        )
-        if word == "better" or standings.count(word)
-    ]
+    counts, baseline = {word: standings.count(word) for word in ("better", "worse", "equal", "unsure")}, view.board.baseline
+    parts = [f"{counts['better'] or 'None'} of {plural(len(standings), 'model')} did better than {baseline} on {view.board.primary}"]
+    parts += [f"{counts['worse']} did worse"] if counts["worse"] else []
+    parts += [f"{counts['equal']} {'is' if counts['equal'] == 1 else 'are'} about equal to it"] if counts["equal"] else []
+    parts += [f"{counts['unsure']} can’t be told from it"] if counts["unsure"] else []
     failed = f" {plural(len(view.failed), 'model')} failed." if view.failed else ""
     return listed(parts) + "." + failed
+
+
+def _before(view: View) -> Html | None:
+    """The protocol in a line, and what was settled before anything ran."""
+    protocol, said = view.board.protocol, named_before(view.board.settings)
+    lines = [el("p", text, class_="sub") for text in (protocol and protocol.line, said) if text]
+    return join(lines) if lines else None
 
 
 # The table
@@ -63,7 +60,7 @@ def _board_table(view: View) -> Html:
     beyond = view.metrics.beyond[:BEYOND_COLUMNS]
     head = el("thead", el("tr", *(el("th", c.title, scope="col", class_=_class(c), title=c.hint) for c in _columns(view, beyond))))
     body = [_row(view, model, beyond) for model in view.models]
-    body += [_failed_row(view, entry, 6 + len(beyond)) for entry in view.failed]
+    body += [_failed_row(view, entry, len(_columns(view, beyond)) - 1) for entry in view.failed]
     caption = f"Models by {view.board.primary}, best first"
     return scrolling(
         el("table", el("caption", el("span", caption)), head, el("tbody", join(body, "\n")), class_="board", id="board"), caption
@@ -79,6 +76,8 @@ def _columns(view: View, beyond: Sequence[MetricInfo]) -> list[Column]:
     return [
         Column("Model", number=False, class_="first"), Column(primary), Column(interval_head, number=False),
         Column(el("span", "Against ", name(view.board.baseline)), number=False, class_="verdict"),
+        Column("Tuning", number=False, hint="fixed, or the configurations that were tried on validation and the seconds that took"),
+        *([Column("By person", hint=f"mean of {primary} over people, each of whom counts once")] if view.by_person else []),
         *(Column(m.name, hint=gloss(m)) for m in beyond),
         Column("Fit, s", hint="seconds that fitting took"), Column("Answer, s", hint="seconds that answering all queries took"),
         Column("Memory, MB", hint="the peak of the model’s own process"),
@@ -89,11 +88,30 @@ def _row(view: View, model: str, beyond: Sequence[MetricInfo]) -> Html:
     entry, metric = view.board.entry(model), view.board.primary
     dot, scale = view.dot(model, metric), primary_scale(view)
     marker = view.numbers.of(view.board.baseline, metric).value
-    bar = join((interval(dot, scale, marker), el("span", between(dot.low, dot.high, view.numbers.places.get(metric, 3)), class_="hidden")))
-    cells: list[object] = [_named(view, entry), fixed(dot.value, view.numbers.places.get(metric, 3)), bar, _verdict(view, model)]
-    cells += [fixed(view.numbers.of(model, m.name).value, view.numbers.places[m.name]) for m in beyond]
+    estimate, places = view.numbers.of(model, metric), view.numbers.places.get(metric, 3)
+    few = (
+        el("span", f"{plural(int(estimate.hits or 0), 'person', 'people')} with hits{DOUBT}", class_="remark")
+        if estimate.doubtful
+        else None
+    )
+    bar = join((interval(dot, scale, marker), el("span", view.numbers.ends(model, metric), class_="hidden"), few))
+    cells: list[object] = [
+        _named(view, entry),
+        fixed(dot.value, places),
+        bar,
+        _verdict(view, model),
+        el("span", entry.effort, class_="effort"),
+    ]
+    cells += [fixed(estimate.by_person, places)] if view.by_person else []
+    cells += [_value(view, model, m.name) for m in beyond]
     cells += [seconds(entry.fit_seconds), seconds(entry.answer_seconds), count(entry.peak_bytes / 1e6) if entry.peak_bytes else "–"]
     return table_row(_columns(view, beyond), cells, data_model=view.place[model], class_="leading" if model == view.leader else None)
+
+
+def _value(view: View, model: str, metric: str) -> object:
+    """A number, and the share of the queries that it is a mean over, where other models have more."""
+    shown, share = fixed(view.numbers.of(model, metric).value, view.numbers.places[metric]), view.numbers.share(model, metric)
+    return shown if share == 1 else el("div", shown, el("span", f"over {percent(share)} of the queries", class_="remark"))
 
 
 def primary_scale(view: View) -> tuple[float, float]:
@@ -110,8 +128,8 @@ def _named(view: View, entry: Entry) -> Html:
     remarks = []
     if entry.baseline:
         remarks.append("always on the board")
-    if entry.trials > 1:
-        remarks.append(f"best of {entry.trials} configurations")
+    if entry.answered < 1:
+        remarks.append(f"answered {percent(entry.answered)} of the queries, {percent(entry.people_answered)} of the people")
     if entry.fallback_share > 0:
         remarks.append(f"{percent(entry.fallback_share)} of places filled from popularity")
     if entry.notes:
@@ -129,7 +147,7 @@ def _notes(view: View) -> Html | None:
 def _verdict(view: View, model: str) -> Html:
     if model == view.board.baseline:
         return el("span", "the baseline", class_="unsure")
-    row = verdicts(view).get(model)
+    row = view.verdicts.get(model)
     if row is None:
         return el("span", "not compared", class_="unsure")
     return el("div", *_in_two(sign_of_minus(row["verdict"] or "not compared")), class_=standing(row["verdict"]))
@@ -157,70 +175,19 @@ def _columns_explained(view: View) -> Html:
 
 
 def _legend(view: View) -> str:
-    tuned = [e.trials for e in view.board.entries if e.trials > 1]
-    budget = f" Tuned models had a budget of {plural(max(tuned), 'configuration')} each, judged on validation data only." if tuned else ""
-    return (
-        f"A mark is the mean over queries, its bar the {view.confidence} interval when people are drawn anew; the long upright line is "
-        f"{view.board.baseline}. Verdicts are paired by person and corrected for the number of models (Holm). Grey: can’t be told from no "
-        f"difference.{budget}"
-    )
-
-
-# Differences from the baseline
-
-
-def _differences(view: View) -> Html | None:
-    compared = {m: r for m, r in verdicts(view).items() if known(r["difference"]) is not None}
-    order = [m for m in view.models if m in compared]
-    if not order:
-        return None
-    places = decimals(
-        [known(compared[m]["difference"]) for m in order],
-        [half_width(known(compared[m].get("low")), known(compared[m].get("high"))) for m in order],
-    )
-    drawn = [_difference(view, m, compared[m], places) for m in order]
-    metric, baseline = view.board.primary, view.board.baseline
-    described = f"{metric} of each model minus that of {baseline}, with intervals. " + "; ".join(d.detail for d in drawn) + "."
-    columns = [
-        Column("Model", number=False),
-        Column("Difference"),
-        Column("Interval"),
-        Column("p"),
-        Column("p, Holm"),
-        Column("Would be seen"),
-    ]
-    cells = [_difference_cells(view, m, compared[m], places) for m in order]
-    return figure(
-        "differences", _difference_title(view, compared, order), dots(drawn, description=described, marker=0.0),
-        table(columns, cells, caption=f"Difference in {metric} from {baseline}"),
-        note=f"{metric} minus that of {baseline}, with the {view.confidence} interval of each difference",
+    """What marks, verdicts and colours mean."""
+    board, compared = view.board, view.verdicts
+    tuned = any(e.trials > 1 for e in board.entries)
+    parts = (
+        f"A mark is the mean over queries, its bar the {view.confidence} interval when people are drawn anew; the long upright line is {board.baseline}, the baseline, {IN_WORDS[board.chosen]}.",
+        "Verdicts are paired by person, and interval, p and what would have been seen are corrected for all comparisons together. Grey: can’t be told from no difference."
+        if compared else "",
+        "Tuned models were judged on validation data only." if tuned else "",
+        f"{DOUBT.strip()}: fewer than {TRUSTED} people have a hit, and the interval can’t be trusted." if view.doubtful else "",
+        "A value over a part of the queries is no mean of the others’ queries: differences are of those that both have a value for."
+        if view.partly else "",
     )  # fmt: skip
-
-
-def _difference(view: View, model: str, row: dict[str, Any], places: int) -> Dot:
-    low, high = known(row.get("low")), known(row.get("high"))
-    detail = f"{model}: {signed(known(row['difference']), places)} {between(low, high, places)}, {sign_of_minus(row['verdict'] or '')}"
-    return Dot(model, known(row["difference"]), low, high, standing(row["verdict"]), detail.rstrip(", "), view.place.get(model))
-
-
-def _difference_cells(view: View, model: str, row: dict[str, Any], places: int) -> list[object]:
-    low, high = known(row.get("low")), known(row.get("high"))
-    rest = [_p(known(row.get("p"))), _p(known(row.get("p_adjusted"))), fixed(known(row.get("detectable")), places)]
-    return [view.model_cell(model), signed(known(row["difference"]), places), between(low, high, places) or "–", *rest]
-
-
-def _p(value: float | None) -> str:
-    return "<0.0001" if value is not None and value < 0.0001 else fixed(value, 4)
-
-
-def _difference_title(view: View, compared: dict[str, dict[str, Any]], order: list[str]) -> str:
-    baseline, better = view.board.baseline, [m for m in order if standing(compared[m]["verdict"]) == "better"]
-    if better:
-        by = sign_of_minus(compared[better[0]]["verdict"]).removeprefix("better ")
-        return f"{better[0]} is better than {baseline} {by}"
-    if all(standing(compared[m]["verdict"]) == "worse" for m in order):
-        return f"Every model is worse than {baseline}"
-    return f"No model can be shown to be better than {baseline}"
+    return " ".join(filter(None, parts))
 
 
 # Every metric
@@ -240,6 +207,7 @@ def _every_metric(view: View) -> Html | None:
 
 
 def _estimate(view: View, model: str, metric: str) -> Html:
-    estimate, places = view.numbers.of(model, metric), view.numbers.places[metric]
-    small = between(estimate.low, estimate.high, places)
-    return el("div", fixed(estimate.value, places), el("span", small, class_="remark") if small else None)
+    share = view.numbers.share(model, metric)
+    small = [view.numbers.ends(model, metric), f"over {percent(share)} of the queries" if share < 1 else ""]
+    remarks = [el("span", text, class_="remark") for text in small if text]
+    return el("div", fixed(view.numbers.of(model, metric).value, view.numbers.places[metric]), *remarks)

@@ -1,4 +1,4 @@
-"""Section 8: everything that is needed to repeat the comparison."""
+"""Section 9: everything that is needed to repeat the comparison."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ SECTIONS = (
     ("leaderboard", "The leaderboard"),
     ("trade-off", "Accuracy and diversity"),
     ("slices", "Where each model is good"),
+    ("helped", "Who is helped and who is harmed"),
     ("exposure", "What is recommended"),
     ("people", "Six people"),
     ("making", "How it was made"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vitrina.board.sections.audit import audit
 from vitrina.board.sections.exposure import exposure
+from vitrina.board.sections.helped import helped
 from vitrina.board.sections.leaderboard import leaderboard
 from vitrina.board.sections.making import making
 from vitrina.board.sections.opening import opening
@@ -33,7 +34,8 @@ def render(board: Board) -> str:
     """
     view = View(board)
     sections = (
-        audit(board.inspection, board.split), leaderboard(view), tradeoff(view), slices(view), exposure(view), people(view), making(view),
+        audit(board.inspection, board.split), leaderboard(view), tradeoff(view), slices(view), helped(view), exposure(view), people(view),
+        making(view),
     )  # fmt: skip
     skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")
     return document(board.title, join((opening(view), *sections), "\n"), skip)

@@ -1,4 +1,4 @@
-"""Section 7: some people, what they had taken, and what each model would have shown them. However long a list is, the page is not."""
+"""Section 8: some people, what they had taken, and what each model would have shown them. However long a list is, the page is not."""
 
 from __future__ import annotations
 

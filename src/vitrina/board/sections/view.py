@@ -12,6 +12,7 @@ import polars as pl
 
 import vitrina
 from vitrina.base.printing import first_paragraph
+from vitrina.evaluate.interval import TRUSTED
 from vitrina.report.charts import Dot
 from vitrina.report.html import Html, el, name
 from vitrina.report.words import between, decimals, finite, fixed, half_width
@@ -22,14 +23,23 @@ if TYPE_CHECKING:
 
 BEYOND_FIRST = ("Coverage", "ILD", "MIUF", "Gini", "Serendipity", "MeanPopularity", "RepeatShare")
 NOTHING = (None, None, None)
+DOUBT = "\u2009?"  # behind an interval that can't be trusted
 
 
 class Estimate(NamedTuple):
-    """A number and the ends of its interval; None where there is none."""
+    """A number, the ends of its interval, people with a hit, mean over people, queries with a value; None where there is none."""
 
     value: float | None
     low: float | None
     high: float | None
+    hits: float | None = None
+    by_person: float | None = None
+    queries: float | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether so few people have a hit that the interval can't be trusted."""
+        return self.low is not None and self.hits is not None and self.hits < TRUSTED
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Numbers:
     @cached_property
     def estimates(self) -> Mapping[tuple[str, str], Estimate]:
         rows = self.table.iter_rows(named=True)
-        return {(r["model"], r["metric"]): Estimate(*(known(r[c]) for c in ("value", "low", "high"))) for r in rows}
+        return {(r["model"], r["metric"]): Estimate(*(known(r.get(c)) for c in Estimate._fields)) for r in rows}
 
     def of(self, model: str, metric: str) -> Estimate:
         return self.estimates.get((model, metric), Estimate(*NOTHING))
@@ -56,7 +66,25 @@ class Numbers:
 
     def shown(self, model: str, metric: str) -> str:
         estimate, places = self.of(model, metric), self.places.get(metric, 3)
-        return " ".join(filter(None, (fixed(estimate.value, places), between(estimate.low, estimate.high, places))))
+        return " ".join(filter(None, (fixed(estimate.value, places), self.ends(model, metric))))
+
+    def ends(self, model: str, metric: str) -> str:
+        """The interval, marked where it can't be trusted."""
+        estimate = self.of(model, metric)
+        return between(estimate.low, estimate.high, self.places.get(metric, 3)) + (DOUBT if estimate.doubtful else "")
+
+    @cached_property
+    def most_queries(self) -> Mapping[str, float]:
+        """By metric the most queries that a model has a value for."""
+        counts: dict[str, float] = {}
+        for (_, metric), estimate in self.estimates.items():
+            counts[metric] = max(counts.get(metric, 0.0), estimate.queries or 0.0)
+        return counts
+
+    def share(self, model: str, metric: str) -> float:
+        """Of the queries that some model has a value for, the share that this one has a value for."""
+        queries, most = self.of(model, metric).queries, self.most_queries.get(metric, 0.0)
+        return queries / most if queries is not None and most else 1.0
 
 
 class MetricGroups(NamedTuple):
@@ -120,9 +148,33 @@ class View:
         rest.sort(key=lambda m: next((at for at, label in enumerate(BEYOND_FIRST) if m.name.startswith(label)), len(BEYOND_FIRST)))
         return MetricGroups(tuple(infos), tuple(m for m in infos if m not in rest), tuple(rest))
 
+    @cached_property
+    def verdicts(self) -> Mapping[str, dict[str, Any]]:
+        """The comparison with the baseline on the primary metric, by model."""
+        if not has(self.board.comparisons, "model", "metric", "difference", "verdict"):
+            return {}
+        return {r["model"]: r for r in rows(self.board.comparisons, metric=self.board.primary)}
+
+    @property
+    def by_person(self) -> bool:
+        """Whether the mean over people is another number than the mean over queries."""
+        asked = self.board.asked
+        return asked is not None and asked.people < asked.queries
+
+    @cached_property
+    def doubtful(self) -> bool:
+        """Whether some interval can't be trusted."""
+        return any(estimate.doubtful for estimate in self.numbers.estimates.values())
+
+    @cached_property
+    def partly(self) -> bool:
+        """Whether some value is a mean over fewer queries than another model's."""
+        return any(self.numbers.share(m, metric.name) < 1 for m in self.models for metric in self.metrics.all)
+
     def dot(self, model: str, metric: str) -> Dot:
         detail = f"{model}: {metric} {self.numbers.shown(model, metric)}"
-        return Dot(model, *self.numbers.of(model, metric), self.colour(model), detail, self.place.get(model))
+        value, low, high, *_ = self.numbers.of(model, metric)
+        return Dot(model, value, low, high, self.colour(model), detail, self.place.get(model))
 
     def model_cell(self, model: str) -> Html:
         """A model's name in its colour, for the first column of a table."""
@@ -173,15 +225,6 @@ def model_gloss(cls: str) -> str:
     model = getattr(vitrina, cls, None)
     text = first_paragraph(model).partition(". ")[0].rstrip(".") if isinstance(model, type) else ""
     return text[:1].lower() + text[1:]
-
-
-# Verdicts
-
-
-def standing(verdict: str | None) -> str:
-    """The colour of a verdict: better, worse, or unsure (grey)."""
-    word = (verdict or "").split(" ", 1)[0]
-    return word if word in ("better", "worse") else "unsure"
 
 
 def sign_of_minus(text: str) -> str:

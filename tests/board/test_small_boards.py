@@ -1,0 +1,108 @@
+"""Boards of few people, of one, and of models that can't be told apart: what they say is that nothing can be said, why, and what it takes."""
+
+import re
+
+import polars as pl
+import pytest
+import rogues
+
+import vitrina as vt
+from vitrina.board.sections import render
+
+pytestmark = pytest.mark.usefixtures("one_process")
+SERVE = ("Serve", "Take Popularity", "Next:", "better than")
+
+
+def log(rows):
+    """A log of (person, item, day)."""
+    return vt.read_interactions(pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row"), time_unit="step")
+
+
+def board_of(data, models, rule=None, **more):
+    split = data.split(rule or vt.split.LeaveOneOut(repeat=True))
+    return vt.compare(models, split, metrics=["nDCG@10", "MIUF@10"], progress=False, **more)
+
+
+def people(number, events=3):
+    """Each person takes the same few items in an order of their own."""
+    return [(f"p{p}", f"i{(p * 7 + e) % 9}", e) for p in range(number) for e in range(events)]
+
+
+def said_of(board):
+    text = " ".join(board.headline)
+    assert "0.000 or more" not in str(board)
+    assert not any(word in text for word in SERVE), text
+    return text
+
+
+def test_one_person_with_two_queries():
+    rows = [("ann", f"i{at % 4}", at) for at in range(12)] + [("bob", f"i{at % 3}", at) for at in range(9)]
+    board = board_of(log(rows), [vt.TopPersonal(), vt.RandomItems()], vt.split.GlobalTime(at=10, repeat=True))
+    assert board.asked == (1, 2, 1.0)
+    assert "Nothing can be said of which model is better: 1 person was asked, and a verdict takes 20" in said_of(board)
+    assert "Take a longer test part or several folds" in board.headline[-1]
+    assert all(v.startswith("too few people to tell: 1 of the 20") for v in board.comparisons.filter(metric="nDCG@10")["verdict"])
+
+
+def test_three_queries():
+    board = board_of(log(people(3)), [vt.TopPersonal(), vt.Popularity()])
+    assert "3 people were asked, and a verdict takes 20" in said_of(board)
+
+
+def test_models_that_never_hit_have_no_winner():
+    rows = [*people(40), *((f"p{p}", f"new {p}", 9) for p in range(40))]  # what is asked about nobody took before
+    board = board_of(log(rows), [vt.TopPersonal(), vt.Popularity(), vt.RandomItems()], baselines=False)
+    assert board.headline == (
+        "All 3 models have the same nDCG@10 on every query, 0.000: nothing can be said of which is better.",
+        "No list holds anything that was taken: look at what vitrina inspect says of the test part, or ask for longer lists.",
+    )
+    assert set(board.comparisons.filter(metric="nDCG@10")["verdict"]) == {"the same on every query"}
+
+
+def test_models_that_differ_for_few():
+    rows = people(60)
+    models = {"one": vt.Popularity(), "two": rogues.Swapped(people=4)}
+    board = board_of(log(rows), models, baselines=False, k=2, primary="nDCG@1")
+    assert board.against_winner["differ"].item() < 10
+    assert "and a verdict takes 10" in said_of(board)
+
+
+def test_one_model_is_not_compared():
+    board = board_of(log(people(30)), [vt.Popularity()], baselines=False)
+    assert len(board.headline) == 2
+    assert board.headline[0].startswith("Popularity has the best nDCG@10")
+
+
+def test_a_model_with_half_of_its_lists_empty_has_a_remark_everywhere():
+    data = vt.testing.synthetic(users=150, items=30)
+    board = board_of(
+        data, {"half": rogues.Half(), "whole": vt.TopPersonal()}, vt.split.GlobalTime(quantile=0.8, repeat=True), baselines=False
+    )
+    numbers = board.numbers.filter(model="half")
+    queries = board.asked.queries
+    assert numbers.filter(metric="nDCG@10")["queries"].item() == queries
+    assert numbers.filter(metric="MIUF@10")["queries"].item() == queries // 2
+    shares = rf"half answered 50% of the queries \({board.entry('half').people_answered:.0%} of the people\); a query without a list counts as a miss"
+    assert re.search(shares, " ".join(board.headline))
+    printed = re.sub(r"\s+", " ", str(board))
+    assert "half: It answered 50% of the queries" in printed
+    assert "MIUF@10 of half is over 50% of the queries that others have a value for." in printed
+    report = re.sub(r"<[^>]*>", "", render(board))
+    assert "answered 50% of the queries" in report
+    assert report.count("over 50% of the queries") == 2  # in the leaderboard, and among all metrics
+    miuf = board.comparisons.filter(metric="MIUF@10")
+    assert miuf["difference"].item() == pytest.approx(0, abs=1e-9)  # on the queries that both answered they are the same lists
+    assert miuf["verdict"].item() == "the same on every query"
+
+
+def test_one_person_who_asks_for_many_is_told_of():
+    robot = [("robot", f"i{at % 2}", at) for at in range(400)]
+    others = [(f"p{p}", f"i{2 + (p + e) % 7}", 5 * p + e) for p in range(70) for e in range(6)]
+    models = {"for the robot": vt.Popularity(by="events"), "for all": vt.Popularity()}
+    board = board_of(log(robot + others), models, vt.split.GlobalTime(at=150, repeat=True), baselines=False, k=2, primary="nDCG@2")
+    assert board.asked.busiest > 0.3
+    text = " ".join(board.headline)
+    assert f"One person asks {board.asked.busiest:.0%} of the" in text
+    assert board.entries[0].name == "for the robot"
+    assert "Where each person counts once, however much they ask, for all has the best nDCG@2" in text
+    assert "by person" in str(board)
