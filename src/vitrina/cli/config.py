@@ -83,8 +83,13 @@ class JobSection(Section):
     baselines: bool = Field(
         default=True, description="Put popularity, own favourites, co-occurrence and EASE on the board where they are not listed."
     )
-    baseline: str | None = Field(default=None, description="The model that all are compared with; the strongest baseline when left out.")
+    baseline: str | None = Field(
+        default=None, description="The model that all are compared with; the strongest baseline on validation when left out."
+    )
     fits: int = Field(default=1, ge=1, description="How often a model that has a seed is fitted, each time with another one.")
+    matters: float | None = Field(
+        default=None, gt=0, description="The smallest difference of the primary metric that matters; what is surely smaller is about equal."
+    )
     limit: float | None = Field(
         default=None, gt=0, description="Seconds for one fit with its answers; a model that takes longer has failed."
     )
@@ -177,7 +182,7 @@ class Plan:
         at_k = [name.replace("@10", f"@{job.k}") for name in DEFAULT_METRICS]
         return {
             "metrics": job.metrics or at_k, "primary": job.primary or f"nDCG@{job.k}", "k": job.k, "slices": job.slices or None,
-            "baselines": job.baselines, "baseline": job.baseline,
+            "baselines": job.baselines, "baseline": job.baseline, "matters": job.matters,
             "budget": Budget(trials=tune.trials, seconds=tune.seconds, limit=job.limit, fits=job.fits),
             "seed": tune.seed, "title": self.settings.report.title,
         }  # fmt: skip
