@@ -1,5 +1,6 @@
 """Boards of few people, of one, and of models that can't be told apart: what they say is that nothing can be said, why, and what it takes."""
 
+import dataclasses
 import re
 
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 import rogues
 
 import vitrina as vt
+from vitrina.base.errors import ParameterError
 from vitrina.board.sections import render
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -106,3 +108,39 @@ def test_one_person_who_asks_for_many_is_told_of():
     assert board.entries[0].name == "for the robot"
     assert "Where each person counts once, however much they ask, for all has the best nDCG@2" in text
     assert "by person" in str(board)
+
+
+def test_a_board_carries_the_protocol_and_prints_it():
+    data = vt.testing.synthetic(users=60, items=30)
+    splits = vt.split.rolling(data, vt.split.GlobalTime(days=10, repeat=True), folds=2)
+    board = vt.compare([vt.Popularity()], splits, metrics=["nDCG@10"], baselines=False, progress=False)
+    assert board.protocol.rule == "GlobalTime(repeat=True, days=10), 2 folds"
+    assert board.protocol.queries == sum(len(s.queries) for s in splits) == board.asked.queries
+    assert board.protocol.metric.startswith("nDCG@10: ")
+    printed, report = re.sub(r"\s+", " ", str(board)), re.sub(r"<[^>]*>", "", render(board))
+    assert board.protocol.line in printed
+    assert board.protocol.line in report
+    assert board.to_dict()["protocol"]["trained_on"] == "retrained"
+    former = render(
+        dataclasses.replace(board, protocol=None, asked=None, matters=None, groups=pl.DataFrame(), leads=pl.DataFrame(), settings={})
+    )
+    assert "full ranking" not in former
+    assert "Named before" not in former
+
+
+def test_what_was_named_before_the_run_is_printed():
+    data = vt.testing.synthetic(users=60, items=30)
+    split = data.split(vt.split.GlobalTime(days=10, repeat=True))
+    job = {"metrics": ["nDCG@10"], "progress": False}
+    board = vt.compare([vt.Popularity(), vt.TopPersonal()], split, baseline="Popularity", matters=0.5, baselines=False, **job)
+    said = "Named before the run: metric nDCG@10; baseline Popularity; smallest difference that matters 0.500; slices "
+    assert said in re.sub(r"\s+", " ", str(board))
+    assert said in re.sub(r"<[^>]*>", "", render(board))
+    assert "baseline, named before the run" in render(board)
+    assert board.comparisons["verdict"].item() == "about equal: within 0.500"
+    assert "about equal to the baseline Popularity: within 0.500, the smallest difference that matters" in board.headline[0]
+    looked = vt.compare([vt.Popularity(), vt.TopPersonal()], split, baselines=False, **job)
+    assert "was chosen by its value on the test part, for which all verdicts are corrected" in re.sub(r"\s+", " ", str(looked))
+    for wrong in (0, -1, float("nan"), True):
+        with pytest.raises(ParameterError, match="'matters' of compare"):
+            vt.compare([vt.Popularity()], split, matters=wrong)

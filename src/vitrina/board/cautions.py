@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitrina.base.printing import short
 from vitrina.board.verdict import standing
-from vitrina.data.split.assemble import FEW, HEAVY_SHARE
+from vitrina.data.split.remarks import FEW, HEAVY_SHARE
 from vitrina.report.words import percent
 
 if TYPE_CHECKING:

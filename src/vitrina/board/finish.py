@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -31,6 +31,7 @@ from vitrina.board.named import BEFORE, settle
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
 from vitrina.board.summary import Findings, headline
+from vitrina.data.split import Protocol
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation
 from vitrina.metrics import MetricInfo
@@ -86,6 +87,7 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
     about = {
         **about, "primary": judges.primary.name, "metrics": judges.infos, "split": questions.whole.summary, "trials": _trials(comparison),
         "settings": _settings(comparison), "matters": comparison.matters, "asked": Asked.of(questions.users),
+        "protocol": _protocol(comparison),
     }  # fmt: skip
     if not judged:
         return _empty_board(comparison.entries, about)
@@ -160,6 +162,14 @@ def _empty_board(entries: Sequence[Entry], about: Mapping[str, Any]) -> Board:
         **about, baseline="", entries=tuple(entries), numbers=nothing, comparisons=pl.DataFrame(schema=assemble.COMPARISON),
         slices=pl.DataFrame(), pareto=pl.DataFrame(), popularity=pl.DataFrame(), coverage=pl.DataFrame(), per_query=pl.DataFrame(), headline=said,
     )  # fmt: skip
+
+
+def _protocol(comparison: Comparison) -> Protocol:
+    """How the numbers came about: that of the latest fold, with the queries of all."""
+    folds, metric = comparison.questions.folds, MetricInfo.of(comparison.judges.primary)
+    protocol = folds[-1].protocol.judged_by(metric.name, metric.definition)
+    rule = protocol.rule if len(folds) == 1 else f"{protocol.rule}, {len(folds)} folds"
+    return replace(protocol, rule=rule, queries=sum(len(fold.queries) for fold in folds))
 
 
 def _settings(comparison: Comparison) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from vitrina.board.asked import Asked
 
 if TYPE_CHECKING:
     from vitrina.data.inspect import Inspection
-    from vitrina.data.split import SplitSummary
+    from vitrina.data.split import Protocol, SplitSummary
     from vitrina.metrics import MetricInfo
 
 Status = Literal["ok", "failed", "out of memory"]
@@ -133,7 +133,7 @@ class Board:
     fits: pl.DataFrame = field(default_factory=pl.DataFrame)
     matters: float | None = None  # the smallest difference of the primary metric that matters
     asked: Asked | None = None
-    protocol: Any = None
+    protocol: Protocol | None = None  # how the numbers came about, of the latest fold
     groups: pl.DataFrame = field(default_factory=pl.DataFrame)
     leads: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -165,6 +165,7 @@ class Board:
         records = {n: getattr(self, n).to_dicts() for n in TABLES}
         people = [asdict(e) for e in self.examples]
         plain["asked"] = self.asked and self.asked._asdict()
+        plain["protocol"] = self.protocol and asdict(self.protocol) | {"line": self.protocol.line}
         data = {"inspection": self.inspection and self.inspection.to_dict(), "split": self.split and self.split.to_dict()}
         records["metrics"] = [m.to_dict() for m in self.metrics]
         return _plain(plain | {"entries": [asdict(e) for e in self.entries], "examples": people} | data | records)

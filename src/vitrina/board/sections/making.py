@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vitrina.base.config import title_of
 from vitrina.board.sections.view import View, has, known, rows
 from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
-from vitrina.report.words import finite, fixed, minute, plural, sentence_end
+from vitrina.report.words import count, finite, fixed, minute, percent, plural, sentence_end
 
 if TYPE_CHECKING:
     from vitrina.board.result import Entry
@@ -21,7 +21,7 @@ TIMES = ("date", "created", "finished", "started")
 def making(view: View) -> Html:
     """Command, configurations, tuning, settings and definitions."""
     return section(
-        "making", "How it was made", _command(view), el("h3", "Models and their parameters"), _configs(view), _tuning(view),
+        "making", "How it was made", _command(view), _protocol(view), el("h3", "Models and their parameters"), _configs(view), _tuning(view),
         el("h3", "Settings, seeds, versions and machine"), _settings(view), el("h3", "What the metrics mean"), _definitions(view),
     )  # fmt: skip
 
@@ -29,6 +29,34 @@ def making(view: View) -> Html:
 def _command(view: View) -> Html | None:
     command = view.board.settings.get("command")
     return el("div", el("h3", "To repeat it"), el("pre", el("code", command))) if command else None
+
+
+def _protocol(view: View) -> Html | None:
+    """What two numbers must have in common to be compared."""
+    card = view.board.protocol
+    if card is None:
+        return None
+    ties = (
+        "can’t be seen without times"
+        if card.ties is None
+        else f"{percent(card.ties, 1)} of the targets are one of several at the same time"
+    )
+    pairs = {
+        "split": f"{card.rule}, {count(card.queries)} queries",
+        "trained on": "nobody’s validation event (strict)" if card.trained_on == "strict" else "everything before the test (retrained)",
+        "validation": "cut from the training part"
+        if card.validation is None
+        else f"{plural(card.validation, 'query', 'queries')} that no model learns",
+        "seen items": "may come back" if card.repeat else "are left out",
+        "candidates": f"full ranking of {plural(card.candidates, 'item')}",
+        "cold targets": f"{percent(card.cold, 1)} are items that training has never seen; they count as misses",
+        "ties": ties,
+        "leakage": f"{percent(card.future, 1)} of the training events are not earlier than the first query" if card.future else "none",
+        "metric": card.metric,
+    }
+    shown = (part for key, text in pairs.items() if text for part in (el("dt", key), el("dd", text)))
+    said = "Two numbers are compared only where these are the same."
+    return el("div", el("h3", "The protocol"), el("p", said, class_="sub"), el("dl", *shown, class_="settings"))
 
 
 def _configs(view: View) -> Html:
