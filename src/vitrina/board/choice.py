@@ -9,12 +9,6 @@ from vitrina.base.errors import ParameterError
 from vitrina.board.contenders import Outcome
 from vitrina.board.result import Chosen
 
-IN_WORDS: Mapping[Chosen, str] = {
-    "named": "named before the run",
-    "validation": "chosen on validation",
-    "test": "chosen by its value on the test part, for which all verdicts are corrected (all pairs of models)",
-}
-
 
 class Choice(NamedTuple):
     """The baseline of a board, and whether it was named, or chosen on validation or on the test part."""

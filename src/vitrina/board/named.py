@@ -8,6 +8,11 @@ from typing import Any
 from vitrina.base.errors import ParameterError
 from vitrina.base.printing import finite, short
 
+IN_WORDS: Mapping[str, str] = {  # how the baseline was found, see Board.chosen
+    "named": "named before the run",
+    "validation": "chosen on validation",
+    "test": "chosen by its value on the test part, for which all verdicts are corrected (all pairs of models)",
+}
 BEFORE = "named_before_the_run"  # key of the settings
 
 

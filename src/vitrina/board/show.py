@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vitrina.base.printing import fixed, sentence_end
-from vitrina.board.choice import IN_WORDS
-from vitrina.board.named import named_before
+from vitrina.board.named import IN_WORDS, named_before
 from vitrina.board.sections.view import DOUBT, View
 from vitrina.board.verdict import more_people, standing, wished
 from vitrina.evaluate.interval import TRUSTED

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vitrina.board.choice import IN_WORDS
-from vitrina.board.named import named_before
+from vitrina.board.named import IN_WORDS, named_before
 from vitrina.board.sections.differences import differences
 from vitrina.board.sections.view import DOUBT, View, gloss, sign_of_minus
 from vitrina.board.verdict import standing
