@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from vitrina.jobs.folders import split_fingerprint
 
 RUNS = CACHE / "sequence"
 K = 10
+UNFILTERED = "nothing left out"
 TABLES = {"amazon-beauty": {"title": "text", "attributes": "categories"}, "ml-1m": {"title": "text", "genres": "categories"}}
 
 
@@ -40,9 +41,15 @@ def ordered(name: str, *, described: bool = False) -> vt.Dataset:
     return vt.read_interactions(log, name=name, **table)
 
 
-def leave_one_out(name: str, *, described: bool = False) -> vt.split.Split:
+def leave_one_out(name: str, *, described: bool = False, strict: bool = False) -> vt.split.Split:
     """Everybody's last item is asked, items of the history are left out, all others are ranked."""
-    return ordered(name, described=described).split(vt.split.LeaveOneOut(repeat=False))
+    return ordered(name, described=described).split(vt.split.LeaveOneOut(repeat=False, strict=strict))
+
+
+def card(split: vt.split.Split, log: str = "", metric: str = "nDCG@10") -> str:
+    """The line that stands above every table of quality: what its numbers depend on."""
+    judge = vt.metrics.metric(metric)
+    return f"Protocol{', ' * bool(log)}{log}: {split.protocol.judged_by(judge.name, judge.definition).line}."
 
 
 def changed(config: Any, **changes: Any) -> Any:
@@ -109,7 +116,7 @@ CODE = {folder: sources(folder) for folder in ("sequence", "models")}  # now, wh
 COMMIT = commit()
 
 
-def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False) -> Run:
+def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False, unfiltered: bool = False) -> Run:
     """Fit, answer and judge, or read what an earlier run of the same kept.
 
     Args:
@@ -117,12 +124,13 @@ def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resum
         split: where it is fitted and asked.
         metrics: by name.
         resume: take a run of other code as well, the latest one.
+        unfiltered: ask once more with nothing of the history left out; these numbers are named "nDCG@10, nothing left out".
     """
     kind = "sequence" if isinstance(model, vt.SequenceModel) else "models"
-    job = fingerprint(model, split_fingerprint(split), list(metrics))
+    job = fingerprint(model, split_fingerprint(split), list(metrics), *([UNFILTERED] if unfiltered else []))
     file = RUNS / f"{job}-{CODE[kind]}.json"
     finished = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
-    return read(finished[-1]) if finished else _run(model, split, metrics, file)
+    return read(finished[-1]) if finished else _run(model, split, metrics, file, unfiltered)
 
 
 def read(file: Path) -> Run:
@@ -131,24 +139,32 @@ def read(file: Path) -> Run:
     return Run(**(values | {"notes": tuple(values["notes"]), "file": str(file)}))
 
 
-def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path) -> Run:
+def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path, unfiltered: bool) -> Run:
     progress_of: dict[bool, Any] = {}
     begin = time.perf_counter()
     more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
-    fitted = model.fit(split.train, **more)
+    fitted = model.fit(split.train, validation=split.validation, **more)
     between = time.perf_counter()
     lists = fitted.recommend(split.queries, K, eligible=split.eligible)
     spent = sum(progress.seconds for progress in progress_of.values())  # also before a kill
     seconds = max(between - begin, spent), time.perf_counter() - between
     search = progress_of.get(True) or progress_of.get(False)
     found = evaluate(lists, split, metrics)
-    numbers = {metric: (value, low, high) for metric, value, low, high in found.numbers.iter_rows()}
+    numbers = rows_of(found.numbers)
+    if unfiltered:
+        again = fitted.recommend(split.queries, K, eligible=replace(split.eligible, repeat=True))
+        numbers |= {f"{metric}, {UNFILTERED}": row for metric, row in rows_of(evaluate(again, split, metrics).numbers).items()}
     run = Run(
         repr(model), split.train.name, numbers, *seconds, search.epoch if search else 0, search.best_epoch if search else 0,
         tuple(getattr(fitted, "notes", ())), COMMIT, os.getloadavg()[0], datetime.now(UTC).date().isoformat(), str(file),
     )  # fmt: skip
     _keep(run, found.per_query, file)
     return run
+
+
+def rows_of(numbers: pl.DataFrame) -> dict[str, tuple[float, float | None, float | None]]:
+    """Value, low and high of each metric."""
+    return {row["metric"]: (row["value"], row["low"], row["high"]) for row in numbers.iter_rows(named=True)}
 
 
 def _keep(run: Run, per_query: pl.DataFrame, file: Path) -> None:

@@ -15,8 +15,9 @@ from benchmarks.kit.places import ROOT
 from benchmarks.quality.boards import JOBS
 from benchmarks.quality.boards import compare as run_board
 
-SEQUENCE = ROOT / "docs" / "sequence.md"
+SEQUENCE, BOARDS = ROOT / "docs" / "sequence.md", ROOT / "docs" / "boards.md"
 ON_THE_SEQUENCE_PAGE = ("quality.sequence_repeats", "quality.sequence_rare_items", "quality.sequence_tuned", "quality.sequence_times")
+ON_THE_PAGE_OF_BOARDS = ("quality.ties",)
 WRITES_ITS_OWN = ("quality.boards", "quality.sequence_parts")
 
 
@@ -28,8 +29,9 @@ def main() -> None:
     options = parser.parse_args()
     for name in JOBS:
         print(run_board(name, resume=options.resume), flush=True)
-    failed = run_all([name for name in scripts("quality") if name not in ON_THE_SEQUENCE_PAGE + WRITES_ITS_OWN])
+    failed = run_all([name for name in scripts("quality") if name not in ON_THE_SEQUENCE_PAGE + ON_THE_PAGE_OF_BOARDS + WRITES_ITS_OWN])
     failed += run_all(ON_THE_SEQUENCE_PAGE, SEQUENCE)
+    failed += run_all(ON_THE_PAGE_OF_BOARDS, BOARDS)
     failed += [] if run("quality.sequence_parts") is not None else ["quality.sequence_parts"]
     finish(failed)
 

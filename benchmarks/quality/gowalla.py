@@ -3,7 +3,7 @@
     python -m benchmarks.quality.gowalla [--items 12000]
 
 Protocol of [He et al. 2020](https://arxiv.org/abs/2002.02126): every person of the test part is asked once, items of the training part
-are left out, all others are ranked. A random tenth of each person's training items is held out for validation; EASE is tuned there on
+are left out, all others are ranked. A random tenth of each person's training items is held out for validation; EASE (with a dropout it is EDLAE) is tuned there on
 the `--items` most frequent items, and fitted once on all. The test part is looked at once for each model.
 Published ([BARS](https://openbenchmark.github.io/BARS)): EASE .1765 / .1467, item co-occurrence .1570.
 """
@@ -19,6 +19,7 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import data_folder
+from benchmarks.kit.runs import card
 from vitrina.evaluate.run import evaluate
 
 METRICS = ("Recall@20", "nDCG@20")
@@ -86,7 +87,7 @@ def main() -> None:
     ease = vt.EASE(l2=best.l2, dropout=best.dropout, max_items=split.train.n_items)
     print("Test:", flush=True)
     rows = [(model, judged(model, split, intervals=True)) for model in (cooccurrence, ease)]
-    print(f"\n{limits}.\n")
+    print(f"\n{limits}.\n\n{card(split, metric='nDCG@20')}\n")
     print("| model | Recall@20 | nDCG@20 | fit + recommend, s | validation |\n|---|---|---|---|---|")
     for model, found in rows:
         cells = (f"{found[m]['value']:.4f} [{found[m]['low']:.4f}, {found[m]['high']:.4f}]" for m in METRICS)

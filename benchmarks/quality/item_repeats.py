@@ -12,6 +12,7 @@ import argparse
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
+from benchmarks.kit.runs import card
 from benchmarks.quality.boards import JOBS
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_paired
@@ -21,10 +22,12 @@ METRIC, NEW = "nDCG@10", "explore nDCG@10"
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    jobs = (JOBS["online-retail"], JOBS["complete-journey"])
+    cards = "\n".join(f"- {card(job.load().split(job.rule), job.title)}" for job in jobs)
     print(
-        f"{machine()}.\n\n| log | diagonal | every event | {METRIC} | {NEW} | more {METRIC} than with neither |\n|---|---|---|---|---|---|"
+        f"{machine()}.\n\n{cards}\n\n| log | diagonal | every event | {METRIC} | {NEW} | more {METRIC} than with neither |\n|---|---|---|---|---|---|"
     )
-    for job in (JOBS["online-retail"], JOBS["complete-journey"]):
+    for job in jobs:
         split = job.load().split(job.rule)
         found = {}
         for diagonal, every in ((False, False), (True, False), (False, True), (True, True)):

@@ -25,7 +25,7 @@ from benchmarks.kit.machine import machine
 from benchmarks.kit.pages import keep
 from benchmarks.kit.places import ROOT
 from benchmarks.kit.plot import front_plot
-from benchmarks.kit.runs import Run, brief, capped, compared, leave_one_out, measured, tuned, when_and_where
+from benchmarks.kit.runs import Run, brief, capped, card, compared, leave_one_out, measured, tuned, when_and_where
 from benchmarks.quality.boards import JOBS
 
 PAGE = ROOT / "docs" / "sequence.md"
@@ -172,7 +172,7 @@ def section(name: str, found: FinishedRuns, plot: str, options: argparse.Namespa
     what = STUDIES[name]
     on_front = {row for points in fronts(found).values() for row in points.filter("on_front")["model"]}
     verdicts = compared(found.runs, BASE)
-    yield f"### {what.title}\n"
+    yield f"### {what.title}\n\n{card(what.split())}\n"
     yield f"| part | model | nDCG@10 | against {BASE} | {' | '.join(what.heads.values())} | front | fit, s | answer, s | best epoch |"
     yield f"|{'---|' * (len(what.heads) + 8)}"
     for row, run in found.runs.items():

@@ -17,7 +17,7 @@ import polars as pl
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, capped, leave_one_out, measured, when_and_where
+from benchmarks.kit.runs import Run, capped, card, leave_one_out, measured, when_and_where
 
 METRICS = ("nDCG@10", "Recall@10")
 RARE = 5  # training interactions
@@ -72,6 +72,7 @@ def main() -> None:
     for name, model in chosen.items():
         runs[name] = run = measured(model, split, METRICS, resume=options.resume)
         print(f"{name}: nDCG@10 {run['nDCG@10']:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
+    print(f"{card(split)}\n")
     print("\n".join(table(split, runs)))
     capping = f" At most {options.epochs} epochs." if options.epochs else ""
     print(

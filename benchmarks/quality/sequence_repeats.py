@@ -16,7 +16,7 @@ from typing import Any
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.options import log_options
-from benchmarks.kit.runs import Run, brief, capped, compared, measured, when_and_where
+from benchmarks.kit.runs import Run, brief, capped, card, compared, measured, when_and_where
 from benchmarks.quality.boards import JOBS
 
 LOGS = ("online-retail", "complete-journey")
@@ -59,7 +59,7 @@ def runs_of(log: str, options: argparse.Namespace) -> dict[str, Run]:
 
 def table(log: str, runs: Mapping[str, Run]) -> Iterator[str]:
     verdicts = compared(runs, BASELINE)
-    yield f"**{JOBS[log].title}**\n"
+    yield f"**{JOBS[log].title}**\n\n{card(JOBS[log].load().split(JOBS[log].rule))}\n"
     yield f"| model | nDCG@10 | against own counts | {' | '.join(SHOWN.values())} | fit, s | answer, s | best epoch |"
     yield f"|{'---|' * (len(SHOWN) + 6)}"
     for name, run in runs.items():

@@ -21,12 +21,13 @@ import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.options import log_options
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import Run, brief, capped, compared, measured, spread, when_and_where
+from benchmarks.kit.runs import Run, brief, capped, card, compared, measured, spread, when_and_where
 from benchmarks.quality.boards import JOBS
 
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10")
 BASELINE = "LiGR, `eSASRec()`"
 PATIENCE = 5
+RULE = vt.split.GlobalTime(quantile=0.8, repeat=False)
 s = vt.sequence
 
 
@@ -51,7 +52,7 @@ COUNTS = {"co-occurrence": vt.Cooccurrence(), "popularity": vt.Popularity()}
 
 def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
     """For each model a run of each seed; models that count have none."""
-    split = LOGS[log]().split(vt.split.GlobalTime(quantile=0.8, repeat=False))
+    split = LOGS[log]().split(RULE)
     print(split, file=sys.stderr, flush=True)
     rows: dict[str, list[Run]] = {name: [measured(model, split, METRICS, resume=options.resume)] for name, model in COUNTS.items()}
     for seed in options.seeds:
@@ -64,7 +65,7 @@ def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
 
 def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     verdicts = compared({name: runs[0] for name, runs in rows.items()}, BASELINE)
-    yield f"**{log}**\n"
+    yield f"**{log}**\n\n{card(LOGS[log]().split(RULE))}\n"
     yield "| model | nDCG@10, first seed | against LiGR | nDCG@10 of the seeds | Recall@10 | HR@10 | Coverage@10 | fit, s | answer, s | best epoch |"
     yield f"|{'---|' * 10}"
     for name, runs in rows.items():

@@ -16,7 +16,7 @@ from typing import Any
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import Run, capped, changed, leave_one_out, measured, when_and_where
+from benchmarks.kit.runs import Run, capped, card, changed, leave_one_out, measured, when_and_where
 from benchmarks.quality.sequence_parts import METRICS, STUDIES
 
 METRIC = "nDCG@10"
@@ -36,10 +36,14 @@ def candidates(trials: int, training: Any) -> list[Any]:
     return [vt.eSASRec(training=training), *vt.tune(vt.eSASRec, **space).candidates(trials)]
 
 
+def split_of(name: str) -> vt.split.Split:
+    """That of the study; leave-one-out for a log that is not in it."""
+    return STUDIES[name].split() if name in STUDIES else leave_one_out(name)
+
+
 def searched(name: str, options: argparse.Namespace) -> Iterator[str]:
     """The rows of one log."""
-    what = STUDIES.get(name)
-    split = what.split() if what else leave_one_out(name)
+    what, split = STUDIES.get(name), split_of(name)
     training = s.Training(patience=what.patience) if what else s.Training()
     validation, validated = split.train.holdout(), {}
     for model in candidates(options.trials, training):
@@ -71,11 +75,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
     parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
     options = parser.parse_args()
+    names = options.logs or ("ml-100k", "amazon-beauty")
+    print("\n".join(f"- {card(split_of(name), name)}" for name in names), end="\n\n")
     print(
         "| log | default, nDCG@10 on test | in validation | best in validation | its nDCG@10 on test | in validation | default / tuned | hours |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for name in options.logs or ("ml-100k", "amazon-beauty"):
+    for name in names:
         print("\n".join(searched(name, options)), flush=True)
     capping = f", at most {options.epochs} epochs" if options.epochs else ""
     print(f"\nOne seed, {options.trials} recipes drawn beside the default{capping}; 95% intervals over people. {machine()}.")

@@ -21,6 +21,7 @@ import numpy as np
 
 import vitrina as vt
 from benchmarks.kit.places import data_folder
+from benchmarks.kit.runs import card
 from vitrina.data.split import Split
 from vitrina.evaluate.run import evaluate
 from vitrina.types import Eligibility, Ragged
@@ -62,6 +63,7 @@ def main() -> None:
     split = paper_split(log)
     vt.TifuKNN().fit(split.train).recommend(split.queries[:2], 5)  # compiles
     print(f"Ta-Feng: {len(split.queries):,} people asked, {split.train.n_users:,} to learn from, 95% intervals over people.\n")
+    print(f"{card(split, metric='Recall@10')}\n")
     print(f"| model | {' | '.join(METRICS)} | seconds |\n|{'---|' * (len(METRICS) + 2)}")
     for name, model in MODELS.items():
         print(row(name, model, split))

@@ -26,7 +26,7 @@ import polars as pl
 from benchmarks.kit.machine import machine
 from benchmarks.kit.peers import PEERS, beauty_without_last, peer_python
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import CODE, RUNS
+from benchmarks.kit.runs import CODE, RUNS, card, leave_one_out
 
 THREADS, DIM = 2, 64
 MODELS = {
@@ -153,6 +153,7 @@ def main() -> None:
         after = {which: quality(which, log, options.quality or 20, run=options.quality is not None) for which in chosen}
     peer = median(seconds for run in runs["rectools", "sasrec"] for seconds in run["epochs"])
     print(f"Amazon Beauty without the last item of each person, {THREADS} threads, median of all epochs (range). {named}.\n")
+    print(f"{card(leave_one_out('amazon-beauty'))}\n")
     print(
         f"| model | an epoch, s | epochs | faster by | Recall@10 after {options.quality or 20} | nDCG@10 | top 10 of all 22,363, s |\n|{'---|' * 7}"
     )

@@ -14,7 +14,7 @@ import torch
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.runs import leave_one_out
+from benchmarks.kit.runs import card, leave_one_out
 from vitrina.evaluate.run import evaluate
 from vitrina.sequence import losses
 
@@ -40,6 +40,7 @@ def main() -> None:
     apart = first - second
     error = 1.96 * apart.std(ddof=1) / np.sqrt(len(apart))
     print(f"Amazon Beauty, validation, {options.epochs} epochs, {torch.get_num_threads()} threads. {machine()}.\n")
+    print(f"{card(split)}\n")
     print("| products of the full softmax | nDCG@10 | fit, s |\n|---|---|---|")
     print(f"| {str(narrow).removeprefix('torch.')} | {first.mean():.4f} | {quick:.0f} |\n| float32 | {second.mean():.4f} | {slow:.0f} |\n")
     print(f"Difference {apart.mean():+.4f} ({apart.mean() - error:+.4f} to {apart.mean() + error:+.4f}).")

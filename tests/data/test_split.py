@@ -711,4 +711,7 @@ def test_the_candidates_of_a_protocol_are_those_that_can_be_shown():
     assert candidates() == warm
     assert candidates(exclude=np.array([0, -1])) == warm - 1
     assert candidates(include=np.array([0, 1, 1, -1])) == 2
+    assert "ranking of chosen 2 items" in replace(split, eligible=vt.Eligibility(include=np.array([0, 1]))).protocol.line
+    by_hand = replace(split, counts={})
+    assert by_hand.protocol.cold == split.protocol.cold
     assert candidates(include=vt.Ragged.of([[0]] * 2 + [[0, 1, 2]] * 4), exclude=np.array([2])) == 2

@@ -54,7 +54,8 @@ class SequenceModel(ModelConfig):
         similarity: dot product or cosine.
         personal: the visitor's own counts on top, for jobs with repeats.
         training: optimiser, batches, early stopping.
-        seed: the same seed gives the same result on one CPU; on a GPU sums may round differently.
+        seed: the same seed gives the same result on the same machine with as many threads; other processors, numbers of threads and GPUs round sums
+            differently, and training makes that grow.
 
     Cost: an epoch costs events x items x dim for the full softmax, and windows x longest window^2 x dim for the attention. Trains on a GPU
     where there is one; answers on the CPU.

@@ -28,6 +28,7 @@ class Protocol:
         repeat: may items of the history be recommended again.
         candidates: items that are ranked, before seen ones and those that a query excludes are left out: all that have an event in training, or
             those that are included. A model that knows items otherwise may rank more.
+        full: whether all items are ranked, or only some that the queries name.
         cold: share of the targets that training has never seen.
         ties: share of the targets that are the last among equal times by the order of rows alone; None where the log has no times to tell.
         future: share of the training events that are not earlier than the first query.
@@ -45,6 +46,7 @@ class Protocol:
     queries: int
     repeat: bool
     candidates: int
+    full: bool
     cold: float
     ties: float | None
     future: float
@@ -59,13 +61,13 @@ class Protocol:
             trained_on="retrained" if validation is None else "strict",
             validation=None if validation is None else len(validation.queries),
             queries=len(split.queries), repeat=bool(split.eligible.repeat), candidates=_candidates(split.train, split.eligible),
-            cold=counts.get("cold_targets_share", 0.0), ties=counts.get("tie_breaks_share"),
+            full=split.eligible.include is None, cold=counts.get("cold_targets_share", _cold(split)), ties=counts.get("tie_breaks_share"),
             future=counts.get("late_train_events_share", 0.0),
         )  # fmt: skip
 
     def judged_by(self, name: str, definition: str) -> Protocol:
-        """The same with the metric."""
-        return replace(self, metric=f"{name}: {definition}")
+        """The same with the metric, and the first sentence of its definition."""
+        return replace(self, metric=f"{name}: {definition.partition('. ')[0].rstrip('.')}")
 
     @property
     def line(self) -> str:
@@ -75,10 +77,10 @@ class Protocol:
             f"{self.rule}, {self.queries:,} queries",
             self.trained_on + validation,
             "seen items may come back" if self.repeat else "seen items left out",
-            f"full ranking of {self.candidates:,} items",
+            f"{'full ranking of' if self.full else 'ranking of chosen'} {self.candidates:,} items",
             f"{_percent(self.cold)} of targets cold, {'no times to see ties' if self.ties is None else f'{_percent(self.ties)} tie-breaks'}",
             *([f"{_percent(self.future)} of training events not before the first query"] if self.future else []),
-            *([self.metric.rstrip(".")] if self.metric else []),
+            *([self.metric] if self.metric else []),
         ]
         return "; ".join(parts)
 
@@ -88,6 +90,11 @@ def _percent(share: float) -> str:
     if 0 < share < 0.0005:
         return "under 0.1%"
     return f"{share:.1%}" if share < 0.1 and share else f"{min(share, 0.99) if share < 1 else share:.0%}"
+
+
+def _cold(split: Split) -> float:
+    """Share of the targets that training has never seen, of a split that was made by hand."""
+    return float((split.train.catalogue.events[split.truth.values] == 0).mean())
 
 
 def _candidates(train: Dataset, eligible: Eligibility) -> int:
