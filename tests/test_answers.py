@@ -33,6 +33,9 @@ MODELS = {  # networks are left out: their numbers depend on the machine
     "EASE, some items": vt.EASE(l2=20, max_items=12),
     "TIFU-KNN": vt.TifuKNN(neighbours=5),
     "content": vt.ContentSimilarity(decay=DAY),
+    "blend": vt.Blend(models=(vt.Cooccurrence(), vt.ContentSimilarity(decay=DAY)), weights=(1, 0.5), scale=vt.scale.AsIs()),
+    "blend of lists": vt.Blend(models=(vt.EASE(l2=20), vt.Reranked(model=vt.Popularity(), reranker=vt.testing.ByHash())), weights=(1, 1)),
+    "transitions": vt.Cooccurrence(weighting=vt.weighting.Transitions(), gap=vt.decay.Window(events=3), one_way=0.5),
     "re-ranked": vt.Reranked(model=vt.EASE(l2=20), reranker=vt.testing.ByHash(), candidates=6),
 }
 

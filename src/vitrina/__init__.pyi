@@ -24,8 +24,10 @@ from .diagnose.run import diagnose as diagnose
 from .evaluate.bootstrap import Bootstrap as Bootstrap
 from .forms import combine as combine
 from .forms import decay as decay
+from .forms import scale as scale
 from .forms.itemmap import ItemMap as ItemMap
 from .models import weighting as weighting
+from .models.blend import Blend as Blend
 from .models.content import ContentSimilarity as ContentSimilarity
 from .models.content_vectors import Content as Content
 from .models.cooccurrence import Cooccurrence as Cooccurrence

@@ -1,12 +1,13 @@
 """The fitted forms: the few kinds of fitted models, one file each. Many algorithms share them, so that answering, saving and loading are written once.
 
 `Static` has the same scores for everybody, `ItemMap` weights from item to item, `Embeddings` item vectors, `Neighbours` people like this one,
-`Personal` the own past, `Shuffled` chance. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
-history is read: `decay`, `combine`, `reading`, `history`, and `levels` for weights too small for a float.
+`Personal` the own past, `Shuffled` chance, `Blended` (or `BlendedLists`) several others. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
+history is read: `decay`, `combine`, `reading`, `history`; how scores are made to add up: `scale`; and `levels` for weights too small for a float.
 """
 
-from vitrina.forms import combine, decay
+from vitrina.forms import combine, decay, scale
 from vitrina.forms.base import Form
+from vitrina.forms.blended import Blended, BlendedLists
 from vitrina.forms.embeddings import Embeddings
 from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.neighbours import Neighbours
@@ -14,4 +15,17 @@ from vitrina.forms.personal import Personal
 from vitrina.forms.shuffled import Shuffled
 from vitrina.forms.static import Static
 
-__all__ = ["Embeddings", "Form", "ItemMap", "Neighbours", "Personal", "Shuffled", "Static", "combine", "decay"]
+__all__ = [
+    "Blended",
+    "BlendedLists",
+    "Embeddings",
+    "Form",
+    "ItemMap",
+    "Neighbours",
+    "Personal",
+    "Shuffled",
+    "Static",
+    "combine",
+    "decay",
+    "scale",
+]
