@@ -9,8 +9,10 @@ import pytest
 from worlds import rows, world
 
 from vitrina.base.errors import DataError
+from vitrina.catalogue import Catalogue
 from vitrina.metrics import Judged, metric
-from vitrina.types import Ragged
+from vitrina.types import Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
 
 
 def mean(values):
@@ -55,6 +57,41 @@ def test_serendipity(judged, k):
         gains = [max(rank.get(i, len(order) + 1) - place, 0) for place, i in enumerate(items[:k], 1) if i is not None and i in truth]
         expected.append(sum(gains) / len(order) / k if truth else math.nan)
     np.testing.assert_allclose(metric(f"Serendipity@{k}").per_query(judged), expected, atol=1e-12)
+
+
+def serendipity_of_rectools(lists, truths, events, k):
+    """Per person as RecTools 0.19 has it: dense places by popularity, the mean over filled places, nothing for an empty list."""
+    dense = {count: place for place, count in enumerate(sorted({c for c in events if c}, reverse=True), 1)}
+    items = sum(c > 0 for c in events)
+    place_of = {i: dense[c] for i, c in enumerate(events) if c}
+    gains = [
+        [max(place_of.get(i, items + 1) - place, 0) / items * (i in truth) for place, i in enumerate(listed[:k], 1)]
+        for listed, truth in zip(lists, truths, strict=True)
+    ]
+    return [mean(g) for g in gains]
+
+
+def of_counts(lists, truths, users, k):
+    rows = np.full((len(lists), k), -1, np.int32)
+    for row, listed in zip(rows, lists, strict=True):
+        row[: len(listed)] = listed
+    users = np.array(users)
+    vocabulary = Vocabulary.of(range(len(users)))
+    return Judged(Recommendations(rows, np.zeros(rows.shape, np.float32), vocabulary), Ragged.of(truths), Catalogue(users, users, int(users.max())))
+
+
+def test_serendipity_differs_from_rectools_by_ties_short_lists_and_silence():
+    lists, truths, users = [[0, 1, 4], [5, 2], [0, 3, 2], []], [[4, 1], [5], [], [1]], [4, 3, 2, 2, 1, 1]
+    np.testing.assert_allclose(serendipity_of_rectools(lists, truths, users, 3), [1 / 18, 1 / 4, 0, math.nan])  # what RecTools 0.19 prints
+    here = metric("Serendipity@3").per_query(of_counts(lists, truths, users, 3))
+    np.testing.assert_allclose(here, [2 / 18, 5 / 18, math.nan, 0])
+    rng = np.random.default_rng(0)
+    users = rng.permutation(np.arange(1, 41)).tolist()  # no two alike
+    lists = [rng.choice(40, 5, replace=False).tolist() for _ in range(50)]
+    truths = [rng.choice(40, 8, replace=False).tolist() for _ in range(50)]
+    here = metric("Serendipity@5").per_query(of_counts(lists, truths, users, 5))
+    np.testing.assert_allclose(here, serendipity_of_rectools(lists, truths, users, 5), atol=1e-12)
+    assert here.any()
 
 
 @pytest.mark.parametrize("k", [2, 10])

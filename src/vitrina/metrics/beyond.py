@@ -64,7 +64,10 @@ class Serendipity(PerQuery):
 
     sum_{j <= k} hit[j] * max(pop_rank[item_j] - j, 0) / items / k, where pop_rank is the place (from 1) in the catalogue
     ordered by popularity and `items` its size; an item outside the catalogue ranks after the last.
-    0 for an empty list, NaN where nothing was taken. Elsewhere: RecTools' `Serendipity` as here; Evidently measures the distance to the history.
+    0 for an empty list, NaN where nothing was taken. Equally popular items have places of their own, by code.
+    Elsewhere: RecTools' `Serendipity` is smaller where popularities are tied (items of one popularity share a place, and the next popularity has the next
+    place), divides by the places of the list that are filled and not by k, and is 0 where nothing was taken and silent about an empty list.
+    Evidently measures the distance to the history.
 
     >>> Serendipity().name
     'Serendipity@10'
