@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError
 from vitrina.base.printing import as_text
+from vitrina.diagnose.advice import advice
 from vitrina.diagnose.design import PLAIN, design
 from vitrina.diagnose.findings import (
     CONTENT,
@@ -23,7 +25,6 @@ from vitrina.diagnose.findings import (
     Effect,
     Evidence,
     Finding,
-    advice,
     findings,
 )
 from vitrina.diagnose.run import Diagnosis, diagnose
@@ -137,18 +138,61 @@ def effect(variant: str, low: float, high: float, p: float) -> Effect:
     return Effect(variant, PLAIN, "length", 0.5 + (low + high) / 2, (low + high) / 2, low, high, p, 0.04)
 
 
-def test_a_loss_that_only_the_correction_hides_is_not_called_enough() -> None:
+def test_the_shortest_history_that_is_not_surely_worse_is_named() -> None:
     effects = (
         effect("the last event only", -0.15, -0.08, 1e-6),
-        effect("last 5", -0.055, -0.004, 0.2),
+        effect("last 5", -0.055, 0.004, 0.2),
         effect("last 10", -0.011, 0.006, 1.0),
     )
     (found, _) = findings(Evidence(effects, {PLAIN: 0.5}, "nDCG@10", 0.0, 16))
-    assert "last 10 events" in found.meaning
-    assert "not sure" in effects[1].words
-    assert "no measurable" not in effects[1].words
-    (found, _) = findings(Evidence(effects[:2], {PLAIN: 0.5}, "nDCG@10", 0.0, 16))
+    assert found.answer == "unclear"
+    assert "last 5 events" in found.meaning
+    (found, _) = findings(Evidence(effects[:1], {PLAIN: 0.5}, "nDCG@10", 0.0, 16))
     assert found.answer == "no"
+
+
+def test_interval_p_and_power_of_an_effect_say_the_same(chained: Diagnosis) -> None:
+    seen = set()
+    for found in (chained, diagnose(synthetic(users=150, items=40))):
+        effects = [e for e in found.effects if np.isfinite(e.detectable)]
+        for e in effects:
+            assert e.sure == (e.low > 0 or e.high < 0)
+            assert ("no measurable" in e.words) == (not e.sure)
+            assert e.sure or abs(e.difference) < e.detectable
+            seen.add(e.sure)
+        errors_to_see = {round(e.detectable / (e.high - e.low), 6) for e in effects}  # (c + z(0.8)) / 2c, with one c for all
+        assert len(errors_to_see) == 1
+    assert seen == {True, False}
+
+
+def test_a_query_that_says_nothing_is_no_zero() -> None:
+    split = synthetic(users=150, items=40).split(vt.split.GlobalTime(days=20, repeat=True))
+    found = diagnose(split, metric="repeat nDCG@10")
+    table = {row["variant"]: row for row in found.variants.iter_rows(named=True)}
+    part = split.train.holdout()
+    lists = vt.Cooccurrence().fit(part.train).recommend(part.queries, 10, eligible=part.eligible)
+    judged = vt.evaluate.evaluate(lists, part, ["repeat nDCG@10"], intervals=False)
+    assert judged.per_query["repeat nDCG@10"].null_count()
+    assert table[PLAIN]["value"] == pytest.approx(judged["repeat nDCG@10"])
+    for e in found.effects:
+        assert e.value == pytest.approx(table[e.variant]["value"])
+        assert e.difference == pytest.approx(e.value - table[e.against]["value"])
+
+
+def test_a_metric_that_says_nothing_of_anybody_is_refused() -> None:
+    with pytest.raises(DataError, match="says nothing of any"):
+        diagnose(chain().split(vt.split.LeaveOneOut(repeat=False)), metric="repeat nDCG@10")
+
+
+def test_where_few_people_differ_nothing_is_claimed() -> None:
+    one = replace(
+        effect("last 5", np.nan, np.nan, np.nan), difference=0.01, verdict="too few people differ to tell: 3 of the 10 that it takes"
+    )
+    assert one.words == one.verdict
+    assert not one.sure
+    found = diagnose(synthetic(users=12, items=10))
+    assert {f.answer for f in found.findings if f.effects} <= {"unclear", "yes"}  # whether people repeat is counted
+    assert "nan" not in str(found)
 
 
 def test_a_diagnosis_prints_its_findings(chained: Diagnosis) -> None:

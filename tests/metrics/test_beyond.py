@@ -77,7 +77,9 @@ def of_counts(lists, truths, users, k):
         row[: len(listed)] = listed
     users = np.array(users)
     vocabulary = Vocabulary.of(range(len(users)))
-    return Judged(Recommendations(rows, np.zeros(rows.shape, np.float32), vocabulary), Ragged.of(truths), Catalogue(users, users, int(users.max())))
+    return Judged(
+        Recommendations(rows, np.zeros(rows.shape, np.float32), vocabulary), Ragged.of(truths), Catalogue(users, users, int(users.max()))
+    )
 
 
 def test_serendipity_differs_from_rectools_by_ties_short_lists_and_silence():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any, Literal
 
 from vitrina.base.printing import fixed, places_of, short, signed
@@ -15,7 +16,7 @@ MANY = 0.1  # share of the targets from which people are said to repeat
 REPEATS = "Do people repeat?"
 CONTENT = "Does content help beyond collaboration?"
 FADING = "Do old events of the history count less?"
-LENGTH = "How long is the useful history?"
+LENGTH = "How much of the history should co-occurrence read?"
 NEAR = "Do near events belong together more than distant ones?"
 ORDER = "Is order informative?"
 TRENDS = "Are there trends?"
@@ -25,7 +26,11 @@ ORDER_OF_QUESTIONS: tuple[Question, ...] = ("popularity", "trends", "order", "ga
 
 @dataclass(frozen=True)
 class Effect:
-    """One variant against the one it is held against; differences of the metric, p corrected by Holm over all effects."""
+    """One variant against the one it is held against, over the queries where both have a value.
+
+    Interval, p and what would have been seen share one correction for all effects (`evaluate.compare_pairs`): the interval is without zero
+    where p is below 5%, and only there. NaN where too few people differ; `verdict` says so.
+    """
 
     variant: str
     against: str
@@ -36,6 +41,7 @@ class Effect:
     high: float
     p: float
     detectable: float
+    verdict: str = ""
     lower_is_better: bool = False  # of the metric
 
     @property
@@ -58,14 +64,14 @@ class Effect:
     @property
     def words(self) -> str:
         """The difference as people would say it."""
+        if not (self.low <= self.high):
+            return self.verdict
         places = max(places_of(self.difference), 4)
         ends = f"{signed(self.low, places)} to {signed(self.high, places)}"
-        difference = f"{signed(self.difference, places)} ({ends})"
         if self.sure:
-            return difference
-        if self.low > 0 or self.high < 0:
-            return f"{difference}, but not sure: among so many comparisons that happens by chance"
-        return f"no measurable difference ({ends}; {fixed(self.detectable, places)} would have been seen)"
+            return f"{signed(self.difference, places)} ({ends})"
+        seen = f"; {fixed(self.detectable, places)} would have been seen" if isfinite(self.detectable) else ""
+        return f"no measurable difference ({ends}{seen})"
 
 
 @dataclass(frozen=True)
@@ -99,28 +105,6 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(finding for finding in made if finding is not None)
 
 
-def advice(answered: tuple[Finding, ...]) -> str:
-    """One sentence on what to try next, from the answers together."""
-    answers = {f.question: f.answer for f in answered}
-    said = {question for question, answer in answers.items() if answer == "yes"}
-    ordered = {ORDER, FADING, LENGTH} & said
-    unclear = {ORDER, FADING, LENGTH} & {question for question, answer in answers.items() if answer == "unclear"}
-    why = "simple; whether the order of the history counts is unclear here" if unclear else "the history counts as a set"
-    as_set = "co-occurrence with a gap decay (near events belong together)" if NEAR in said else f"EASE ({why})"
-    parts = ["a sequence model (the end of the history or its order counts)" if ordered else as_set]
-    if POPULARITY in said and ordered:
-        parts.append("with corrected in-batch negatives")
-    elif POPULARITY in said:
-        parts.append("with popularity divided out" if NEAR in said else "beside co-occurrence with popularity divided out")
-    if CONTENT in said:
-        parts.append("with item features")
-    if TRENDS in said:
-        parts.append("refitted often")
-    if REPEATS in said:
-        parts.append("and own favourites beside it (TopPersonal, TifuKNN)")
-    return f"Try next: {', '.join(parts)}."
-
-
 def _verdict(effect: Effect) -> Answer:
     if not effect.sure:
         return "unclear"
@@ -128,7 +112,7 @@ def _verdict(effect: Effect) -> Answer:
 
 
 def _best(effects: tuple[Effect, ...]) -> Effect:
-    return max(effects, key=lambda e: e.gain)
+    return max(effects, key=lambda e: e.gain if isfinite(e.gain) else -inf)
 
 
 def _popularity(evidence: Evidence) -> Finding | None:
@@ -184,33 +168,24 @@ def _simple(question: Question, asked: str, meanings: Mapping[Answer, str]) -> C
 def _length(evidence: Evidence) -> Finding | None:
     effects = evidence.of("length")
     if not effects:
-        meaning = "There is little history to look at: a sequence model has not much to read."
+        meaning = "There is little history to read."
         return Finding(LENGTH, "unclear", f"Histories have at most {evidence.longest} events.", meaning, ())
     best = max(effects, key=lambda e: -e.value if e.lower_is_better else e.value)
     if best.helps:
-        meaning = f"Read about the {_count(best)}; a sequence model of length {_several(best)} sees enough. Longer histories need fading, or they blur the answer."
+        meaning = f"Let co-occurrence read about the {_count(best)}, or let the history fade: the rest blurs the answer. A model that reads the order is another question, below."
         return Finding(LENGTH, "yes", f"Reading only the {_count(best)}: {best.words} against all of it.", meaning, effects)
-    enough = next(
-        (e for e in effects if (-e.low if e.lower_is_better else e.high) >= 0), None
-    )  # not merely unsure: a loss that only the correction hides is a loss
+    enough = next((e for e in effects if not e.harms), None)
     if enough is None:
-        meaning = f"Everything helps: give the model long windows (the longest history has {evidence.longest} events)."
+        meaning = f"Everything helps: give models long windows (the longest history has {evidence.longest} events)."
         said = f"Every shorter history loses against all of it ({short(evidence.values[PLAIN])}); the {_count(effects[-1])}: {effects[-1].words}."
         return Finding(LENGTH, "no", said, meaning, effects)
-    meaning = (
-        f"This log can't tell whether more than the {_count(enough)} helps: a sequence model of length {_several(enough)} is a fair start."
-    )
+    meaning = f"This log can't tell whether more than the {_count(enough)} helps: reading all is simpler."
     return Finding(LENGTH, "unclear", f"Reading only the {_count(enough)}: {enough.words} against all of it.", meaning, effects)
 
 
 def _count(effect: Effect) -> str:
     """ "last 5 events" for the variant "last 5"."""
     return next((f"last {n} events" for n in LENGTHS if effect.variant == f"last {n}"), "last event")
-
-
-def _several(effect: Effect) -> int:
-    count = next((n for n in LENGTHS if effect.variant == f"last {n}"), 1)
-    return max(10, 2 * count)
 
 
 def _content(evidence: Evidence) -> Finding | None:

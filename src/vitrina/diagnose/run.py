@@ -14,14 +14,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from vitrina.base.errors import SplitError
+from vitrina.base.errors import DataError, SplitError
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.board.sample import take_queries
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import GlobalTime, LeaveOneOut, Split
+from vitrina.diagnose.advice import advice
 from vitrina.diagnose.design import Variant, design
-from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, advice, findings
+from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, findings
+from vitrina.diagnose.steps import Steps, steps_of
+from vitrina.diagnose.worth import worth
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import evaluate
 from vitrina.evaluate.significance import compare_pairs
@@ -47,6 +50,7 @@ class Diagnosis:
         findings: questions with answers and consequences.
         variants: variant, question, value, low, high, seconds.
         effects: every variant with the one it is held against.
+        steps: how people walk from item to item in the training part; None where too few do.
         queries: how many were asked; drawn at random when there are more.
         asked_of: what they were, in words: a validation part, never the test.
         seconds: of the whole look.
@@ -57,6 +61,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     variants: pl.DataFrame
     effects: tuple[Effect, ...]
+    steps: Steps | None
     queries: int
     asked_of: str
     seconds: float
@@ -98,16 +103,17 @@ class Diagnosis:
     @property
     def footnote(self) -> str:
         """How the numbers were made, in one sentence."""
+        walked = "" if self.steps is None else f"; {self.steps.steps:,} steps of {self.steps.people:,} people, 95% intervals over people"
         return (
-            f"{len(self.variants)} quick models, {self.metric} on {self.queries:,} queries of {self.asked_of}; differences are paired, 95% intervals over "
-            f"users, p corrected by Holm over all {len(self.effects)} comparisons; {self.seconds:.0f} s."
+            f"{len(self.variants)} quick models, {self.metric} on {self.queries:,} queries of {self.asked_of}; differences are paired, their intervals, p and what "
+            f"would have been seen hold for all {len(self.effects)} comparisons together, 95% over people{walked}; {self.seconds:.0f} s."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
             "title": self.title, "metric": self.metric, "queries": self.queries, "asked_of": self.asked_of, "advice": self.advice, "seconds": self.seconds,
-            "findings": [asdict(f) for f in self.findings], "variants": self.variants.to_dicts(),
+            "findings": [asdict(f) for f in self.findings], "variants": self.variants.to_dicts(), "steps": None if self.steps is None else asdict(self.steps),
         }  # fmt: skip
 
     def html(self) -> str:
@@ -128,8 +134,9 @@ def diagnose(
     """Fit a dozen or two co-occurrence variants and say what their differences mean for the next model.
 
     One thing is changed at a time: the popularity exponent, the recency of the log, direction, the gap between events, the
-    length and fading of the history, descriptions, repeats. Each effect has a paired bootstrap interval over users; p is
-    corrected by Holm over all of them; what can't be told is said so, with the difference that would have been seen.
+    length and fading of the history, descriptions, repeats. Differences are over the queries where both have a value; intervals, p and
+    the difference that would have been seen are for all of them together (`evaluate.compare_pairs`). Beside it stands how people walk from
+    item to item, which needs no model (`diagnose.steps`), and what that means for the worth of a bigger one.
 
     Args:
         data: a split (its test is never touched: the questions are asked of the validation part of its training part), or a
@@ -141,6 +148,7 @@ def diagnose(
 
     Raises:
         SplitError: nobody can be asked in the validation part.
+        DataError: the metric says nothing of anybody there.
 
     Cost: two dozen fits of co-occurrence; minutes for a few million events.
 
@@ -171,8 +179,11 @@ def diagnose(
     evidence = Evidence(
         effects, {r["variant"]: r["value"] for r in rows}, judge.name, _repeat_share(split), int(split.queries.lengths.max(initial=0))
     )
-    table = pl.DataFrame(rows)
-    return Diagnosis(split.train.name, judge.name, findings(evidence), table, effects, len(split.queries), asked_of, perf_counter() - began)
+    steps = steps_of(split.train, seed)
+    found = findings(evidence) + worth(steps)
+    return Diagnosis(
+        split.train.name, judge.name, found, pl.DataFrame(rows), effects, steps, len(split.queries), asked_of, perf_counter() - began
+    )  # fmt: skip
 
 
 def _validation(data: Dataset | Split) -> tuple[Split, str]:
@@ -197,14 +208,21 @@ def _thinned(split: Split, most: int, seed: int) -> Split:
 
 def _measure(variant: Variant, split: Split, judge: Metric, seed: int) -> tuple[Float64, dict[str, Any]]:
     began = perf_counter()
-    lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, judge.k or DEPTH, eligible=split.eligible)
+    depth = judge.k or DEPTH
+    lists = variant.model.fit(variant.train(split.train)).recommend(split.queries, depth, eligible=split.eligible)
+    lists = lists.padded(depth) if lists.k < depth else lists  # half of the log may have fewer items
     evaluation = evaluate(lists, split, [judge], bootstrap=Bootstrap(seed=seed, confidence=1 - ALPHA))
     _, value, low, high, *_ = evaluation.numbers.row(0)
     row = {
         "variant": variant.name, "question": variant.question, "value": value, "low": low, "high": high,
         "seconds": perf_counter() - began, "model": str(variant.model),
     }  # fmt: skip
-    return evaluation.per_query[judge.name].fill_null(0.0).to_numpy(), row
+    column = evaluation.per_query[judge.name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if np.isnan(column).all():
+        raise DataError(
+            f"The metric {judge.name} says nothing of any of the {len(column):,} queries, so nothing can be diagnosed by it. Take nDCG@10."
+        )
+    return column, row
 
 
 def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split, judge: Metric, seed: int) -> tuple[Effect, ...]:
@@ -217,8 +235,8 @@ def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split,
     effects = []
     for variant, row in zip(asked, table.iter_rows(named=True), strict=True):
         numbers = [row[name] if row[name] is not None else float("nan") for name in names]
-        value = float(columns[variant.name].mean())
-        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, lower_is_better=judge.lower_is_better))
+        value = float(np.nanmean(columns[variant.name]))
+        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, row["verdict"], judge.lower_is_better))
     return tuple(effects)
 
 

@@ -234,7 +234,9 @@ class Meetings:
         held = self.count if weights is None else self.count * weights[self.user]
         total = np.bincount(place, held, size)
         visits = np.bincount(self.place_of_visit, np.bincount(self.visit, held, len(self.place_of_visit)) ** 2, size)
-        same = np.bincount(self.place_of_end, np.bincount(self.end, held, len(self.place_of_end)) ** 2, size) - np.bincount(place, held**2, size)
+        same = np.bincount(self.place_of_end, np.bincount(self.end, held, len(self.place_of_end)) ** 2, size) - np.bincount(
+            place, held**2, size
+        )
         pairs = total**2 - visits
         return np.divide(same, pairs, out=np.full(size, np.nan), where=pairs > 0), total
 

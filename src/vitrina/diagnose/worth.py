@@ -10,7 +10,7 @@ from vitrina.diagnose.findings import Answer, Finding
 from vitrina.diagnose.steps import Estimate, Steps
 
 NARROW = "Does the last item narrow what comes next?"
-FURTHER = "Does order reach further back than the last item?"
+FURTHER = "Does the history tell more than its last item?"
 SMOOTH = "Do items that follow each other resemble each other?"
 WORTH = "Is a bigger model worth its cost here?"
 
@@ -57,9 +57,9 @@ def _further(steps: Steps) -> Finding:
         f"That can be said of {percent(steps.deep_share)} of the steps; the median person has {steps.moments:,.0f} moments."
     )
     meaning = {
-        "yes": "What comes next hangs on more than the last item: a model that reads the order of the whole history has something to learn.",
-        "no": "Of the order the last item tells most: a short window will do, and a fading history reads most of what there is.",
-        "unclear": "This log can't tell whether a model that reads the order of the whole history learns more than counts of pairs.",
+        "yes": "What comes next hangs on more than the last item: a model that reads several together has something to learn that counts of pairs don't know.",
+        "no": "Little more: a short window will do, and a fading history reads most of what there is.",
+        "unclear": "This log can't tell whether a model that reads several items together learns more than counts of pairs.",
     }
     return Finding(FURTHER, answer, evidence, meaning[answer], ())
 
