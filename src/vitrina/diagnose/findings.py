@@ -247,7 +247,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
         NEAR,
         {
             "yes": "Sessions matter: nearby events share an intent. Use a gap decay, and a sequence model with positions or time.",
-            "harmful": "Taste is lasting: distant pairs inform as well. Use whole histories as sets.",
+            "harmful": "Distant pairs inform as well: count all pairs of a history alike. Whether old events count less is another question, below.",
             "unclear": "This log can't tell whether distance counts: begin with a history as a set, because that is simpler and not because it is shown.",
         },
     ),

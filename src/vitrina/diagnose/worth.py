@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vitrina.base.printing import fixed
+from vitrina.base.printing import decimals, fixed
 from vitrina.data.inspect.record import percent
 from vitrina.diagnose.findings import Answer, Finding
 from vitrina.diagnose.steps import Estimate, Steps
 
 NARROW = "Does the last item narrow what comes next?"
-FURTHER = "Does the history tell more than its last item?"
+FURTHER = "Does the history tell much more than its last item?"
 SMOOTH = "Do items that follow each other resemble each other?"
 WORTH = "Is a bigger model worth its cost here?"
 
@@ -41,7 +41,7 @@ def _narrow(steps: Steps) -> Finding:
         f"{1 / steps.together.value:,.0f} next items to choose from; where each history is shuffled, {shuffled}."
     )
     meaning = {
-        "yes": "What follows what is worth counting: put co-occurrence that counts near pairs more, and whose history fades, on the board first.",
+        "yes": "What follows what is worth counting. How it is best counted (fading, distance, direction) the answers above say.",
         "no": "What follows what says less than what goes together: count pairs in both directions.",
         "unclear": "Shuffled histories look alike: what goes together is worth counting; whether what follows what is, this log can't tell.",
     }
@@ -58,7 +58,7 @@ def _further(steps: Steps) -> Finding:
     )
     meaning = {
         "yes": "What comes next hangs on more than the last item: a model that reads several together has something to learn that counts of pairs don't know.",
-        "no": "Little more: a short window will do, and a fading history reads most of what there is.",
+        "no": "Less than twice as much: a short window will do, and a fading history reads most of what there is.",
         "unclear": "This log can't tell whether a model that reads several items together learns more than counts of pairs.",
     }
     return Finding(FURTHER, answer, evidence, meaning[answer], ())
@@ -110,7 +110,9 @@ def _above(estimate: Estimate | None, limit: float) -> Answer:
 
 
 def _share(estimate: Estimate) -> str:
-    return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
+    value, low, high = (100 * share for share in (estimate.value, estimate.low, estimate.high))
+    places = decimals([value], [(high - low) / 2])
+    return f"{fixed(value, places)}% ({fixed(low, places)}% to {fixed(high, places)}%)"
 
 
 def _times(estimate: Estimate) -> str:
