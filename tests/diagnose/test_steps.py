@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,7 +25,7 @@ def log(walks: list[list[int]], items: pl.DataFrame | None = None) -> vt.Dataset
     return vt.read_interactions(frame, time="timestamp", time_unit="s", **table)
 
 
-def random_walks(next_of, people: int, length: int, items: int, rng: np.random.Generator) -> list[list[int]]:
+def random_walks(next_of: Callable[[int, int], int], people: int, length: int, items: int, rng: np.random.Generator) -> list[list[int]]:
     """`next_of(before, last)` draws the next item."""
     out = []
     for _ in range(people):
@@ -45,7 +47,7 @@ def plain_steps(walks: list[list[int]]) -> list[tuple[int, int | None, int, int]
     return found
 
 
-def plain_chances(steps: list[tuple[int, object, int]]) -> dict[object, tuple[float, int]]:
+def plain_chances(steps: Sequence[tuple[int, Any, int]]) -> dict[Any, tuple[float, int]]:
     """Of each place, over all pairs of steps out of it by two people: the share that ends alike, and its steps."""
     out = {}
     for place in {p for _, p, _ in steps}:
@@ -156,7 +158,7 @@ def test_intervals_hold_the_truth() -> None:
     held = np.zeros(3)
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        found = steps_of(log(random_walks(lambda _, last: (last + rng.integers(1, 5)) % 12, 80, 8, 12, rng)), seed)  # noqa: B023  used at once
+        found = steps_of(log(random_walks(lambda _, last: int(last + rng.integers(1, 5)) % 12, 80, 8, 12, rng)), seed)  # noqa: B023  used at once
         assert found is not None
         assert found.deeper is not None
         assert found.narrowing is not None
@@ -195,7 +197,7 @@ def test_a_rule_of_two_items_with_many_examples_is_worth_a_model() -> None:
 
 def test_alike_neighbours_are_seen() -> None:
     rng = np.random.default_rng(0)
-    walks = random_walks(lambda _, last: 10 * (last // 10) + rng.integers(10), 100, 8, 50, rng)
+    walks = random_walks(lambda _, last: 10 * (last // 10) + int(rng.integers(10)), 100, 8, 50, rng)
     table = pl.DataFrame({"item_id": [f"i{i}" for i in range(50)], "what": [f"g{i // 10}" for i in range(50)]})
     assert answers(worth(steps_of(log(walks, table))))[SMOOTH] == "yes"
 

@@ -72,7 +72,9 @@ def _steps(steps: Steps) -> Html:
         for what, seen, shuffled, places in rows
         if seen is not None
     ]
-    return table(heads, body, caption=f"{steps.steps:,} steps of {steps.people:,} people, 95% intervals over people; shares are from 0 to 1")
+    return table(
+        heads, body, caption=f"{steps.steps:,} steps of {steps.people:,} people, 95% intervals over people; shares are from 0 to 1"
+    )
 
 
 def _class(effect: Effect) -> str:

@@ -236,7 +236,17 @@ def _effects(variants: list[Variant], columns: dict[str, Float64], split: Split,
     for variant, row in zip(asked, table.iter_rows(named=True), strict=True):
         numbers = [row[name] if row[name] is not None else float("nan") for name in names]
         value = float(np.nanmean(columns[variant.name]))
-        effects.append(Effect(variant.name, variant.against, variant.question, value, *numbers, row["verdict"], judge.lower_is_better))
+        effects.append(
+            Effect(
+                variant.name,
+                variant.against,
+                variant.question,
+                value,
+                *numbers,
+                verdict=row["verdict"],
+                lower_is_better=judge.lower_is_better,
+            )
+        )
     return tuple(effects)
 
 

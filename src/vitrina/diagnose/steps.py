@@ -128,11 +128,11 @@ def steps_of(data: Dataset, seed: int = 0) -> Steps | None:
     known = Estimate.of(together, drawn[:, 0])
     if known is None:
         return None
-    alike = _alike(data, steps, part.item, rng)
+    alike, alike_mixed = (_alike(data, found, part.item, rng) for found in (steps, mixed[0]))
     return Steps(
         len(steps.user), part.people, float(np.median(walk.lengths)), known, by_chance, Estimate.of(_over(together, by_chance), drawn[:, 1]),
         Estimate.of(deeper, drawn[:, 2]), deep / len(steps.user), Estimate.of_share(_made_by_others(everybody), everybody.user),
-        alike, None if alike is None else _alike(data, mixed[0], part.item, rng).value,
+        alike, None if alike_mixed is None else alike_mixed.value,
     )  # fmt: skip
 
 
@@ -232,7 +232,7 @@ class Meetings:
         """
         size, place = len(self.label), self.place_of_end[self.end]
         held = self.count if weights is None else self.count * weights[self.user]
-        total = np.bincount(place, held, size)
+        total = np.bincount(place, held, size).astype(np.float64)
         visits = np.bincount(self.place_of_visit, np.bincount(self.visit, held, len(self.place_of_visit)) ** 2, size)
         same = np.bincount(self.place_of_end, np.bincount(self.end, held, len(self.place_of_end)) ** 2, size) - np.bincount(
             place, held**2, size
