@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.base.power import people_needed
 from vitrina.evaluate.bootstrap import _THRESHOLDS, BUCKETS, Bootstrap, Buckets, _bucket_of, _poisson
 from vitrina.evaluate.interval import bootstrap_interval
-from vitrina.evaluate.significance import best_of, compare_paired, compare_pairs, compare_with_best, people_needed, sign_flip
+from vitrina.evaluate.significance import best_of, compare_paired, compare_pairs, compare_with_best, sign_flip
 
 
 def clustered(rng, users, spread=1.0):

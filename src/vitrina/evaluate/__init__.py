@@ -3,10 +3,11 @@
 For whoever has lists and a truth, a model's or anybody's: `evaluate` gives the numbers, `compare_paired` what differences may be called.
 """
 
+from vitrina.base.power import people_needed
 from vitrina.evaluate.interval import TRUSTED, bootstrap_interval
 from vitrina.evaluate.pareto import best_at, front
 from vitrina.evaluate.run import Evaluation, evaluate
-from vitrina.evaluate.significance import compare_paired, compare_pairs, compare_with_best, people_needed
+from vitrina.evaluate.significance import compare_paired, compare_pairs, compare_with_best
 from vitrina.evaluate.slices import by_slice, slice_labels
 
 __all__ = [

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,12 @@ from scipy.special import ndtri
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.base.former import with_former
+from vitrina.base.power import POWER
 from vitrina.base.printing import short, short_interval
 from vitrina.evaluate.bootstrap import Bootstrap, Buckets
 from vitrina.evaluate.people import Moved, persons_of
 from vitrina.types import Float64
 
-POWER = 0.8  # with which a "detectable" difference would have been seen
 FEWEST_PEOPLE = 20  # with a value for both models, below whom there is no verdict
 FEWEST_DIFFER = 10  # of them, whose difference isn't zero
 ENUMERATED = 20  # people who differ, below whom the signs are flipped in all ways
@@ -146,24 +145,6 @@ def best_of(per_query: Mapping[str, Float64], lower_is_better: bool = False) -> 
     sign = -1.0 if lower_is_better else 1.0
     means = {model: sign * float(np.nanmean(v)) if np.isfinite(v).any() else -np.inf for model, v in per_query.items()}
     return max(means, key=lambda model: means[model])
-
-
-def people_needed(difference: float, detectable: float, people: float) -> int:
-    """How many people it takes to see `difference` in four runs of five, when so many `people` let `detectable` be seen.
-
-    Errors shrink with the root of the number of people: people * (detectable / difference)^2.
-
-    Args:
-        difference: that is wished to be seen.
-        detectable, people: of a row of `compare_paired`; or, before there is one, (z(0.975) + z(0.8)) * s = 2.80 s and one person, where s is
-            the standard deviation of the difference over people.
-
-    >>> people_needed(0.005, detectable=0.02, people=1000)
-    16000
-    """
-    if not (difference > 0 and detectable >= 0):
-        raise ParameterError(f"A difference to be seen is above 0, and one that can be seen 0 or more. Got {difference} and {detectable}.")
-    return ceil(people * (detectable / difference) ** 2)
 
 
 def compare_pairs(
