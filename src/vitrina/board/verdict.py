@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from vitrina.evaluate.significance import people_needed
+from vitrina.base.power import people_needed
 
 Standing = Literal["better", "worse", "equal", "unsure"]
 WISHED = 0.05  # of the baseline's value: the difference to be seen where the smallest that matters is not named
