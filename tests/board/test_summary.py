@@ -1,10 +1,8 @@
-import numpy as np
 import polars as pl
-import pytest
 
 from vitrina.board.asked import Asked
 from vitrina.board.assemble import COMPARISON
-from vitrina.board.losses import Loss, find_losses
+from vitrina.board.leads import Loss
 from vitrina.board.result import Entry
 from vitrina.board.summary import Findings, headline
 
@@ -183,20 +181,3 @@ def test_losses_and_failures_are_told():
 def test_nothing_came_to_an_end():
     said = headline(Findings("nDCG@10", "", [Entry("A", {}, "failed", "It broke.")], {}, pl.DataFrame(), pl.DataFrame()))
     assert said == ("No model came to an end: A: It broke.",)
-
-
-@pytest.mark.parametrize("lower", [False, True])
-def test_a_loss_is_found_where_it_is_and_not_where_there_is_only_noise(lower):
-    rng = np.random.default_rng(0)
-    users = np.arange(2000)
-    young = users < 600
-    leader = rng.random(2000)
-    other = leader + np.where(young, 0.2, -0.3) + 0.05 * rng.standard_normal(2000)
-    same = leader + 0.3 * rng.standard_normal(2000)
-    labels = {"age": pl.Series(np.where(young, "young", "old")), "coin": pl.Series(rng.choice(["a", "b", "c"], 2000))}
-    columns = {"leader": leader, "other": other, "same": same}
-    if lower:
-        columns = {n: -v for n, v in columns.items()}
-    (loss,) = find_losses(columns, "leader", labels, users, lower_is_better=lower)
-    assert (loss.slice, loss.group, loss.model, loss.queries) == ("age", "young", "other", 600)
-    assert loss.difference == pytest.approx(0.2, abs=0.01)

@@ -26,7 +26,7 @@ from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
 from vitrina.board.groups import groups
 from vitrina.board.judging import Judges, Questions
-from vitrina.board.losses import LOSS_DRAWS, find_losses
+from vitrina.board.leads import leads, losses
 from vitrina.board.named import BEFORE, settle
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
@@ -115,20 +115,18 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers:
     choice = choose_baseline(comparison.outcomes, values, comparison.baseline, lower_is_better=lower)
     against_base = assemble.comparisons(judged, choice, assemble.query_metrics(judged), primary.name, bootstrap, matters)
     against_winner = assemble.against_winner(judged, primary, bootstrap, matters)
-    losses = find_losses(
-        columns, next(iter(judged)), labels, users, lower_is_better=lower, bootstrap=bootstrap.model_copy(update={"draws": LOSS_DRAWS})
-    )
+    within = leads(columns, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters)
     entries = _ordered(comparison.entries, list(judged))
     said = headline(
         Findings(
-            primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses,
+            primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged))),
             Asked.of(users), matters, lower,
         )
     )  # fmt: skip
     by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters)
     return {
         "baseline": choice.baseline, "chosen": choice.chosen, "entries": entries, "comparisons": against_base, "against_winner": against_winner,
-        "groups": by_group, "headline": said,
+        "groups": by_group, "leads": within, "headline": said,
     }  # fmt: skip
 
 

@@ -30,18 +30,17 @@ def check_matters(matters: Any) -> None:
 
 
 def settle(primary: str, baseline: str | None, matters: float | None, slices: Iterable[str]) -> dict[str, str]:
-    """The metric that decides, the baseline, the smallest difference that matters, and the groups that are looked at."""
-    return {
+    """The metric that decides, the baseline, the smallest difference that matters, and the groups that are looked at; what was not named is left out."""
+    settled = {
         "metric": primary,
-        "baseline": baseline or "none",
-        "smallest difference that matters": "none" if matters is None else short(matters),
-        "slices": ", ".join(slices) or "none",
+        "baseline": baseline or "",
+        "smallest difference that matters": "" if matters is None else short(matters),
+        "slices": ", ".join(slices),
     }
+    return {what: value for what, value in settled.items() if value}
 
 
 def named_before(settings: Mapping[str, Any]) -> str:
     """The same in a sentence; nothing for a board that doesn't know."""
     settled = settings.get(BEFORE)
-    if not settled:
-        return ""
-    return f"Named before the run: {'; '.join(f'{what} {value}' for what, value in settled.items())}."
+    return f"Named before the run: {'; '.join(f'{what} {value}' for what, value in settled.items())}." if settled else ""

@@ -12,7 +12,7 @@ import polars as pl
 from vitrina.base.printing import fixed, places_of, short, short_interval
 from vitrina.board.asked import Asked
 from vitrina.board.cautions import cautions, listed
-from vitrina.board.losses import Loss
+from vitrina.board.leads import Loss
 from vitrina.board.result import Entry
 from vitrina.board.verdict import more_people, standing, wished
 from vitrina.evaluate.significance import FEWEST_DIFFER, FEWEST_PEOPLE

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitrina.board.result import Entry
     from vitrina.metrics import MetricInfo
 
-BEYOND_COLUMNS = 3
+BEYOND_COLUMNS = 2
 METRICS_PER_TABLE = 6
 
 
@@ -76,7 +76,6 @@ def _columns(view: View, beyond: Sequence[MetricInfo]) -> list[Column]:
         Column("Model", number=False, class_="first"), Column(primary), Column(interval_head, number=False),
         Column(el("span", "Against ", name(view.board.baseline)), number=False, class_="verdict"),
         Column("Tuning", number=False, hint="fixed, or the configurations that were tried on validation and the seconds that took"),
-        *([Column("By person", hint=f"mean of {primary} over people, each of whom counts once")] if view.by_person else []),
         *(Column(m.name, hint=gloss(m)) for m in beyond),
         Column("Fit, s", hint="seconds that fitting took"), Column("Answer, s", hint="seconds that answering all queries took"),
         Column("Memory, MB", hint="the peak of the model’s own process"),
@@ -84,27 +83,39 @@ def _columns(view: View, beyond: Sequence[MetricInfo]) -> list[Column]:
 
 
 def _row(view: View, model: str, beyond: Sequence[MetricInfo]) -> Html:
-    entry, metric = view.board.entry(model), view.board.primary
-    dot, scale = view.dot(model, metric), primary_scale(view)
-    marker = view.numbers.of(view.board.baseline, metric).value
-    estimate, places = view.numbers.of(model, metric), view.numbers.places.get(metric, 3)
-    few = (
-        el("span", f"{plural(int(estimate.hits or 0), 'person', 'people')} with hits{DOUBT}", class_="remark")
-        if estimate.doubtful
-        else None
-    )
-    bar = join((interval(dot, scale, marker), el("span", view.numbers.ends(model, metric), class_="hidden"), few))
-    cells: list[object] = [
+    entry = view.board.entry(model)
+    cells = [
         _named(view, entry),
-        fixed(dot.value, places),
-        bar,
+        _primary(view, model),
+        _bar(view, model),
         _verdict(view, model),
         el("span", entry.effort, class_="effort"),
     ]
-    cells += [fixed(estimate.by_person, places)] if view.by_person else []
     cells += [_value(view, model, m.name) for m in beyond]
     cells += [seconds(entry.fit_seconds), seconds(entry.answer_seconds), count(entry.peak_bytes / 1e6) if entry.peak_bytes else "–"]
     return table_row(_columns(view, beyond), cells, data_model=view.place[model], class_="leading" if model == view.leader else None)
+
+
+def _primary(view: View, model: str) -> Html:
+    """The mean over queries, and below it that over people where it is another one."""
+    estimate, places = view.numbers.of(model, view.board.primary), view.numbers.places.get(view.board.primary, 3)
+    own = el("span", f"{fixed(estimate.by_person, places)} by person", class_="remark") if view.by_person else None
+    return el("div", fixed(estimate.value, places), own)
+
+
+def _bar(view: View, model: str) -> Html:
+    """The interval drawn, said to who doesn't see it, and marked where it can't be trusted."""
+    metric, estimate = view.board.primary, view.numbers.of(model, view.board.primary)
+    drawn = interval(view.dot(model, metric), primary_scale(view), view.numbers.of(view.board.baseline, metric).value, 110)
+    few = f"{plural(int(estimate.hits or 0), 'person', 'people')} with hits{DOUBT}" if estimate.doubtful else None
+    said = el("span", view.numbers.ends(model, metric), class_="hidden")
+    return join((drawn, said, el("span", few, class_="remark") if few else None))
+
+
+def _effort(entry: Entry) -> Html:
+    """What tuning took, the seconds below the trials."""
+    tried, _, spent = entry.effort.partition(", ")
+    return el("div", tried, el("span", spent, class_="remark") if spent else None, class_="effort")
 
 
 def _value(view: View, model: str, metric: str) -> object:
@@ -116,7 +127,7 @@ def _value(view: View, model: str, metric: str) -> object:
 def primary_scale(view: View) -> tuple[float, float]:
     """One scale for all the bars of the table: from zero, or closer when all the values are far from it."""
     estimates = [view.numbers.of(m, view.board.primary) for m in view.models]
-    ends = [v for e in estimates for v in e if v is not None]
+    ends = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     start = 0.0 if 0 <= low < 0.6 * high else low - 0.05 * ((high - low) or 1.0)
     return start, (high + 0.02 * (high - start)) or 1.0
@@ -181,6 +192,7 @@ def _legend(view: View) -> str:
         f"A mark is the mean over queries, its bar the {view.confidence} interval when people are drawn anew; the long upright line is {board.baseline}, the baseline, {IN_WORDS[board.chosen]}.",
         "Verdicts are paired by person, and interval, p and what would have been seen are corrected for all comparisons together. Grey: can’t be told from no difference."
         if compared else "",
+        "By person: the mean over people, each of whom counts once, however much they ask." if view.by_person else "",
         "Tuned models were judged on validation data only." if tuned else "",
         f"{DOUBT.strip()}: fewer than {TRUSTED} people have a hit, and the interval can’t be trusted." if view.doubtful else "",
         "A value over a part of the queries is no mean of the others’ queries: differences are of those that both have a value for."

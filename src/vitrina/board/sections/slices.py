@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from vitrina.board.groups import FEWEST
 from vitrina.board.sections.view import View, distinct, has, known, rows
+from vitrina.board.verdict import standing
 from vitrina.report.charts import Dot, Group, trellis
 from vitrina.report.html import Column, Html, el, figure, section, sentence, table
 from vitrina.report.words import between, fixed, listed, plural
 
-FEWEST = 30  # queries of a group that is drawn
-
 
 class Best(NamedTuple):
-    """Who is ahead in a group, and whether the intervals say so."""
+    """Who is ahead in a group, and whether the differences say so."""
 
     model: str
     clear: bool
@@ -28,7 +28,10 @@ def slices(view: View) -> Html:
         return section("slices", title, sentence("There are no slices on this board: there was nothing to divide the queries by."))
     ends = [known(r.get(c)) for r in points for c in ("value", "low", "high") if not _few(r)]
     scale = (min([0.0, *(v for v in ends if v is not None)]), 1.03 * max([0.0, *(v for v in ends if v is not None)]) or 1.0)
-    small = f"{view.board.primary} with {view.confidence} intervals; one scale for all the plots of this section"
+    small = (
+        f"{view.board.primary} with {view.confidence} intervals; one scale for all the plots of this section. Who leads is told by paired differences, "
+        "which are surer than the intervals look, corrected for all models and groups."
+    )
     parts = [_slice(view, at, name, [r for r in points if r["slice"] == name], scale) for at, name in enumerate(names)]
     return section("slices", title, el("p", small, class_="sub"), *parts)
 
@@ -56,7 +59,7 @@ def _slice(view: View, at: int, name: str, points: list[dict[str, Any]], scale: 
     described = f"{view.board.primary} by {_lower(name)}. " + " ".join(f"{p.title}: {'; '.join(d.detail for d in p.rows)}." for p in parts)
     left = [f"“{g}”" for g in by_group if g not in drawn]
     note = f"By {_lower(name)}" + (f". Too few queries for a plot (under {FEWEST}): {listed(left)}" if left else "")
-    title = _title(name, drawn, lower_is_better=view.primary.lower_is_better)
+    title = _title(view, name, drawn)
     return figure(f"slice-{at}", title, trellis(parts, scale=scale, description=described), data, note=note)
 
 
@@ -82,17 +85,17 @@ def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
     )
 
 
-def _best(rows: Mapping[str, dict[str, Any]], *, lower_is_better: bool) -> Best:
-    """The model with the best value, clearly so when its interval doesn't meet that of the next model."""
-    sign = 1 if lower_is_better else -1
-    first, *rest = sorted(rows.values(), key=lambda r: sign * r["value"])
-    near, far = ("high", "low") if lower_is_better else ("low", "high")
-    end, next_end = known(first.get(near)), known(rest[0].get(far)) if rest else None
-    return Best(first["model"], not rest or (end is not None and next_end is not None and sign * end < sign * next_end))
+def _best(view: View, slice_name: str, group: str, rows: Mapping[str, dict[str, Any]]) -> Best:
+    """The model with the best value, clearly so when every other one is measurably behind it or about equal, by paired differences."""
+    sign = 1 if view.primary.lower_is_better else -1
+    first = min(rows.values(), key=lambda r: sign * r["value"])["model"]
+    found = [r for r in view.leads if r["slice"] == slice_name and r["group"] == group and r["best"] == first]
+    kinds = [standing(r["verdict"]) for r in found if r["model"] in rows]
+    return Best(first, len(rows) == 1 or (len(kinds) == len(rows) - 1 and set(kinds) == {"worse"}))
 
 
-def _title(name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]], *, lower_is_better: bool) -> str:
-    best = {g: _best(rows, lower_is_better=lower_is_better) for g, rows in by_group.items()}
+def _title(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
+    best = {g: _best(view, name, g, rows) for g, rows in by_group.items()}
     clear = {g: b.model for g, b in best.items() if b.clear}
     models, what = distinct(clear.values()), _lower(name)
     if not clear:

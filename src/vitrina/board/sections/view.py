@@ -155,6 +155,11 @@ class View:
             return {}
         return {r["model"]: r for r in rows(self.board.comparisons, metric=self.board.primary)}
 
+    @cached_property
+    def leads(self) -> list[dict[str, Any]]:
+        """Each model against the best one of a group."""
+        return rows(self.board.leads) if has(self.board.leads, "slice", "group", "best", "model", "verdict") else []
+
     @property
     def by_person(self) -> bool:
         """Whether the mean over people is another number than the mean over queries."""
