@@ -108,6 +108,17 @@ def test_the_baseline_is_behind_where_the_comparison_with_it_alone_says_so():
     assert not any("can't be told" in s for s in said)
 
 
+def test_where_the_baseline_leads_the_comparisons_with_it_are_told():
+    """They are corrected for fewer than all pairs, and stand in the leaderboard."""
+    said = say(
+        entries(Popularity=0.1, EASE=1),
+        {"Popularity": 0.3, "EASE": 0.2},
+        [row("EASE", -0.1, 0.09, "worse")],
+        [row("EASE", -0.1, 0.12, "no", 0.15)],
+    )
+    assert not any("can't be told" in s for s in said)
+
+
 def test_a_small_test_part_asks_for_more_people():
     said = say(
         entries(EASE=0.2, Popularity=0.1), {"EASE": 0.204, "Popularity": 0.2},

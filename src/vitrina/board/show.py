@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -51,7 +51,7 @@ class PrintedBoard:
 def _before(board: Board) -> Iterator[str]:
     """The protocol, and what was settled before anything ran."""
     if board.protocol is not None:
-        yield board.protocol.line
+        yield replace(board.protocol, metric="").line  # what the metric means is in the report
     if said := named_before(board.settings):
         yield f"{said} The baseline {board.baseline} was {IN_WORDS[board.chosen]}." if board.chosen != "named" else said
 

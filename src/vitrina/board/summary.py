@@ -67,10 +67,11 @@ class Findings:
 
     @property
     def rivals(self) -> list[Row]:
-        """The other models against the leader; the baseline by the comparison with it alone, which is corrected for fewer comparisons."""
+        """The other models against the leader; with the baseline by the comparisons with it alone, which are corrected for fewer."""
         own = self.of_leader
-        rows = self.against_winner.iter_rows(named=True)
-        return [_turned(own, self.baseline) if own is not None and r["model"] == self.baseline else r for r in rows]
+        if own is None and self.leader.name == self.baseline:
+            return self.against_baseline.to_dicts()
+        return [_turned(own, self.baseline) if own and r["model"] == self.baseline else r for r in self.against_winner.to_dicts()]
 
     def of(self, *standings: str) -> list[Row]:
         """The rivals with one of these verdicts."""

@@ -102,7 +102,7 @@ def _title(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, 
         first = distinct(b.model for b in best.values())
         said = f"{first[0]} is first in every group" if len(first) == 1 else f"The order changes with {_lower(name)}"
         return f"{said}, but no lead is larger than its doubt"
-    if len(models) == 1 and len(clear) == len(best):
+    if len(models) == 1 and len(clear) == len(best) > 1:
         return f"{models[0]} leads whatever the {_lower(name)}"
     said = [f"{m} leads where {what} is {' or '.join(f'“{g}”' for g in clear if clear[g] == m)}" for m in models]
     return "; ".join([*said, *(["elsewhere it is too close to tell"] if len(clear) < len(best) else [])])
