@@ -11,6 +11,8 @@ import rogues
 import vitrina as vt
 from vitrina.base.errors import ParameterError
 from vitrina.board.seeds import seeds, with_seeds
+from vitrina.evaluate.fits import variance_of_fits
+from vitrina.evaluate.run import summarise
 from vitrina.jobs import processes
 from vitrina.jobs.specs import of_spec, to_spec
 
@@ -120,6 +122,18 @@ def test_values_are_means_over_the_fits(folds):
     for metric in METRICS:
         means = np.mean([b.numbers.filter(model="chance", metric=metric)["value"].item() for b in alone])
         assert board.numbers.filter(model="chance", metric=metric)["value"].item() == pytest.approx(means)
+    of_chance = board.numbers.filter(model="chance", metric="nDCG@5").row(0, named=True)
+    values = [b.per_query.filter(model="chance")["nDCG@5"].to_numpy() for b in alone]
+    users = alone[0].per_query.filter(model="chance")["user"].to_numpy()
+    more = {"nDCG@5": variance_of_fits(np.stack(values), users)}
+    wanted = summarise({"nDCG@5": np.mean(values, axis=0)}, users, more=more)["nDCG@5"]
+    assert (of_chance["low"], of_chance["high"]) == pytest.approx((wanted.low, wanted.high))
+    popular = alone[0].per_query.filter(model="popular")["nDCG@5"].to_numpy()
+    against = vt.evaluate.compare_paired(
+        {"chance": np.mean(values, axis=0), "popular": popular}, "popular", users, more={"chance": more["nDCG@5"]}
+    )
+    got = vt.compare({name: MODELS[name] for name in ("popular", "chance")}, folds[1:], **JOB, budget=vt.Budget(fits=3)).comparisons
+    assert got.filter(metric="nDCG@5")["low"].item() == pytest.approx(against["low"].item())
     assert [e.lists["chance"] for e in board.examples] == [e.lists["chance"] for e in alone[0].examples]
     mine, first = (b.numbers.filter(model="popular").drop("people", strict=False) for b in (board, alone[0]))
     assert mine.equals(first)

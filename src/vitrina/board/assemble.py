@@ -63,6 +63,11 @@ def columns(evaluations: Evaluations, metric: str) -> dict[str, Float64]:
     return {name: column(e, metric) for name, e in evaluations.items()}
 
 
+def of_seeds(evaluations: Evaluations, metric: str) -> dict[str, float]:
+    """The variance of each model's mean that its seeds bring; 0 where it was fitted once."""
+    return {name: e.more.get(metric, 0.0) for name, e in evaluations.items()}
+
+
 def users_of(evaluations: Evaluations) -> NDArray[Any]:
     """(queries,) codes of who asks."""
     return next(iter(evaluations.values())).per_query["user"].to_numpy()
@@ -82,7 +87,7 @@ def comparisons(
     for metric in metrics:
         table = compare_paired(
             columns(evaluations, metric.name), choice.baseline, users_of(evaluations), bootstrap=bootstrap, lower_is_better=metric.lower_is_better,
-            chosen=choice.chosen == "test", matters=matters if metric.name == primary else None,
+            chosen=choice.chosen == "test", matters=matters if metric.name == primary else None, more=of_seeds(evaluations, metric.name),
         )  # fmt: skip
         tables.append(_named(table, metric.name, choice.baseline))
     return pl.concat(tables)
@@ -96,6 +101,7 @@ def against_winner(evaluations: Evaluations, metric: Metric, bootstrap: Bootstra
         bootstrap=bootstrap,
         lower_is_better=metric.lower_is_better,
         matters=matters,
+        more=of_seeds(evaluations, metric.name),
     )
     return _named(table, metric.name, next(iter(evaluations)))
 

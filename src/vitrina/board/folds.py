@@ -1,7 +1,8 @@
 """Folds in time and fits by seed as one comparison: what may be pooled, and how.
 
 A value is the mean over the queries of all folds, so a person who asks in three folds is one person with three times the queries, and
-what is drawn anew for the intervals is people. With several fits a query's value is the mean over them.
+what is drawn anew for the intervals is people. With several fits a query's value is the mean over them, and what the seed changes is
+further doubt of each number and difference.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from vitrina.board.contenders import Outcome
 from vitrina.data.split import Split
 from vitrina.data.split.rolling import require_in_time
 from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.fits import variance_of_fits
 from vitrina.evaluate.run import Evaluation, evaluation_of
 from vitrina.types import Float64
 
@@ -119,11 +121,12 @@ class Judgement:
         }  # (fits, queries) of each fold
         of_table = {m.name: _table(parts, m.name) for m in first.metrics if m.name not in columns}  # (folds, fits)
         means = {name: [_mean(fold, axis=0) for fold in of_folds] for name, of_folds in columns.items()}
+        users = np.concatenate([fits[0].per_query["user"].to_numpy() for fits in parts])
+        of_seeds = {name: variance_of_fits(np.concatenate(c, axis=1), users, bootstrap.confidence) for name, c in columns.items()}
         whole = evaluation_of(
             {name: np.concatenate(of_folds) for name, of_folds in means.items()},
             {name: float(table.mean()) for name, table in of_table.items()},
-            np.concatenate([fits[0].per_query["user"].to_numpy() for fits in parts]),
-            first.metrics, bootstrap, *_shares(parts), bootstrap.confidence,
+            users, first.metrics, bootstrap, *_shares(parts), bootstrap.confidence, of_seeds,
         )  # fmt: skip
         folds = [
             {name: float(_mean(m[at])) for name, m in means.items()} | {name: float(t[at].mean()) for name, t in of_table.items()}

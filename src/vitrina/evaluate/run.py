@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -46,6 +46,7 @@ class Evaluation:
         fallback: share of the places that popularity filled.
         confidence: of the intervals.
         metrics: what each metric says of itself, in the order of `numbers`.
+        more: further variance of the mean, by metric, which is in the intervals beside that of people: of the seeds of several fits.
     """
 
     per_query: pl.DataFrame
@@ -54,6 +55,7 @@ class Evaluation:
     fallback: float
     confidence: float
     metrics: tuple[MetricInfo, ...]
+    more: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         """The value of a metric by its name."""
@@ -154,7 +156,7 @@ def evaluation_of(
     """The numbers of values per query (NaN where one says nothing) and of the whole table, in the order of `metrics`; `more` as in `summarise`."""
     values = {name: Summary(value) for name, value in of_table.items()} | summarise(columns, users, bootstrap, more)
     numbers = pl.DataFrame([(m.name, *values[m.name]) for m in metrics], schema=NUMBERS, orient="row")
-    return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics))
+    return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics), more or {})
 
 
 class Summary(NamedTuple):
