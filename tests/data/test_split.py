@@ -460,6 +460,8 @@ def test_leakage_is_said_only_where_there_is_some():
 
 
 def test_the_summary_prints_and_goes_to_json():
+    strict = vt.split.LeaveOneOut(strict=True).apply(vt.testing.synthetic())
+    assert f"{len(strict.validation.queries):,} queries of a validation part" in str(strict.summary)
     for rule in (vt.split.GlobalTime(days=10), vt.split.LeaveOneOut(), vt.split.RandomShare()):
         summary = rule.apply(vt.testing.synthetic()).summary
         assert json.loads(json.dumps(summary.to_dict()))["queries"] == summary.queries

@@ -149,7 +149,13 @@ _NOTES = {
 
 
 def _notes(split: Split) -> tuple[str, ...]:
-    return tuple(text.format(f"{split.counts[name]:,}") for name, text in _NOTES.items() if split.counts.get(name))
+    said = tuple(text.format(f"{split.counts[name]:,}") for name, text in _NOTES.items() if split.counts.get(name))
+    if split.validation is None:
+        return said
+    return (
+        f"{len(split.validation.queries):,} queries of a validation part lie between training and test, and no model learns them.",
+        *said,
+    )
 
 
 def _leakage(split: Split) -> tuple[str, ...]:
