@@ -125,3 +125,21 @@ def test_a_finished_run_is_read_and_not_run_again(monkeypatch: pytest.MonkeyPatc
     assert runs.measured(model, split, ["nDCG@10"], resume=True) == first
     with pytest.raises(AssertionError, match="ran again"):
         runs.measured(model, split, ["nDCG@10"])
+
+
+def test_a_strict_run_is_fitted_on_the_training_part_and_asked_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import vitrina as vt
+    from benchmarks.kit import runs
+    from benchmarks.quality import sequence_published as published
+
+    monkeypatch.setattr(runs, "RUNS", tmp_path)
+    split = vt.testing.synthetic(users=60, items=30).split(vt.split.LeaveOneOut(strict=True, repeat=False))
+    run = runs.measured(vt.Popularity(), split, published.METRICS, unfiltered=True)
+    fitted = vt.Popularity().fit(split.train)
+    for how, repeat in (("", False), (", nothing left out", True)):
+        lists = fitted.recommend(split.queries, 10, eligible=vt.Eligibility(repeat=repeat))
+        assert run[f"nDCG@10{how}"] == vt.evaluate.evaluate(lists, split, ["nDCG@10"])["nDCG@10"]
+    assert run["nDCG@10"] != run["nDCG@10, nothing left out"]
+    for table, marks in ((published.strict_table, 9), (published.retrained_table, 7)):
+        rows = "\n".join(table({"amazon-beauty": [run, run]})).splitlines()
+        assert {line.count("|") for line in rows} == {marks + 1}
