@@ -30,9 +30,9 @@ def rows(*found):
     return pl.DataFrame(list(found), schema=COMPARISON)
 
 
-def say(entries, values, against_base, against_winner, *, baseline="Popularity", by_person=None, **more):
+def say(entries, values, against_base, against_winner, *, baseline="Popularity", by_person=None, hits=300, **more):
     numbers = {
-        n: {"value": v, "low": v - 0.01, "high": v + 0.01, "people": 900, "hits": 300, "by_person": (by_person or values)[n]}
+        n: {"value": v, "low": v - 0.01, "high": v + 0.01, "people": 900, "hits": hits, "by_person": (by_person or values)[n]}
         for n, v in values.items()
     }
     return headline(Findings("nDCG@10", baseline, entries, numbers, rows(*against_base), rows(*against_winner), **more))
@@ -177,6 +177,8 @@ def test_what_speaks_against_a_lead_is_said():
         "Popularity has the best nDCG@10: 0.210, and EASE 0.190. One person asks 48% of the 4,000 queries. EASE is better than Popularity for 41% of "
         "the people and worse for 22%; the tenth who lose most lose 0.153 on average."
     )
+    rare = say(entries(EASE=2, Popularity=0.1), TWO, [AHEAD], [BEHIND], hits=31)
+    assert rare[1] == "With hits of 31 people the interval of EASE can't be trusted: it takes 50."
     quiet = say(entries(EASE=2, Popularity=0.1), TWO, [AHEAD], [BEHIND], asked=Asked(900, 4000, 0.01))
     assert len(quiet) == 2
 

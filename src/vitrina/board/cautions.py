@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vitrina.base.printing import short
 from vitrina.board.verdict import standing
 from vitrina.data.split.remarks import FEW, HEAVY_SHARE
+from vitrina.evaluate.interval import TRUSTED
 from vitrina.report.words import percent
 
 if TYPE_CHECKING:
@@ -19,10 +20,18 @@ ALL = 1 - 1e-9
 
 def cautions(found: Findings) -> Iterator[str]:
     """The sentences that apply."""
+    yield from _few_hits(found)
     yield from _answered(found)
     yield from _by_person(found)
     yield from _busiest(found)
     yield from _harmed(found)
+
+
+def _few_hits(found: Findings) -> Iterator[str]:
+    """Whether the interval of the best model can be trusted."""
+    hits = found.numbers[found.leader.name]["hits"]
+    if hits < TRUSTED:
+        yield f"With hits of {hits} people the interval of {found.leader.name} can't be trusted: it takes {TRUSTED}."
 
 
 def _answered(found: Findings) -> Iterator[str]:

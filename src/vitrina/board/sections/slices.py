@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vitrina.board.groups import FEWEST
-from vitrina.board.sections.view import View, distinct, has, known, rows
+from vitrina.board.sections.view import DOUBT, Estimate, View, distinct, has, known, rows
 from vitrina.board.verdict import standing
 from vitrina.report.charts import Dot, Group, trellis
 from vitrina.report.html import Column, Html, el, figure, section, sentence, table
@@ -80,7 +80,7 @@ def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
         low,
         high,
         view.colour(model),
-        f"{model}: {fixed(value, places)} {between(low, high, places)}".rstrip(),
+        f"{model}: {fixed(value, places)} {_ends(row, places)}".rstrip(),
         view.place[model],
     )
 
@@ -123,5 +123,10 @@ def _table(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, 
 def _cell(row: dict[str, Any] | None, places: int) -> object:
     if row is None:
         return "–"
-    low, high = known(row.get("low")), known(row.get("high"))
-    return el("div", fixed(row["value"], places), el("span", between(low, high, places), class_="remark"))
+    return el("div", fixed(row["value"], places), el("span", _ends(row, places), class_="remark"))
+
+
+def _ends(row: dict[str, Any], places: int) -> str:
+    """The interval, marked where it can't be trusted."""
+    estimate = Estimate(*(known(row.get(c)) for c in ("value", "low", "high", "hits")))
+    return between(estimate.low, estimate.high, places) + (DOUBT if estimate.doubtful else "")
