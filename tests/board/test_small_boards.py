@@ -138,6 +138,8 @@ def test_what_was_named_before_the_run_is_printed():
     assert said in re.sub(r"<[^>]*>", "", render(board))
     assert "baseline, named before the run" in render(board)
     assert board.comparisons["verdict"].item() == "about equal: within 0.500"
+    assert re.search(r'class="equal">about equal', render(board))
+    assert "1 is about equal to it" in render(board)
     assert "about equal to the baseline Popularity: within 0.500, the smallest difference that matters" in board.headline[0]
     looked = vt.compare([vt.Popularity(), vt.TopPersonal()], split, baselines=False, **job)
     assert "was chosen by its value on the test part, for which all verdicts are corrected" in re.sub(r"\s+", " ", str(looked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vitrina.base.printing import short
 from vitrina.board.named import IN_WORDS, named_before
 from vitrina.board.sections.differences import differences
 from vitrina.board.sections.view import DOUBT, View, gloss, sign_of_minus
@@ -192,6 +193,7 @@ def _legend(view: View) -> str:
         f"A mark is the mean over queries, its bar the {view.confidence} interval when people are drawn anew; the long upright line is {board.baseline}, the baseline, {IN_WORDS[board.chosen]}.",
         "Verdicts are paired by person, and interval, p and what would have been seen are corrected for all comparisons together. Grey: can’t be told from no difference."
         if compared else "",
+        f"About equal: the interval lies within {short(board.matters)}, the smallest difference that matters." if board.matters else "",
         "By person: the mean over people, each of whom counts once, however much they ask." if view.by_person else "",
         "Tuned models were judged on validation data only." if tuned else "",
         f"{DOUBT.strip()}: fewer than {TRUSTED} people have a hit, and the interval can’t be trusted." if view.doubtful else "",
