@@ -10,7 +10,7 @@ import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.catalogue import unit_rows
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.interval import bootstrap_interval
+from vitrina.evaluate.interval import mean_interval
 from vitrina.evaluate.run import evaluate
 from vitrina.metrics import DEFAULT_METRICS, Judged, metric
 from vitrina.types import Ragged, Recommendations
@@ -48,9 +48,9 @@ def test_numbers_and_per_query_agree(evaluation, lists, split):
         assert evaluation[name] == value
 
 
-def test_intervals_are_those_of_the_bootstrap_over_users(evaluation, split):
+def test_intervals_are_over_users(evaluation, split):
     row = evaluation.numbers.row(by_predicate=pl.col("metric") == "nDCG@10")
-    expected = bootstrap_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users, bootstrap=Bootstrap(draws=300))
+    expected = mean_interval(evaluation.per_query["nDCG@10"].to_numpy(), split.queries.users)
     assert row[2:4] == pytest.approx(expected, abs=1e-12)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, stdtrit
 
-from vitrina.base.former import with_former
-from vitrina.evaluate.bootstrap import Bootstrap, Buckets
+from vitrina.base.errors import ParameterError
+from vitrina.evaluate.bootstrap import Buckets
 from vitrina.types import Float64
 
 TRUSTED = 50  # people whose value isn't zero, below whom an interval can't be trusted
@@ -23,34 +23,51 @@ class Interval(NamedTuple):
     high: float
 
 
-def intervals_of(columns: Sequence[Float64], users: NDArray[Any], confidence: float, more: Sequence[float] = ()) -> list[Interval]:
-    """Of each column (queries,), NaN where a query says nothing; `more` is further variance of each mean."""
-    state = Buckets.of_columns(columns, users)
-    extra = np.asarray(more, np.float64) if len(more) else np.zeros(len(columns))
-    freedom = np.maximum((state.counts > 0).sum(axis=0) - 1, 1)
-    reach = stdtrit(freedom, (1 + confidence) / 2) * np.sqrt(state.error**2 * (1 + 1 / freedom) + extra)
-    found = []
-    for column, value, half in zip(columns, state.value, reach, strict=True):
-        share = bool(np.nanmin(column, initial=0.0) >= 0 and np.nanmax(column, initial=0.0) <= 1 and 0 < value < 1)
-        ends = expit(logit(value) + np.array([-1, 1]) * half / (value * (1 - value))) if share else value + np.array([-1, 1]) * half
-        found.append(Interval(float(ends[0]), float(ends[1])))
-    return found
+def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95) -> Interval:
+    """The interval of the mean of `values` over queries, when other people might have come, each with all their queries.
 
-
-def bootstrap_interval(values: Float64, users: NDArray[Any], bootstrap: Bootstrap = Bootstrap(), **former: Any) -> Interval:
-    """The percentile interval of the mean of `values` over queries, when people are drawn with all their queries.
+    Student's t with the jackknife over people: its error, and the degrees of freedom that the spread of its squares leaves (see
+    `vitrina.evaluate.bootstrap`). Where all values are within [0, 1] it is made on the scale of log(v / (1 - v)) and turned back, so that it
+    reaches further to the side where there is more room. Where all of them are 0, or all 1, it ends where people of whom none
+    is another would be seen with the probability (1 - confidence) / 2, as Clopper and Pearson's does.
 
     Args:
         values: (queries,), NaN where a query says nothing.
-        users: (queries,) codes.
-        bootstrap: draws, seed and confidence.
-        former: `draws`, `seed` and `confidence` by themselves, for one more release.
+        users: (queries,) codes; a negative one is a visitor of its own.
+        confidence: of the interval.
+
+    Raises:
+        ParameterError: there is not one user for each value, or the confidence is not between 0 and 1.
 
     >>> import numpy as np
-    >>> values = np.random.default_rng(0).random(400)
-    >>> low, high = bootstrap_interval(values, np.arange(400))
-    >>> bool(low < values.mean() < high)
-    True
+    >>> hits = np.arange(400) % 20 == 0
+    >>> low, high = mean_interval(hits.astype(float), np.arange(400))
+    >>> f"{hits.mean():.3f} ({low:.3f} to {high:.3f})"
+    '0.050 (0.032 to 0.077)'
     """
-    bootstrap = with_former(bootstrap, Bootstrap, former, "bootstrap_interval", "bootstrap")
-    return intervals_of([np.asarray(values, np.float64)], users, bootstrap.confidence)[0]
+    if not 0 < confidence < 1:
+        raise ParameterError(f"The 'confidence' of an interval is between 0 and 1. Got {confidence}.", parameter="confidence")
+    return intervals_of([np.asarray(values, np.float64)], users, confidence)[0]
+
+
+def intervals_of(columns: Sequence[Float64], users: NDArray[Any], confidence: float, more: Sequence[float] = ()) -> list[Interval]:
+    """Of each column (queries,), NaN where a query says nothing; `more` is further variance of each mean."""
+    state = Buckets.of(columns, users)
+    jackknife, people = state.jackknife(), (state.counts > 0).sum(axis=0)
+    error = np.sqrt(jackknife.error**2 + (np.asarray(more, np.float64) if len(more) else 0.0))
+    half = stdtrit(jackknife.freedom, (1 + confidence) / 2) * error
+    return [
+        _interval(c, v, h, n, confidence) for c, v, h, n in zip(columns, state.value.tolist(), half.tolist(), people.tolist(), strict=True)
+    ]
+
+
+def _interval(column: Float64, value: float, half: float, people: int, confidence: float) -> Interval:
+    if np.isnan(half):
+        return Interval(half, half)
+    if np.nanmin(column) < 0 or np.nanmax(column) > 1:
+        return Interval(value - half, value + half)
+    if value in (0.0, 1.0):
+        none = 1 - ((1 - confidence) / 2) ** (1 / people)
+        return Interval(0.0, max(none, half)) if value == 0 else Interval(1 - max(none, half), 1.0)
+    reach = half / (value * (1 - value))
+    return Interval(float(expit(logit(value) - reach)), float(expit(logit(value) + reach)))

@@ -47,26 +47,29 @@ class People(NamedTuple):
 class Moved(NamedTuple):
     """What a difference means for single people; shares are of those who have a value for both models."""
 
-    people: int
-    differ: int  # on some query
     helped: float  # share whose own mean is better
     harmed: float
     worst: float  # mean difference of the tenth of people who lose most
-    sums: Float64  # (people,) of the differences of each
 
     @classmethod
     def of(cls, difference: Float64, persons: Int64, lower_is_better: bool) -> Moved:
         """Of one column of differences (queries,), NaN where a model says nothing."""
         known = ~np.isnan(difference)
-        sums = _own(difference[known], persons[known])
         means = _own_means(difference[known], persons[known])
         means[np.abs(means) < ROUNDING * np.abs(means).max(initial=0.0)] = 0.0
         gains = -means if lower_is_better else means
         if not len(gains):
-            return cls(0, 0, float("nan"), float("nan"), float("nan"), sums)
+            return cls(float("nan"), float("nan"), float("nan"))
         worst = np.argsort(gains, kind="stable")[: int(np.ceil(TENTH * len(gains)))]
-        differ = int((np.bincount(persons[known], difference[known] != 0) > 0).sum())
-        return cls(len(gains), differ, float((gains > 0).mean()), float((gains < 0).mean()), float(means[worst].mean()), sums)
+        return cls(float((gains > 0).mean()), float((gains < 0).mean()), float(means[worst].mean()))
+
+
+def who_differs(difference: Float64, persons: Int64) -> tuple[int, int, Float64]:
+    """How many people have a value, how many of them one that isn't zero, and (people,) the sums of each."""
+    known = ~np.isnan(difference)
+    differ = np.bincount(persons[known], difference[known] != 0) > 0
+    sums = _own(difference[known], persons[known])
+    return len(sums), int(differ.sum()), sums
 
 
 def _own(values: Float64, persons: Int64) -> Float64:

@@ -178,7 +178,7 @@ def summarise(
     Args:
         columns: by metric, NaN where a query says nothing.
         users: (queries,) codes.
-        bootstrap: its confidence is that of the intervals; None draws none.
+        bootstrap: its confidence is that of the intervals; None leaves them out.
         more: further variance of the mean, by metric: that of the seeds a model was fitted with.
     """
     persons, drawn = persons_of(users), {}

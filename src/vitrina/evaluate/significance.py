@@ -1,40 +1,28 @@
 """Differences between models and what may be said of them: paired, with one correction for interval, p and power, and a verdict in words.
 
-The value of a difference is the mean over the queries where both models say something, its error the bootstrap's of people
-(`bootstrap`). In each draw every difference is off by t* of its own standard errors of that draw. The largest |t*| over all
-comparisons that could have been reported has the quantile c, and that one number makes everything: the interval is
-difference -+ c * error, p_adjusted the share of draws whose largest |t*| reaches |t|, and the difference that would have been seen in four
-runs of five (c + z(0.8)) * error. This is the single-step max-T of [Westfall and Young 1993](https://doi.org/10.1002/bimj.4710350518),
-with draws that know how models move together, so that it asks for less than Bonferroni and Holm do.
-
-Which comparisons could have been reported depends on how the baseline was found. Named before anybody looked: the others with it.
-Chosen because of its value on the same queries, as the winner of a board is: all pairs of models.
+Models are compared on the queries where both say something. Which comparisons are corrected for (`correction`) depends on how the
+baseline was found. Named before anybody looked: the others with it. Chosen because of its value on the same queries, as the winner of a
+board is: all pairs of models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.base.former import with_former
-from vitrina.base.power import POWER
 from vitrina.base.printing import short, short_interval
 from vitrina.evaluate.bootstrap import Bootstrap, Buckets
+from vitrina.evaluate.correction import FEWEST_DIFFER, FEWEST_PEOPLE, Correction, Difference, differences_of
 from vitrina.evaluate.people import Moved, persons_of
 from vitrina.types import Float64
 
-FEWEST_PEOPLE = 20  # with a value for both models, below whom there is no verdict
-FEWEST_DIFFER = 10  # of them, whose difference isn't zero
-ENUMERATED = 20  # people who differ, below whom the signs are flipped in all ways
-NAN = float("nan")
 SCHEMA = {
     "model": pl.String, "against": pl.String, **dict.fromkeys(("difference", "low", "high", "p", "p_adjusted", "detectable"), pl.Float64),
     "people": pl.Int64, "differ": pl.Int64, **dict.fromkeys(("helped", "harmed", "worst"), pl.Float64), "verdict": pl.String,
@@ -53,7 +41,7 @@ def compare_paired(
     more: Mapping[str, float] | None = None,
     **former: Any,
 ) -> pl.DataFrame:
-    """Each model against the baseline on one metric, with the same draws of people for both.
+    """Each model against the baseline on one metric, with the same people for both.
 
     There is no verdict below 20 people with a value for both, nor below 10 whose difference isn't zero. Where fewer than 20 differ, p
     is at least that of the exact test that flips their signs in all ways.
@@ -67,7 +55,7 @@ def compare_paired(
         chosen: whether the baseline was chosen by looking at these values, as the best or the weakest of several. Then the correction
             is for all pairs of models.
         matters: the smallest difference that matters; an interval within it is the verdict "about equal".
-        more: further variance of a model's mean, in the metric's unit squared: that of the seeds it was fitted with.
+        more: further variance of a model's mean, in the metric's unit squared, taken as known: that of the seeds it was fitted with.
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Returns:
@@ -80,7 +68,7 @@ def compare_paired(
         UnknownNameError: the baseline is none of the models.
         ParameterError: there is not one user for each value, or `matters` is not positive.
 
-    Cost: for each comparison a pass over the queries; draws * min(people, 16,384) for each of them and, with `chosen`, for each pair.
+    Cost: a pass over the queries for each comparison, and with `chosen` for each pair of models; pairs^2 * (min(people, 16,384) + draws).
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -94,10 +82,7 @@ def compare_paired(
     bootstrap = with_former(bootstrap, Bootstrap, former, "compare_paired", "bootstrap")
     others = [(model, baseline) for model in per_query if model != baseline]
     rest = [pair for pair in combinations(per_query, 2) if baseline not in pair] if chosen else []
-    table = compare_pairs(
-        per_query, [*others, *rest], users, bootstrap=bootstrap, lower_is_better=lower_is_better, matters=matters, more=more
-    )  # fmt: skip
-    return table.head(len(others)).drop("against")
+    return _table(per_query, others, rest, users, bootstrap, lower_is_better, matters, more or {}).drop("against")
 
 
 def compare_with_best(
@@ -175,146 +160,47 @@ def compare_pairs(
     """
     for name in (name for pair in pairs for name in pair if name not in per_query):
         raise UnknownNameError.of("model", name, per_query)
+    return _table(per_query, pairs, [], users, bootstrap, lower_is_better, matters, more or {})
+
+
+def _table(
+    per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], rest: Sequence[tuple[str, str]], users: NDArray[Any],
+    bootstrap: Bootstrap, lower_is_better: bool, matters: float | None, more: Mapping[str, float],
+) -> pl.DataFrame:  # fmt: skip
+    """A row for each of the pairs, with one correction for them and the rest."""
     if matters is not None and not matters > 0:
         raise ParameterError(f"What 'matters' is a difference above 0, the smallest one that does. Got {matters}.", parameter="matters")
-    found, drawn = differences(per_query, pairs, users, bootstrap, lower_is_better, more or {})
-    correction = Correction.of([drawn], bootstrap)
-    rows = [{"model": a, "against": b, **_row(one, correction, matters, lower_is_better)} for (a, b), one in zip(pairs, found, strict=True)]
+    columns, persons = {model: np.asarray(values, np.float64) for model, values in per_query.items()}, persons_of(users)
+    between = [columns[a] - columns[b] for a, b in (*pairs, *rest)]
+    noise = [more.get(a, 0.0) + more.get(b, 0.0) for a, b in (*pairs, *rest)]
+    state = Buckets.of(between, users)
+    jackknife = state.jackknife()
+    found = differences_of(between, persons, state.value, jackknife, noise)
+    correction = Correction.of(found, jackknife.parts, bootstrap)
+    rows = []
+    for (a, b), one, values in zip(pairs, found, between, strict=False):
+        low, high = correction.interval(one)
+        rows.append({
+            "model": a, "against": b, "difference": one.value, "low": low, "high": high, "p": one.p, "p_adjusted": correction.p(one),
+            "detectable": correction.detectable(one), "people": one.people, "differ": one.differ,
+            **Moved.of(values, persons, lower_is_better)._asdict(), "verdict": _verdict(one, correction, matters, lower_is_better),
+        })  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
 
 
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """One model's mean minus another's over the queries where both have a value.
-
-    Args:
-        value: the difference; NaN where no query has both.
-        error: its standard error.
-        p: two-sided, of this comparison alone.
-        exact: what no p may be below: that of flipping the signs of the few people who differ; 0 where many do.
-        moved: what it means for single people.
-    """
-
-    value: float
-    error: float
-    p: float
-    exact: float
-    moved: Moved
-
-    @property
-    def enough(self) -> bool:
-        """Whether so many people differ that a verdict may be given."""
-        return self.moved.people >= FEWEST_PEOPLE and self.moved.differ >= FEWEST_DIFFER
-
-    @property
-    def t(self) -> float:
-        """By how many standard errors it is off zero."""
-        return abs(self.value) / self.error if self.error > 0 else (np.inf if self.value else 0.0)
-
-
-def differences(
-    per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], users: NDArray[Any], bootstrap: Bootstrap, lower_is_better: bool,
-    more: Mapping[str, float],
-) -> tuple[list[Difference], Float64]:  # fmt: skip
-    """The first minus the second of each pair; and (draws,) the largest |t*| over those of whom there are enough."""
-    persons = persons_of(users)
-    columns = {model: np.asarray(values, np.float64) for model, values in per_query.items()}
-    state = Buckets.of_columns([columns[a] - columns[b] for a, b in pairs], users)
-    value, drawn = state.value, np.abs(state.studentised(bootstrap))
-    found = []
-    for i, (a, b) in enumerate(pairs):
-        moved = Moved.of(columns[a] - columns[b], persons, lower_is_better)
-        error = float(np.sqrt(state.error[i] ** 2 + more.get(a, 0.0) + more.get(b, 0.0)))
-        one = Difference(float(value[i]), error, NAN, 0.0, moved)
-        exact = sign_flip(moved.sums) if moved.differ < ENUMERATED else 0.0
-        found.append(replace(one, p=max(_share(drawn[:, i], one.t), exact) if moved.people > 1 else NAN, exact=exact))
-    enough = [i for i, one in enumerate(found) if one.enough]
-    return found, drawn[:, enough].max(axis=1, initial=0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """What all comparisons together ask of each.
-
-    Args:
-        drawn: (draws,) the largest |t*| of each draw.
-        confidence: of all verdicts together.
-    """
-
-    drawn: Float64
-    confidence: float
-
-    @classmethod
-    def of(cls, parts: Sequence[Float64], bootstrap: Bootstrap) -> Correction:
-        """Over the parts, whose draws are the same ones."""
-        return cls(np.max(parts, axis=0), bootstrap.confidence)
-
-    @property
-    def critical(self) -> float:
-        """c: above it p_adjusted is at most 1 - confidence."""
-        reached = int((1 - self.confidence) * (1 + len(self.drawn)) + 1e-6)
-        return float(np.sort(self.drawn)[-reached])
-
-    def p(self, one: Difference) -> float:
-        """p_adjusted: the share of draws in which some comparison is off by as much."""
-        return max(_share(self.drawn, one.t), one.exact, one.p)
-
-    def interval(self, one: Difference) -> tuple[float, float]:
-        """The ends; they hold zero where only the exact test says that nothing was seen."""
-        reach = self.critical * one.error
-        if self.p(one) > 1 - self.confidence:
-            reach = max(reach, abs(one.value))
-        return one.value - reach, one.value + reach
-
-    def detectable(self, one: Difference) -> float:
-        """The difference that would have been seen in four runs of five; NaN where the draws know no doubt."""
-        return (self.critical + float(ndtri(POWER))) * one.error if one.error > 0 else NAN
-
-
-def sign_flip(sums: Float64) -> float:
-    """The share of all ways to flip the signs of `sums` (people,) whose total is at least as far from zero: an exact test of symmetry.
-
-    >>> sign_flip(np.array([1.0, 1.0, 0.0, 1.0, 1.0]))
-    0.125
-    """
-    totals = np.zeros(1)
-    for size in np.abs(sums[np.abs(sums) > 0]):
-        totals = np.concatenate([totals + size, totals - size])
-    seen = abs(sums.sum())
-    return float((np.abs(totals) >= seen * (1 - 1e-9)).mean())
-
-
-def _share(drawn: Float64, t: float) -> float:
-    return float((1 + (drawn >= t).sum()) / (1 + len(drawn)))
-
-
-def _row(one: Difference, correction: Correction, matters: float | None, lower_is_better: bool) -> dict[str, Any]:
-    known = one.enough
-    low, high = correction.interval(one) if known else (NAN, NAN)
-    p = correction.p(one) if known else NAN
-    detectable = correction.detectable(one) if known else NAN
-    people, differ, helped, harmed, worst, _ = one.moved
-    return {
-        "difference": one.value, "low": low, "high": high, "p": one.p, "p_adjusted": p, "detectable": detectable,
-        "people": people, "differ": differ, "helped": helped, "harmed": harmed, "worst": worst,
-        "verdict": _verdict(one, (low, high), p <= 1 - correction.confidence, detectable, matters, lower_is_better),
-    }  # fmt: skip
-
-
-def _verdict(
-    one: Difference, ends: tuple[float, float], sure: bool, detectable: float, matters: float | None, lower_is_better: bool
-) -> str:
-    people, differ = one.moved.people, one.moved.differ
-    if people < FEWEST_PEOPLE:
-        return f"too few people to tell: {people} of the {FEWEST_PEOPLE} that it takes"
-    if not differ:
+def _verdict(one: Difference, correction: Correction, matters: float | None, lower_is_better: bool) -> str:
+    if one.people < FEWEST_PEOPLE:
+        return f"too few people to tell: {one.people} of the {FEWEST_PEOPLE} that it takes"
+    if not one.differ:
         return "the same on every query"
-    if differ < FEWEST_DIFFER:
-        return f"too few people differ to tell: {differ} of the {FEWEST_DIFFER} that it takes"
-    if matters is not None and max(map(abs, ends)) < matters:
+    if one.differ < FEWEST_DIFFER:
+        return f"too few people differ to tell: {one.differ} of the {FEWEST_DIFFER} that it takes"
+    low, high = correction.interval(one)
+    if matters is not None and max(-low, high) < matters:
         return f"about equal: within {short(matters)}"
-    if sure:
+    if correction.p(one) <= correction.alpha:
         word = "better" if (one.value > 0) != lower_is_better else "worse"
-        return f"{word} by {short_interval(abs(one.value), *sorted(map(abs, ends)))}"
+        return f"{word} by {short_interval(abs(one.value), *sorted((abs(low), abs(high))))}"
+    detectable = correction.detectable(one)
     seen = "" if np.isnan(detectable) else f"; a difference of {short(detectable)} or more would have been seen"
     return f"no measurable difference{seen}"

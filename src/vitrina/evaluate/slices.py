@@ -73,15 +73,15 @@ def by_slice(
     bootstrap: Bootstrap = Bootstrap(),
     **former: Any,
 ) -> pl.DataFrame:
-    """The metrics of one model in each group of each slice, with bootstrap intervals over the people of the group.
+    """The metrics of one model in each group of each slice, with intervals over the people of the group.
 
     Args:
         per_query: `Evaluation.per_query`.
         labels: from `slice_labels`, or a Series per slice with the group of each query: an Enum shows its groups in its
             order, anything else in sorted order; null is no group.
         metrics: columns of `per_query`; None takes all.
-        intervals: draw the bootstrap, or leave low and high null.
-        bootstrap: draws, seed and confidence.
+        intervals: make them, or leave low and high null.
+        bootstrap: its confidence is that of the intervals.
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Returns:
@@ -100,22 +100,24 @@ def by_slice(
     users = per_query["user"].to_numpy()
     columns = {m: per_query[m].cast(pl.Float64).fill_null(float("nan")).to_numpy() for m in chosen}
     rows: list[tuple[Any, ...]] = []
-    for name, series in labels.items():
-        if len(series) != len(per_query):
-            raise ParameterError(f"The slice {name!r} must have a label for each query ({len(per_query)}). Got {len(series)}.")
-        for order, (group, index) in enumerate(_groups(series)):
-            part = {m: c[index] for m, c in columns.items()}
-            values = summarise(part, users[index], bootstrap if intervals else None)
-            for m, (value, low, high, people, hits, _) in values.items():
-                rows.append((name, group, order, m, value, low, high, int((~np.isnan(part[m])).sum()), people, hits))
+    for name, order, group, index in groups_of(labels, len(per_query)):
+        part = {m: c[index] for m, c in columns.items()}
+        for m, (value, low, high, people, hits, _) in summarise(part, users[index], bootstrap if intervals else None).items():
+            rows.append((name, group, order, m, value, low, high, int((~np.isnan(part[m])).sum()), people, hits))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _groups(series: pl.Series) -> Iterator[tuple[str, Int64]]:
-    """Each group that has queries, in its order, with their positions."""
-    values = series.drop_nulls().unique().sort()
-    for value in values:
-        yield str(value), (series == value).fill_null(False).arg_true().to_numpy()
+def groups_of(labels: Mapping[str, pl.Series], queries: int) -> Iterator[tuple[str, int, str, Int64]]:
+    """Slice, place in it, name and positions of each group that has some of the queries, in their order.
+
+    Raises:
+        ParameterError: a slice hasn't one label per query.
+    """
+    for name, series in labels.items():
+        if len(series) != queries:
+            raise ParameterError(f"The slice {name!r} must have a label for each query ({queries}). Got {len(series)}.")
+        for order, value in enumerate(series.drop_nulls().unique().sort()):
+            yield name, order, str(value), (series == value).fill_null(False).arg_true().to_numpy()
 
 
 def _people(split: Split) -> Iterator[tuple[str, pl.Series]]:
