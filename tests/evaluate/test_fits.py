@@ -9,16 +9,16 @@ from vitrina.evaluate.run import summarise
 
 
 def by_hand(values, users, confidence):
-    """Person by person, with the usual estimate of the variance of a mean of clusters."""
+    """Person by person, who is left out: the jackknife's variance of a mean of clusters."""
     fits, queries = values.shape
     means = [sum(one) / queries for one in values]
     mean = sum(means) / fits
     spread = sum((m - mean) ** 2 for m in means) / (fits - 1)
     of_people = 0.0
     for one, of_one in zip(values, means, strict=True):
-        for person in set(users.tolist()):
-            mine = [q for q in range(queries) if users[q] == person]
-            of_people += (sum((one[q] - values[:, q].mean()) - (of_one - mean) for q in mine) / queries) ** 2 / (fits - 1)
+        apart, people = one - values.mean(axis=0), set(users.tolist())
+        moves = [apart[users != person].mean() - (of_one - mean) for person in people]
+        of_people += (len(people) - 1) / len(people) * sum(d**2 for d in moves) / (fits - 1)
     inflated = (t.ppf((1 + confidence) / 2, fits - 1) / norm.ppf((1 + confidence) / 2)) ** 2
     return inflated * max(spread - of_people, 0.0) / fits
 

@@ -16,7 +16,7 @@ def variance_of_fits(values: Float64, users: NDArray[Any], confidence: float = 0
     """Further variance of the mean over `fits` fits that differ by their seed alone: what `more` of intervals and comparisons takes.
 
     The means of the fits spread by s^2. A part of it, w, is not the seeds' but the people's: where fits answer the same person
-    differently, fewer people make the means of fits differ more. The bootstrap of the mean over fits has that part already, so
+    differently, fewer people make the means of fits differ more. The error of the mean over fits has that part already, so
 
         more = (t / z)^2 max(s^2 - w, 0) / fits,   w = fits / (fits - 1) * mean of the variance of (fit - mean of fits) over people.
 
@@ -40,6 +40,6 @@ def variance_of_fits(values: Float64, users: NDArray[Any], confidence: float = 0
     if fits < 2:
         return 0.0
     apart = [one - np.nanmean(values, axis=0) for one in values]
-    of_people = fits / (fits - 1) * np.mean(Buckets.of_columns(apart, users).error ** 2)
+    of_people = fits / (fits - 1) * np.mean(Buckets.of(apart, users).jackknife().error ** 2)
     seeds = max(np.nanmean(values, axis=1).var(ddof=1) - of_people, 0.0) / fits
     return float(seeds * (stdtrit(fits - 1, (1 + confidence) / 2) / ndtri((1 + confidence) / 2)) ** 2)
