@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vitrina.board.groups import groups, members
-from vitrina.board.leads import leads, losses
+from vitrina.board.groups import groups
+from vitrina.board.leads import losses
 from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.significance import compare_paired
 
 DRAWS = Bootstrap(draws=400)
@@ -28,14 +29,21 @@ def world(request):
 
 def test_a_loss_is_found_where_it_is_and_not_where_there_is_only_noise(world):
     columns, labels, users, lower = world
-    table = leads(columns, labels, users, bootstrap=DRAWS, lower_is_better=lower)
-    (loss,) = losses(table, "leader")
+    table = leads_within(columns, labels, users, bootstrap=DRAWS, lower_is_better=lower)
+    (loss,) = losses(table, "leader", 0.05)
     assert (loss.slice, loss.group, loss.model, loss.queries) == ("age", "young", "other", 600)
     assert loss.difference == pytest.approx(0.2, abs=0.01)
-    young = table.filter(slice="age", group="young")
-    assert set(young["best"]) == {"other"}
-    assert young["model"].to_list() == ["leader", "same"]
-    assert all(v.startswith("worse by") for v in young["verdict"])
+
+
+def test_what_seeds_change_is_doubt_of_groups_too(world):
+    columns, labels, users, lower = world
+    more = {"other": 0.1**2}
+    assert losses(leads_within(columns, labels, users, bootstrap=DRAWS, lower_is_better=lower, more=more), "leader", 0.05) == []
+    plain, wide = (groups(columns, "leader", labels, users, bootstrap=DRAWS, lower_is_better=lower, more=m) for m in (None, more))
+    width = [(t["high"] - t["low"]).to_numpy() for t in (plain, wide)]
+    other = (plain["model"] == "other").to_numpy()
+    assert (width[1][other] > 3 * width[0][other]).all()
+    np.testing.assert_allclose(width[1][~other], width[0][~other])
 
 
 def test_a_group_of_all_queries_is_the_comparison_itself(world):
@@ -63,7 +71,6 @@ def test_who_is_helped_and_harmed_in_groups_equals_counting(world):
 
 def test_groups_of_few_queries_are_left_out():
     labels = {"g": pl.Series(["few"] * 29 + ["many"] * 30 + [None] * 50)}
-    assert [(name, group, int(mask.sum())) for name, group, _, mask in members(labels)] == [("g", "many", 30)]
-    empty = groups({"a": np.zeros(3), "b": np.zeros(3)}, "a", {}, np.arange(3), bootstrap=DRAWS)
-    assert empty.is_empty()
-    assert leads({"a": np.zeros(3), "b": np.zeros(3)}, {}, np.arange(3), bootstrap=DRAWS).is_empty()
+    found = groups({"a": np.zeros(109), "b": np.ones(109)}, "a", labels, np.arange(109), bootstrap=DRAWS)
+    assert found.select("slice", "group", "queries").rows() == [("g", "many", 30)]
+    assert groups({"a": np.zeros(3), "b": np.zeros(3)}, "a", {}, np.arange(3), bootstrap=DRAWS).is_empty()

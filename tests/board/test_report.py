@@ -231,16 +231,10 @@ def test_a_lead_in_a_slice_needs_differences_that_say_so_and_enough_queries() ->
     board = boards.full()
     assert "EASE is first in every group, but no lead is larger than its doubt" in page("full").text
     rows = [
-        (
-            r["slice"],
-            r["group"],
-            "EASE",
-            r["model"],
-            "worse by 0.01 (0.00 to 0.02)" if r["group"] != "week 4" else "no measurable difference",
-        )
+        (r["slice"], r["group"], "EASE", r["model"], 0.01 if r["group"] != "week 4" else 0.2)
         for r in board.slices.filter(pl.col("model") != "EASE").iter_rows(named=True)
     ]
-    leads = pl.DataFrame(rows, schema=["slice", "group", "best", "model", "verdict"], orient="row")
+    leads = pl.DataFrame(rows, schema=["slice", "group", "leader", "model", "p_adjusted"], orient="row")
     shown = Page(render(dataclasses.replace(board, leads=leads))).text  # intervals that meet don't matter
     assert "EASE leads whatever the items" in shown
     assert "EASE leads where days since the cut is “week 1” or “week 2” or “week 3”; elsewhere it is too close to tell" in shown

@@ -26,13 +26,14 @@ from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
 from vitrina.board.groups import groups
 from vitrina.board.judging import Judges, Questions
-from vitrina.board.leads import leads, losses
+from vitrina.board.leads import losses
 from vitrina.board.named import BEFORE, settle
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
 from vitrina.board.summary import Findings, headline
 from vitrina.data.split import Protocol
 from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.run import Evaluation
 from vitrina.metrics import MetricInfo
 
@@ -110,20 +111,21 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers:
         comparison.judges.primary, comparison.bootstrap, comparison.matters, comparison.judges.primary.lower_is_better
     )  # fmt: skip
     columns, users, labels = assemble.columns(judged, primary.name), assemble.users_of(judged), comparison.questions.labels
+    of_seeds = assemble.of_seeds(judged, primary.name)
     of_primary = {r["model"]: r for r in numbers.filter(pl.col("metric") == primary.name).iter_rows(named=True)}
     values = {name: row["value"] for name, row in of_primary.items()}
     choice = choose_baseline(comparison.outcomes, values, comparison.baseline, lower_is_better=lower)
     against_base = assemble.comparisons(judged, choice, assemble.query_metrics(judged), primary.name, bootstrap, matters)
     against_winner = assemble.against_winner(judged, primary, bootstrap, matters)
-    within = leads(columns, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters)
+    within = leads_within(columns, labels, users, bootstrap=bootstrap, lower_is_better=lower, more=of_seeds)
     entries = _ordered(comparison.entries, list(judged))
     said = headline(
         Findings(
-            primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged))),
+            primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged)), 1 - bootstrap.confidence),
             Asked.of(users), matters, lower,
         )
     )  # fmt: skip
-    by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters)
+    by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds)
     return {
         "baseline": choice.baseline, "chosen": choice.chosen, "entries": entries, "comparisons": against_base, "against_winner": against_winner,
         "groups": by_group, "leads": within, "headline": said,

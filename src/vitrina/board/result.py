@@ -103,8 +103,7 @@ class Board:
         folds: model, fold (1 is the oldest), from, to (of the questions), queries, value of the primary metric: a row even of a single fold
         groups: model, slice, group, order, queries and the columns of evaluate.compare_paired: each model with the baseline in each group of
             queries, on the primary metric; intervals and verdicts hold for all groups of a model together
-        leads: slice, group, order, queries, best and, of each other model, the columns of evaluate.compare_with_best within the group; verdicts hold
-            for all groups together
+        leads: of evaluate.leads_within: the best model of each group against each other one; verdicts hold for all groups together
         fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
 
     With several folds a value is the mean over the queries of all of them, and that of a metric of the whole table (Coverage) the mean

@@ -32,6 +32,7 @@ def leads_within(
     *,
     bootstrap: Bootstrap = Bootstrap(),
     lower_is_better: bool = False,
+    more: Mapping[str, float] | None = None,
 ) -> pl.DataFrame:
     """The best model of each group of 30 queries or more against each other one, on the queries of the group where all say something.
 
@@ -44,6 +45,7 @@ def leads_within(
         users: (queries,) codes.
         bootstrap: draws, seed and confidence.
         lower_is_better: what it is to lead.
+        more: further variance of a model's mean, as in `compare_paired`; a seed moves a group as much as all.
 
     Returns:
         slice, group, order, queries, people, leader, model, difference (the leader's minus the model's), low, high, p_adjusted; in each
@@ -60,7 +62,7 @@ def leads_within(
     [('Riga', 'EASE')]
     """
     persons = persons_of(users)
-    groups = list(_groups(columns, labels, persons, lower_is_better))
+    groups = list(_groups(columns, labels, persons, lower_is_better, more or {}))
     rows, correction = [], _correction(groups, bootstrap)
     for group in groups:
         leads = {
@@ -83,7 +85,9 @@ class _Group:
     parts: Float64
 
 
-def _groups(columns: Mapping[str, Float64], labels: Mapping[str, pl.Series], persons: Int64, lower_is_better: bool) -> Iterator[_Group]:
+def _groups(
+    columns: Mapping[str, Float64], labels: Mapping[str, pl.Series], persons: Int64, lower_is_better: bool, more: Mapping[str, float]
+) -> Iterator[_Group]:
     for name, order, group, index in groups_of(labels, len(persons)):
         inside = {model: np.asarray(values, np.float64)[index] for model, values in columns.items()}
         inside = {model: values for model, values in inside.items() if not np.isnan(values).all()}
@@ -94,11 +98,11 @@ def _groups(columns: Mapping[str, Float64], labels: Mapping[str, pl.Series], per
         whose = persons[index][said]
         state = Buckets.of(list(inside.values()), whose)
         yield _Group(
-            (name, group, order, len(whose), len(np.unique(whose))), best_of(inside, lower_is_better), *_pairs(list(inside), state)
+            (name, group, order, len(whose), len(np.unique(whose))), best_of(inside, lower_is_better), *_pairs(list(inside), state, more)
         )
 
 
-def _pairs(models: Sequence[str], state: Buckets) -> tuple[dict[tuple[str, str], Difference], Float64]:
+def _pairs(models: Sequence[str], state: Buckets, more: Mapping[str, float]) -> tuple[dict[tuple[str, str], Difference], Float64]:
     """Every pair of models, and the parts (buckets, models) of their means: people of one bucket count as one."""
     used = state.counts[:, 0] > 0
     parts = np.zeros((BUCKETS, len(models)))
@@ -110,7 +114,8 @@ def _pairs(models: Sequence[str], state: Buckets) -> tuple[dict[tuple[str, str],
     found = {}
     for i, pair in enumerate(combinations(models, 2)):
         differ = int((sums[:, i] != 0).sum())
-        error, freedom = float(jackknife.error[i]), float(jackknife.freedom[i])
+        error = float(np.sqrt(jackknife.error[i] ** 2 + sum(more.get(model, 0.0) for model in pair)))
+        freedom = float(jackknife.freedom[i])
         found[pair] = Difference(float(values[i]), error, freedom, people, differ, exact_of(sums[:, i], differ))
     return found, parts
 

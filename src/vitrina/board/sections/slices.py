@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vitrina.board.groups import FEWEST
 from vitrina.board.sections.view import DOUBT, Estimate, View, distinct, has, known, rows
-from vitrina.board.verdict import standing
+from vitrina.evaluate.leads import FEWEST
 from vitrina.report.charts import Dot, Group, trellis
 from vitrina.report.html import Column, Html, el, figure, section, sentence, table
 from vitrina.report.words import between, fixed, listed, plural
@@ -86,12 +85,12 @@ def _dot(view: View, model: str, row: dict[str, Any] | None) -> Dot:
 
 
 def _best(view: View, slice_name: str, group: str, rows: Mapping[str, dict[str, Any]]) -> Best:
-    """The model with the best value, clearly so when every other one is measurably behind it or about equal, by paired differences."""
+    """The model with the best value, clearly so when every other one is measurably behind it, by paired differences."""
     sign = 1 if view.primary.lower_is_better else -1
     first = min(rows.values(), key=lambda r: sign * r["value"])["model"]
-    found = [r for r in view.leads if r["slice"] == slice_name and r["group"] == group and r["best"] == first]
-    kinds = [standing(r["verdict"]) for r in found if r["model"] in rows]
-    return Best(first, len(rows) == 1 or (len(kinds) == len(rows) - 1 and set(kinds) == {"worse"}))
+    found = [r for r in view.leads if r["slice"] == slice_name and r["group"] == group and r["leader"] == first]
+    behind = {r["model"] for r in found if (p := known(r["p_adjusted"])) is not None and p <= view.alpha}
+    return Best(first, behind >= set(rows) - {first})
 
 
 def _title(view: View, name: str, by_group: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:

@@ -158,7 +158,7 @@ class View:
     @cached_property
     def leads(self) -> list[dict[str, Any]]:
         """Each model against the best one of a group."""
-        return rows(self.board.leads) if has(self.board.leads, "slice", "group", "best", "model", "verdict") else []
+        return rows(self.board.leads) if has(self.board.leads, "slice", "group", "leader", "model", "p_adjusted") else []
 
     @property
     def by_person(self) -> bool:
@@ -187,8 +187,12 @@ class View:
 
     @cached_property
     def confidence(self) -> str:
-        share = self.board.settings.get("confidence", 0.95)
-        return f"{100 * share:g}%"
+        return f"{100 * self.board.settings.get('confidence', 0.95):g}%"
+
+    @property
+    def alpha(self) -> float:
+        """At which a p that is corrected makes a verdict."""
+        return 1 - self.board.settings.get("confidence", 0.95)
 
 
 def known(value: Any) -> float | None:
