@@ -1,6 +1,7 @@
 """Every number of an inspection against plain Python on logs whose answer can be counted by hand."""
 
 import json
+import math
 from collections import Counter
 from datetime import date
 
@@ -12,6 +13,7 @@ import vitrina as vt
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.inspect import Inspection, measure
+from vitrina.data.inspect.people import OF_PEOPLE, OF_QUERIES, Asked
 from vitrina.data.inspect.record import sparkline
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
@@ -218,3 +220,49 @@ def test_frames_are_there_for_plots(seen):
         seen.features,
     ):
         assert isinstance(frame, pl.DataFrame)
+
+
+def test_people_count_by_what_they_ask():
+    rows = [(f"u{u}", f"i{i % 7}", MIDNIGHT + (u + 50 * i) * MINUTE) for u in range(40) for i in range(10)]
+    rows += [("shop", f"i{i % 7}", MIDNIGHT + (50 * 8 + i) * MINUTE) for i in range(100)]
+    found = vt.inspect(log(rows)).asked
+    assert found is not None
+    split = log(rows).split(vt.inspect(log(rows)).recommended)
+    counts = list(Counter(split.queries.users.tolist()).values())
+    total = sum(counts)
+    assert max(counts) > 0.3 * total
+    assert (found.people, found.queries, found.busiest) == (len(counts), total, max(counts) / total)
+    assert found.effective == pytest.approx(total**2 / sum(n * n for n in counts))
+    assert found.effective < 0.5 * found.people
+    error = math.sqrt(
+        OF_PEOPLE**2 * sum(n * n for n in counts) / total**2 + OF_QUERIES**2 / total
+    )  # of the mean of N queries that people share
+    assert found.seen == pytest.approx((1.959964 + 0.841621) * error, rel=1e-5)
+    for wished, people in found.needed.items():
+        assert people == max(math.ceil(len(counts) * (found.seen / float(wished)) ** 2), 20)
+
+
+def test_what_is_said_to_be_seen_is_seen_in_four_runs_of_five():
+    rng = np.random.default_rng(0)
+    counts = rng.geometric(0.2, 200)
+    users = np.repeat(np.arange(200), counts)
+    found = Asked.of(users)
+    worlds = []
+    for _ in range(2000):
+        d = found.seen + OF_PEOPLE * rng.standard_normal(200)[users] + OF_QUERIES * rng.standard_normal(len(users))
+        error = math.sqrt((np.bincount(users, d - d.mean()) ** 2).sum()) / len(users)
+        worlds.append(d.mean() > 1.96 * error)
+    assert np.mean(worlds) == pytest.approx(0.8, abs=0.03)
+
+
+def test_people_are_said_and_few_of_them_promise_nothing(seen):
+    assert "194 people can be asked, worth 153 who ask alike (one asks 1.7% of the queries): a difference of 0.028 nDCG@10" in " ".join(
+        str(seen).split()
+    )
+    few = vt.inspect(vt.testing.toy())
+    assert few.asked is not None
+    assert few.asked.people < 20
+    assert "no verdict on two models can be given below 20" in " ".join(str(few).split())
+    assert min(few.asked.needed.values()) >= 20
+    assert json.loads(json.dumps(few.to_dict()))["asked"]["needed"].keys() == {"0.01", "0.005", "0.002"}
+    assert vt.inspect(log([("a", "x", MIDNIGHT), ("b", "y", MIDNIGHT)])).asked is None

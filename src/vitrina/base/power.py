@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 from vitrina.base.errors import ParameterError
 
+FEWEST_PEOPLE = 20  # with a value for both models, below whom nothing is said of their difference
 POWER = 0.8  # with which a "detectable" difference would have been seen
 ERRORS_SEEN = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(POWER)  # 2.80 standard errors, for one comparison at 5%
 

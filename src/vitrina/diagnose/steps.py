@@ -23,13 +23,13 @@ import polars as pl
 from scipy import sparse
 from scipy.special import ndtri
 
+from vitrina.base.power import FEWEST_PEOPLE
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.moments import Moments
 from vitrina.models.content_vectors import DESCRIBING, item_tfidf
 from vitrina.types import Float64, Int64
 
 MOST_STEPS = 300_000  # of the people drawn, that are looked at
-FEWEST_PEOPLE = 20  # with a step, below whom nothing is said
 MOST_PAIRS = 50_000  # of items, whose descriptions are laid beside each other
 DRAWS = 100  # of people, for the intervals
 SHUFFLES = 5  # of each person's moments

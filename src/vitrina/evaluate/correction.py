@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
-from vitrina.base.power import POWER
+from vitrina.base.power import FEWEST_PEOPLE, POWER
 from vitrina.evaluate.bootstrap import Bootstrap, Jackknife, drawn
 from vitrina.evaluate.people import who_differs
 from vitrina.types import Float64, Int64
 
-FEWEST_PEOPLE = 20  # with a value for both models, below whom there is no verdict
 FEWEST_DIFFER = 10  # of them, whose difference isn't zero
 ENUMERATED = 20  # people who differ, below whom the signs are flipped in all ways
 NAN = float("nan")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect import advice, measure
+from vitrina.data.inspect.people import Asked
 from vitrina.data.inspect.record import Inspection
 from vitrina.data.split.moments import steps_are_per_user
 
@@ -57,6 +58,7 @@ def inspect(data: Dataset, *, seed: int = 0) -> Inspection:
         features=measure.features(data),
         values=measure.values(data.events.values),
         splits=splits,
+        asked=None if advised.split is None else Asked.of(advised.split.queries.users),
         recommended=advised.rule if repeat is None else advised.rule.model_copy(update={"repeat": repeat}),
         reason=advised.reason,
         steps=data.steps,

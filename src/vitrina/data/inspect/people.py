@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vitrina.base.power import ERRORS_SEEN, people_needed
-from vitrina.data.split import Split
+from vitrina.base.power import ERRORS_SEEN, FEWEST_PEOPLE, people_needed
 
 WISHED = (0.01, 0.005, 0.002)  # differences of nDCG@10
-SPREAD = 0.1
+# The standard deviation of the difference in nDCG@10 of two models, between people and between the queries of one, in the middle of seven logs
+# (.02 to .07 and .08 to .20): `python -m benchmarks.quality.spread` measures them, benchmarks/RESULTS.md has the table.
+OF_PEOPLE, OF_QUERIES = 0.03, 0.17
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom the recommended split asks, and what they let be seen.
+    """Whom the recommended split asks, and how small a difference between two models their answers let be seen.
 
-    People count by what they ask: one who asks half of the questions is worth fewer than half of the people. `effective` is the number of people
-    who would tell as much if all asked equally often, (sum n)^2 / sum n^2 with n the queries of each. The difference of nDCG@10 that two
-    models would show in four runs of five is `seen` = 2.80 * SPREAD / sqrt(effective), for one comparison at 5%.
+    Queries of one person resemble one another. With n_u of N queries asked by person u the standard error of a difference is the root of
+    OF_PEOPLE^2 / effective + OF_QUERIES^2 / N, where effective = (sum n_u)^2 / sum n_u^2 is the number of people who would tell as much if all asked
+    alike. What is seen in four runs of five, in one comparison at 5%, is 2.80 of it; a board of many models asks for more.
 
     Args:
         people, queries: of the test part; a visitor without a name is one person.
         busiest: share of the queries that one person asks.
         effective: people, if all asked alike.
         seen: the difference of nDCG@10.
-        needed: how many people such as these would show a difference of .01, .005 and .002.
+        needed: how many people who ask as these do would let a difference of .01, .005 and .002 be seen.
     """
 
     people: int
@@ -36,14 +39,16 @@ class Asked:
     seen: float
     needed: dict[str, int]
 
+    @classmethod
+    def of(cls, users: NDArray[Any]) -> Asked:
+        """(queries,) codes of who asks; negative for visitors without a name.
 
-def asked(split: Split | None) -> Asked | None:
-    """None where no split can be made."""
-    if split is None or not len(split.queries):
-        return None
-    users = np.asarray(split.queries.users, np.int64)
-    _, counts = np.unique(np.where(users < 0, -1 - np.arange(len(users)), users), return_counts=True)
-    effective = float(counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum())
-    seen = ERRORS_SEEN * SPREAD / effective**0.5
-    needed = {f"{d:g}": people_needed(d, seen, len(counts)) for d in WISHED}
-    return Asked(len(counts), len(users), float(counts.max() / counts.sum()), effective, seen, needed)
+        >>> found = Asked.of(np.array([0, 0, 1, 2]))
+        >>> found.people, round(found.effective, 2), found.busiest
+        (3, 2.67, 0.5)
+        """
+        _, counts = np.unique(np.where(users < 0, -1 - np.arange(len(users)), users), return_counts=True)
+        effective = float(counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum())
+        seen = ERRORS_SEEN * float(np.sqrt(OF_PEOPLE**2 / effective + OF_QUERIES**2 / len(users)))
+        needed = {f"{wished:g}": max(people_needed(wished, seen, len(counts)), FEWEST_PEOPLE) for wished in WISHED}
+        return cls(len(counts), len(users), float(counts.max() / counts.sum()), effective, seen, needed)

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from vitrina.base.config import Config, to_plain
-from vitrina.base.printing import as_text
+from vitrina.base.power import FEWEST_PEOPLE
+from vitrina.base.printing import as_text, short
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.dataset import Step
 from vitrina.data.inspect.measure import Groups, Histories, Sizes, Tail, Timing
+from vitrina.data.inspect.people import OF_PEOPLE, OF_QUERIES, Asked
 from vitrina.data.split import Rule
 from vitrina.types import Float64
 
@@ -49,6 +51,7 @@ class Inspection:
     features: pl.DataFrame  # table, column, kind, coverage, distinct
     values: dict[str, float] | None
     splits: pl.DataFrame  # one row per rule, the recommended one first
+    asked: Asked | None  # whom the recommended one asks; None where no split can be made
     recommended: Rule
     reason: str
     steps: tuple[Step, ...]
@@ -66,6 +69,8 @@ class Inspection:
         parts.append(Text(SPLIT_LEGEND, style="dim"))
         if self.splits["problem"][0] is None:
             parts.append(Text.assemble(("Take ", "bold"), (str(self.recommended), "bold"), f". {self.reason}"))
+        if self.asked is not None:
+            parts.append(Text(_seen(self.asked)))
         if self.features.height:
             parts += [Text(), self._features()]
         if self.steps:
@@ -232,6 +237,22 @@ def _group_line(groups: Groups) -> str:
     size = f"median {groups.size_median:g} events, mean {groups.size_mean:.1f}, most {groups.size_max:,}"
     gap = " (30 minutes apart)" if groups.what == "sessions" else ""
     return f"{groups.count:,}{gap}: {size}; median {groups.per_user_median:g} a user"
+
+
+def _seen(asked: Asked) -> str:
+    alike = (
+        f", worth {asked.effective:,.0f} who ask alike (one asks {percent(asked.busiest)} of the queries)"
+        if asked.effective < 0.9 * asked.people
+        else ""
+    )
+    who = f"{asked.people:,} {'person' if asked.people == 1 else 'people'} can be asked{alike}"
+    seen = (
+        f"a difference of {short(asked.seen)} nDCG@10 between two models would be seen in four runs of five"
+        if asked.people >= FEWEST_PEOPLE
+        else f"no verdict on two models can be given below {FEWEST_PEOPLE}"
+    )
+    takes = ", ".join(f"{people:,} for {wished}" for wished, people in asked.needed.items())
+    return f"{who}: {seen}. It takes {takes}, if differences spread as on other logs ({OF_PEOPLE:g} over people, {OF_QUERIES:g} over the queries of one)."
 
 
 def _change(before: int, after: int) -> str:
