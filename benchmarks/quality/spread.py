@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,9 @@ from vitrina.data.inspect.people import Asked
 MOST, METRIC = 20_000, "nDCG@10"
 
 
-def models(split: vt.split.Split) -> list[object]:
+def models(split: vt.split.Split) -> list[Any]:
     near = vt.decay.Exponential(events=2)
-    found: list[object] = [
+    found: list[Any] = [
         vt.Popularity(), vt.Cooccurrence(), vt.Cooccurrence(weighting=vt.weighting.BM25()), vt.Cooccurrence(decay=vt.decay.Exponential(events=3)),
         vt.Cooccurrence(weighting=vt.weighting.Transitions(), gap=near, one_way=True, decay=near), vt.EASE(max_items=3000, l2=100),
     ]  # fmt: skip
