@@ -17,7 +17,7 @@ def advice(answered: tuple[Finding, ...]) -> str:
     elif POPULARITY in said:
         parts.append("with popularity divided out" if "co-occurrence" in first else "beside co-occurrence with popularity divided out")
     if CONTENT in said:
-        parts.append("with item features" if network else "blended with descriptions")
+        parts.append("with item features" if network else "blended with descriptions (Blend, ContentSimilarity)")
     if TRENDS in said:
         parts.append("refitted often")
     if REPEATS in said:

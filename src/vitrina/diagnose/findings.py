@@ -154,11 +154,11 @@ def _trends(evidence: Evidence) -> Finding | None:
 
 
 def _simple(question: Question, asked: str, meanings: Mapping[Answer, str]) -> Callable[[Evidence], Finding | None]:
-    """A question that one variant answers."""
+    """A question that one variant answers; order and nearness the first of two that helps."""
 
     def find(evidence: Evidence) -> Finding | None:
         effects = evidence.of(question)
-        first = effects[0]
+        first = next((e for e in effects if e.helps), effects[0]) if question in ("order", "gap") else effects[0]
         verdict = _verdict(first)
         return Finding(asked, verdict, f"{_capital(first.variant)} against {first.against}: {first.words}.", meanings[verdict], effects)
 
@@ -194,7 +194,7 @@ def _content(evidence: Evidence) -> Finding | None:
     verdict = _verdict(added)
     alone = next((e for e in effects if e.variant == "descriptions alone"), None)
     meanings: dict[Answer, str] = {
-        "yes": "Descriptions know what clicks don't: add item features or content vectors to the sequence model's embedding.",
+        "yes": "Descriptions know what clicks don't: blend co-occurrence with ContentSimilarity (Blend), and give a sequence model item features.",
         "harmful": "These descriptions mislead where clicks exist; keep them for items that nobody has taken yet.",
         "unclear": "This log can't tell whether descriptions help where clicks exist; they are for items that nobody has taken yet.",
     }
