@@ -122,10 +122,9 @@ def of_films() -> dict[str, Any]:
 
 
 def of_reviews() -> dict[str, Any]:
-    """Histories of some events in days of several: pairs count by their gap in events, texts there are none."""
+    """Histories of some events, days of several: pairs count by their gap in events; there are categories and no texts."""
     fades = events(2, 5, 10, 20)
-    every = co_occurrence(fades, events(3, 10), [vt.weighting.Cosine(), vt.weighting.BM25()]) | content(fades, [("category",)])
-    return every | {"eSASRec": vt.eSASRec()}
+    return co_occurrence(fades, events(3, 10), [vt.weighting.Cosine(), vt.weighting.BM25()]) | content(fades, [("category",)])
 
 
 def of_gifts() -> dict[str, Any]:
