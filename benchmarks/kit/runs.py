@@ -30,14 +30,19 @@ from vitrina.jobs.folders import split_fingerprint
 RUNS = CACHE / "sequence"
 K = 10
 UNFILTERED = "nothing left out"
-TABLES = {"amazon-beauty": {"title": "text", "attributes": "categories"}, "ml-1m": {"title": "text", "genres": "categories"}}
+TABLES = {
+    "amazon-beauty": {"title": "text", "attributes": "categories"},
+    "amazon-sports": {"attributes": "categories"},
+    "ml-1m": {"title": "text", "genres": "categories"},
+}
 
 
 def ordered(name: str, *, described: bool = False) -> vt.Dataset:
     """A log whose only time is the order of its rows: amazon-beauty, amazon-sports, ml-1m."""
     folder = data_folder() / name
     log = pl.read_parquet(folder / "interactions.parquet").sort("user_id", "order").select("user_id", "item_id")
-    table = {"items": folder / "items.parquet", "item_kinds": TABLES[name], "title": "title"} if described else {}
+    title = "title" if "title" in TABLES[name] else None
+    table = {"items": folder / "items.parquet", "item_kinds": TABLES[name], "title": title} if described else {}
     return vt.read_interactions(log, name=name, **table)
 
 

@@ -263,9 +263,9 @@ def test_the_confidence_of_the_bootstrap_is_that_of_intervals_and_verdicts(split
 
 def test_the_baselines_are_there_unless_given(split):
     names = [c.name for c in baselines(split)]
-    assert names == ["Popularity, all time", "Popularity, last 7 days", "TopPersonal", "Cooccurrence", "EASE"]
+    assert names == ["Popularity, all time", "Popularity, last 7 days", "TopPersonal", "Cooccurrence", "EASE", "Transitions and content"]
     left = [c.name for c in baselines(split, [vt.EASE(l2=7), vt.Popularity(half_life=3), vt.tune(vt.TopPersonal, decay=[None])])]
-    assert left == ["Popularity, all time", "Cooccurrence"]
+    assert left == ["Popularity, all time", "Cooccurrence", "Transitions and content"]
     tuned = {c.name: c.model for c in baselines(split, tuned=True)}
     assert {"l2"} == set(tuned["EASE"].space)
     assert recent_days(split.train) == 7

@@ -7,6 +7,7 @@ from typing import Any
 
 import vitrina
 from vitrina.board.contenders import Contender
+from vitrina.board.order import BOTH, COUNTS, order_baseline, reads_order
 from vitrina.board.tune import Range, Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -17,15 +18,17 @@ WINDOWS = (1, 2, 7, 14, 30, 90, 180, 365)  # days that people think in
 
 
 def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -> list[Contender]:
-    """Popularity of all time and of late, the person's own favourites where people repeat, co-occurrence and EASE.
+    """Popularity of all time and of late, the person's own favourites where people repeat, co-occurrence, EASE, and counts of order.
 
-    A baseline is left out where a given model is of its class (for Popularity: also of all time, or of a window). Where the
-    given models are tuned, EASE and the window of the recent popularity are tuned under the same budget.
+    The last are `Transitions`, or `Transitions and content` where items are described, on each log whose events have an order.
+    A baseline is left out where a given model is of its class (for Popularity: also of all time, or of a window; for co-occurrence and blends:
+    also with transitions, or without). Where the given models are tuned, EASE, the window of the recent popularity and the transitions are
+    tuned under the same budget.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False))
     >>> [c.name for c in baselines(split, [vt.EASE()])]
-    ['Popularity, all time', 'Popularity, last day', 'Cooccurrence']
+    ['Popularity, all time', 'Popularity, last day', 'Cooccurrence', 'Transitions and content']
     """
     kinds = {_kind(model) for model in given}
     usual = [Contender("Popularity, all time", Popularity(), baseline=True)]
@@ -40,13 +43,16 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
     usual.append(Contender("Cooccurrence", vitrina.Cooccurrence(), baseline=True))
     ease = tune(vitrina.EASE, l2=Range(low=1, high=5000, log=True), minutes=TRIAL_MINUTES) if tuned else vitrina.EASE(minutes=MINUTES)
     usual.append(Contender("EASE", ease, baseline=True))
+    ordered = order_baseline(split, tuned=tuned)
+    if ordered is not None:
+        usual.append(Contender(*ordered, baseline=True))
     return [contender for contender in usual if _kind(contender.model) not in kinds]
 
 
 def possible_names() -> tuple[str, ...]:
     """What the baselines of a board may be called, before the log is known."""
     windows = [f"Popularity, last {_span(days)}" for days in WINDOWS]
-    names = ["Popularity, all time", "Popularity, recent", *windows, "TopPersonal", "Cooccurrence", "EASE"]
+    names = ["Popularity, all time", "Popularity, recent", *windows, "TopPersonal", "Cooccurrence", "EASE", COUNTS, BOTH]
     return (*names, *(f"{name}, baseline" for name in names))
 
 
@@ -63,9 +69,10 @@ def _span(days: int) -> str:
 
 
 def _kind(model: Any) -> tuple[str, bool]:
-    """The class; for Popularity also whether it looks at recent events."""
+    """The class; for Popularity also whether it looks at recent events, for others whether they count transitions."""
     cls, parameters = (model.model, model.space | model.fixed) if isinstance(model, Search) else (type(model), {})
     recent = issubclass(cls, Popularity) and bool(
         {"days", "half_life"} & set(parameters) or getattr(model, "days", None) or getattr(model, "half_life", None)
     )
-    return f"{cls.__module__}.{cls.__qualname__}", recent
+    one = model.candidates(1)[0] if isinstance(model, Search) else model
+    return f"{cls.__module__}.{cls.__qualname__}", recent or reads_order(one)

@@ -30,7 +30,7 @@ def edge_notes(search: Search, tried: Sequence[Any], best: Any, *, own: bool) ->
     """
     notes = []
     for name, of in search.space.items():
-        field = "" if isinstance(of, Range) else _varied(of)
+        field = "" if isinstance(of, Range) else _varied(of) if isinstance(of, tuple) else None
         if field is None:
             continue
         label = f"{name}.{field}" if field else name

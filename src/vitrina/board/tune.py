@@ -57,7 +57,7 @@ class Search(Config):
     """A model class and what to try for its parameters; made by `tune`."""
 
     model: Any
-    space: dict[str, Any]  # name -> tuple of choices or Range
+    space: dict[str, Any]  # name -> tuple of choices, Range, or what is searched inside: a Search, or a Together of several
     fixed: dict[str, Any] = Field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class Search(Config):
 
     @property
     def size(self) -> int | None:
-        """How many different configurations there are; None if a range makes them countless."""
+        """How many different configurations there are; None if a range makes them countless, or a part is searched too."""
         choices = [len(v) for v in self.space.values() if isinstance(v, tuple)]
         return int(np.prod(choices)) if len(choices) == len(self.space) else None
 
@@ -96,17 +96,42 @@ class Search(Config):
 
     def _endless(self, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
         while True:
-            yield {
-                name: of.draw(rng, whole=_is_whole(self.model, name, of)) if isinstance(of, Range) else of[rng.integers(len(of))]
-                for name, of in self.space.items()
-            }
+            yield {name: _drawn(of, rng, whole=_is_whole(self.model, name, of)) for name, of in self.space.items()}
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One configuration."""
+        return self.model(**next(self._endless(rng)), **self.fixed)
+
+
+@final
+class Together(Config):
+    """A tuple of which some elements are searched."""
+
+    of: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return repr(self.of)
+
+    __str__ = __repr__
+
+    def draw(self, rng: np.random.Generator) -> tuple[Any, ...]:
+        """One of each."""
+        return tuple(part.draw(rng) if isinstance(part, Search) else part for part in self.of)
+
+
+def _drawn(of: Any, rng: np.random.Generator, *, whole: bool) -> Any:
+    """A value of a part of the space."""
+    if isinstance(of, tuple):
+        return of[rng.integers(len(of))]
+    return of.draw(rng, whole=whole) if isinstance(of, Range) else of.draw(rng)
 
 
 def tune(model: Any, **parameters: Any) -> Search:
     """A search space: lists and ranges are tried, everything else is fixed.
 
     A list holds the values to try (plain values or parts of a model); a parameter that is itself a list goes in as a list of one
-    list. A range is a `Range`, or a mapping with `low`, `high` and `log`, as config files write it.
+    list. A range is a `Range`, or a mapping with `low`, `high` and `log`, as config files write it. A part may be searched as well: a `tune` inside of
+    a `tune`, alone or in a tuple.
 
     Args:
         model: a class of models, or a function that returns one with its own defaults, such as `vt.SASRec`.
@@ -118,6 +143,8 @@ def tune(model: Any, **parameters: Any) -> Search:
     >>> import vitrina as vt
     >>> vt.tune(vt.Popularity, days=vt.Range(low=7, high=90, log=True), by="events")
     tune(Popularity, days=Range(low=7, high=90, log=True), by='events')
+    >>> vt.tune(vt.Cooccurrence, weighting=vt.tune(vt.weighting.BM25, b=[0.5, 1.0]), last=5).candidates(1)
+    [Cooccurrence(weighting=BM25(b=0.5), last=5)]
     """
     space: dict[str, Any] = {}
     for name, value in parameters.items():
@@ -125,6 +152,10 @@ def tune(model: Any, **parameters: Any) -> Search:
             space[name] = value if isinstance(value, Range) else Range(**value)
         elif isinstance(value, list):
             space[name] = tuple(value)
+        elif isinstance(value, Search):
+            space[name] = value
+        elif isinstance(value, tuple) and any(isinstance(part, Search) for part in value):
+            space[name] = Together(of=value)
     empty = [name for name, of in space.items() if of == ()]
     if empty or not space:
         what = f"has no values for {empty[0]!r}" if empty else "has nothing to search"
@@ -148,15 +179,24 @@ def is_range(value: Any) -> bool:
 
 def _check_domains(search: Search) -> None:
     """Build the model once for each choice and each end, so that a wrong one is told before anything runs."""
-    ends = {n: (of.low, of.high) if isinstance(of, Range) else of for n, of in search.space.items()}
+    ends = {n: _ends(of) for n, of in search.space.items()}
     first = {n: of[0] for n, of in ends.items()}
     for name, values in ends.items():
         for value in values:
             search.model(**first | {name: value}, **search.fixed)
 
 
-def _is_whole(model: Any, name: str, of: Range) -> bool:
-    """Whether a parameter takes whole numbers only, by its annotation; by the ends of the range where there is none."""
+def _ends(of: Any) -> tuple[Any, ...]:
+    """Every choice, the ends of a range, or one of what is searched inside."""
+    if isinstance(of, tuple):
+        return of
+    return (of.low, of.high) if isinstance(of, Range) else (of.draw(np.random.default_rng(0)),)
+
+
+def _is_whole(model: Any, name: str, of: Any) -> bool:
+    """Whether a range is of a parameter that takes whole numbers only, by its annotation; by the ends of the range where there is none."""
+    if not isinstance(of, Range):
+        return False
     field = getattr(model, "model_fields", {}).get(name)
     if field is None:
         return isinstance(of.low, int) and isinstance(of.high, int)

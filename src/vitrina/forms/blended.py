@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from vitrina.base.kernels import Spread
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
@@ -44,8 +45,7 @@ class Blended(Form):
         for member, weight in zip(self.members, self.weights, strict=True):
             if weight > 0:
                 scores = opinions(member, queries)
-                known, parts = scores > -np.inf, np.float32(weight) * self.scale.of(scores)
-                total = np.where(known, np.where(total > -np.inf, total, np.float32(0)) + parts, total)
+                _add(len(queries), scores, self.scale.of(scores), np.float32(weight), total)
         return total
 
     def parts(self, queries: Queries, candidates: Ragged, eligible: Eligibility) -> Float32:
@@ -128,9 +128,24 @@ class BlendedLists:
 
 
 def opinions(member: Scorer, queries: Queries) -> Float32:
-    """(queries, items) the scores of a member, -inf where it has none or doesn't recommend the item."""
-    scores = member.score(queries, np.arange(len(member.vocabulary), dtype=np.int32))
-    return np.where(np.isfinite(scores) & member.catalogue.mask, scores, np.float32(-np.inf))
+    """(queries, items) the scores of a member, not finite where it has none or doesn't recommend the item."""
+    if isinstance(member, Form):
+        scores = member.score_block(queries.counted())
+    else:
+        scores = member.score(queries, np.arange(len(member.vocabulary), dtype=np.int32))
+    closed = np.flatnonzero(~member.catalogue.mask)
+    if len(closed):
+        scores[:, closed] = -np.inf
+    return scores
+
+
+@Spread
+def _add(first, last, scores, parts, weight, total):  # pragma: no cover
+    """total += weight * parts where there is a score; a total of -inf is none."""
+    for q in range(first, last):
+        for i in range(total.shape[1]):
+            if np.isfinite(scores[q, i]):
+                total[q, i] = weight * parts[q, i] + (np.float32(0) if total[q, i] == -np.inf else total[q, i])
 
 
 def own_places(lists: Recommendations) -> Any:

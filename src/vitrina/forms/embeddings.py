@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from scipy import sparse
 
+from vitrina.base.kernels import Spread
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue, unit_rows
 from vitrina.forms.base import SPARSE_QUERIES, Form
@@ -18,7 +19,6 @@ from vitrina.forms.history import faint, faint_history, history_matrix
 from vitrina.forms.levels import DEEP
 from vitrina.forms.matrices import columns_of, sparse_arrays, sparse_of_arrays
 from vitrina.forms.similar import vector_cosines
-from vitrina.retrieve.top_k import block_size
 from vitrina.types import Bool, Float32, Int32, Queries
 from vitrina.vocabulary import Vocabulary
 
@@ -31,7 +31,8 @@ class Embeddings(Form):
     Vectors are sparse or dense, their rows of length 1. An item with a vector of zeros has no score, and with sparse
     vectors neither has one that shares no dimension with the history.
 
-    Cost: entries of the item vectors x queries; memory for a block of queries x the larger of items and dimensions.
+    Cost: dense vectors: items x dimensions x queries; sparse ones: for each query the entries of the columns that its history has. Memory for a block
+    of queries x items.
     """
 
     vocabulary: Vocabulary
@@ -56,27 +57,42 @@ class Embeddings(Form):
             return np.any(self.vectors != 0, axis=1)
         return np.diff(self.vectors.indptr) > 0
 
-    def queries_per_block(self) -> int:
-        return block_size(max(len(self.described), columns_of(self.vectors)))
+    @cached_property
+    def by_dimension(self) -> sparse.csr_matrix:
+        """(dim, items) sparse vectors turned round."""
+        return sparse.csr_matrix(self.vectors).T.tocsr()
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) direction of each history, of length 1, or 0 where nothing is known of its items."""
         out = np.empty((len(queries), columns_of(self.vectors)), np.float32)
         for part, block in queries.blocks(SPARSE_QUERIES):
-            mean = history_matrix(block.counted(), len(self.vocabulary), self.decay, relative=True) @ self.vectors
+            mean = self._mean(block.counted())
             out[part] = unit_rows(np.asarray(mean if isinstance(mean, np.ndarray) else mean.toarray(), np.float32))
         return out
 
+    def _mean(self, queries: Queries) -> sparse.csr_matrix | Float32:
+        """(queries, dim) the weighted sum of each history's vectors."""
+        return history_matrix(queries, len(self.vocabulary), self.decay, relative=True) @ self.vectors
+
     def score_block(self, queries: Queries) -> Float32:
+        if not isinstance(self.vectors, np.ndarray):
+            return self._sparse_scores(queries, self.vectors)
         encoded = self.encode(queries)
         scores = np.ascontiguousarray((self.vectors @ np.ascontiguousarray(encoded.T)).T)
         scores[:, ~self.described] = -np.inf
         scores[~encoded.any(axis=1)] = -np.inf
-        if not isinstance(self.vectors, np.ndarray):
-            scores[scores == 0] = -np.inf
-            deep = faint(queries, self.decay, DEEP)
-            if self.decay is not None and deep.any() and self.vectors.data.min(initial=0) >= 0:
-                scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), self.vectors)
+        return scores
+
+    def _sparse_scores(self, queries: Queries, vectors: sparse.csr_matrix) -> Float32:
+        mean, turned = sparse.csr_matrix(self._mean(queries)), self.by_dimension
+        squares = np.bincount(np.repeat(np.arange(len(queries)), np.diff(mean.indptr)), mean.data.astype(np.float64) ** 2, len(queries))
+        scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
+        _add_columns(
+            len(queries), mean.indptr, mean.indices, mean.data, np.sqrt(squares), turned.indptr, turned.indices, turned.data, scores
+        )
+        deep = faint(queries, self.decay, DEEP)
+        if self.decay is not None and deep.any() and vectors.data.min(initial=0) >= 0:
+            scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), vectors)
         return scores
 
     def item_relations(self, items: Int32) -> Float32:
@@ -90,3 +106,20 @@ class Embeddings(Form):
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Embeddings:
         vectors = state.arrays["vectors"] if "vectors" in state.arrays else sparse_of_arrays(state.arrays)
         return cls(vocabulary, catalogue, vectors, **state.config)
+
+
+@Spread
+def _add_columns(first, last, indptr, dimensions, weights, lengths, column_indptr, items, values, out):  # pragma: no cover
+    """out[q, i] = sum over the dimensions of q of weight * value / length; what shares none, or sums to 0, stays -inf."""
+    for q in range(first, last):
+        row = out[q]
+        for at in range(indptr[q], indptr[q + 1]):
+            if not lengths[q] > 0:
+                break
+            weight, dimension = np.float32(weights[at] / lengths[q]), dimensions[at]
+            for place in range(column_indptr[dimension], column_indptr[dimension + 1]):
+                item, term = items[place], weight * values[place]
+                row[item] = term if row[item] == -np.inf else row[item] + term
+        for item in range(len(row)):
+            if row[item] == 0:
+                row[item] = -np.inf

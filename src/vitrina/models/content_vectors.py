@@ -83,6 +83,12 @@ def item_tfidf(table: FeatureTable, columns: Sequence[str] | None = None) -> spa
     return _tfidf(entries, (len(table.frame), len(vocabulary)))
 
 
+def is_described(data: Dataset) -> bool:
+    """Whether a column of the item table describes the items, by text or categories."""
+    table = data.item_table
+    return table is not None and any(_describes(table, c) for c in table.frame.columns)
+
+
 def _describes(table: FeatureTable, column: str) -> bool:
     return column in table.frame.columns and (table.kinds.get(column) in DESCRIBING or column == table.title)
 
@@ -120,7 +126,7 @@ def likeness(data: Dataset, dim: int = 64) -> Float32 | None:
     (4, 2)
     """
     table = data.item_table
-    if table is None or not any(_describes(table, c) for c in table.frame.columns):
+    if table is None or not is_described(data):
         return None
     terms = item_tfidf(table)
     smaller = min(len(terms.indptr) - 1, int(terms.indices.max(initial=0)) + 1)
