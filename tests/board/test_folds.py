@@ -10,7 +10,9 @@ import rogues
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
+from vitrina.board.sections import render
 from vitrina.board.seeds import seeds, with_seeds
+from vitrina.board.spread import leaders, spans, spreads
 from vitrina.evaluate.fits import variance_of_fits
 from vitrina.evaluate.run import summarise
 from vitrina.jobs import processes
@@ -190,3 +192,35 @@ def test_after_ctrl_c_in_the_middle_finished_folds_and_fits_are_kept(folds, tmp_
     assert board.numbers.equals(whole.numbers)
     assert board.folds.equals(whole.folds)
     assert board.fits.equals(whole.fits)
+
+
+def test_the_page_and_the_terminal_show_the_spread_and_what_is_of_the_latest_fold(folds):
+    board = vt.compare(MODELS, folds, **JOB, budget=vt.Budget(fits=2, trials=2))
+    page, text = render(board), str(board)
+    alone = render(vt.compare(MODELS, folds[-1], **JOB))
+    for said in ("in each of 3 folds", "of each fit", "This part is of the latest of 3 folds and of the first fit of each model."):
+        assert said in page
+        assert said not in alone
+    values = board.folds.filter(model="recent")["value"].to_list()
+    assert f"{np.std(values, ddof=1):.4f}"[1:] in page
+    line = next(line for line in text.splitlines() if line.startswith("  recent: "))
+    assert line == f"  recent: {', '.join(f'{v:.3f}' for v in values)}; standard deviation {np.std(values, ddof=1):.3f}"
+    assert "nDCG@5 in 3 folds (" in text
+    assert "nDCG@5 of each fit" in text
+    assert "over 3 folds" in board.headline[0]
+    assert "later fold" not in " ".join(board.headline)
+
+
+def test_what_the_folds_say_of_a_lead():
+    table = pl.DataFrame(
+        {
+            "model": ["EASE"] * 2 + ["Popularity"] * 2, "fold": [1, 2] * 2, "from": ["2024-01-01 00:00", "2024-02-01 00:00"] * 2,
+            "to": ["2024-01-31 10:00", "2024-02-29 10:00"] * 2, "value": [0.2, 0.1, 0.15, 0.15],
+        }
+    )  # fmt: skip
+    assert leaders(table) == ["EASE", "Popularity"]
+    assert leaders(table, lower_is_better=True) == ["Popularity", "EASE"]
+    assert spans(table) == ["2024-01-01 to 2024-01-31", "2024-02-01 to 2024-02-29"]
+    assert [s.deviation for s in spreads(table)] == pytest.approx([0.05 * 2**0.5, 0])
+    assert spreads(table.filter(fold=1)) == []
+    assert spans(table.filter(fold=1)) == leaders(table.filter(fold=1)) == leaders(pl.DataFrame()) == []

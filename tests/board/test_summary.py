@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import polars as pl
 
 from vitrina.board.asked import Asked
-from vitrina.board.assemble import COMPARISON
+from vitrina.board.assemble import COMPARISON, FOLDS
 from vitrina.board.leads import Loss
 from vitrina.board.result import Entry
 from vitrina.board.summary import Findings, headline
@@ -56,6 +58,30 @@ def test_a_clear_winner():
         "Every other model is measurably behind it; the nearest, KNN, by 0.050 (0.030 to 0.070).",
         "Next: tune EASE on validation, and test it on a later fold.",
     )
+
+
+def in_folds(**values):
+    """Board.folds of models with a value in each of three months."""
+    months = [("2024-01-01", "2024-01-31"), ("2024-02-01", "2024-02-29"), ("2024-03-01", "2024-03-31")]
+    found = [(model, n, *months[n - 1], 300, v) for model, of_model in values.items() for n, v in enumerate(of_model, 1)]
+    return pl.DataFrame(found, schema=FOLDS, orient="row")
+
+
+def test_after_folds_nobody_is_told_to_try_a_later_one():
+    def of(ease, trials):
+        models = [replace(e, trials=trials) for e in entries(EASE=2, Popularity=0.1)]
+        return say(models, TWO, [AHEAD], [BEHIND], folds=in_folds(EASE=ease, Popularity=(0.2, 0.2, 0.2)))
+
+    first, last = of((0.3, 0.3, 0.3), 1)
+    assert first.startswith("EASE has the best nDCG@10 over 3 folds: 0.300")
+    assert last == "Next: tune EASE on validation."
+    assert of((0.3, 0.3, 0.3), 20)[-1] == "Next: try EASE on a part of the people: it is first in all 3 folds."
+    said = of((0.4, 0.1, 0.4), 20)
+    assert said[1] == "EASE is first in 2 of 3 folds; Popularity in fold 2 (2024-02-01 to 2024-02-29)."
+    assert said[-1] == "Next: find out why EASE isn't first in every fold, then try it on a part of the people."
+    small = row("EASE", 0.1, 0.2, "no", 0.2)
+    said = say(entries(EASE=2, Popularity=0.1), TWO, [small], [small], folds=in_folds(EASE=(0.3,) * 3, Popularity=(0.2,) * 3))
+    assert said[-1] == "The test parts are too small to choose among them: take longer ones, or more folds, before deciding."
 
 
 def test_a_tie_is_called_a_tie_and_the_cheaper_one_is_advised():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrina.base.printing import short
+from vitrina.board.spread import spans
 from vitrina.board.verdict import standing
 from vitrina.data.split.remarks import FEW, HEAVY_SHARE
 from vitrina.evaluate.interval import TRUSTED
@@ -21,6 +22,7 @@ ALL = 1 - 1e-9
 def cautions(found: Findings) -> Iterator[str]:
     """The sentences that apply."""
     yield from _few_hits(found)
+    yield from _in_folds(found)
     yield from _answered(found)
     yield from _by_person(found)
     yield from _busiest(found)
@@ -32,6 +34,14 @@ def _few_hits(found: Findings) -> Iterator[str]:
     hits = found.numbers[found.leader.name]["hits"]
     if hits < TRUSTED:
         yield f"With hits of {hits} people the interval of {found.leader.name} can't be trusted: it takes {TRUSTED}."
+
+
+def _in_folds(found: Findings) -> Iterator[str]:
+    """Folds in which another model is first."""
+    leader, asked = found.leader.name, spans(found.folds)
+    others = [f"{model} in fold {n} ({asked[n - 1]})" for n, model in enumerate(found.first, 1) if model != leader]
+    if others:
+        yield f"{leader} is first in {len(asked) - len(others)} of {len(asked)} folds; {listed(others)}."
 
 
 def _answered(found: Findings) -> Iterator[str]:

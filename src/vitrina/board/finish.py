@@ -94,18 +94,19 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
         return _empty_board(comparison.entries, about)
     lists = {name: answers[name][-1][0] for name in judged}  # of the latest fold, and of the first fit
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
+    folds = assemble.folds(judgements, questions.folds, judges.primary.name)
     of_slices = bootstrap.model_copy(update={"draws": min(bootstrap.draws, assemble.SLICE_DRAWS)})
     return Board(
-        **about, **_compared(comparison, judged, numbers), numbers=numbers,
+        **about, **_compared(comparison, judged, numbers, folds), numbers=numbers, folds=folds,
         slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], of_slices),
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed),
-        folds=assemble.folds(judgements, questions.folds, judges.primary.name), fits=assemble.fits(judgements, judges.primary.name),
+        fits=assemble.fits(judgements, judges.primary.name),
     )  # fmt: skip
 
 
-def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers: pl.DataFrame) -> dict[str, Any]:
+def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers: pl.DataFrame, folds: pl.DataFrame) -> dict[str, Any]:
     """The rows in their order, each model against the baseline and against the best, also group by group, and the sentences about that."""
     primary, bootstrap, matters, lower = (
         comparison.judges.primary, comparison.bootstrap, comparison.matters, comparison.judges.primary.lower_is_better
@@ -122,7 +123,7 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers:
     said = headline(
         Findings(
             primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged)), 1 - bootstrap.confidence),
-            Asked.of(users), matters, lower,
+            Asked.of(users), matters, lower, folds,
         )
     )  # fmt: skip
     by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds)

@@ -16,6 +16,7 @@ from rich.text import Text
 from vitrina.base.printing import fixed, sentence_end
 from vitrina.board.named import IN_WORDS, named_before
 from vitrina.board.sections.view import DOUBT, View
+from vitrina.board.spread import printed
 from vitrina.board.verdict import more_people, standing, wished
 from vitrina.evaluate.interval import TRUSTED
 from vitrina.report.words import about, percent
@@ -44,6 +45,7 @@ class PrintedBoard:
         yield from (Text(line, style="dim") for line in _before(board))
         yield from _table(board, options.max_width)
         yield from (Text(line, style="dim") for line in _legend(board))
+        yield from (Text(line, style="dim") for line in printed(board))
         yield from (Text(f"{e.name}: {e.error}", style="red") for e in board.entries if e.status != "ok")
         yield from (Text(f"{e.name}: {said}", style="dim") for e in board.entries if (said := _notes(e)))
 

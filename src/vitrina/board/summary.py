@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from vitrina.board.asked import Asked
 from vitrina.board.cautions import cautions, listed
 from vitrina.board.leads import Loss
 from vitrina.board.result import Entry
+from vitrina.board.spread import leaders
 from vitrina.board.verdict import more_people, standing, wished
 from vitrina.evaluate.significance import FEWEST_DIFFER, FEWEST_PEOPLE
 
@@ -38,6 +39,7 @@ class Findings:
         asked: who asked.
         matters: the smallest difference that matters, or None.
         lower_is_better: what "best" means for this metric.
+        folds: value of each model in each fold, see Board.folds.
     """
 
     primary: str
@@ -50,6 +52,12 @@ class Findings:
     asked: Asked | None = None
     matters: float | None = None
     lower_is_better: bool = False
+    folds: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    @property
+    def first(self) -> list[str]:
+        """Who is first in each fold; empty for a single split."""
+        return leaders(self.folds, lower_is_better=self.lower_is_better)
 
     @property
     def ranked(self) -> list[Entry]:
@@ -126,7 +134,7 @@ def _too_few(found: Findings) -> tuple[str, str] | None:
         why = f"no model differs from the best one for more than {_people(max(r['differ'] for r in found.rivals))}, and a verdict takes {FEWEST_DIFFER}"
     values = ", ".join(f"{e.name} {short(found.numbers[e.name]['value'])}" for e in found.ranked[:3])
     first = f"Nothing can be said of which model is better: {why}. So far, by {found.primary}: {values}."
-    return first, "Take a longer test part or several folds before deciding."
+    return first, f"Take {'longer test parts or more' if found.first else 'a longer test part or several'} folds before deciding."
 
 
 def _people(number: int) -> str:
@@ -138,7 +146,8 @@ def _people(number: int) -> str:
 
 def _leads(found: Findings) -> str:
     leader, value, row = found.leader, found.numbers[found.leader.name], found.of_leader
-    said = f"{leader.name} has the best {found.primary}: {short_interval(value['value'], value['low'], value['high'])}"
+    over = f" over {len(found.first)} folds" if found.first else ""
+    said = f"{leader.name} has the best {found.primary}{over}: {short_interval(value['value'], value['low'], value['high'])}"
     if row is None:
         beaten = leader.baseline and found.rivals
         return said + ("; it is a baseline, and no other model beats it." if beaten else ".")
@@ -228,7 +237,8 @@ def _next(found: Findings) -> str:
     reach, cheap = _reach(unsure), _cheaper(leader, tied)
     simple = next((e.name for e in tied if e.baseline), None)
     if unsure and (reach is None or reach > COARSE * abs(value)):
-        return "The test part is too small to choose among them: take a longer one, or several folds, before deciding."
+        part, take = ("parts are", "longer ones, or more") if found.first else ("part is", "a longer one, or several")
+        return f"The test {part} too small to choose among them: take {take} folds, before deciding."
     if cheap is not None:
         return f"Take {cheap.name} unless more data says otherwise: it costs {_cost(leader) / max(_cost(cheap), 1e-3):.0f} times less to fit and answer."
     if leader.baseline or simple is not None:
@@ -236,9 +246,19 @@ def _next(found: Findings) -> str:
         return (
             f"Serve {leader.name if leader.baseline else simple}{better}, and let vitrina diagnose say what the data ask of a better one."
         )
+    return _later(found)
+
+
+def _later(found: Findings) -> str:
+    """What to do with a model that leads by itself."""
+    leader, first = found.leader, found.first
     if leader.trials == 1:
-        return f"Next: tune {leader.name} on validation, and test it on a later fold."
-    return f"Next: see whether {leader.name} keeps its lead on a later fold, then try it on a part of the people."
+        return f"Next: tune {leader.name} on validation{'' if first else ', and test it on a later fold'}."
+    if not first:
+        return f"Next: see whether {leader.name} keeps its lead on a later fold, then try it on a part of the people."
+    if set(first) == {leader.name}:
+        return f"Next: try {leader.name} on a part of the people: it is first in all {len(first)} folds."
+    return f"Next: find out why {leader.name} isn't first in every fold, then try it on a part of the people."
 
 
 def _cheaper(leader: Entry, tied: Sequence[Entry]) -> Entry | None:

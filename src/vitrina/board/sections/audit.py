@@ -28,14 +28,14 @@ SHARES = {
 EDGES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)  # of the lengths of histories
 
 
-def audit(seen: Inspection | None, split: SplitSummary | None) -> Html:
-    """Sizes, warnings, events over time with the split, long tail, lengths of histories, filters."""
+def audit(seen: Inspection | None, split: SplitSummary | None, latest: Html | None = None) -> Html:
+    """Sizes, warnings, events over time with the split, long tail, lengths of histories, filters; `latest` says which of several folds."""
     beware = (*(seen.warnings if seen else ()), *((*split.leakage, *split.warnings) if split else ()))
     if seen is None:
         missing = sentence("The board came without an inspection of the data, so sizes and warnings are missing here.")
-        return section("data", "The data", missing, _warnings(beware), _split(split))
+        return section("data", "The data", missing, _warnings(beware), latest, _split(split))
     return section(
-        "data", "The data", _sizes(seen), _warnings(beware), timeline(seen, split), _split(split),
+        "data", "The data", latest, _sizes(seen), _warnings(beware), timeline(seen, split), _split(split),
         el("div", _tail(seen.tail.curve), _lengths(seen), class_="pair"), _steps(seen.steps),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ HALF = 0.5
 def exposure(view: View) -> Html:
     """How popular what is recommended is, and how many items share the places."""
     parts = [_popularity(view), _coverage(view)]
-    return section("exposure", "What is recommended", *parts)
+    return section("exposure", "What is recommended", view.of_latest, *parts)
 
 
 # Popularity

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vitrina.base.printing import short
 from vitrina.board.named import IN_WORDS, named_before
 from vitrina.board.sections.differences import differences
+from vitrina.board.sections.folds import over_seeds, over_time
 from vitrina.board.sections.view import DOUBT, View, gloss, sign_of_minus
 from vitrina.board.verdict import standing
 from vitrina.evaluate.interval import TRUSTED
@@ -29,7 +30,8 @@ def leaderboard(view: View) -> Html:
         return section("leaderboard", "The leaderboard", sentence("Nothing was compared yet. Give the comparison at least one model."))
     return section(
         "leaderboard", "The leaderboard", el("p", _summary(view), class_="finding"), _before(view), _board_table(view), _notes(view),
-        _columns_explained(view), el("p", _legend(view), class_="sub"), differences(view), _every_metric(view),
+        _columns_explained(view), el("p", _legend(view), class_="sub"), differences(view), over_time(view),
+        over_seeds(view), _every_metric(view),
     )  # fmt: skip
 
 

@@ -106,13 +106,14 @@ def _tuning(view: View) -> Html | None:
     trials = rows(view.board.trials)
     columns = [
         Column("Model", number=False, class_="first"),
+        Column("Fold"),
         Column("Trial"),
         Column("Validation", number=False),
         Column("Value"),
         Column("Configuration", number=False),
     ]
     body = [
-        [view.model_cell(r["model"]), fixed(known(r["trial"]), 0), r["metric"], fixed(known(r["value"]), 4), el("code", _trial(r["config"]))]
+        [view.model_cell(r["model"]), fixed(known(r.get("fold", 1)), 0), fixed(known(r["trial"]), 0), r["metric"], fixed(known(r["value"]), 4), el("code", _trial(r["config"]))]
         for r in trials
     ]  # fmt: skip
     return el(

@@ -34,7 +34,7 @@ def render(board: Board) -> str:
     """
     view = View(board)
     sections = (
-        audit(board.inspection, board.split), leaderboard(view), tradeoff(view), slices(view), helped(view), exposure(view), people(view),
+        audit(board.inspection, board.split, view.of_latest), leaderboard(view), tradeoff(view), slices(view), helped(view), exposure(view), people(view),
         making(view),
     )  # fmt: skip
     skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")

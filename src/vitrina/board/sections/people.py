@@ -26,7 +26,7 @@ def people(view: View) -> Html:
     if not examples:
         return section("people", "Six people", sentence("There are no example people on this board: no query could be shown."))
     note = "What each person had taken, newest last, and what each model would have shown; ● marks what the person then took."
-    return section("people", COUNTS[len(examples)], el("p", note, class_="sub"), *(_person(view, e) for e in examples))
+    return section("people", COUNTS[len(examples)], el("p", note, class_="sub"), view.of_latest, *(_person(view, e) for e in examples))
 
 
 def _person(view: View, example: Example) -> Html:

@@ -12,6 +12,7 @@ import polars as pl
 
 import vitrina
 from vitrina.base.printing import first_paragraph
+from vitrina.board.spread import spans
 from vitrina.evaluate.interval import TRUSTED
 from vitrina.report.charts import Dot
 from vitrina.report.html import Html, el, name
@@ -133,6 +134,14 @@ class View:
     def place(self) -> Mapping[str, int]:
         """One number per model, by which the page marks everything that belongs to it."""
         return {e.name: at for at, e in enumerate(self.board.entries)}
+
+    @property
+    def of_latest(self) -> Html | None:
+        """What stands above what depends on one training part; None for a single split with single fits."""
+        folds, fits = len(spans(self.board.folds)), max((e.fits for e in self.board.entries), default=1)
+        of = [f"of the latest of {folds} folds"] if folds else []
+        of += ["of the first fit of each model"] if fits > 1 else []
+        return el("p", "This part is ", " and ".join(of), ".", class_="sub") if of else None
 
     def colour(self, model: str) -> str:
         """The accent for the leader, ink for the baseline and for what people took, grey for the rest."""
