@@ -33,7 +33,8 @@ def _model(answers: dict[str, str]) -> tuple[str, bool]:
     if answers.get(WORTH) == "yes":
         return "a sequence model (steps have many examples, and the history tells more than its last item)", True
     if answers.get(WORTH) == "no":
-        return f"co-occurrence {'with a gap decay and' if near else 'with'} a fading history", False
+        pairs = "" if answers.get(NEAR) == "harmful" else " of near pairs (weighting.Transitions)"
+        return f"co-occurrence{pairs} with a fading history", False
     if "yes" in steering:
         return "a sequence model (the end of the history or its order counts)", True
     if near:

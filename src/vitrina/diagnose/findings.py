@@ -248,7 +248,7 @@ _QUESTIONS: dict[Question, Callable[[Evidence], Any]] = {
         {
             "yes": "Sessions matter: nearby events share an intent. Use a gap decay, and a sequence model with positions or time.",
             "harmful": "Distant pairs inform as well: count all pairs of a history alike. Whether old events count less is another question, below.",
-            "unclear": "This log can't tell whether distance counts: begin with a history as a set, because that is simpler and not because it is shown.",
+            "unclear": "These questions can't tell whether distance counts: to count all pairs alike is simpler, and not shown to be right.",
         },
     ),
     "length": _length,
