@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitrina.base.power import ERRORS_SEEN, FEWEST_PEOPLE, people_needed
 
 WISHED = (0.01, 0.005, 0.002)  # differences of nDCG@10
-# The standard deviation of the difference in nDCG@10 of two models, between people and between the queries of one, in the middle of seven logs
+# The standard deviation of the difference in nDCG@10 of two models, between people and between the queries of one, in the middle of six logs
 # (.02 to .07 and .08 to .20): `python -m benchmarks.quality.spread` measures them, benchmarks/RESULTS.md has the table.
 OF_PEOPLE, OF_QUERIES = 0.03, 0.17
 
