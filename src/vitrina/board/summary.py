@@ -74,7 +74,7 @@ class Findings:
         return next((r for r in self.against_baseline.iter_rows(named=True) if r["model"] == self.leader.name), None)
 
     @property
-    def rivals(self) -> list[Row]:
+    def rivals(self) -> Sequence[Row]:
         """The other models against the leader; with the baseline by the comparisons with it alone, which are corrected for fewer."""
         own = self.of_leader
         if own is None and self.leader.name == self.baseline:
