@@ -26,7 +26,6 @@ BEYOND = ("ILD", "Coverage", "MIUF", "Serendipity", "Gini")  # what accuracy is 
 BUCKETS = (("top 1%", 0.01), ("1 to 5%", 0.05), ("5 to 20%", 0.2), ("20 to 50%", 0.5), ("the other half", 1.0))
 NEVER = "not in training"
 CURVE_POINTS = 60
-SLICE_DRAWS = 300
 COMPARISON = {
     "model": pl.String, "metric": pl.String, "baseline": pl.String, "difference": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "p": pl.Float64, "p_adjusted": pl.Float64, "detectable": pl.Float64, "people": pl.Int64, "differ": pl.Int64,

@@ -95,10 +95,9 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
     lists = {name: answers[name][-1][0] for name in judged}  # of the latest fold, and of the first fit
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
     folds = assemble.folds(judgements, questions.folds, judges.primary.name)
-    of_slices = bootstrap.model_copy(update={"draws": min(bootstrap.draws, assemble.SLICE_DRAWS)})
     return Board(
         **about, **_compared(comparison, judged, numbers, folds), numbers=numbers, folds=folds,
-        slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], of_slices),
+        slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], bootstrap),
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed),
