@@ -221,7 +221,7 @@ def inspection() -> Inspection:
         histories=Histories({"median": 412.0}, 0.01, 0.412, lengths), tail=Tail(0.3, 0.7, 0.8, 0.1, curve),
         timing=Timing(0.961, False, 1, 0.01, "2017-12-23", nothing, daily), groups=Groups("baskets", 155_848, 9.17, 6.0, 140, 50.0, 1.0, nothing),
         duplicates=2_938, steps_are_per_user=False, bots=nothing, kinds=nothing, features=nothing, values=None, splits=nothing,
-        recommended=GlobalTime(days=28), reason="",
+        recommended=GlobalTime(days=28), reason="", asked=None,
         steps=(Step("5-core of users and items", 1_469_307, 1_428_664, 2_469, 2_466, 92_331, 26_541, "4 rounds"),),
         warnings=(
             "37% of the test targets were in the person's history already: set repeat=true, or most of what people really take can't be recommended to them.",
