@@ -1,4 +1,4 @@
-"""Everything that is claimed of quality, made anew: the boards of `docs/boards.md`, the tables of `docs/sequence.md` and of `benchmarks/RESULTS.md`.
+"""Everything that is claimed of quality, made anew: the boards of `docs/boards.md`, the tables of `docs/sequence.md`, `docs/metrics.md` and `benchmarks/RESULTS.md`.
 
     python -m benchmarks.quality [--resume]
 
@@ -15,9 +15,10 @@ from benchmarks.kit.places import ROOT
 from benchmarks.quality.boards import JOBS
 from benchmarks.quality.boards import compare as run_board
 
-SEQUENCE, BOARDS = ROOT / "docs" / "sequence.md", ROOT / "docs" / "boards.md"
+SEQUENCE, BOARDS, METRICS = (ROOT / "docs" / name for name in ("sequence.md", "boards.md", "metrics.md"))
 ON_THE_SEQUENCE_PAGE = ("quality.sequence_repeats", "quality.sequence_rare_items", "quality.sequence_tuned", "quality.sequence_times")
 ON_THE_PAGE_OF_BOARDS = ("quality.ties",)
+ON_THE_PAGE_OF_METRICS = ("quality.verdicts",)
 WRITES_ITS_OWN = ("quality.boards", "quality.sequence_parts")
 
 
@@ -29,9 +30,16 @@ def main() -> None:
     options = parser.parse_args()
     for name in JOBS:
         print(run_board(name, resume=options.resume), flush=True)
-    failed = run_all([name for name in scripts("quality") if name not in ON_THE_SEQUENCE_PAGE + ON_THE_PAGE_OF_BOARDS + WRITES_ITS_OWN])
+    failed = run_all(
+        [
+            name
+            for name in scripts("quality")
+            if name not in ON_THE_SEQUENCE_PAGE + ON_THE_PAGE_OF_BOARDS + ON_THE_PAGE_OF_METRICS + WRITES_ITS_OWN
+        ]
+    )
     failed += run_all(ON_THE_SEQUENCE_PAGE, SEQUENCE)
     failed += run_all(ON_THE_PAGE_OF_BOARDS, BOARDS)
+    failed += run_all(ON_THE_PAGE_OF_METRICS, METRICS)
     failed += [] if run("quality.sequence_parts") is not None else ["quality.sequence_parts"]
     finish(failed)
 

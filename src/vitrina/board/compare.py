@@ -79,7 +79,7 @@ def compare(
         matters: the smallest difference of the primary metric that matters: what is surely smaller is "about equal".
         budget: trials and seconds of each search, the limit of each fit, how often a model with a seed is fitted, and how many processes
             work at a time.
-        bootstrap: draws of people, seed and confidence; None takes 1000 draws by `seed`.
+        bootstrap: draws of people, seed and confidence; None takes 4,000 draws by `seed`.
         cache: folder where finished models and trials are kept; a comparison that was interrupted goes on from there.
         seed: of the searches, the sample of a first look and the choice of examples.
         slices: groups of queries to show besides the usual, by name (with folds: of the queries of all, one after another), or names of

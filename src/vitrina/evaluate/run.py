@@ -109,8 +109,8 @@ def evaluate(
         recommendations: a list per query, in the order of `split.queries`.
         split: holds the truth, the training catalogue and the histories.
         metrics: names ("nDCG@10", "repeat Recall@10") or metrics.
-        intervals: draw the bootstrap, or leave low and high null.
-        bootstrap: draws of people, seed and confidence of the percentile intervals.
+        intervals: make them, or leave low and high null.
+        bootstrap: its confidence is that of the intervals.
         vectors: (items, dim) rows for the diversity metrics; of any scale.
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
