@@ -8,7 +8,7 @@ more asks as many queries as all others together. For many models each has with 
 and with .4 a hit and a place of its own at a query instead of those that the models share: models that are equal on the whole and
 differ for people. Where one is better its chances are larger by a share. The truth is the mean over queries of all people.
 
-10,000 worlds a cell and seed 1, so that the standard deviation of 5% is .22 points; the kernels write the formulas of `vitrina.evaluate` down a
+10,000 worlds a cell and seed 1 (199 draws for the bootstraps beside), so that the standard deviation of 5% is .22 points; the kernels write the formulas of `vitrina.evaluate` down a
 second time and are held against it in a world of each kind. A quarter of an hour on one core.
 """
 

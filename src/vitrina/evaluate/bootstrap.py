@@ -21,7 +21,7 @@ with a relative spread of sqrt(2 / 16384) = 1.1%, or half a percent in the width
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Self, final
@@ -85,20 +85,20 @@ class Buckets:
     counts: Float64
 
     @classmethod
-    def of(cls, columns: Sequence[Float64] | Float64, users: NDArray[Any]) -> Buckets:
+    def of(cls, columns: Iterable[Float64], users: NDArray[Any]) -> Buckets:
         """Add up each column (queries,), NaN where a query says nothing, by the bucket of `users` (queries,).
 
         A negative user code is a visitor of its own.
         """
         bucket = _bucket_of(np.asarray(users, np.int64))
-        sums, counts = np.zeros((len(columns), BUCKETS)), np.zeros((len(columns), BUCKETS))
-        for i, column in enumerate(columns):
+        sums, counts = [np.zeros((0, BUCKETS))], [np.zeros((0, BUCKETS))]
+        for column in columns:
             if len(column) != len(users):
                 raise ParameterError(f"An interval needs one user for each value. Got {len(column)} values and {len(users)} users.")
             known = ~np.isnan(column)
-            sums[i] = np.bincount(bucket, np.where(known, column, 0.0), BUCKETS)
-            counts[i] = np.bincount(bucket, known, BUCKETS)
-        return cls(sums.T, counts.T)
+            sums.append(np.bincount(bucket, np.where(known, column, 0.0), BUCKETS).astype(np.float64)[None])
+            counts.append(np.bincount(bucket, known, BUCKETS).astype(np.float64)[None])
+        return cls(np.concatenate(sums).T, np.concatenate(counts).T)
 
     def __add__(self, other: Buckets) -> Buckets:
         return Buckets(self.sums + other.sums, self.counts + other.counts)

@@ -10,7 +10,7 @@ because it knows how models move together, and with one comparison it is Student
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,13 +68,13 @@ class Difference:
 
 
 def differences_of(
-    columns: Sequence[Float64], persons: Int64, values: Float64, jackknife: Jackknife, noise: Sequence[float] = ()
+    columns: Iterable[Float64], persons: Int64, values: Float64, jackknife: Jackknife, noise: Sequence[float]
 ) -> list[Difference]:
     """Each column (queries,) of differences with its value and its error, to which `noise`, further variance, is added."""
     found = []
     for i, column in enumerate(columns):
         people, differ, sums = who_differs(column, persons)
-        error = float(np.sqrt(jackknife.error[i] ** 2 + (noise[i] if noise else 0.0)))
+        error = float(np.sqrt(jackknife.error[i] ** 2 + noise[i]))
         found.append(Difference(float(values[i]), error, float(jackknife.freedom[i]), people, differ, exact_of(sums, differ)))
     return found
 

@@ -60,8 +60,9 @@ class Moved(NamedTuple):
         gains = -means if lower_is_better else means
         if not len(gains):
             return cls(float("nan"), float("nan"), float("nan"))
-        worst = np.argsort(gains, kind="stable")[: int(np.ceil(TENTH * len(gains)))]
-        return cls(float((gains > 0).mean()), float((gains < 0).mean()), float(means[worst].mean()))
+        tenth = int(np.ceil(TENTH * len(gains)))
+        lost = float(np.partition(gains, tenth - 1)[:tenth].mean())
+        return cls(float((gains > 0).mean()), float((gains < 0).mean()), -lost if lower_is_better else lost)
 
 
 def who_differs(difference: Float64, persons: Int64) -> tuple[int, int, Float64]:

@@ -170,20 +170,19 @@ def _table(
     """A row for each of the pairs, with one correction for them and the rest."""
     if matters is not None and not matters > 0:
         raise ParameterError(f"What 'matters' is a difference above 0, the smallest one that does. Got {matters}.", parameter="matters")
-    columns, persons = {model: np.asarray(values, np.float64) for model, values in per_query.items()}, persons_of(users)
-    between = [columns[a] - columns[b] for a, b in (*pairs, *rest)]
-    noise = [more.get(a, 0.0) + more.get(b, 0.0) for a, b in (*pairs, *rest)]
-    state = Buckets.of(between, users)
-    jackknife = state.jackknife()
-    found = differences_of(between, persons, state.value, jackknife, noise)
+    columns, persons, every = {model: np.asarray(v, np.float64) for model, v in per_query.items()}, persons_of(users), [*pairs, *rest]
+    state = Buckets.of((columns[a] - columns[b] for a, b in every), users)
+    jackknife, noise = state.jackknife(), [more.get(a, 0.0) + more.get(b, 0.0) for a, b in every]
+    found = differences_of((columns[a] - columns[b] for a, b in every), persons, state.value, jackknife, noise)
     correction = Correction.of(found, jackknife.parts, bootstrap)
     rows = []
-    for (a, b), one, values in zip(pairs, found, between, strict=False):
+    for (a, b), one in zip(pairs, found, strict=False):
         low, high = correction.interval(one)
+        moved = Moved.of(columns[a] - columns[b], persons, lower_is_better)
         rows.append({
             "model": a, "against": b, "difference": one.value, "low": low, "high": high, "p": one.p, "p_adjusted": correction.p(one),
             "detectable": correction.detectable(one), "people": one.people, "differ": one.differ,
-            **Moved.of(values, persons, lower_is_better)._asdict(), "verdict": _verdict(one, correction, matters, lower_is_better),
+            **moved._asdict(), "verdict": _verdict(one, correction, matters, lower_is_better),
         })  # fmt: skip
     return pl.DataFrame(rows, schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
 
