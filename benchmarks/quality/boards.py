@@ -118,7 +118,7 @@ def days(*numbers: int) -> list[vt.decay.Decay]:
 def of_films() -> dict[str, Any]:
     fades = events(2, 5, 10, 20)
     every = co_occurrence(fades, events(3, 10), [vt.weighting.Cosine(), vt.weighting.BM25()])
-    return every | content(fades, [None, ("genres",), ("title",)]) | {"eSASRec": vt.eSASRec()}
+    return every | content(fades, [None, ("genres",), ("title",)])
 
 
 def of_reviews() -> dict[str, Any]:
