@@ -92,10 +92,10 @@ def _worth(steps: Steps) -> Finding:
         return Finding(WORTH, "yes", evidence, meaning, ())
     if "no" in (shared, further):
         few = "most steps have no second example to learn from" if shared == "no" else "the last item tells most of what can be told"
-        content = ", blended with descriptions where they help," if steps.alike is not None else ""
+        content = ", blended with descriptions where they help," if _above(steps.alike, MUCH_ALIKE) == "yes" else ""
         meaning = (
-            f"Hardly: {few}. Counts with order and a fading history{content} are what is hard to beat: on such logs (Amazon Beauty and Sports) "
-            "they are ahead of every published transformer. Fit a sequence model after them, and serve it only where the board says better."
+            f"Hardly: {few}. Counts with order and a fading history{content} are hard to beat, and own counts where people repeat. On Amazon Beauty and "
+            "Sports, where that is so, counts are ahead of every published transformer. Fit a sequence model after them, and serve it only where the board says better."
         )
         return Finding(WORTH, "no", evidence, meaning, ())
     meaning = "This log lies between those where transformers are ahead and those where counts are: put both on the board."
