@@ -23,7 +23,7 @@ import numpy as np
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import CACHE
-from benchmarks.kit.runs import CODE, COMMIT, card, ordered, spread
+from benchmarks.kit.runs import CODE, card, ordered, spread
 from vitrina.base.config import fingerprint
 from vitrina.board.order import BOTH, COUNTS, content_search, transitions_search
 from vitrina.board.sample import take_queries
@@ -144,7 +144,7 @@ def table(logs: list[Log], options: argparse.Namespace) -> Iterator[str]:
     yield "\n| log | model | protocol | nDCG@10 of the seeds | the first seed's, with its interval over people | Recall@10 | goal | |"
     yield "|---|---|---|---|---|---|---|---|"
     yield from rows
-    yield f"\n{options.trials} trials per search, judged on {options.people:,} people; seeds {', '.join(map(str, options.seeds))}. {machine()}, commit {COMMIT}.\n"
+    yield f"\n{options.trials} trials per search, judged on {options.people:,} people; seeds {', '.join(map(str, options.seeds))}. {machine()}.\n"
     yield from chosen
 
 

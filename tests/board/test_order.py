@@ -9,6 +9,9 @@ import vitrina as vt
 from vitrina.base.errors import ParameterError
 from vitrina.board import order
 from vitrina.board.baselines import baselines, possible_names
+from vitrina.board.cautions import cautions
+from vitrina.board.result import Entry
+from vitrina.board.summary import Findings
 
 DATA = vt.testing.synthetic(users=40, items=20)
 SPLIT = DATA.split(vt.split.LeaveOneOut(repeat=False))
@@ -62,7 +65,7 @@ def test_a_part_is_searched_inside_of_a_model():
     assert {(model.models[1].decay, model.weights) for model in found} == {
         (decay, weights) for decay in (None, vt.decay.Exponential(events=2)) for weights in ((1.0, 0.5), (1.0, 1.0))
     }
-    assert {model.models[0] for model in found} == {vt.Cooccurrence()}
+    assert all(model.models[0] == vt.Cooccurrence() for model in found)
     assert search.candidates(3) == found[:3]
     with pytest.raises(ParameterError, match="k1"):
         vt.tune(vt.Cooccurrence, weighting=vt.tune(vt.weighting.BM25, k1=[-1.0, 1.0]))
@@ -76,3 +79,20 @@ def test_a_board_tunes_it_and_says_what_was_taken(tmp_path):
     entry = next(e for e in board.entries if e.name == "Transitions and content")
     assert (entry.status, entry.trials, entry.baseline) == ("ok", 3, True)
     assert "Transitions(" in entry.call
+
+
+@pytest.mark.parametrize("lead", [0.0, 0.3])
+def test_a_transformer_that_does_not_beat_it_is_said_to(lead):
+    rng = np.random.default_rng(0)
+    values = rng.random(300) / 2
+    columns = {"SASRec": np.clip(values + lead + rng.normal(0, 0.1, 300), 0, 1), order.BOTH: values}
+    entries = [Entry("SASRec", {"name": "SequenceModel"}), Entry(order.BOTH, {"name": "Blend"}, baseline=True)]
+    name, rows = order.against_order(entries, columns, np.arange(300, dtype=np.int32))
+    assert name == order.BOTH
+    people = {"hits": 300, "by_person": None}
+    numbers = {m: {"value": float(v.mean()), "low": 0.0, "high": 1.0, "people": 300, **people} for m, v in columns.items()}
+    against = vt.evaluate.compare_paired(columns, order.BOTH, np.arange(300))
+    found = Findings("nDCG@10", order.BOTH, entries, numbers, against, against, order=name, against_order=rows)
+    said = [sentence for sentence in cautions(found) if "transformer" in sentence]
+    assert bool(said) == (lead == 0)
+    assert order.against_order(entries[:1], columns, np.arange(300, dtype=np.int32)) == ("", None)

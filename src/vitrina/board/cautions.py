@@ -27,6 +27,7 @@ def cautions(found: Findings) -> Iterator[str]:
     yield from _by_person(found)
     yield from _busiest(found)
     yield from _harmed(found)
+    yield from _order(found)
 
 
 def _few_hits(found: Findings) -> Iterator[str]:
@@ -79,6 +80,13 @@ def _harmed(found: Findings) -> Iterator[str]:
             f"{found.leader.name} is better than {found.baseline} for {percent(row['helped'])} of the people and worse for {percent(row['harmed'])}; the tenth "
             f"who lose most lose {short(abs(row['worst']))} on average."
         )
+
+
+def _order(found: Findings) -> Iterator[str]:
+    """Transformers that counts of order do as well as."""
+    for row in () if found.against_order is None else found.against_order.iter_rows(named=True):
+        if standing(row["verdict"]) != "better":
+            yield f"{row['model']}, a transformer, doesn't beat the counts of order, {found.order}: {row['verdict']}."
 
 
 def listed(names: Sequence[str]) -> str:

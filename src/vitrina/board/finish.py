@@ -28,6 +28,7 @@ from vitrina.board.groups import groups
 from vitrina.board.judging import Judges, Questions
 from vitrina.board.leads import losses
 from vitrina.board.named import BEFORE, settle
+from vitrina.board.order import against_order
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
 from vitrina.board.summary import Findings, headline
@@ -122,7 +123,7 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers:
     said = headline(
         Findings(
             primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged)), 1 - bootstrap.confidence),
-            Asked.of(users), matters, lower, folds,
+            Asked.of(users), matters, lower, folds, *against_order(entries, columns, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds),
         )
     )  # fmt: skip
     by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
+
+from vitrina.board.result import Entry
 from vitrina.board.tune import Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.evaluate.significance import compare_paired
 from vitrina.forms.decay import All, Decay, Exponential, Window
 from vitrina.forms.scale import AsIs
 from vitrina.models.blend import Blend
@@ -14,6 +19,7 @@ from vitrina.models.content import ContentSimilarity
 from vitrina.models.content_vectors import is_described
 from vitrina.models.cooccurrence import Cooccurrence
 from vitrina.models.weighting import Transitions
+from vitrina.types import Float64, Int32
 
 COUNTS, BOTH = "Transitions", "Transitions and content"
 REACH, LAST = 10, 20  # events between the two of a pair at most, and events of a history that are read
@@ -88,3 +94,19 @@ def reads_order(model: Any) -> bool:
     if isinstance(model, Blend):
         return any(reads_order(part) for part in model.models)
     return isinstance(model, Cooccurrence) and model.weighting.every_pair
+
+
+def against_order(entries: Sequence[Entry], columns: Mapping[str, Float64], users: Int32, **how: Any) -> tuple[str, pl.DataFrame | None]:
+    """The name of this baseline, and the transformers of the board compared with it; "" and None where one of the two isn't there.
+
+    Args:
+        entries: of all that took part.
+        columns: for each model with lists (queries,) values of the metric.
+        users: (queries,) codes.
+        how: as `compare_paired` takes it.
+    """
+    mine = next((e.name for e in entries if e.baseline and e.name.removesuffix(", baseline") in (COUNTS, BOTH) and e.name in columns), "")
+    transformers = [e.name for e in entries if e.config.get("name") == "SequenceModel" and e.name in columns]
+    if not (mine and transformers):
+        return "", None
+    return mine, compare_paired({name: columns[name] for name in (mine, *transformers)}, mine, users, **how)

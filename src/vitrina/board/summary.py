@@ -40,6 +40,8 @@ class Findings:
         matters: the smallest difference that matters, or None.
         lower_is_better: what "best" means for this metric.
         folds: value of each model in each fold, see Board.folds.
+        order: the baseline of order and content, where it is on the board.
+        against_order: the transformers against it.
     """
 
     primary: str
@@ -53,6 +55,8 @@ class Findings:
     matters: float | None = None
     lower_is_better: bool = False
     folds: pl.DataFrame = field(default_factory=pl.DataFrame)
+    order: str = ""
+    against_order: pl.DataFrame | None = None
 
     @property
     def first(self) -> list[str]:
