@@ -61,8 +61,8 @@ def choices(cls):
     """Values that each parameter takes where the others are left alone, or where one of them is given."""
     required = {name: field.annotation for name, field in cls.model_fields.items() if field.is_required()}
     needed = {n: next((one for one in made() if isinstance(kind, type) and isinstance(one, kind)), None) for n, kind in required.items()}
-    parts = {"parts": (vt.sequence.Ids(),)}
-    given = [{}, needed, {"events": 2}, {"days": 3}, {"low": 1, "high": 5}, {"of": (vt.decay.Window(events=3),)}, parts]
+    parts, models = {"parts": (vt.sequence.Ids(),)}, {"models": (vt.Popularity(), vt.EASE())}
+    given = [{}, needed, {"events": 2}, {"days": 3}, {"low": 1, "high": 5}, {"of": (vt.decay.Window(events=3),)}, parts, models]
     given = given[:1] if built(cls, {}) else [parameters for parameters in given if built(cls, parameters)]
     values = (*LEAVES, *made(), *((one,) for one in made()))
     return {name: [v for v in values if any(built(cls, g | {name: v}) for g in given)] for name in cls.model_fields}

@@ -37,12 +37,17 @@ class Advised(NamedTuple):
 
 
 def recommended(data: Dataset) -> Advised:
-    """The first split that can be made: a cut of a round length, a cut between two times, the order within each person."""
-    for rule, reason in _sensible(data):
-        try:
-            return Advised(rule, reason, rule.apply(data))
-        except SplitError:
-            continue
+    """The first split that can be made: a cut of a round length, a cut between two times, the order within each person.
+
+    Where none can be made because people had taken every target before, the first that asks for these.
+    """
+    for repeat, why in ((None, ""), (True, " Every target was in the person's history already, so repeats are asked for.")):
+        for rule, reason in _sensible(data):
+            tried = rule.model_copy(update={"repeat": repeat})
+            try:
+                return Advised(tried, reason + why, tried.apply(data))
+            except SplitError:
+                continue
     return Advised(
         LeaveOneOut(),
         "No split can be made of this log: nobody has two events, one to learn from and one to ask about. It takes longer histories.",
