@@ -23,6 +23,9 @@ k = 10
 repeat = true              # groceries: people buy again what they had
 baseline = "favourites"
 
+[tune]
+trials = 6                 # configurations of each search, a few seconds each: more find more
+
 [models.favourites]        # what each person bought most often: what all are compared with
 type = "TopPersonal"
 
