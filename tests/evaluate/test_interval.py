@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, t
 
+import vitrina as vt
 from vitrina.evaluate.bootstrap import BUCKETS, Buckets
 from vitrina.evaluate.interval import TRUSTED, intervals_of, mean_interval
 from vitrina.evaluate.people import People, persons_of
@@ -140,3 +141,10 @@ def test_people_hits_and_the_mean_over_people():
     found = People.of(column, persons_of(np.array([9, 9, 9, 9, 3, 3, 4, 7])))
     assert found == (3, 2, pytest.approx((1 + 0.25 + 0) / 3))
     assert TRUSTED == 50
+
+
+def test_the_former_name_works_and_says_the_new_one():
+    values, users = np.random.default_rng(0).random(50), np.arange(50)
+    with pytest.warns(FutureWarning, match="mean_interval"):
+        former = vt.evaluate.bootstrap_interval
+    assert former(values, users, vt.Bootstrap(confidence=0.8)) == vt.evaluate.mean_interval(values, users, 0.8)

@@ -106,7 +106,7 @@ def steps_of(data: Dataset, seed: int = 0) -> Steps | None:
     >>> import vitrina as vt
     >>> found = steps_of(vt.testing.synthetic())
     >>> found.people, found.moments
-    (300, 14.0)
+    (300, 12.0)
     """
     rng = np.random.default_rng(seed)
     data = data.counted()

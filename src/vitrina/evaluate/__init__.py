@@ -3,6 +3,9 @@
 For whoever has lists and a truth, a model's or anybody's: `evaluate` gives the numbers, `compare_paired` what differences may be called.
 """
 
+import warnings
+from typing import Any
+
 from vitrina.base.power import people_needed
 from vitrina.evaluate.fits import variance_of_fits
 from vitrina.evaluate.interval import TRUSTED, mean_interval
@@ -17,3 +20,15 @@ __all__ = [
     "leads_within", "mean_interval", "people_needed", "slice_labels",
     "variance_of_fits",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The former name of `mean_interval`, for one more release."""
+    if name != "bootstrap_interval":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "bootstrap_interval is now mean_interval(values, users, confidence), which draws nothing. The old name goes with the next release.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return lambda values, users, bootstrap=None: mean_interval(values, users, 0.95 if bootstrap is None else bootstrap.confidence)
