@@ -4,7 +4,7 @@
 
 Some minutes on one core.
 
-The 1,000 worlds: 80 people make 7 steps among 12 items, each from item i to one of i + 1 to i + 4 (modulo 12), with the chances .6, .2, .15 and .05. Two
+The 10,000 worlds: 80 people make 7 steps among 12 items, each from item i to one of i + 1 to i + 4 (modulo 12), with the chances .6, .2, .15 and .05. Two
 people at the same item go on to the same one in .425 of cases, and the item before the last tells nothing (1 times). With equal chances, where
 nobody says more of a chance than another, intervals are too wide and hold the truth nearly always.
 """
@@ -24,7 +24,7 @@ from benchmarks.kit.runs import ordered
 from benchmarks.quality.boards import ml_100k, online_retail
 from vitrina.diagnose.steps import Estimate, Steps, steps_of
 
-WORLDS = 1000
+WORLDS = 10_000
 CHANCES = (0.6, 0.2, 0.15, 0.05)
 
 
