@@ -9,7 +9,7 @@ and with .4 a hit and a place of its own at a query instead of those that the mo
 differ for people. Where one is better its chances are larger by a share. The truth is the mean over queries of all people.
 
 10,000 worlds a cell and seed 1 (199 draws for the bootstraps beside), so that the standard deviation of 5% is .22 points; the kernels write the formulas of `vitrina.evaluate` down a
-second time and are held against it in a world of each kind. A quarter of an hour on one core.
+second time, and a world of either is held against it first: the interval, and differences, errors, critical values and verdicts. A quarter of an hour on one core.
 """
 
 # ruff: noqa: NPY002  compiled code has a state of its own, which only the old names know
@@ -27,6 +27,7 @@ from scipy.special import expit, logit, stdtr, stdtrit
 from benchmarks.kit.machine import machine
 from vitrina.evaluate.bootstrap import Buckets
 from vitrina.evaluate.interval import mean_interval
+from vitrina.evaluate.significance import compare_pairs
 
 WORLDS, MODELS, DRAWS, CRITICAL = 10_000, 10, 199, 999
 TABLE = 1 << 20  # weights that the bootstraps of the comparison take theirs from, from a place drawn anew for each draw
@@ -96,6 +97,13 @@ def _many_models(people, chance, spread, heavy, better):
                 if (np.random.random() if alone else shared) < own[m]:
                     sums[u, m] += 1 / np.log2(2.0 + (np.random.randint(0, 10) if alone else place))
     return sums, counts
+
+
+@numba.njit(cache=True)
+def _seeded(people, chance, spread, heavy, better):
+    """The first world of `_differences`."""
+    np.random.seed(1)
+    return _many_models(people, chance, spread, heavy, better)
 
 
 @numba.njit(cache=True)
@@ -283,6 +291,25 @@ def check() -> None:
     assert np.isclose(found.freedom[0], freedom), "the freedom is another one"
     reach = stdtrit(freedom, 0.975) * found.error[0] / (value * (1 - value))
     assert np.allclose(mean_interval(column, users), expit(logit(value) + np.array([-reach, reach]))), "the interval is another one"
+    check_verdicts(World("a few people", 60, 0.20, better=0.6))
+
+
+def check_verdicts(world: World) -> None:
+    """The same of verdicts. Critical values are drawn by both, so that they agree to a few percent."""
+    sums, counts = _seeded(world.people, world.chance, world.spread, world.heavy, world.better)
+    _, found, critical = _differences(1, world.people, world.chance, world.spread, world.heavy, world.better, PAIRS)
+    users = np.repeat(np.arange(world.people), counts.astype(np.int64))
+    models = {str(m): (sums[:, m] / counts)[users] for m in range(MODELS)}  # only a person's sum counts
+    for pairs, own in ((PAIRS[: MODELS - 1], critical[0, 0]), (PAIRS, critical[0, 1])):
+        table = compare_pairs(models, [(str(a), str(b)) for a, b in pairs], users)
+        value, error, freedom, _ = found[0, : len(pairs)].T
+        reach = np.maximum(own, stdtrit(freedom, 0.975)) * error
+        assert np.allclose(table["difference"], value), "the differences are others"
+        assert np.allclose((table["high"] - table["low"]) / 2, reach, rtol=0.06), "the critical value is another one"
+        sure = np.array([verdict.startswith(("better", "worse")) for verdict in table["verdict"]])
+        near = np.abs(np.abs(value) / reach - 1) < 0.06  # where the draws decide
+        assert (sure == (np.abs(value) > reach))[~near].all(), "the verdicts are others"
+        assert sure.any(), "nothing is called a difference in this world: it shows nothing"
 
 
 def main() -> None:

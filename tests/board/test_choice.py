@@ -59,3 +59,5 @@ def test_on_a_tuned_board_fixed_baselines_have_a_value_on_validation_too_and_the
     fixed = vt.compare([vt.TopPersonal()], split, **job)
     assert fixed.chosen == "test"
     assert vt.compare([vt.TopPersonal()], split, baseline="TopPersonal", **job).chosen == "named"
+    named = vt.compare({"search": vt.tune(vt.TopPersonal, decay=[None, vt.decay.Exponential(days=9)])}, split, baseline="search", **job)
+    assert not {"Cooccurrence", "Popularity, all time"} & set(named.trials["model"])  # nothing is chosen there

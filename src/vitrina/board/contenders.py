@@ -26,11 +26,19 @@ MEASURED = ("fit_seconds", "answer_seconds", "peak_bytes", "fallback_share", "an
 
 @dataclass(frozen=True)
 class Contender:
-    """A model that takes part: a config, or a search over configs."""
+    """A model that takes part: a config, or a search over configs.
+
+    Args:
+        name: on the board.
+        model: the config or the search.
+        baseline: Vitrina put it there.
+        candidate: it may be chosen as what all are compared with, so that a fixed config gets a value on validation too.
+    """
 
     name: str
     model: Any
     baseline: bool = False
+    candidate: bool = False
 
     @property
     def tuned(self) -> bool:
@@ -109,8 +117,8 @@ def _tune(search: Search, conditions: Conditions, stop: Event, step: Callable[[]
 
 
 def _fixed(contender: Contender, conditions: Conditions, stop: Event) -> Tuned:
-    """A config as it is; a baseline has a value on validation too, where there is such a part, so that the strongest can be chosen there."""
-    if not (contender.baseline and conditions.place.validation):
+    """A config as it is, with its value on validation where the strongest is chosen by that."""
+    if not (contender.candidate and conditions.place.validation):
         return Tuned(contender.model)
     return Tuned(contender.model, tuple(trial for _, trial in _try([contender.model], conditions, stop, lambda: None)))
 

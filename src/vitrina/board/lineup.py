@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vitrina.base.errors import ParameterError, UnknownNameError
@@ -30,8 +31,8 @@ def lineup(models: Sequence[Any] | Mapping[str, Any], split: Split, *, baselines
     named = _named(_checked(models))
     tuned = any(isinstance(m, Search) for m in named.values())
     added = strong_baselines(split, named.values(), tuned=tuned) if baselines else []
-    renamed = [Contender(f"{c.name}, baseline" if c.name in named else c.name, c.model, baseline=True) for c in added]
-    contenders = [Contender(name, model) for name, model in named.items()] + renamed
+    contenders = [Contender(name, model) for name, model in named.items()]
+    contenders += [replace(c, name=f"{c.name}, baseline" if c.name in named else c.name, candidate=baseline is None) for c in added]
     if not contenders:
         raise ParameterError("There is nothing to compare. Give at least one model, or baselines=True.")
     for contender in contenders:

@@ -95,7 +95,7 @@ def _worth(steps: Steps) -> Finding:
         content = ", blended with descriptions where they help," if _above(steps.alike, MUCH_ALIKE) == "yes" else ""
         meaning = (
             f"Hardly: {few}. Counts with order and a fading history{content} are hard to beat, and own counts where people repeat. On Amazon Beauty and "
-            "Sports, where that is so, counts are ahead of every published transformer. Fit a sequence model after them, and serve it only where the board says better."
+            "Sports, where that is so, counts with descriptions are ahead of every published transformer. Fit a sequence model after them, and serve it only where the board says better."
         )
         return Finding(WORTH, "no", evidence, meaning, ())
     meaning = "This log lies between those where transformers are ahead and those where counts are: put both on the board."
