@@ -156,7 +156,7 @@ def test_weights_must_fit(weights):
 
 
 def test_one_model_is_no_blend():
-    with pytest.raises(ParameterError, match="models"):
+    with pytest.raises(ParameterError, match="of Blend must be a list of 2 or more"):
         vt.Blend(models=(COUNTS,))
 
 

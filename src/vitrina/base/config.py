@@ -207,7 +207,7 @@ def _refusal(cls: type[BaseModel], error: ValidationError) -> ParameterError:
     if not first["loc"]:  # parameters that don't go together: the validator says the whole sentence
         return ParameterError(message, owner=owner)
     name = str(first["loc"][0])  # what follows is the place inside it, or the type that was tried
-    verb = "must be" if first["msg"].startswith("Input should be") else "is wrong:"
+    verb = "must be" if first["msg"].startswith("Input should be") or first["type"] == "too_short" else "is wrong:"
     sentence = f"The {name!r} parameter of {owner} {verb} {message}. Got {first['input']!r}."
     if first["type"] == "extra_forbidden":
         sentence = f"{owner} has no parameter {name!r}. Its parameters: {', '.join(sorted(cls.model_fields)) or 'none'}."
@@ -227,7 +227,8 @@ def in_words(error: ValidationError) -> str:
     """
     errors = error.errors(include_url=False)
     field = errors[0]["loc"][:1]
-    messages = [e["msg"] for e in errors if e["loc"][:1] == field and e["input"] is errors[0]["input"]]
+    first = [e for e in errors if e["loc"][:1] == field and e["input"] is errors[0]["input"]]
+    messages = [f"a list of {e['ctx']['min_length']} or more" if e["type"] == "too_short" else e["msg"] for e in first]
     wanted = [m.removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".") for m in messages]
     wanted = [_PLAIN.get(m, m.replace("a valid dictionary or instance of", "an object of the kind")) for m in dict.fromkeys(wanted)]
     wanted = ["a number" if m == "a whole number" and "a number" in wanted else m for m in wanted]
