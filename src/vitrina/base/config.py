@@ -228,7 +228,7 @@ def in_words(error: ValidationError) -> str:
     errors = error.errors(include_url=False)
     field = errors[0]["loc"][:1]
     first = [e for e in errors if e["loc"][:1] == field and e["input"] is errors[0]["input"]]
-    messages = [f"a list of {e['ctx']['min_length']} or more" if e["type"] == "too_short" else e["msg"] for e in first]
+    messages = [f"a list of {e['ctx']['min_length']} or more" if e["type"] == "too_short" and "ctx" in e else e["msg"] for e in first]
     wanted = [m.removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".") for m in messages]
     wanted = [_PLAIN.get(m, m.replace("a valid dictionary or instance of", "an object of the kind")) for m in dict.fromkeys(wanted)]
     wanted = ["a number" if m == "a whole number" and "a number" in wanted else m for m in wanted]

@@ -164,7 +164,7 @@ def _run(
             place = Workplace(work, cache or work, *stamps, fold.queries.vocabulary, judges.depth, threads, budget.limit)
             conditions.append(Conditions(place, budget, judges.primary, seed))
             left = [c for c in contenders if all(o.entry.status == "ok" for o in done[c.name])]
-            left = left if fold is folds[0] else [replace(c, candidate=False) for c in left]  # later validation is an earlier test
+            left = left if len(conditions) == 1 else [replace(c, candidate=False) for c in left]  # later validation is an earlier test
             for outcome in run_all(left, conditions[-1], fold=name_of(fold, folds), progress=progress):
                 done[outcome.entry.name].append(outcome)
     return conditions[-1], [joined(outcomes, folds) for outcomes in done.values()]
