@@ -144,7 +144,7 @@ def table(logs: list[Log], options: argparse.Namespace) -> Iterator[str]:
     yield "\n| log | model | protocol | nDCG@10 of the seeds | the first seed's, with its interval over people | Recall@10 | goal | |"
     yield "|---|---|---|---|---|---|---|---|"
     yield from rows
-    yield f"\n{options.trials} trials per search, judged on {options.people:,} people; seeds {', '.join(map(str, options.seeds))}. {machine()}.\n"
+    yield f"\n{options.trials} trials per search, judged on {options.people:,} people; seeds {', '.join(map(str, options.seeds))}: mean (least to most). {machine()}.\n"
     yield from chosen
 
 
