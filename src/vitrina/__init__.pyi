@@ -1,5 +1,6 @@
 from . import evaluate as evaluate
 from . import metrics as metrics
+from . import ranking as ranking
 from . import sequence as sequence
 from . import testing as testing
 from .artifacts import Artifact as Artifact
