@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Recommender(Protocol):
     """Fitted and immutable; keeps parameters and not the training data.
 
-    A recommender of your own may have `recommend` alone: `vitrina.models.own.completed` says what stands in for the rest.
+    A recommender of your own may have `recommend` alone: `vitrina.models.own.completed` says what stands in for the rest. It may also have
+    `tables`, Polars frames by name of what it knows about itself, which a comparison puts on the board, and `explain(queries, k, eligible=)`,
+    a frame with a row per place that says why: see `vitrina.told`.
     """
 
     @property

@@ -295,6 +295,14 @@ class Eligibility:
 
         return replace(self, include=part(self.include), exclude=part(self.exclude))
 
+    def take(self, index: Int64) -> Eligibility:
+        """The part of it that concerns these queries, in this order."""
+
+        def part(items: Int32 | Ragged | None) -> Int32 | Ragged | None:
+            return items.take(index) if isinstance(items, Ragged) else items
+
+        return replace(self, include=part(self.include), exclude=part(self.exclude))
+
     def banned(self, queries: Queries) -> Ragged:
         """Items that each query must not get: seen and disliked ones and the ragged part of `exclude` (may hold duplicates)."""
         self.check_rows(len(queries))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from threading import Event
 from typing import Any
+
+import polars as pl
 
 from vitrina.base.config import fingerprint, to_plain
 from vitrina.board.budget import Budget
@@ -15,6 +17,7 @@ from vitrina.board.edges import edge_notes
 from vitrina.board.result import Entry
 from vitrina.board.seeds import with_seeds
 from vitrina.board.tune import Search
+from vitrina.jobs.answers import Before
 from vitrina.jobs.run import FitResult, Workplace, fit_and_answer, run_trials
 from vitrina.jobs.specs import to_spec, written
 from vitrina.protocols import Metric
@@ -64,11 +67,16 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A row for the board, and the lists of each fit in each fold, the oldest first, if there are any."""
+    """A row for the board, and the lists of each fit in each fold, the oldest first, if there are any.
+
+    What the model knows about itself, and its lists before they were ranked again, are of the latest fold and of the first fit.
+    """
 
     entry: Entry
     answers: Answers = ()
     trials: tuple[Mapping[str, Any], ...] = ()  # config, value on validation, seconds, error
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    before: Before | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ def _fit(contender: Contender, tuned: Tuned, conditions: Conditions, stop: Event
         notes=(*fits[0].record.get("notes", ()), *tuned.notes), **_measured([fit.record for fit in fits]),
     )  # fmt: skip
     lists = [fit.lists for fit in fits if fit.lists is not None]
-    return Outcome(entry, (lists,) if len(lists) == len(specs) else (), tuned.trials)
+    return Outcome(entry, (lists,) if len(lists) == len(specs) else (), tuned.trials, fits[0].tables, fits[0].before)
 
 
 def _measured(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import polars as pl
 import psutil
 
 import vitrina
-from vitrina.board import assemble, sample
+from vitrina.board import assemble, placed, sample
 from vitrina.board.asked import Asked
 from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
@@ -94,6 +94,7 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
     if not judged:
         return _empty_board(comparison.entries, about)
     lists = {name: answers[name][-1][0] for name in judged}  # of the latest fold, and of the first fit
+    before = {o.entry.name: o.before for o in comparison.outcomes if o.before is not None and o.entry.name in judged}
     metrics, numbers = assemble.query_metrics(judged), assemble.numbers(judged)
     folds = assemble.folds(judgements, questions.folds, judges.primary.name)
     return Board(
@@ -101,8 +102,10 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
         slices=assemble.slices(judged, questions.labels, [m.name for m in metrics], bootstrap),
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
-        per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed),
-        fits=assemble.fits(judgements, judges.primary.name),
+        per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed, before),
+        fits=assemble.fits(judgements, judges.primary.name), sources=placed.sources(lists, questions.split, judges.k),
+        moves=placed.moves(lists, before, judges.k), reasons=placed.reasons(lists, judges.k),
+        tables={o.entry.name: o.tables for o in comparison.outcomes if o.tables},
     )  # fmt: skip
 
 

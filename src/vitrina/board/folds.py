@@ -86,7 +86,7 @@ def joined(parts: Sequence[Outcome], folds: Sequence[Split]) -> Outcome:
     last, name = parts[-1], name_of(folds[len(parts) - 1], folds)
     if len(folds) == 1 or last.entry.status != "ok":
         error = f"{name[0].upper()}{name[1:]}, {' to '.join(filter(None, span_of(folds[len(parts) - 1])))}: " if name else ""
-        return Outcome(replace(last.entry, error=error * bool(last.entry.error) + last.entry.error), last.answers, trials)
+        return replace(last, entry=replace(last.entry, error=error * bool(last.entry.error) + last.entry.error), trials=trials)
     weights = [len(fold.queries) for fold in folds]
     shares = {n: float(np.average([getattr(part.entry, n) for part in parts], weights=weights)) for n in SHARES}
     others = (f"In fold {n} its search chose {p.entry.call}." for n, p in enumerate(parts[:-1], 1) if p.entry.call != last.entry.call)
@@ -94,7 +94,7 @@ def joined(parts: Sequence[Outcome], folds: Sequence[Split]) -> Outcome:
         last.entry, **shares, peak_bytes=max(part.entry.peak_bytes for part in parts), cached=all(part.entry.cached for part in parts),
         tuning_seconds=sum(part.entry.tuning_seconds for part in parts), notes=(*last.entry.notes, *others),
     )  # fmt: skip
-    return Outcome(entry, tuple(part.answers[0] for part in parts), trials)
+    return replace(last, entry=entry, answers=tuple(part.answers[0] for part in parts), trials=trials)
 
 
 @dataclass(frozen=True, eq=False)

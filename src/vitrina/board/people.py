@@ -7,14 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from vitrina.board.placed import hits, reasons_of, sources_of
 from vitrina.board.result import Example
 from vitrina.data.split import Split
+from vitrina.jobs.answers import Before
 from vitrina.types import Float64, Int64, Recommendations
 
 HISTORY = 12  # last events that are shown
 
 
-def choose(split: Split, hits: NDArray[np.bool_], count: int, seed: int) -> Int64:
+def choose(split: Split, hits: NDArray[np.bool_], count: int, seed: int, among: Int64 | None = None) -> Int64:
     """Queries of different people, from short histories to long ones; in each part of the range one on which the models differ.
 
     Args:
@@ -22,11 +24,13 @@ def choose(split: Split, hits: NDArray[np.bool_], count: int, seed: int) -> Int6
         hits: (models, queries) whether a model's list holds something that the person took.
         count: how many.
         seed: of the choice among equals.
+        among: the queries to choose from, where not all.
     """
     rng = np.random.default_rng(seed)
     lengths = split.queries.lengths
     order = rng.permutation(len(lengths))
     order = order[np.argsort(lengths[order], kind="stable")]
+    order = order if among is None else order[np.isin(order, among)]
     split_models = _divides(hits)
     chosen: list[int] = []
     for part in np.array_split(order, count):
@@ -42,32 +46,35 @@ def _divides(hits: NDArray[np.bool_]) -> Float64:
     return 1 - np.abs(2 * share - 1) if hits.shape[0] > 1 else share
 
 
-def examples(lists: Mapping[str, Recommendations], split: Split, count: int, k: int, seed: int) -> tuple[Example, ...]:
-    """`count` people with the first k places of each model's list."""
+def examples(
+    lists: Mapping[str, Recommendations], split: Split, count: int, k: int, seed: int, before: Mapping[str, Before] | None = None
+) -> tuple[Example, ...]:
+    """`count` people with the first k places of each model's list; with re-ranked ones, people whose lists `before` has too."""
     if not count or not lists or not len(split.queries):
         return ()
-    hits = np.stack([_hit(r, split)[:, :k].any(axis=1) for r in lists.values()])
-    return tuple(_example(int(q), lists, split, k) for q in choose(split, hits, count, seed))
+    before = before or {}
+    found = np.stack([hits(r, split)[:, :k].any(axis=1) for r in lists.values()])
+    among = next((was.rows for was in before.values()), None)  # the same of all
+    return tuple(_example(int(q), lists, split, k, before) for q in choose(split, found, count, seed, among))
 
 
-def _hit(given: Recommendations, split: Split) -> NDArray[np.bool_]:
-    """(queries, k) whether the item at a place was taken, by one sorted search over (query, item) pairs."""
-    width = split.train.n_items + 1
-    wanted = split.truth.row_of * width + split.truth.values
-    places = np.arange(len(given))[:, None] * width + given.items
-    return np.isin(places, wanted) & (given.items >= 0)
-
-
-def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: int) -> Example:
+def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: int, before: Mapping[str, Before]) -> Example:
     train, user = split.train, int(split.queries.users[query])
     truth = split.truth[query]
     history = split.queries[query : query + 1].last(HISTORY).histories()[0]
-    shown = {}
-    for name, given in lists.items():
-        items = given.items[query, :k]
+    filled = {name: np.flatnonzero(given.items[query, :k] >= 0) for name, given in lists.items()}
+
+    def listed(items: NDArray[np.int32]) -> tuple[tuple[str, bool], ...]:
         items = items[items >= 0]
-        shown[name] = tuple(zip(train.titles(items), np.isin(items, truth).tolist(), strict=True))
-    return Example(_label(split, user), tuple(train.titles(history)), tuple(train.titles(truth)), shown)
+        return tuple(zip(train.titles(items), np.isin(items, truth).tolist(), strict=True))
+
+    return Example(
+        _label(split, user), tuple(train.titles(history)), tuple(train.titles(truth)),
+        lists={name: listed(given.items[query, :k]) for name, given in lists.items()},
+        before={name: listed(was.lists.items[np.searchsorted(was.rows, query), :k]) for name, was in before.items()},
+        reasons={name: why for name, given in lists.items() if (why := reasons_of(given, query, filled[name]))},
+        sources={name: why for name, given in lists.items() if (why := sources_of(given, query, filled[name]))},
+    )  # fmt: skip
 
 
 def _label(split: Split, user: int) -> str:

@@ -38,6 +38,9 @@ TABLES = (
     "fits",
     "groups",
     "leads",
+    "sources",
+    "moves",
+    "reasons",
 )
 
 
@@ -78,12 +81,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Example:
-    """One person: titles of the history, and each model's list with the hits marked."""
+    """One person: titles of the history, and each model's list with the hits marked.
+
+    Of some models there is more: of those that were ranked again their list before that, and the reasons and sources of each place.
+    """
 
     user: str
     history: tuple[str, ...]  # oldest first, the last dozen
     truth: tuple[str, ...]
     lists: Mapping[str, tuple[tuple[str, bool], ...]]  # model -> (title, is a hit), best first
+    before: Mapping[str, tuple[tuple[str, bool], ...]] = field(default_factory=dict)
+    reasons: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)  # model -> names of reasons, a place each
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,9 +114,16 @@ class Board:
             queries, on the primary metric; intervals and verdicts hold for all groups of a model together
         leads: of evaluate.leads_within: the best model of each group against each other one; verdicts hold for all groups together
         fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
+        sources: model, source, places, hits: shares of the places and of the hits by source, of the models that name sources
+        moves: model, lists, changed, entered, moved: what a re-ranker did to the first k places. Shares: of the lists those that it changed,
+            of the places those with an item from further down, and those with an item from another rank
+        reasons: model, reason, places, lists: shares of the places and lists for which a reason holds
+
+    `tables` are what the models know about themselves, by model and name: of two stages what each source is worth, of features what they weigh.
 
     With several folds a value is the mean over the queries of all of them, and that of a metric of the whole table (Coverage) the mean
-    over folds. What depends on one training part is of the latest fold: split, inspection, popularity, coverage, examples.
+    over folds. What depends on one training part is of the latest fold and the first fit: split, inspection, popularity, coverage, sources, moves,
+    reasons, tables, examples.
     """
 
     title: str
@@ -137,6 +153,10 @@ class Board:
     protocol: Protocol | None = None  # how the numbers came about, of the latest fold
     groups: pl.DataFrame = field(default_factory=pl.DataFrame)
     leads: pl.DataFrame = field(default_factory=pl.DataFrame)
+    sources: pl.DataFrame = field(default_factory=pl.DataFrame)
+    moves: pl.DataFrame = field(default_factory=pl.DataFrame)
+    reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
+    tables: Mapping[str, Mapping[str, pl.DataFrame]] = field(default_factory=dict)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -163,7 +183,8 @@ class Board:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the values of single queries, in plain values."""
         plain = {n: getattr(self, n) for n in ("title", "primary", "baseline", "chosen", "matters", "headline", "settings")}
-        records = {n: getattr(self, n).to_dicts() for n in TABLES}
+        records: dict[str, Any] = {n: getattr(self, n).to_dicts() for n in TABLES}
+        records["tables"] = {model: {n: table.to_dicts() for n, table in own.items()} for model, own in self.tables.items()}
         people = [asdict(e) for e in self.examples]
         plain["asked"] = self.asked and self.asked._asdict()
         plain["protocol"] = self.protocol and asdict(self.protocol) | {"line": self.protocol.line}

@@ -10,7 +10,7 @@ import numpy as np
 from vitrina.base.config import Config, parameters_of
 from vitrina.board.tune import Search
 from vitrina.data.split import Split
-from vitrina.types import Eligibility, Int32, Int64, Ragged
+from vitrina.types import Int64
 
 QUICK_QUERIES = 2000  # that a first look asks of a test or validation part
 QUICK_TRIALS = 4  # configurations of each search in a first look
@@ -72,12 +72,4 @@ def validation_part(split: Split, *, quick: bool, seed: int) -> Split:
 
 def take_queries(split: Split, rows: Int64) -> Split:
     """The split with these of its queries, and what is true of each."""
-    eligible = split.eligible
-    return replace(split, queries=split.queries[rows], truth=split.truth.take(rows), eligible=_rows(eligible, rows))
-
-
-def _rows(eligible: Eligibility, rows: Int64) -> Eligibility:
-    def part(items: Int32 | Ragged | None) -> Int32 | Ragged | None:
-        return items.take(rows) if isinstance(items, Ragged) else items
-
-    return replace(eligible, include=part(eligible.include), exclude=part(eligible.exclude))
+    return replace(split, queries=split.queries[rows], truth=split.truth.take(rows), eligible=split.eligible.take(rows))

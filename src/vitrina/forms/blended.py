@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+import polars as pl
 
 from vitrina.base.kernels import Spread
 from vitrina.base.state import State
@@ -17,6 +18,7 @@ from vitrina.forms.scale import Scale
 from vitrina.protocols import Recommender, Scorer
 from vitrina.request import check_request, list_width
 from vitrina.retrieve.top_k import block_size, top_k_ragged
+from vitrina.told import tables_of_members
 from vitrina.types import Eligibility, Float32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -39,6 +41,11 @@ class Blended(Form):
     members: tuple[Scorer, ...]
     weights: tuple[float, ...]
     scale: Scale
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Those of the members, behind their names."""
+        return tables_of_members(self.members)
 
     def score_block(self, queries: Queries) -> Float32:
         total = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
@@ -85,6 +92,11 @@ class BlendedLists:
 
     def __repr__(self) -> str:
         return f"BlendedLists({', '.join(map(repr, self.members))})"
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Those of the members, behind their names."""
+        return tables_of_members(self.members)
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         """The best k eligible items for each query; places that no member's list fills are popularity's.

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import numpy as np
+import polars as pl
 
 from vitrina.base.config import fingerprint
 from vitrina.jobs import processes
+from vitrina.jobs.answers import FORM, Before, read_before, read_lists, read_tables
 from vitrina.jobs.cache import code_stamp, key_of
 from vitrina.jobs.trials import finished_trials, mark_dead
-from vitrina.jobs.worker import LISTS, RESULT
+from vitrina.jobs.worker import BEFORE, LISTS, RESULT, TABLES
 from vitrina.types import Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -61,11 +62,15 @@ class FitResult:
         record: status and error, and of a fit that came to an end: seconds, memory, notes (see `worker`).
         lists: for the queries of the split; None where it failed.
         cached: whether it was done before.
+        tables: what the model knows about itself, by name.
+        before: of a re-ranked model, lists as they were without the re-ranker.
     """
 
     record: Mapping[str, Any]
     lists: Recommendations | None
     cached: bool
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    before: Before | None = None
 
 
 def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitResult:
@@ -80,7 +85,7 @@ def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitRe
     Raises:
         StoppedError: `stop` was set.
     """
-    finished = place.store / f"model-{key_of(spec, code_stamp(spec), place.stamp, place.k)}"
+    finished = place.store / f"model-{key_of(spec, code_stamp(spec), place.stamp, place.k, FORM)}"
     cached = (finished / RESULT).exists()
     if cached:
         record = json.loads((finished / RESULT).read_text(encoding="utf-8"))
@@ -90,12 +95,10 @@ def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitRe
         record = processes.run_job(job, out, stop, threads=place.threads, limit=place.limit)
         if record["status"] == "ok" and not finished.exists():  # the same config under two names may have been quicker
             out.rename(finished)
-    return FitResult(record, _read_lists(finished / LISTS, place.vocabulary) if record["status"] == "ok" else None, cached)
-
-
-def _read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:
-    items, scores, fallback = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "scores", "fallback"))
-    return Recommendations(items, scores, vocabulary, {"source": fallback.astype(np.uint8)})
+    if record["status"] != "ok":
+        return FitResult(record, None, cached)
+    lists, before = read_lists(finished / LISTS, place.vocabulary), read_before(finished / BEFORE, place.vocabulary)
+    return FitResult(record, lists, cached, read_tables(finished / TABLES), before)
 
 
 def run_trials(

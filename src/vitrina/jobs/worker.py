@@ -21,17 +21,21 @@ import psutil
 
 from vitrina.base.config import fingerprint
 from vitrina.base.errors import ParameterError, VitrinaError
-from vitrina.base.files import atomic_folder, write_text
+from vitrina.base.files import write_text
 from vitrina.data.split import Split
 from vitrina.data.store import open_split
 from vitrina.evaluate.run import evaluate, out_of_items
+from vitrina.jobs.answers import write_lists, write_tables
 from vitrina.jobs.specs import of_spec
 from vitrina.jobs.trials import add_trial, finished_trials
 from vitrina.models.base import ignored
 from vitrina.models.own import completed, fit_on
+from vitrina.rerank import RerankedLists
+from vitrina.told import tables_of
 from vitrina.types import Recommendations
 
-RESULT, LISTS, READY = "result.json", "lists", "ready"
+RESULT, LISTS, BEFORE, TABLES, READY = "result.json", "lists", "before", "tables", "ready"
+MOST_BEFORE = 2000  # queries whose lists are kept as they were before a re-ranker
 
 
 def main(path: str) -> None:
@@ -62,13 +66,15 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
     recommender = completed(fit_on(model, split), split.train)
     fitted = time.perf_counter()
     lists = recommender.recommend(split.queries, job["k"], eligible=split.eligible)
-    answered = time.perf_counter()
+    answered, peak = time.perf_counter(), peak_bytes()
     lists = _checked(lists, split, job["k"], model)
-    _write_lists(lists, Path(job["out"]) / LISTS)
+    write_lists(lists, Path(job["out"]) / LISTS)
+    _write_before(recommender, split, job)
+    write_tables(tables_of(recommender), Path(job["out"]) / TABLES)
     return {
         "fit_seconds": fitted - started,
         "answer_seconds": answered - fitted,
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": peak,
         "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
         **_answered(lists, split),
         "notes": list(dict.fromkeys([*map(str, recommender.notes), *ignored(model, split.train)])),
@@ -144,11 +150,15 @@ def _checked(lists: Any, split: Split, k: int, model: Any) -> Recommendations:
     return lists
 
 
-def _write_lists(lists: Recommendations, folder: Path) -> None:
-    with atomic_folder(folder) as staging:
-        np.save(staging / "items.npy", lists.items.astype(np.int32, copy=False), allow_pickle=False)
-        np.save(staging / "scores.npy", lists.scores.astype(np.float32, copy=False), allow_pickle=False)
-        np.save(staging / "fallback.npy", lists.fallback, allow_pickle=False)
+def _write_before(recommender: Any, split: Split, job: Mapping[str, Any]) -> None:
+    """What a re-ranked model would have shown without its re-ranker: of all queries, or of some at even steps."""
+    if not isinstance(recommender, RerankedLists):
+        return
+    while isinstance(recommender, RerankedLists):
+        recommender = recommender.recommender
+    rows = np.unique(np.linspace(0, len(split.queries) - 1, min(len(split.queries), MOST_BEFORE)).astype(np.int64))
+    lists = recommender.recommend(split.queries[rows], job["k"], eligible=split.eligible.take(rows)).padded(job["k"])
+    write_lists(lists, Path(job["out"]) / BEFORE, rows)
 
 
 def peak_bytes() -> int:

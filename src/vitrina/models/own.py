@@ -11,7 +11,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.protocols import Recommender
 
-CONTRACT = ("vocabulary", "catalogue", "notes", "recommend", "score", "score_pairs", "encode", "item_vectors", "adds")
+CONTRACT = ("vocabulary", "catalogue", "notes", "recommend", "score", "score_pairs", "encode", "item_vectors", "adds", "tables", "explain")
 
 
 def fit_on(model: Any, split: Split) -> Any:

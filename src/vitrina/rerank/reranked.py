@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+import polars as pl
 from pydantic import Field
 
 from vitrina.base.state import State
@@ -18,6 +19,7 @@ from vitrina.protocols import FittedReranker, Recommender
 from vitrina.recommendations import pad_of
 from vitrina.request import check_request, list_width
 from vitrina.rerank.base import RerankerConfig, falling
+from vitrina.told import tables_of
 from vitrina.types import Eligibility, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -101,6 +103,11 @@ class RerankedLists:
     @property
     def notes(self) -> tuple[str, ...]:
         return self.recommender.notes
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Those of the model."""
+        return tables_of(self.recommender)
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         """The best k eligible items for each query, as the re-ranker orders them.

@@ -1,0 +1,69 @@
+"""What a fitted recommender may tell beside its lists: tables of what it knows about itself, and why an item stands where it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from vitrina.base.config import title_of
+from vitrina.base.errors import ParameterError
+from vitrina.protocols import Recommender
+from vitrina.types import Eligibility, Queries
+
+WITHIN = ": "  # between the name of a member and that of its table
+
+
+def tables_of(recommender: Any) -> dict[str, pl.DataFrame]:
+    """What the `tables` of a fitted recommender are: Polars frames by name; empty where it has none.
+
+    Raises:
+        ParameterError: `tables` is something else.
+
+    >>> import vitrina as vt
+    >>> tables_of(vt.Popularity().fit(vt.testing.toy()))
+    {}
+    """
+    tables = getattr(recommender, "tables", {})
+    right = isinstance(tables, Mapping) and all(isinstance(n, str) and isinstance(t, pl.DataFrame) for n, t in tables.items())
+    if not right:
+        raise ParameterError(
+            f"The 'tables' of a fitted {type(recommender).__name__} must be Polars frames by name, which a comparison shows: "
+            f'{{"sources": pl.DataFrame(...)}}. Got {type(tables).__name__}; call it something else where it is something else.',
+            parameter="tables",
+        )
+    return dict(tables)
+
+
+def tables_of_members(members: Sequence[Any]) -> dict[str, pl.DataFrame]:
+    """The tables of several fitted recommenders, each behind the name of its own: "TwoStage: sources"; namesakes are numbered."""
+    names = [_name_of(member) for member in members]
+    found: dict[str, pl.DataFrame] = {}
+    for at, (name, member) in enumerate(zip(names, members, strict=True)):
+        own = f"{name} {names[: at + 1].count(name)}" if names.count(name) > 1 else name
+        found |= {f"{own}{WITHIN}{table}": frame for table, frame in tables_of(member).items()}
+    return found
+
+
+def _name_of(fitted: Any) -> str:
+    """What a fitted thing was fitted by, where it knows."""
+    model = getattr(fitted, "model", None)
+    if isinstance(model, Mapping):
+        return title_of(model)
+    return type(fitted if model is None else model).__name__
+
+
+def explained(recommender: Recommender, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
+    """One row per place of the lists, with all that the recommender says about it.
+
+    A recommender that has `explain(queries, k, eligible=)` answers itself: sources, reasons, the features that weigh most. Of any other it is
+    the table of its lists: who asks, rank, item, title, score, source, and the columns that the lists have.
+
+    >>> import vitrina as vt
+    >>> data = vt.testing.toy()
+    >>> explained(vt.Popularity().fit(data), data.queries()[:1], 2).columns
+    ['user_id', 'rank', 'item_id', 'title', 'score', 'source']
+    """
+    explain = getattr(recommender, "explain", None)
+    return recommender.recommend(queries, k, eligible=eligible).to_frame() if explain is None else explain(queries, k, eligible=eligible)
