@@ -102,7 +102,7 @@ class Blend(ModelConfig):
         self, data: Dataset, members: tuple[Recommender, ...], weights: tuple[float, ...], notes: tuple[str, ...]
     ) -> Blended | BlendedLists:
         notes = (*(f"{_name(model)}: {note}" for model, member in zip(self.models, members, strict=True) for note in member.notes), *notes)
-        parts = data.items, _catalogue(data, members)
+        parts = data.items, catalogue_of(data, members)
         if all(isinstance(member, Scorer) for member in members):
             return Blended(*parts, members, weights, self.scale, notes=notes)  # type: ignore[arg-type]
         return BlendedLists(*parts, members, weights, self.scale, self.candidates, self, data.item_table, notes)
@@ -118,7 +118,7 @@ def _validation(data: Dataset) -> Split:
     return (rule.model_copy(update={"strict": False}) if isinstance(rule, LeaveOneOut) else rule).apply(data)
 
 
-def _catalogue(data: Dataset, members: tuple[Recommender, ...]) -> Catalogue:
+def catalogue_of(data: Dataset, members: tuple[Recommender, ...]) -> Catalogue:
     """What any of the members recommends."""
     known = data.catalogue
     cold = np.unique(np.concatenate([member.catalogue.also for member in members])).astype(np.int32)

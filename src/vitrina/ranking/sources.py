@@ -1,0 +1,170 @@
+"""Sources of candidates: any number of recommenders with quotas, put together without loss of who said what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from pydantic import Field
+
+from vitrina.base.config import Config
+from vitrina.base.errors import ParameterError
+from vitrina.base.state import State
+from vitrina.catalogue import Catalogue
+from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
+from vitrina.forms.blended import own_places, together
+from vitrina.models.base import ModelConfig
+from vitrina.models.blend import catalogue_of
+from vitrina.models.own import completed
+from vitrina.protocols import Recommender, Scorer
+from vitrina.ranking.pairs import Pairs
+from vitrina.request import check_request
+from vitrina.types import Bool, Eligibility, Float32, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+
+@final
+class Source(Config):
+    """A model that proposes candidates.
+
+    Args:
+        model: any model.
+        n: how many of its best eligible items are candidates.
+        name: what it is called in features, explanations and tables; the name of the model's class where none is given.
+
+    >>> import vitrina as vt
+    >>> vt.ranking.Source(model=vt.EASE(), n=50)
+    Source(model=EASE(), n=50)
+    """
+
+    model: ModelConfig
+    n: int = Field(default=100, ge=1)
+    name: str | None = Field(default=None, min_length=1)
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return type(self.model).__name__ if self.name is None else self.name
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Sources:
+    """Fitted sources.
+
+    Args:
+        vocabulary: of the items.
+        catalogue: what any of them recommends; items that nobody has taken are there where a source serves them.
+        names: one for each source.
+        recommenders: the fitted models.
+        quotas: how many candidates each gives.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    names: tuple[str, ...]
+    recommenders: tuple[Recommender, ...]
+    quotas: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"Sources({', '.join(f'{quota} of {name}' for name, quota in zip(self.names, self.quotas, strict=True))})"
+
+    @classmethod
+    def fit(cls, sources: Sequence[Source], data: Dataset, *, validation: Split | None = None) -> Sources:
+        """Fit every source on the same log.
+
+        Raises:
+            ParameterError: two sources have one name, or a name can't stand in a table of sources; there are none.
+        """
+        names = names_of(sources)
+        fitted = tuple(completed(source.model.fit(data, validation=validation), data) for source in sources)
+        return cls(data.items, catalogue_of(data, fitted), names, fitted, tuple(source.n for source in sources))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the models say of themselves."""
+        return tuple(f"{name}: {note}" for name, r in zip(self.names, self.recommenders, strict=True) for note in r.notes)
+
+    def candidates(self, queries: Queries, *, eligible: Eligibility = Eligibility()) -> Pairs:
+        """What any source proposes to each query, with what all of them say of it.
+
+        Eligibility comes before the best are taken, so quotas are full while a source has eligible items. What popularity fills in for a
+        model that has no opinion is no candidate. A source that can score any item it recommends (a `Scorer`) also scores the
+        candidates of the others.
+
+        Raises:
+            ParameterError: these are no Queries, or `eligible` has rows that are not one per query.
+            VocabularyError: the queries are encoded with other item ids than the models.
+
+        Cost: a list of each source, and the scores of one block more for a scorer; 9 bytes x sources a pair. Ask with some thousand queries at a time.
+
+        >>> import vitrina as vt
+        >>> data = vt.testing.toy()
+        >>> sources = (vt.ranking.Source(model=vt.Popularity(), n=2), vt.ranking.Source(model=vt.Cooccurrence(), n=1))
+        >>> vt.ranking.Sources.fit(sources, data).candidates(data.queries(), eligible=vt.Eligibility(repeat=True))
+        Pairs(14 candidates for 6 queries from Popularity, Cooccurrence)
+        """
+        check_request(queries, 1, eligible)
+        lists = [r.recommend(queries, n, eligible=eligible) for r, n in zip(self.recommenders, self.quotas, strict=True)]
+        items = together(lists)
+        shape = (len(items.values), len(lists))
+        scores, ranks = np.full(shape, np.nan, np.float32, order="F"), np.full(shape, np.nan, np.float32, order="F")
+        for s, (recommender, answer) in enumerate(zip(self.recommenders, lists, strict=True)):
+            _put_list(answer, items, len(self.vocabulary), scores[:, s], ranks[:, s])
+            _put_scores(recommender, queries, items, np.isnan(ranks[:, s]), scores[:, s])
+        return Pairs(queries, items, self.names, scores, ranks, ~np.isnan(ranks))
+
+    def state(self) -> State:
+        return State({"names": self.names, "quotas": self.quotas}, children=dict(self._children()))
+
+    def _children(self) -> Iterator[tuple[str, Recommender]]:
+        for number, recommender in enumerate(self.recommenders, 1):
+            yield f"source-{number}", recommender
+
+    @classmethod
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Sources:
+        recommenders = tuple(state.children[f"source-{number}"] for number in range(1, len(state.children) + 1))
+        return cls(vocabulary, catalogue, tuple(state.config["names"]), recommenders, tuple(map(int, state.config["quotas"])))
+
+
+def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
+    """What the sources are called, each by another name.
+
+    Raises:
+        ParameterError: two sources have one name, or a name can't stand in a table of sources; there are none.
+    """
+    if not sources or not all(isinstance(source, Source) for source in sources):
+        raise ParameterError(f"Sources are one or more of vt.ranking.Source(model=...). Got {sources!r}.", parameter="sources")
+    names = tuple(source.title for source in sources)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise ParameterError(f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...').")
+    wrong = next((name for name in names if "|" in name or name in ("fallback", "all together")), None)
+    if wrong is not None:
+        raise ParameterError(
+            f"The 'name' of a Source must be without a '|', and neither 'fallback' nor 'all together', which tables use. Got {wrong!r}.",
+            parameter="name",
+        )
+    return names
+
+
+def _put_list(answer: Recommendations, items: Ragged, n_items: int, scores: Float32, ranks: Float32) -> None:
+    """Put the scores and places of a source's list beside the candidates, all of which it has."""
+    rows, places = np.nonzero(own_places(answer))
+    at = np.searchsorted(items.row_of * n_items + items.values, rows * n_items + answer.items[rows, places])
+    scores[at], ranks[at] = answer.scores[rows, places], places + 1
+
+
+def _put_scores(recommender: Recommender, queries: Queries, items: Ragged, missing: Bool, scores: Float32) -> None:
+    """Put what a source says of the candidates of others, where it can score them and would recommend them."""
+    missing = missing & recommender.catalogue.mask[items.values]
+    rest = items.keep(missing)
+    asked = np.flatnonzero(rest.lengths)
+    if not isinstance(recommender, Scorer) or not len(asked):
+        return
+    said = recommender.score_pairs(queries[asked], rest.take(asked))
+    scores[missing] = np.where(np.isfinite(said), said, np.nan)
