@@ -106,7 +106,7 @@ class Sources:
         >>> data = vt.testing.toy()
         >>> sources = (vt.ranking.Source(model=vt.Popularity(), n=2), vt.ranking.Source(model=vt.Cooccurrence(), n=1))
         >>> vt.ranking.Sources.fit(sources, data).candidates(data.queries(), eligible=vt.Eligibility(repeat=True))
-        Pairs(14 candidates for 6 queries from Popularity, Cooccurrence)
+        Pairs(15 candidates for 6 queries from Popularity, Cooccurrence)
         """
         check_request(queries, 1, eligible)
         lists = [r.recommend(queries, n, eligible=eligible) for r, n in zip(self.recommenders, self.quotas, strict=True)]
@@ -142,7 +142,9 @@ def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
     names = tuple(source.title for source in sources)
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
-        raise ParameterError(f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...').")
+        raise ParameterError(
+            f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...')."
+        )
     wrong = next((name for name in names if "|" in name or name in ("fallback", "all together")), None)
     if wrong is not None:
         raise ParameterError(

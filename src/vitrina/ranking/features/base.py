@@ -86,7 +86,9 @@ class FeatureSet:
         """
         wrong = next((group for group in features if not isinstance(group, Features)), None)
         if wrong is not None or not features:
-            raise ParameterError(f"Features are one or more objects of vt.ranking, such as SourceScores(). Got {wrong!r}.", parameter="features")
+            raise ParameterError(
+                f"Features are one or more objects of vt.ranking, such as SourceScores(). Got {wrong!r}.", parameter="features"
+            )
         data = data.counted()
         learned = tuple(dict(group.of_log(data, sources)) for group in features)
         empty = _nobody(data, sources.names)
@@ -162,4 +164,3 @@ def _nobody(data: Dataset, sources: tuple[str, ...]) -> Pairs:
     columns = {name: column[:0] for name, column in data.events.columns().items()}
     queries = Queries(Events(**columns), nothing, nothing, data.items, nothing.astype(np.int32), now=nothing, kind_names=data.kind_names)
     return Pairs(queries, Ragged.empty(0), sources, none, none, none.astype(bool))
-
