@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitrina.base.arrays import Bool, Float32, Int32, Int64, Ragged
+from vitrina.base.arrays import Bool, Float32, Float64, Int32, Int64, Ragged
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
 from vitrina.base.state import Arrays, State
 from vitrina.data.dataset import Dataset
 from vitrina.models.base import check_log
+from vitrina.protocols import Recommender
 from vitrina.recommendations import pad_of
 from vitrina.request import check_request
+from vitrina.rerank.limits import NO_LIMITS, Limits
 from vitrina.types import Eligibility, Queries, Recommendations
 
 
@@ -26,6 +29,14 @@ class RerankerConfig(Config, ABC):
     def of_items(self, data: Dataset) -> Arrays:
         """What is needed of the items, by name, such as (items, dim) vectors; an artifact keeps it. By default nothing."""
         return {}
+
+    def of_fitted(self, data: Dataset, recommender: Recommender | None) -> Arrays:
+        """The same where the fitted model has a say, such as by vectors of its own; None where the re-ranker is fitted alone. By default `of_items`."""
+        return self.of_items(data)
+
+    def narrowed(self, queries: Queries, eligible: Eligibility, items: Arrays) -> Eligibility:
+        """What may still be shown: a re-ranker that forbids items takes them off here, before the model is asked. By default all that is eligible."""
+        return eligible
 
     @abstractmethod
     def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -37,14 +48,14 @@ class RerankerConfig(Config, ABC):
             items: what `of_items` took of the log.
         """
 
-    def fit(self, data: Dataset) -> Ordering:
-        """Take of the log what is needed.
+    def fit(self, data: Dataset, *, recommender: Recommender | None = None) -> Ordering:
+        """Take of the log what is needed, and of the fitted model whose lists are ranked again, where it is known.
 
         Raises:
             ParameterError: `data` is no Dataset.
         """
         check_log(type(self).__name__, data)
-        return Ordering(self, self.of_items(data))
+        return Ordering(self, self.of_fitted(data, recommender))
 
 
 @final
@@ -63,11 +74,16 @@ class Ordering:
     def __repr__(self) -> str:
         return f"Ordering({self.reranker!r})"
 
+    def narrowed(self, queries: Queries, eligible: Eligibility) -> Eligibility:
+        """What may be shown at all, for who asks the model for candidates; `rerank` does the same by itself."""
+        return self.reranker.narrowed(queries, eligible, self.items)
+
     def rerank(
         self, queries: Queries, recommendations: Recommendations, k: int, *, eligible: Eligibility = Eligibility()
     ) -> Recommendations:
         """The best k of the candidates, as `vitrina.protocols.FittedReranker` says."""
-        candidates = Candidates.of(queries, recommendations, k, eligible)
+        k = check_request(queries, k, eligible)
+        candidates = Candidates.of(queries, recommendations, k, self.narrowed(queries, eligible))
         return candidates.listed(*self.reranker.order(queries, candidates, self.items))
 
     def state(self) -> State:
@@ -89,12 +105,14 @@ class Candidates:
         counts: (queries,) how many have a score; a re-ranker orders these.
         totals: (queries,) how many may be shown.
         k: how many places a list has: what was asked for, but no more than there are candidates.
+        limits: what whoever chooses one after another must obey; `vitrina.rerank.limits` says how.
     """
 
     lists: Recommendations
     counts: Int64  # (queries,)
     totals: Int64  # (queries,)
     k: int
+    limits: Limits = NO_LIMITS
 
     @classmethod
     def of(cls, queries: Queries, recommendations: Recommendations, k: int, eligible: Eligibility) -> Candidates:
@@ -121,6 +139,19 @@ class Candidates:
         counts, totals = (group == 0).sum(axis=1), may.sum(axis=1)
         order[place >= totals[:, None]] = -1
         return cls(taken(recommendations, order), counts, totals, min(k, items.shape[1]))
+
+    @cached_property
+    def relevance(self) -> Float64:
+        """(queries, candidates) the scores of each query from 1 of its best to 0 of its last; all 1 where they are equal. What has no score is not read.
+
+        relevance[q, c] = (score[q, c] - worst[q]) / (best[q] - worst[q])
+        """
+        scores = self.lists.scores.astype(np.float64)
+        if not scores.shape[1]:
+            return scores
+        worst = np.take_along_axis(scores, np.maximum(self.counts - 1, 0)[:, None], axis=1)
+        width = scores[:, :1] - worst
+        return np.divide(scores - worst, width, out=np.ones(scores.shape), where=width > 0)
 
     def best_first(self, scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """The k best by other scores, (queries, candidates), ties by code: what `listed` takes. Scores of the fallback and of pads are not read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any, final
 
 import numpy as np
@@ -69,7 +70,10 @@ class Reranked(ModelConfig):
         """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""
         start = start.recommender if isinstance(start, RerankedLists) else start
         recommender = completed(self.model.fit(data, validation=validation, start=start, **training), data)
-        return RerankedLists(recommender, self.reranker.fit(data), self.candidates, self)
+        knows = (
+            {"recommender": recommender} if "recommender" in signature(self.reranker.fit).parameters else {}
+        )  # one of somebody's own may not
+        return RerankedLists(recommender, self.reranker.fit(data, **knows), self.candidates, self)
 
 
 @final
@@ -121,6 +125,8 @@ class RerankedLists:
         return Recommendations.concat(parts or [self._answer(queries, k, eligible)])
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
+        eligible = eligible if narrowed is None else narrowed(queries, eligible)
         lists = self.recommender.recommend(queries, max(k, self.candidates), eligible=eligible)
         head = _places(lists, slice(0, self.candidates))
         ranked = self.reranker.rerank(queries, head, min(k, head.k), eligible=eligible)
