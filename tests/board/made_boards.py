@@ -65,6 +65,71 @@ def full() -> Board:
     )  # fmt: skip
 
 
+def staged() -> Board:
+    """The full one with two stages on its first row, and re-rankers or rules on the next two."""
+    board = full()
+    two, diverse, ruled = list(MODELS)[:3]
+    source = pl.DataFrame(
+        {"model": [two] * 4, "source": ["fading", "EASE", "Cooccurrence", "fallback"], "places": [0.52, 0.31, 0.162, 0.008], "hits": [0.71, 0.2, 0.09, 0.0]}
+    )  # fmt: skip
+    moves = pl.DataFrame(
+        {"model": [diverse, ruled], "lists": [2000, 2000], "changed": [0.973, 0.411], "entered": [0.242, 0.08], "moved": [0.36, 0.121]}
+    )
+    rows = [
+        (model, metric, *_effect(metric, at))
+        for at, model in enumerate((diverse, ruled))
+        for metric in ("nDCG@10", "Coverage@10", "MIUF@10")
+    ]
+    effects = pl.DataFrame(rows, schema=["model", "metric", "before", "after", "difference", "low", "high", "verdict"], orient="row")
+    reasons = pl.DataFrame(
+        {"model": [ruled] * 2, "reason": ["at most 2 of a department in 5", "at least 1 store brand in 10"], "places": [0.061, 0.032], "lists": [0.31, 0.28]}
+    )  # fmt: skip
+    examples = tuple(_re_ranked(example, diverse, ruled) for example in board.examples)
+    return dataclasses.replace(
+        board, sources=source, moves=moves, effects=effects, reasons=reasons, examples=examples, tables={two: _tables(), ruled: {"TwoStage: sources": _tables()["sources"]}}
+    )  # fmt: skip
+
+
+def _effect(metric: str, at: int) -> tuple:
+    if metric == "Coverage@10":
+        return 0.21, 0.301, None, None, None, None
+    change = (-0.0081, 0.0004)[at] if metric == "nDCG@10" else 0.31
+    verdict = (
+        ("worse by 0.0081 (0.0055 to 0.011)", "no measurable difference")[at] if metric == "nDCG@10" else "better by 0.31 (0.30 to 0.32)"
+    )
+    return 0.31 - change, 0.31, change, change - 0.003, change + 0.003, verdict
+
+
+def _re_ranked(example: Example, diverse: str, ruled: str) -> Example:
+    before = example.lists[diverse]
+    after = (before[1], before[0], *before[2:5], *before[6:], ("Sparkling water, 12 oz, store brand", True))
+    ranks = (2, 1, 3, 4, 5, *range(7, len(before) + 1), None)
+    kept = tuple(range(1, 6)) + tuple(range(7, len(before) + 1))
+    lists = {**example.lists, diverse: after, ruled: tuple(before[rank - 1] for rank in kept)}
+    reasons = {ruled: (("at least 1 store brand in 10",), *((),) * (len(kept) - 1))}
+    return dataclasses.replace(
+        example, lists=lists, before={diverse: before, ruled: before}, ranks={diverse: ranks, ruled: kept}, reasons=reasons
+    )  # fmt: skip
+
+
+def _tables() -> dict[str, pl.DataFrame]:
+    groups = {"sources": 0.41, "own counts": 0.3, "item to item": 0.2, "item counters": 0.07, "price": 0.02}
+    features = [(f"{group}, feature {at}", group, share / 2**at) for group, share in groups.items() for at in range(1, 5)]
+    promised = [0.002 * 2**at for at in range(8)]
+    return {
+        "sources": pl.DataFrame(
+            {
+                "source": ["fading", "EASE", "Cooccurrence", "union"], "recall": [0.382, 0.341, 0.297, 0.512], "unique": [0.11, 0.06, 0.0021, None],
+                "candidates": [88.2, 100.0, 100.0, 201.4],
+            }
+        ),
+        "importances": pl.DataFrame(features, schema=["feature", "group", "importance"], orient="row"),
+        "calibration": pl.DataFrame({"head": ["bought"] * 8, "promised": promised, "realised": [p * (1.1 if p < 0.1 else 0.93) for p in promised]}),
+        "missing": pl.DataFrame({"feature": ["price, feature 1", "own counts, feature 2"], "share": [0.18, 0.0]}),
+        "drift": pl.DataFrame({"feature": ["item counters, feature 1", "price, feature 1"], "drift": [0.31, 0.04]}),
+    }  # fmt: skip
+
+
 def bare() -> Board:
     """A board with one model, no intervals, no time, no titles, and every other table empty."""
     board = full()

@@ -32,7 +32,7 @@ from vitrina.report.words import decimals, fixed, percent
 sys.path.insert(0, str(Path(__file__).parent))
 import made_boards as boards  # pyright: ignore[reportMissingImports]
 
-EVERY = ("full", "bare", "nothing")
+EVERY = ("full", "staged", "bare", "nothing")
 
 
 class Page(HTMLParser):
@@ -465,3 +465,45 @@ def test_a_first_look_says_so_on_the_page() -> None:
     board = boards.full()
     said = "A first look (quick): 1,900 of 9,000 queries."
     assert said in Page(render(dataclasses.replace(board, settings={**board.settings, "quick": said}))).text
+
+
+# Two stages, and lists that were ranked again
+
+
+def test_two_stages_and_re_ranking_have_sections_only_where_there_are_some() -> None:
+    assert "stages" not in page("full").ids
+    assert "reordered" not in page("full").ids
+    assert {"stages", "reordered"} <= set(page("staged").ids)
+    assert "#stages" in [link["href"] for link in page("staged").all("a")]
+
+
+def test_the_page_of_two_stages_says_what_no_ranker_can_put_right_and_which_source_is_idle() -> None:
+    shown = page("staged").text
+    for said in (
+        "49% of what people took is no candidate at all",
+        "Cooccurrence finds next to nothing that the others don’t",
+        "The sources together find 51% of what people took, fading alone 38%",
+        "38.2%, 11.0% alone",
+        "52% of the places are items that fading ranks best",
+        "41% of what the ranker gains comes from sources",
+        "What the ranker promises is what comes, give or take 10%",
+        "TwoStage inside it",
+    ):
+        assert said in shown
+
+
+def test_a_source_alone_is_said_to_be_one() -> None:
+    board = boards.staged()
+    model = next(iter(board.tables))
+    alone = board.tables[model]["sources"].filter(pl.col("source") == "EASE")
+    shown = Page(render(dataclasses.replace(board, tables={model: {"sources": alone}}))).text
+    assert "One source was given" in shown
+    assert "EASE finds 34% of what people took" in shown
+
+
+def test_lists_before_and_after_are_beside_each_other_with_what_moved_and_why() -> None:
+    shown = page("staged").text
+    assert "97% of the lists" in shown
+    for said in ("0.318 → 0.310", "−0.008 (−0.011 to −0.005)", "from below 10", "at least 1 store brand in 10", "from 2"):
+        assert said in shown
+    assert "s" in {tag for tag, _ in page("staged").tags}

@@ -104,7 +104,8 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed, before),
         fits=assemble.fits(judgements, judges.primary.name), sources=placed.sources(lists, questions.split, judges.k),
-        moves=placed.moves(lists, before, judges.k), reasons=placed.reasons(lists, judges.k),
+        moves=placed.moves(lists, before, judges.k),
+        effects=placed.effects(lists, before, questions.split, judges, bootstrap), reasons=placed.reasons(lists, judges.k),
         tables={o.entry.name: o.tables for o in comparison.outcomes if o.tables},
     )  # fmt: skip
 

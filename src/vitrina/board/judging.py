@@ -153,13 +153,12 @@ class Judges:
     def judge(self, answers: Mapping[str, Answers], folds: Sequence[Split], bootstrap: Bootstrap) -> dict[str, Judgement]:
         """Every model's lists with the same draws of people, the best by the primary metric first."""
         judged = {
-            name: Judgement.of(
-                [[self._evaluate(lists, fold) for lists in fits] for fits, fold in zip(given, folds, strict=True)], bootstrap
-            )
+            name: Judgement.of([[self.evaluate(lists, fold) for lists in fits] for fits, fold in zip(given, folds, strict=True)], bootstrap)
             for name, given in answers.items()
         }
         sign = 1 if self.primary.lower_is_better else -1
         return dict(sorted(judged.items(), key=lambda pair: sign * pair[1].whole[self.primary.name]))
 
-    def _evaluate(self, lists: Recommendations, fold: Split) -> Evaluation:
+    def evaluate(self, lists: Recommendations, fold: Split) -> Evaluation:
+        """The metrics of one set of lists, without intervals."""
         return evaluate(lists, fold, self.metrics, intervals=False, vectors=self.vectors)

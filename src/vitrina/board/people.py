@@ -64,6 +64,8 @@ def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: 
     history = split.queries[query : query + 1].last(HISTORY).histories()[0]
     filled = {name: np.flatnonzero(given.items[query, :k] >= 0) for name, given in lists.items()}
 
+    former = {name: was.lists.items[np.searchsorted(was.rows, query), :k] for name, was in before.items()}
+
     def listed(items: NDArray[np.int32]) -> tuple[tuple[str, bool], ...]:
         items = items[items >= 0]
         return tuple(zip(train.titles(items), np.isin(items, truth).tolist(), strict=True))
@@ -71,10 +73,17 @@ def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: 
     return Example(
         _label(split, user), tuple(train.titles(history)), tuple(train.titles(truth)),
         lists={name: listed(given.items[query, :k]) for name, given in lists.items()},
-        before={name: listed(was.lists.items[np.searchsorted(was.rows, query), :k]) for name, was in before.items()},
+        before={name: listed(items) for name, items in former.items()},
+        ranks={name: _ranks(lists[name].items[query, filled[name]], items) for name, items in former.items()},
         reasons={name: why for name, given in lists.items() if (why := reasons_of(given, query, filled[name]))},
         sources={name: why for name, given in lists.items() if (why := sources_of(given, query, filled[name]))},
     )  # fmt: skip
+
+
+def _ranks(items: NDArray[np.int32], former: NDArray[np.int32]) -> tuple[int | None, ...]:
+    """At which rank, from 1, each item was before."""
+    places = {item: place for place, item in enumerate(former.tolist(), 1)}
+    return tuple(places.get(item) for item in items.tolist())
 
 
 def _label(split: Split, user: int) -> str:

@@ -8,14 +8,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.board.judging import Judges
+from vitrina.board.sample import take_queries
 from vitrina.data.split import Split
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.significance import compare_paired
 from vitrina.jobs.answers import Before
 from vitrina.recommendations import SOURCES
 from vitrina.types import Bool, Recommendations
 
 BY_SOURCE = {"model": pl.String, "source": pl.String, "places": pl.Float64, "hits": pl.Float64}
-MOVES = {
-    "model": pl.String, "lists": pl.Int64, "changed": pl.Float64, "entered": pl.Float64, "moved": pl.Float64,
+MOVES = {"model": pl.String, "lists": pl.Int64, "changed": pl.Float64, "entered": pl.Float64, "moved": pl.Float64}
+EFFECTS = {
+    "model": pl.String, "metric": pl.String, **dict.fromkeys(("before", "after", "difference", "low", "high"), pl.Float64), "verdict": pl.String
 }  # fmt: skip
 REASONS = {"model": pl.String, "reason": pl.String, "places": pl.Float64, "lists": pl.Float64}
 
@@ -48,6 +53,27 @@ def moves(lists: Mapping[str, Recommendations], before: Mapping[str, Before], k:
             (model, len(now), _share(changed.sum(), len(now)), _share(entered.sum(), filled.sum()), _share(moved.sum(), filled.sum()))
         )
     return pl.DataFrame(rows, schema=MOVES, orient="row")
+
+
+def effects(
+    lists: Mapping[str, Recommendations], before: Mapping[str, Before], split: Split, judges: Judges, bootstrap: Bootstrap
+) -> pl.DataFrame:
+    """What a re-ranker cost and brought: each metric of the lists before and after it, on the queries that have both; intervals of one metric by itself."""
+    tables = [pl.DataFrame(schema=EFFECTS)]
+    for model, was in before.items():
+        some = take_queries(split, was.rows)
+        then, now = judges.evaluate(was.lists, some), judges.evaluate(lists[model][was.rows], some)
+        for metric in now.metrics:
+            row = {"model": model, "metric": metric.name, "before": then[metric.name], "after": now[metric.name]}
+            if metric.name in now.per_query.columns:
+                columns = {
+                    name: e.per_query[metric.name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+                    for name, e in (("", then), (model, now))
+                }
+                table = compare_paired(columns, "", some.queries.users, bootstrap=bootstrap, lower_is_better=metric.lower_is_better)
+                row |= table.select("difference", "low", "high", "verdict").row(0, named=True)
+            tables.append(pl.DataFrame([row], schema=EFFECTS))
+    return pl.concat(tables)
 
 
 def reasons(lists: Mapping[str, Recommendations], k: int) -> pl.DataFrame:

@@ -40,6 +40,7 @@ TABLES = (
     "leads",
     "sources",
     "moves",
+    "effects",
     "reasons",
 )
 
@@ -83,7 +84,8 @@ class Entry:
 class Example:
     """One person: titles of the history, and each model's list with the hits marked.
 
-    Of some models there is more: of those that were ranked again their list before that, and the reasons and sources of each place.
+    Of some models there is more: of those that were ranked again their list before that and the rank there of each place (None is further down
+    than the list went); the reasons and the source of each place.
     """
 
     user: str
@@ -91,6 +93,7 @@ class Example:
     truth: tuple[str, ...]
     lists: Mapping[str, tuple[tuple[str, bool], ...]]  # model -> (title, is a hit), best first
     before: Mapping[str, tuple[tuple[str, bool], ...]] = field(default_factory=dict)
+    ranks: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)  # from 1
     reasons: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)  # model -> names of reasons, a place each
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -117,6 +120,7 @@ class Board:
         sources: model, source, places, hits: shares of the places and of the hits by source, of the models that name sources
         moves: model, lists, changed, entered, moved: what a re-ranker did to the first k places. Shares: of the lists those that it changed,
             of the places those with an item from further down, and those with an item from another rank
+        effects: model, metric, before, after, difference, low, high, verdict: each metric without and with the re-ranker, on the same queries
         reasons: model, reason, places, lists: shares of the places and lists for which a reason holds
 
     `tables` are what the models know about themselves, by model and name: of two stages what each source is worth, of features what they weigh.
@@ -155,6 +159,7 @@ class Board:
     leads: pl.DataFrame = field(default_factory=pl.DataFrame)
     sources: pl.DataFrame = field(default_factory=pl.DataFrame)
     moves: pl.DataFrame = field(default_factory=pl.DataFrame)
+    effects: pl.DataFrame = field(default_factory=pl.DataFrame)
     reasons: pl.DataFrame = field(default_factory=pl.DataFrame)
     tables: Mapping[str, Mapping[str, pl.DataFrame]] = field(default_factory=dict)
 

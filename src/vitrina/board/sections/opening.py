@@ -12,20 +12,9 @@ from vitrina.report.words import minute, plural
 if TYPE_CHECKING:
     from vitrina.board.result import Entry
 
-SECTIONS = (
-    ("data", "The data"),
-    ("leaderboard", "The leaderboard"),
-    ("trade-off", "Accuracy and diversity"),
-    ("slices", "Where each model is good"),
-    ("helped", "Who is helped and who is harmed"),
-    ("exposure", "What is recommended"),
-    ("people", "Six people"),
-    ("making", "How it was made"),
-)
 
-
-def opening(view: View) -> Html:
-    """Title, date and answer, then links to the sections."""
+def opening(view: View, sections: Sequence[tuple[str, str]]) -> Html:
+    """Title, date and answer, then links to the sections, by key and title."""
     said = view.board.headline or _own_words(view)
     first, *rest = said
     answer = [el("p", first, class_="lede"), *(el("p", s, class_="lede second") for s in rest)]
@@ -34,7 +23,7 @@ def opening(view: View) -> Html:
     head = el(
         "header", el("h1", view.board.title), el("p", *_dateline(view), class_="dateline"), first_look, el("div", *answer), _names(view, said), id="top"
     )  # fmt: skip
-    links = (el("a", title, href=f"#{key}") for key, title in SECTIONS)
+    links = (el("a", title, href=f"#{key}") for key, title in sections)
     return join((head, el("nav", *links, aria_label="Sections")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vitrina.board.sections.audit import audit
@@ -11,14 +12,29 @@ from vitrina.board.sections.leaderboard import leaderboard
 from vitrina.board.sections.making import making
 from vitrina.board.sections.opening import opening
 from vitrina.board.sections.people import people
+from vitrina.board.sections.reordered import reordered
 from vitrina.board.sections.slices import slices
+from vitrina.board.sections.stages import stages
 from vitrina.board.sections.tradeoff import tradeoff
 from vitrina.board.sections.view import View
-from vitrina.report.html import el, join
+from vitrina.report.html import Html, el, join
 from vitrina.report.page import document
 
 if TYPE_CHECKING:
     from vitrina.board.result import Board
+
+SECTIONS: tuple[tuple[str, str, Callable[[View], Html | None]], ...] = (
+    ("data", "The data", lambda view: audit(view.board.inspection, view.board.split, view.of_latest)),
+    ("leaderboard", "The leaderboard", leaderboard),
+    ("trade-off", "Accuracy and diversity", tradeoff),
+    ("slices", "Where each model is good", slices),
+    ("helped", "Who is helped and who is harmed", helped),
+    ("exposure", "What is recommended", exposure),
+    ("stages", "Two stages", stages),
+    ("reordered", "Before and after", reordered),
+    ("people", "Six people", people),
+    ("making", "How it was made", making),
+)
 
 
 def render(board: Board) -> str:
@@ -33,9 +49,7 @@ def render(board: Board) -> str:
         the page; write it to a file with UTF-8.
     """
     view = View(board)
-    sections = (
-        audit(board.inspection, board.split, view.of_latest), leaderboard(view), tradeoff(view), slices(view), helped(view), exposure(view), people(view),
-        making(view),
-    )  # fmt: skip
+    parts = [(key, title, made) for key, title, make in SECTIONS if (made := make(view)) is not None]
+    links = [(key, title) for key, title, _ in parts]
     skip = el("a", "Skip to the leaderboard", href="#leaderboard", class_="skip")
-    return document(board.title, join((opening(view), *sections), "\n"), skip)
+    return document(board.title, join((opening(view, links), *(made for _, _, made in parts)), "\n"), skip)

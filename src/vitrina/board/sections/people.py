@@ -33,7 +33,7 @@ def _person(view: View, example: Example) -> Html:
     models = _models(view, example)
     shown, folded = models[:OPEN], models[OPEN : OPEN + FOLDED]
     head = join((el("h3", "Person ", name(example.user)), el("p", _outcome(example, models), class_="sub")))
-    beside = _beside([_past(example), *(_list(view, m, example.lists[m]) for m in shown)], f"Lists for person {example.user}", OPEN + 1)
+    beside = _beside([past(example), *(_list(view, m, example.lists[m]) for m in shown)], f"Lists for person {example.user}", OPEN + 1)
     return el("article", head, beside, _more(view, example, folded, len(models)), class_="person")
 
 
@@ -72,7 +72,7 @@ def _outcome(example: Example, models: list[str]) -> str:
     return f"Then took {taken}; {len(right)} of {plural(len(models), 'model')} had at least one in the list."
 
 
-def _past(example: Example) -> Html:
+def past(example: Example) -> Html:
     """The newest of the history, and what was then taken: what a model had in its list first."""
     past = [_title(title) for title in example.history[-ROWS:]] or [el("li", "nothing yet", class_="empty")]
     hit = {title for shown in example.lists.values() for title, is_hit in shown if is_hit}
@@ -95,13 +95,13 @@ def _list(view: View, model: str, shown: tuple[tuple[str, bool], ...]) -> Html:
 def _place(title: str, hit: bool) -> Html:
     if not hit:
         return _title(title)
-    return el("li", el("strong", _short(title)), el("span", " hit", class_="hidden"), class_="hit")
+    return el("li", el("strong", short_title(title)), el("span", " hit", class_="hidden"), class_="hit")
 
 
 def _title(title: str) -> Html:
-    return el("li", _short(title))
+    return el("li", short_title(title))
 
 
-def _short(title: str) -> Html:
+def short_title(title: str) -> Html:
     """A title of a few lines at most; the pointer finds the whole one."""
     return name(title) if len(title) <= LONGEST else el("span", name(title[:LONGEST].rstrip() + "…"), title=title)
