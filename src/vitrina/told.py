@@ -10,7 +10,7 @@ import polars as pl
 from vitrina.base.config import title_of
 from vitrina.base.errors import ParameterError
 from vitrina.protocols import Recommender
-from vitrina.types import Eligibility, Queries
+from vitrina.types import Eligibility, Queries, Recommendations
 
 WITHIN = ": "  # between the name of a member and that of its table
 
@@ -67,3 +67,32 @@ def explained(recommender: Recommender, queries: Queries, k: int, *, eligible: E
     """
     explain = getattr(recommender, "explain", None)
     return recommender.recommend(queries, k, eligible=eligible).to_frame() if explain is None else explain(queries, k, eligible=eligible)
+
+
+def explained_again(lists: Recommendations, below: pl.DataFrame) -> pl.DataFrame:
+    """The table of lists that were ranked again, with what the model below said about their items.
+
+    Args:
+        lists: without labels, so that `query` numbers who asks.
+        below: the explanation of the candidates, numbered in the same way. Its rank becomes `rank_before`; of columns that both have, those
+            of the lists stay.
+
+    >>> import numpy as np, vitrina as vt
+    >>> lists = vt.Recommendations(np.array([[2, 0]], np.int32), np.ones((1, 2), np.float32), vt.Vocabulary.of(["tea", "milk", "jam"]))
+    >>> below = pl.DataFrame({"query": [0, 0], "rank": [1, 9], "item_id": ["tea", "jam"], "why": ["bought before", "new"]})
+    >>> explained_again(lists, below).select("item_id", "rank_before", "why").rows()
+    [('jam', 9, 'new'), ('tea', 1, 'bought before')]
+    """
+    own = lists.to_frame()
+    ranked = below.drop("rank") if "rank_before" in below.columns else below.rename({"rank": "rank_before"})
+    keys = [own.columns[0], lists.item_column]
+    return own.join(
+        ranked.select(*keys, *(name for name in ranked.columns if name not in own.columns)), on=keys, how="left", maintain_order="left"
+    )
+
+
+def labelled(table: pl.DataFrame, queries: Queries) -> pl.DataFrame:
+    """A table whose `query` numbers who asks, with the labels of the queries in its place."""
+    if queries.labels is None:
+        return table
+    return table.with_columns(query=queries.labels.gather(table["query"])).rename({"query": queries.labels.name})

@@ -135,3 +135,17 @@ def test_a_model_that_cannot_explain_tells_what_its_lists_have():
             return pl.DataFrame({"why": ["because"] * k * len(queries)})
 
     assert explained(Explains(), data.queries(), 2)["why"].to_list() == ["because"] * 12  # type: ignore[arg-type]
+
+
+def test_a_re_ranked_model_explains_with_the_words_of_the_model_below_it():
+    data = vt.testing.synthetic(users=60, items=20)
+    fitted = vt.Reranked(model=HASHED, reranker=vt.testing.ByHash(seed=3), candidates=9).fit(data)
+    asked = data.queries()[np.array([3, 4, 3])]
+    lists, said = fitted.recommend(asked, 4), explained(fitted, asked, 4)
+    assert said.select(lists.to_frame().columns).equals(lists.to_frame())
+    plain = vt.Popularity().fit(data).recommend(asked, 20)
+    for at, row in enumerate(said.iter_rows(named=True)):
+        items = plain.items[at // 4]
+        ids = plain.vocabulary.decode(items[items >= 0]).to_list()
+        assert ids.index(row["item_id"]) + 1 == row["rank_before"]
+    assert explained(fitted, asked[:0], 4).is_empty()

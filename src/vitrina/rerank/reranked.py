@@ -20,7 +20,7 @@ from vitrina.protocols import FittedReranker, Recommender
 from vitrina.recommendations import pad_of
 from vitrina.request import check_request, list_width
 from vitrina.rerank.base import RerankerConfig, falling
-from vitrina.told import tables_of
+from vitrina.told import explained, explained_again, labelled, tables_of
 from vitrina.types import Eligibility, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -125,12 +125,25 @@ class RerankedLists:
         return Recommendations.concat(parts or [self._answer(queries, k, eligible)])
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
-        eligible = eligible if narrowed is None else narrowed(queries, eligible)
+        eligible = self._narrowed(queries, eligible)
         lists = self.recommender.recommend(queries, max(k, self.candidates), eligible=eligible)
         head = _places(lists, slice(0, self.candidates))
         ranked = self.reranker.rerank(queries, head, min(k, head.k), eligible=eligible)
         return ranked if k <= self.candidates else _gone_on(ranked, head, _places(lists, slice(self.candidates, k)))
+
+    def _narrowed(self, queries: Queries, eligible: Eligibility) -> Eligibility:
+        narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
+        return eligible if narrowed is None else narrowed(queries, eligible)
+
+    def explain(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
+        """A row per place of the lists, with what the model says about the item; `rank_before` is the rank that the model gave it.
+
+        Cost: what the model says of all `candidates`. For a few queries at a time.
+        """
+        numbered = replace(queries, labels=None)
+        lists = self.recommend(numbered, k, eligible=eligible)
+        below = explained(self.recommender, numbered, max(k, self.candidates), eligible=self._narrowed(queries, eligible))
+        return labelled(explained_again(lists, below), queries)
 
     def state(self) -> State:
         return State({"candidates": self.candidates}, children={"model": self.recommender, "reranker": self.reranker})
