@@ -119,13 +119,14 @@ def _tables() -> dict[str, pl.DataFrame]:
     return {
         "sources": pl.DataFrame(
             {
-                "source": ["fading", "EASE", "Cooccurrence", "union"], "recall": [0.382, 0.341, 0.297, 0.512], "unique": [0.11, 0.06, 0.0021, None],
-                "candidates": [88.2, 100.0, 100.0, 201.4],
+                "source": ["fading", "EASE", "Cooccurrence", "all together"], "recall": [0.382, 0.341, 0.297, 0.512], "unique_hits": [110, 60, 2, 0],
+                "taken": [1000] * 4, "candidates": [88.2, 100.0, 100.0, 201.4],
             }
         ),
-        "importances": pl.DataFrame(features, schema=["feature", "group", "importance"], orient="row"),
-        "calibration": pl.DataFrame({"head": ["bought"] * 8, "promised": promised, "realised": [p * (1.1 if p < 0.1 else 0.93) for p in promised]}),
-        "missing": pl.DataFrame({"feature": ["price, feature 1", "own counts, feature 2"], "share": [0.18, 0.0]}),
+        "orders": pl.DataFrame({"order": ["fading", "EASE", "ranker"], "precision@1": [0.31, 0.28, 0.33], "recall@10": [0.11, 0.1, 0.13], "nDCG@10": [0.21, 0.19, 0.24]}),
+        "importances": pl.DataFrame(features, schema=["feature", "group", "share"], orient="row").with_columns(head=pl.lit("taken")),
+        "calibration": pl.DataFrame({"head": ["taken"] * 8, "expected": promised, "came": [p * (1.1 if p < 0.1 else 0.93) for p in promised]}),
+        "missing": pl.DataFrame({"feature": ["price, feature 1", "own counts, feature 2"], "missing": [0.18, 0.0]}),
         "drift": pl.DataFrame({"feature": ["item counters, feature 1", "price, feature 1"], "drift": [0.31, 0.04]}),
     }  # fmt: skip
 

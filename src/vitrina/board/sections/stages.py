@@ -14,7 +14,8 @@ from vitrina.report.scales import Linear
 from vitrina.report.words import count, fixed, listed, percent, plural
 from vitrina.told import WITHIN
 
-UNION = "union"  # the row of the table of sources that is all of them together
+UNION = "all together"  # the row of the table of sources that is all of them together
+IDLE = 0.005  # of what people took: a source that alone finds less earns no place
 FEATURES = 12  # drawn
 DOUBTED = 8  # features with the most missing or the most drift
 WIDTH = 300  # of a small plot
@@ -67,7 +68,7 @@ def _sources(key: str, tables: Tables, placed: Sequence[Row]) -> Html | None:
     union = next((r for r in told if r["source"] == UNION), None)
     each = sorted((r for r in told if r is not union), key=lambda r: -(known(r["recall"]) or 0.0))
     order = [*each, *([union] if union else [])]
-    drawn = [Bar(_source(r), known(r["recall"]) or 0.0, _found(r), class_="lead" if r is union else "other") for r in order]
+    drawn = [Bar(r["source"], known(r["recall"]) or 0.0, _found(r), class_="lead" if r is union else "other") for r in order]
     described = (
         "Share of what people took that is among the candidates, by source: " + "; ".join(f"{b.label} {b.shown}" for b in drawn) + "."
     )
@@ -78,7 +79,7 @@ def _sources(key: str, tables: Tables, placed: Sequence[Row]) -> Html | None:
     ]  # fmt: skip
     body = [
         [
-            _source(r), percent(known(r["recall"]), 1), percent(known(r.get("unique")), 1), count(known(r.get("candidates"))),
+            r["source"], percent(known(r["recall"]), 1), percent(_alone(r), 1), count(known(r.get("candidates"))),
             *(percent(known(by_source.get(r["source"], {}).get(n)), 1) for n in ("places", "hits")),
         ]
         for r in order
@@ -89,13 +90,15 @@ def _sources(key: str, tables: Tables, placed: Sequence[Row]) -> Html | None:
     return join((said, figure(f"{key}-sources", _title(each, union), bars(drawn, description=described), data, note=note)))
 
 
-def _source(row: Row) -> str:
-    return "all together" if row["source"] == UNION else row["source"]
+def _alone(row: Row) -> float | None:
+    """The share of what people took that no other source has."""
+    hits, taken = known(row.get("unique_hits")), known(row.get("taken"))
+    return None if row["source"] == UNION or hits is None or not taken else hits / taken
 
 
 def _found(row: Row) -> str:
-    alone = known(row.get("unique"))
-    return percent(known(row["recall"]), 1) + (f", {percent(alone, 1)} alone" if alone is not None and row["source"] != UNION else "")
+    alone = _alone(row)
+    return percent(known(row["recall"]), 1) + ("" if alone is None else f", {percent(alone, 1)} alone")
 
 
 def _title(each: Sequence[Row], union: Row | None) -> str:
@@ -112,7 +115,7 @@ def _told(each: Sequence[Row], union: Row | None, placed: Mapping[str, Row]) -> 
         said.append(f"{percent(1 - found)} of what people took is no candidate at all: no ranker can put it into a list.")
     if len(each) == 1:
         said.append("One source was given: a ranker can order its candidates, and find nothing that it misses.")
-    idle = [r["source"] for r in each if known(r.get("unique")) is not None and r["unique"] < 0.005 and len(each) > 1]
+    idle = [r["source"] for r in each if len(each) > 1 and (alone := _alone(r)) is not None and alone < IDLE]
     if idle:
         said.append(f"{listed(idle)} {'finds' if len(idle) == 1 else 'find'} next to nothing that the others don’t.")
     shares = {name: row["places"] for name, row in placed.items() if row["places"]}
@@ -139,13 +142,28 @@ def _places(placed: Sequence[Row]) -> Html:
 # The ranker
 
 
+def _orders(tables: Tables) -> Html | None:
+    """The ranker beside the order of each source, on people that it hasn't learned from."""
+    frame = tables.get("orders", pl.DataFrame())
+    if not has(frame, "order"):
+        return None
+    metrics = [name for name in frame.columns if name != "order"]
+    best = {name: frame[name].max() for name in metrics}
+    body = [
+        [r["order"], *(el("b", fixed(known(r[m]), 4)) if r[m] == best[m] else fixed(known(r[m]), 4) for m in metrics)]
+        for r in frame.sort(metrics[-1], descending=True).iter_rows(named=True)
+    ]
+    caption = "The same candidates in the order of the ranker and of each source, for people whom the ranker hasn’t learned from"
+    return table([Column("Order by", number=False), *map(Column, metrics)], body, caption=caption)
+
+
 def _importances(key: str, tables: Tables) -> Html | None:
     """What the ranker goes by: groups of features, and the single ones that weigh most."""
     frame = tables.get("importances", pl.DataFrame())
-    if not has(frame, "feature", "group", "importance"):
+    if not has(frame, "feature", "group", "share"):
         return None
-    total = float(frame["importance"].sum()) or 1.0
-    features = frame.select("feature", "group", share=pl.col("importance") / total).sort("share", descending=True)
+    total = float(frame["share"].sum()) or 1.0  # of all heads, where there are several
+    features = frame.group_by("feature", "group", maintain_order=True).agg(pl.col("share").sum() / total).sort("share", descending=True)
     groups = features.group_by("group", maintain_order=True).agg(pl.col("share").sum()).sort("share", descending=True)
     by_group = [Bar(name, share, percent(share, 1)) for name, share in groups.select("group", "share").iter_rows()]
     by_feature = [Bar(name, share, percent(share, 1)) for name, share in features.head(FEATURES).select("feature", "share").iter_rows()]
@@ -175,12 +193,12 @@ def _in_words(what: str, drawn: Sequence[Bar]) -> str:
 def _calibration(key: str, tables: Tables) -> Html | None:
     """What was promised beside what came, a small plot for each head."""
     frame = tables.get("calibration", pl.DataFrame())
-    if not has(frame, "promised", "realised"):
+    if not has(frame, "expected", "came"):
         return None
     frame = frame if "head" in frame.columns else frame.with_columns(head=pl.lit("score"))
     parts, body, worst = [], [], 0.0
-    for (head,), part in frame.drop_nulls(["promised", "realised"]).group_by("head", maintain_order=True):
-        points = sorted(part.select("promised", "realised").iter_rows())
+    for (head,), part in frame.drop_nulls(["expected", "came"]).group_by("head", maintain_order=True):
+        points = sorted(part.select("expected", "came").iter_rows())
         off = max((abs(p - r) / p for p, r in points if p > 0), default=0.0)
         worst = max(worst, off)
         parts.append(Panel(str(head), _reliability(points, str(head))))
@@ -217,7 +235,7 @@ def _reliability(points: Sequence[tuple[float, float]], head: str) -> Any:
 def _doubted(tables: Tables) -> Html | None:
     """Features that are often missing, or that have moved since the fit."""
     missing, drift = (tables.get(name, pl.DataFrame()) for name in ("missing", "drift"))
-    shares = {r["feature"]: r["share"] for r in rows(missing) if r["share"]} if has(missing, "feature", "share") else {}
+    shares = {r["feature"]: r["missing"] for r in rows(missing) if r["missing"]} if has(missing, "feature", "missing") else {}
     moved = {r["feature"]: r["drift"] for r in rows(drift) if known(r["drift"])} if has(drift, "feature", "drift") else {}
     if not (shares or moved):
         return None
