@@ -1,8 +1,17 @@
 """From candidates to the list that is worth showing: candidate sources, features, rankers, two stages as one model, and the value of a session."""
 
 from vitrina.ranking.calibration import Calibration, Isotonic, IsotonicCurve, Platt, PlattCurve
+from vitrina.ranking.features.affinity import Affinity
 from vitrina.ranking.features.base import Features, FeatureSet
+from vitrina.ranking.features.crosses import Crosses
+from vitrina.ranking.features.drift import drift, statistics
+from vitrina.ranking.features.items import ItemCounters
+from vitrina.ranking.features.own import UserItemCounters
+from vitrina.ranking.features.people import UserCounters
+from vitrina.ranking.features.relations import Relations
 from vitrina.ranking.features.scores import SourceScores
+from vitrina.ranking.features.standard import standard
+from vitrina.ranking.features.trends import Trends
 from vitrina.ranking.monitor import Promises, Reliability, promises, reliability
 from vitrina.ranking.online import OnlinePlatt, OnlinePlattCurves
 from vitrina.ranking.pairs import Pairs, source_recall
@@ -10,7 +19,8 @@ from vitrina.ranking.sources import Source, Sources
 from vitrina.ranking.value import SessionOrder, rank_session, session_value
 
 __all__ = [
-    "Calibration", "FeatureSet", "Features", "Isotonic", "IsotonicCurve", "OnlinePlatt", "OnlinePlattCurves", "Pairs", "Platt",
-    "PlattCurve", "Promises", "Reliability", "SessionOrder", "Source", "SourceScores", "Sources", "promises", "rank_session",
-    "reliability", "session_value", "source_recall",
+    "Affinity", "Calibration", "Crosses", "FeatureSet", "Features", "Isotonic", "IsotonicCurve", "ItemCounters", "OnlinePlatt",
+    "OnlinePlattCurves", "Pairs", "Platt", "PlattCurve", "Promises", "Relations", "Reliability", "SessionOrder", "Source", "SourceScores",
+    "Sources", "Trends", "UserCounters", "UserItemCounters", "drift", "promises", "rank_session", "reliability", "session_value",
+    "source_recall", "standard", "statistics",
 ]  # fmt: skip

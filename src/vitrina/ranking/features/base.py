@@ -17,7 +17,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.forms.history import known_only
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
-from vitrina.types import Events, Float32, Queries, Ragged
+from vitrina.types import Events, Float32, Float64, Queries, Ragged
 
 Columns = Mapping[str, NDArray[Any]]
 BLOCK = 1 << 18  # pairs that are computed at a time
@@ -164,3 +164,8 @@ def _nobody(data: Dataset, sources: tuple[str, ...]) -> Pairs:
     columns = {name: column[:0] for name, column in data.events.columns().items()}
     queries = Queries(Events(**columns), nothing, nothing, data.items, nothing.astype(np.int32), now=nothing, kind_names=data.kind_names)
     return Pairs(queries, Ragged.empty(0), sources, none, none, none.astype(bool))
+
+
+def ratio(number: NDArray[Any], of: NDArray[Any], nothing: float = np.nan) -> Float64:
+    """number / of, and `nothing` where `of` is not above 0."""
+    return np.divide(number, of, out=np.full(np.shape(of), float(nothing)), where=of > 0)
