@@ -10,6 +10,7 @@ import torch
 import vitrina as vt
 from vitrina.base.errors import ArtifactError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.sequence import Constant, FullSoftmax, SampledSoftmax, Training, Uniform, WarmupCosine
+from vitrina.sequence.device import repeatable
 from vitrina.sequence.fitting import Fitting
 
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)
@@ -303,3 +304,11 @@ def test_a_fit_on_a_strict_training_part_holds_one_event_back_and_not_two():
     strict = DATA.split(vt.split.LeaveOneOut(strict=True, repeat=True))
     usual = DATA.split(vt.split.LeaveOneOut(repeat=True)).train.holdout()
     assert same(weights(model(1).fit(strict.train)), weights(model(1).fit(usual.train)))
+
+
+def test_sums_on_a_gpu_are_in_one_order_while_a_network_trains():
+    before = torch.are_deterministic_algorithms_enabled()
+    for device, wanted in (("cuda", True), ("cpu", before)):
+        with repeatable(torch.device(device)):
+            assert torch.are_deterministic_algorithms_enabled() == wanted
+        assert torch.are_deterministic_algorithms_enabled() == before

@@ -21,6 +21,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.metrics import metric
 from vitrina.protocols import Metric
 from vitrina.sequence.checkpoint import read_state, write_state
+from vitrina.sequence.device import repeatable
 
 
 class Schedule(Config, ABC):
@@ -156,7 +157,8 @@ class Run:
         Raises:
             ParameterError: the loss is no longer a number.
         """
-        with torch.random.fork_rng(devices=self._devices()):  # what others draw stays as it was
+        device = next(self.network.parameters()).device
+        with torch.random.fork_rng(devices=self._devices()), repeatable(device):  # what others draw stays as it was
             return self._run()
 
     def _run(self) -> Progress:
