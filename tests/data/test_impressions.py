@@ -125,3 +125,14 @@ def test_a_record_that_is_put_together_by_hand_is_looked_at(changes, says):
 
     with pytest.raises(ParameterError, match=re.compile(says)):
         replace(vt.Impressions.of_frame(TABLE), **changes)
+
+
+def test_who_left_is_read_and_given_back():
+    table = TABLE.with_columns(ended=pl.Series([1, 0, 0, 0, 1]))
+    shown = vt.Impressions.of_frame(table)
+    assert shown.ended.tolist() == [False, True, False, False, True]
+    assert shown.frame()["ended"].to_list() == shown.ended.tolist()
+    assert vt.Impressions.of_frame(shown.frame()).ended.tolist() == shown.ended.tolist()
+    assert "hold 1 where the person left" in refusal(TABLE.with_columns(ended=pl.Series([2, 0, 0, 0, 1])))
+    with pytest.raises(ParameterError, match=r"True at most at the last place of a request\. Got True in row 0"):
+        replace(shown, ended=np.array([True, False, False, False, False]))

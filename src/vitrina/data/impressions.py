@@ -22,11 +22,12 @@ from vitrina.data.read.number_column import number
 from vitrina.data.read.numerals import Numerals
 from vitrina.data.read.sources import Chunk, Source, find_sources
 from vitrina.data.read.validate import BadRows, choose_columns
-from vitrina.types import Float32, Int32, Int64
+from vitrina.types import Bool, Float32, Int32, Int64
 from vitrina.vocabulary import Vocabulary
 
 OPTIONAL = {
     "position": "position", "propensity": "propensity", "outcome": "outcome", "value": "value", "time": "timestamp", "kind": "kind",
+    "ended": "ended",
 }  # fmt: skip
 MEND = "Mend these rows, or leave them out."
 SHOWN = 10  # rows that a notebook shows
@@ -55,11 +56,12 @@ class Impressions:
         kinds: (rows,) place in `kind_names` of the kind of event that the outcome is.
         kind_names: names of kinds.
         time_unit: "us", or "step" where only the order of `times` means something.
+        ended: (rows,) whether the person left after this place: the last of its request, where a request is a session shown item by item.
 
     Raises:
         ParameterError: a column has another length, codes stand for nothing, or a position, propensity, outcome or value is outside its domain.
 
-    Cost: 12 bytes per row for person, item and position, 4 for each number, 8 for times, 1 for kinds; looked at once when it is made.
+    Cost: 12 bytes per row for person, item and position, 4 for each number, 8 for times, 1 for kinds and ends; looked at once when it is made.
 
     >>> import polars as pl, vitrina as vt
     >>> table = pl.DataFrame({"request_id": ["a", "a", "b"], "user_id": ["ann", "ann", "bob"], "item_id": ["tea", "jam", "tea"],
@@ -85,10 +87,11 @@ class Impressions:
     kinds: NDArray[np.uint8] | None = None
     kind_names: tuple[str, ...] = ()
     time_unit: TimeUnit | None = None
+    ended: Bool | None = None
 
     def __post_init__(self) -> None:
         rows, starts = len(self.items), self.by_request
-        for name in ("users", "positions", "propensities", "outcomes", "values", "times", "kinds"):
+        for name in ("users", "positions", "propensities", "outcomes", "values", "times", "kinds", "ended"):
             column = getattr(self, name)
             if column is not None and column.shape != (rows,):
                 raise ParameterError(f"The {name!r} of Impressions must have a value per row ({rows:,}). Got the shape {column.shape}.")
@@ -108,6 +111,7 @@ class Impressions:
             "outcomes": None if self.outcomes is None else np.isfinite(self.outcomes),
             "values": None if self.values is None else np.isfinite(self.values),
             "kinds": None if self.kinds is None else self.kinds < number_of_kinds,
+            "ended": None if self.ended is None else ~(self.ended & np.append(within[1:], False)),
         }
         for name, good in sound.items():
             if good is not None and not good.all():
@@ -128,6 +132,7 @@ class Impressions:
         value: str | None = None,
         time: str | None = None,
         kind: str | None = None,
+        ended: str | None = None,
         time_unit: GivenUnit | None = None,
         any_year: bool = False,
         users: Vocabulary | None = None,
@@ -146,6 +151,7 @@ class Impressions:
             value: column of numbers.
             time: column of times, by default `timestamp`.
             kind: column of kinds of event.
+            ended: column of 1 where the person left after this place, else 0.
             time_unit: of times that are numbers, as in `vt.read_interactions`.
             any_year: take times before 1990 and after today too.
             users: codes that persons have already; others are appended.
@@ -158,7 +164,9 @@ class Impressions:
         """
         asked = {"request": request, "user": user, "item": item, "position": position, "propensity": propensity}
         sources = find_sources(table, "the table of impressions")
-        columns = choose_columns(sources, asked | {"outcome": outcome, "value": value, "time": time, "kind": kind}, OPTIONAL)
+        columns = choose_columns(
+            sources, asked | {"outcome": outcome, "value": value, "time": time, "kind": kind, "ended": ended}, OPTIONAL
+        )
         reader = _Reader(columns, Clock(time_unit, any_year))
         for source in sources:
             for chunk in source.chunks(list(dict.fromkeys(columns.values()))):
@@ -189,7 +197,7 @@ class Impressions:
             "item_id": self.vocabulary.ids.gather(self.items),
             "position": self.positions,
         }
-        numbers = {"propensity": self.propensities, "outcome": self.outcomes, "value": self.values}
+        numbers = {"propensity": self.propensities, "outcome": self.outcomes, "value": self.values, "ended": self.ended}
         columns |= {name: column for name, column in numbers.items() if column is not None}
         if self.times is not None:
             times = pl.Series(self.times)
@@ -211,6 +219,7 @@ DOMAINS = {
     "outcomes": "finite numbers",
     "values": "finite numbers",
     "kinds": "places in 'kind_names'",
+    "ended": "True at most at the last place of a request",
 }
 
 
@@ -249,14 +258,16 @@ class _Reader:
         numbers, problems = number(values, column, self.numerals.setdefault(role, Numerals()), role)
         if role == "propensity":
             problems += _outside(numbers, (numbers > 0) & (numbers <= 1), "hold chances above 0 and at most 1")
+        if role == "ended":
+            problems += _outside(numbers, (numbers == 0) | (numbers == 1), "hold 1 where the person left after this place, and 0 elsewhere")
         if role == "position":
             start = "Places are counted from 1: where they begin with 0, add 1 to all."
             problems += _outside(numbers, (numbers >= 1) & (numbers % 1 == 0), "hold whole numbers from 1 on", start)
         return Column(numbers, problems)
 
     def _encoded(self, role: str, values: pl.Series, chunk: Chunk, source: Source) -> NDArray[Any]:
-        if role == "position":
-            return values.cast(pl.Int32).to_numpy()
+        if role in ("position", "ended"):
+            return values.cast(pl.Int32 if role == "position" else pl.Boolean).to_numpy()
         if role not in ("request", "user", "item", "kind"):
             return values.to_numpy()
         known = values.is_not_null() & (values.str.strip_chars() != "").fill_null(value=False)
@@ -286,7 +297,7 @@ class _Reader:
         return Impressions(
             requests, starts, arrays["user"], people, arrays["item"], vocabulary, arrays["position"], arrays.get("propensity"),
             arrays.get("outcome"), arrays.get("value"), arrays.get("time"), arrays["kind"].astype(np.uint8) if names else None, names,
-            None if "time" not in arrays else "us" if self.clock.real else "step",
+            None if "time" not in arrays else "us" if self.clock.real else "step", arrays.get("ended"),
         )  # fmt: skip
 
 
