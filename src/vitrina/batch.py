@@ -17,10 +17,11 @@ from vitrina.base.showing import labels_of
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Recommender
 from vitrina.request import check_request
-from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.told import explained, in_words
+from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 
-BLOCK = 8192  # queries at a time
+BLOCK, EXPLAINED = 8192, 256  # queries at a time; where each place is explained
 ENDINGS = (".csv", ".parquet")
 
 
@@ -33,6 +34,7 @@ def recommend_to(
     *,
     eligible: Eligibility = Eligibility(),
     item_column: str = "item_id",
+    explain: bool = False,
     done: Callable[[int], None] = lambda queries: None,
 ) -> int:
     """Write the best k items of every query to a Parquet or CSV file, in blocks of 8,192 queries.
@@ -50,6 +52,7 @@ def recommend_to(
         k: length of a list.
         eligible: what may be recommended.
         item_column: the name of the column of items.
+        explain: with columns of why, where the model explains: see `vitrina.told.explained`.
         done: called with the number of queries answered so far.
     Returns:
         The number of rows written.
@@ -74,11 +77,17 @@ def recommend_to(
     labels = labels_of(queries.labels if labels is None else labels, len(queries))
     rows = 0
 
+    def answered(block: Queries, part: slice) -> pl.DataFrame:
+        if not explain:
+            lists = recommender.recommend(block, k, eligible=eligible.rows(part))
+            return _written(replace(lists, item_column=item_column).to_frame(labels[part]), path)
+        table = explained(recommender, replace(block, labels=labels[part]), k, eligible=eligible.rows(part))
+        return _written(table.rename({"item_id": item_column}), path)
+
     def frames() -> Iterator[pl.DataFrame]:
         nonlocal rows
-        for part, block in queries.blocks(BLOCK):
-            lists = recommender.recommend(block, k, eligible=eligible.rows(part))
-            frame = _table(lists, labels[part], item_column, path)
+        for part, block in queries.blocks(EXPLAINED if explain else BLOCK):
+            frame = answered(block, part)
             rows += len(frame)
             yield frame
             done(part.stop)
@@ -86,19 +95,16 @@ def recommend_to(
     blocks = frames()
     first = next(blocks, None)
     if first is None:
-        first = _table(recommender.recommend(queries, k, eligible=eligible), labels, item_column, path)
+        first = answered(queries, slice(None))
     lazy = register_io_source(lambda *_: chain([first], (_alike(first, frame) for frame in blocks)), schema=first.schema)
     with atomic_file(path) as staging, staging.open("wb") as file:  # an open one: by its name Polars might make it after we have given up
         (lazy.sink_parquet if path.suffix == ".parquet" else lazy.sink_csv)(file)
     return rows
 
 
-def _table(lists: Recommendations, labels: pl.Series, item_column: str, path: Path) -> pl.DataFrame:
+def _written(table: pl.DataFrame, path: Path) -> pl.DataFrame:
     """The lists of a block as the file has them."""
-    frame = replace(lists, item_column=item_column).to_frame(labels)
-    if path.suffix != ".csv":
-        return frame
-    return frame.with_columns(c.list.join("|") for c in frame.iter_columns() if isinstance(c.dtype, pl.List))
+    return in_words(table) if path.suffix == ".csv" else table
 
 
 def _alike(first: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:

@@ -96,3 +96,23 @@ def labelled(table: pl.DataFrame, queries: Queries) -> pl.DataFrame:
     if queries.labels is None:
         return table
     return table.with_columns(query=queries.labels.gather(table["query"])).rename({"query": queries.labels.name})
+
+
+def in_words(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with a text in place of each list, for a CSV: "favourites=1|EASE=14", "days since=6 (+0.8)|price=1.99 (-0.1)"."""
+    return table.with_columns(
+        pl.Series(c.name, [_joined(value) for value in c.to_list()]) for c in table.iter_columns() if isinstance(c.dtype, pl.List)
+    )
+
+
+def _joined(value: list[Any] | None) -> str:
+    return "|".join(_pair(part) if isinstance(part, Mapping) else str(part) for part in value or ())
+
+
+def _pair(part: Mapping[str, Any]) -> str:
+    """The first field names, the next one says; what a feature adds is in brackets."""
+    if "adds" in part:
+        value = "" if part["value"] is None else f"{part['value']:.6g}"
+        return f"{part['feature']}={value} ({part['adds']:+.3g})"
+    name, said, *_ = part.values()
+    return f"{name}={said:.6g}" if isinstance(said, float) else f"{name}={said}"

@@ -488,6 +488,7 @@ def test_the_page_of_two_stages_says_what_no_ranker_can_put_right_and_which_sour
         "41% of what the ranker gains comes from sources",
         "What the ranker promises is what comes, give or take 10%",
         "TwoStage inside it",
+        "for people whom the ranker hasn’t learned from",
     ):
         assert said in shown
 

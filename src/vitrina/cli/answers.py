@@ -12,9 +12,10 @@ import polars as pl
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.batch import aligned, check_ending, recommend_to
-from vitrina.cli import build, console, names
+from vitrina.cli import build, console, names, why
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import given_columns, has_fingerprint, read_log
+from vitrina.told import explained
 from vitrina.types import Eligibility
 from vitrina.vocabulary import Vocabulary
 
@@ -103,7 +104,9 @@ def people(users: str, column: str, known: Vocabulary) -> pl.Series | list[str] 
     return [one.strip() for one in next(csv.reader([users], skipinitialspace=True), []) if one.strip()]
 
 
-def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: int, eligible: Eligibility, out: Path, *, json: bool) -> None:
+def write_lists(
+    artifact: Artifact, source: Mapping[str, Any], users: str, k: int, eligible: Eligibility, out: Path, *, explain: bool, json: bool
+) -> None:
     """Answer everybody, block by block, into a file."""
     check_ending(out)
     user_column, item_column = source["read"].get("user", "user_id"), source["read"].get("item", "item_id")
@@ -119,6 +122,8 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
     if unknown.any():
         which = strangers(queries.labels, unknown, data.users)
         console.warn(f"{unknown.sum():,} of {len(queries):,} users are not in the log {which} They get what is popular.")
+    if explain and (said := why.missing(explained(artifact.recommender, queries[:1], 1, eligible=eligible.rows(slice(0, 1))))) is not None:
+        console.note(said)
     with console.steps() as progress:
         rows = recommend_to(
             out,
@@ -128,6 +133,7 @@ def write_lists(artifact: Artifact, source: Mapping[str, Any], users: str, k: in
             k,
             eligible=eligible,
             item_column=item_column,
+            explain=explain,
             done=lambda count: progress("Users", count, len(queries)),
         )
     if json:

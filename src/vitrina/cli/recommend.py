@@ -27,6 +27,7 @@ def command(
     ] = None,
     *,
     log: dict[str, Any],
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each item stands where it does: sources, reasons, features.")] = False,
     trust: o.TrustArtifact = False,
     force: o.Force = False,
     json: o.Json = False,
@@ -42,11 +43,11 @@ def command(
     fitted = artifacts.load(artifact, trust=answers.trusting(trust))
     eligible = answers.eligibility(fitted, candidates, repeat)
     if history is not None:
-        screen.show_history(fitted, history, k, eligible, json=json)
+        screen.show_history(fitted, history, k, eligible, explain=explain, json=json)
         return
     source = answers.source_of(fitted, data, log | {"user": None if person is not None else user})
     if out is None:
-        screen.show_people(fitted, source, users if person is None else [person], k, eligible, json=json)
+        screen.show_people(fitted, source, users if person is None else [person], k, eligible, explain=explain, json=json)
         return
     outputs.check_file(out, source["read"], *outputs.tables_of(fitted.manifest), candidates, users, force=force)
-    answers.write_lists(fitted, source, users, k, eligible, out, json=json)
+    answers.write_lists(fitted, source, users, k, eligible, out, explain=explain, json=json)

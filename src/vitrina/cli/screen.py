@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,30 +15,31 @@ from rich.text import Text
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.ids import alike
-from vitrina.cli import answers, console
-from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.cli import answers, console, why
+from vitrina.told import explained
+from vitrina.types import Eligibility, Queries
 
 MOST = 20  # people whose lists fit a screen
 
 
-def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility, *, json: bool) -> None:
+def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility, *, explain: bool, json: bool) -> None:
     """Answer one ad-hoc history."""
     given = listed(history)
     codes = artifact.vocabulary.encode(given)
     for item, code in zip(given, codes, strict=True):
         if code < 0:
             console.warn(f"The model doesn't know the item {item!r}. {_closest_item(artifact, item)}")
-    lists = artifact.recommender.recommend(Queries.of_histories(artifact.vocabulary, [given]), k, eligible=eligible)
+    (table,) = _tables(artifact, Queries.of_histories(artifact.vocabulary, [given]), k, eligible, explain=explain)
     if json:
         unknown = [i for i, c in zip(given, codes, strict=True) if c < 0]
-        console.print_json({"history": given, "unknown": unknown, "items": _rows(artifact, lists)})
+        console.print_json({"history": given, "unknown": unknown, "items": table})
         return
     known = artifact.names(codes[codes >= 0])
-    _print_list(artifact, f"After {', '.join(known)}" if known else "Knowing nothing", lists)
+    _print_list(artifact, f"After {', '.join(known)}" if known else "Knowing nothing", table, explain=explain)
 
 
 def show_people(
-    artifact: Artifact, source: Mapping[str, Any], given: str | list[str], k: int, eligible: Eligibility, *, json: bool
+    artifact: Artifact, source: Mapping[str, Any], given: str | list[str], k: int, eligible: Eligibility, *, explain: bool, json: bool
 ) -> None:
     """Answer a few people of the log: a list of ids, or what --users says."""
     data = answers.histories(artifact, source)
@@ -49,14 +51,13 @@ def show_people(
     queries = data.queries(users)
     if (queries.users < 0).all():
         raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), data.users.ids)}")
-    lists = artifact.recommender.recommend(queries, k, eligible=eligible)
     shown = []
-    for at, user in enumerate(users):
-        one, known = lists[at : at + 1], int(queries.users[at]) >= 0
-        why = f"after {int(queries.lengths[at]):,} events" if known else "who is not in the log, and gets what is popular"
-        shown.append({"user": user, "in_log": known, "items": _rows(artifact, one)})
+    for at, (user, table) in enumerate(zip(users, _tables(artifact, queries, k, eligible, explain=explain), strict=True)):
+        known = int(queries.users[at]) >= 0
+        about = f"after {int(queries.lengths[at]):,} events" if known else "who is not in the log, and gets what is popular"
+        shown.append({"user": user, "in_log": known, "items": table})
         if not json:
-            _print_list(artifact, f"For {user}, {why}", one)
+            _print_list(artifact, f"For {user}, {about}", table, explain=explain)
     if json:
         console.print_json({"users": shown})
 
@@ -81,10 +82,11 @@ def show_similar(artifact: Artifact, ids: Sequence[str], k: int, eligible: Eligi
     lists = recommender.similar_users(ids, k) if people else recommender.similar_items(ids, k, eligible=eligible)
     shown = []
     for at, asked in enumerate(ids):
-        one = lists[at : at + 1]
-        shown.append({"similar_to": asked, "users" if people else "items": one.to_frame().drop("similar_to", "source")})
+        table = lists[at : at + 1].to_frame()
+        shown.append({"similar_to": asked, "users" if people else "items": table.drop("similar_to", "source")})
         if not json:
-            _print_list(artifact, f"Like {asked}" if people else f"Like {artifact.names(artifact.vocabulary.encode([asked]))[0]}", one)
+            heading = f"Like {asked}" if people else f"Like {artifact.names(artifact.vocabulary.encode([asked]))[0]}"
+            _print_list(artifact, heading, table if people else _titled(artifact, table), item_column=lists.item_column)
     if json:
         console.print_json({"similar": shown})
 
@@ -94,20 +96,31 @@ def listed(text: str) -> list[str]:
     return [one.strip() for one in next(csv.reader([text], skipinitialspace=True), []) if one.strip()]
 
 
-def _rows(artifact: Artifact, lists: Recommendations) -> pl.DataFrame:
-    """Rank, item, score, source, the other columns of the lists, and the title, or the id where there is none."""
-    frame = lists.to_frame()
-    shown = frame.select("rank", "item_id", "score", "source", *(name for name in lists.extra if name != "source"))
-    return shown.with_columns(title=pl.Series(artifact.names(lists.items[0][lists.items[0] >= 0]), dtype=pl.String))
+def _tables(artifact: Artifact, queries: Queries, k: int, eligible: Eligibility, *, explain: bool) -> list[pl.DataFrame]:
+    """A table per query: rank, item, score, source, the other columns of the lists and, where asked for, why; and the title, or the id where there is none."""
+    numbered, recommender = replace(queries, labels=None), artifact.recommender
+    whole = (
+        explained(recommender, numbered, k, eligible=eligible)
+        if explain
+        else recommender.recommend(numbered, k, eligible=eligible).to_frame()
+    )
+    if explain and (said := why.missing(whole)) is not None:
+        console.note(said)
+    return [_titled(artifact, whole.filter(pl.col("query") == at).drop("query")) for at in range(len(queries))]
 
 
-def _print_list(artifact: Artifact, heading: str, lists: Recommendations) -> None:
+def _titled(artifact: Artifact, table: pl.DataFrame) -> pl.DataFrame:
+    """With the title behind the other columns, or the id where there is none."""
+    titles = pl.Series("title", artifact.names(artifact.vocabulary.encode(table["item_id"])), dtype=pl.String)
+    return table.drop("title", strict=False).with_columns(titles)
+
+
+def _print_list(artifact: Artifact, heading: str, shown: pl.DataFrame, item_column: str = "item_id", *, explain: bool = False) -> None:
     console.out().print(heading, markup=False, soft_wrap=True)
-    if not lists.to_frame().height:
+    if not shown.height:
         console.out().print("nothing is left that may be shown")
         return
-    people = lists.item_column != "item_id"
-    shown = lists.to_frame().rename({lists.item_column: "id"}) if people else _rows(artifact, lists).rename({"item_id": "id"})
+    people = item_column != "item_id"
     with_ids = not people and artifact.titles is not None
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
@@ -115,9 +128,13 @@ def _print_list(artifact: Artifact, heading: str, lists: Recommendations) -> Non
     if with_ids:
         table.add_column("id", style="dim")
     table.add_column("score", justify="right")
+    for name in ("source", "why") if explain else ():
+        table.add_column(name, style="dim")
     for row in shown.iter_rows(named=True):
         score = "popular" if row["source"] == "fallback" else f"{row['score']:.4g}"
-        table.add_row(str(row["rank"]), Text(str(row.get("title", row["id"]))), *([Text(str(row["id"]))] if with_ids else []), score)
+        ids = [Text(str(row[item_column]))] if with_ids else []
+        said = [Text(why.source(row)), Text(why.why(row))] if explain else []
+        table.add_row(str(row["rank"]), Text(str(row.get("title", row[item_column]))), *ids, score, *said)
     console.out().print(table)
 
 

@@ -39,16 +39,10 @@ def _of_model(view: View, model: str, at: int) -> Iterator[Html]:
     for number, prefix in enumerate(prefixes):
         tables = {name.rpartition(WITHIN)[2]: table for name, table in own.items() if name.rpartition(WITHIN)[0] == prefix}
         key = f"stages-{at}-{number}"
-        shown = [
-            part
-            for part in (
-                _sources(key, tables, found if prefix == "" else []),
-                _importances(key, tables),
-                _calibration(key, tables),
-                _doubted(tables),
-            )
-            if part is not None
-        ]
+        parts = (
+            _sources(key, tables, found if prefix == "" else []), _orders(tables), _importances(key, tables), _calibration(key, tables), _doubted(tables),
+        )  # fmt: skip
+        shown = [part for part in parts if part is not None]
         if shown:
             inside = el("span", f", {prefix} inside it", class_="unsure") if prefix else None
             yield el("h3", view.model_cell(model), inside)
