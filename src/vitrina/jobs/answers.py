@@ -46,9 +46,12 @@ def write_lists(lists: Recommendations, folder: Path, rows: Int64 | None = None)
 
 def read_lists(folder: Path, vocabulary: Vocabulary) -> Recommendations:
     """The lists that `write_lists` left, with items of `vocabulary`."""
-    names = {field: tuple(known) for field, known in json.loads((folder / NAMES).read_text(encoding="utf-8")).items()}
+    names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
     arrays = {name: _array(folder / f"{name}.npy") for name in ("items", "scores", *NAMED) if (folder / f"{name}.npy").exists()}
-    return Recommendations(arrays.pop("items"), arrays.pop("scores"), vocabulary, arrays, **names)
+    return Recommendations(
+        arrays.pop("items"), arrays.pop("scores"), vocabulary, arrays,
+        sources=tuple(names["sources"]), reason_names=tuple(names["reason_names"]),
+    )  # fmt: skip
 
 
 def read_before(folder: Path, vocabulary: Vocabulary) -> Before | None:
