@@ -21,6 +21,7 @@ class Catalogue:
     n_users: int  # users with at least one event
     also: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # cold items that the model can serve
     vectors: Float32 | None = None  # (items, dim), of any scale, for distances between items
+    values: Float32 | None = None  # (items,) what one of each is usually worth
 
     @cached_property
     def mask(self) -> Bool:

@@ -131,7 +131,7 @@ def test_a_metric_of_ones_own(lists, split):
         ({"k": 2.5}, "'k' of the metric Mine is 2.5"),
         ({"name": ""}, "with every parameter in it"),
         ({"lower_is_better": "no"}, "lower_is_better = False"),
-        ({"needs": frozenset({"clicks"})}, "of truth, history, popularity, vectors, queries"),
+        ({"needs": frozenset({"clicks"})}, "of truth, history, popularity, vectors, values, queries"),
         ({"definition": None}, "what it measures in a sentence"),
         ({"per_query": None}, "has neither"),
         ({"state": 1, "merge": 1, "value": 1}, "has both"),
@@ -160,3 +160,22 @@ def test_what_cannot_be_judged_is_refused(lists, split):
     stranger = Recommendations(lists.items, lists.scores, vt.Vocabulary.of(range(120)))
     with pytest.raises(VocabularyError):
         evaluate(stranger, split)
+
+
+def test_what_hits_are_worth(lists, split):
+    """The mean price of an item's events in training, summed over hits; an item without an event at the mean of all."""
+    train = split.train
+    with pytest.raises(DataError, match=r"Value@10 needs to know what items are worth.*value='price'"):
+        evaluate(lists, replace(split, train=replace(train, events=replace(train.events, values=None))), ["Value@10"])
+    prices = np.random.default_rng(0).lognormal(0, 1, train.n_events).astype(np.float32)
+    priced = replace(split, train=replace(train, events=replace(train.events, values=prices)))
+    found = evaluate(lists, priced, ["Value@10", "nDCG@10"], bootstrap=Bootstrap(draws=100))
+    usual = {i: prices[train.events.items == i].mean() for i in np.unique(train.events.items)}
+    expected = [
+        sum(usual[i] for i in row if i in set(truth))
+        for row, truth in zip(lists.items.tolist(), map(split.truth.__getitem__, range(len(lists))), strict=True)
+    ]
+    np.testing.assert_allclose(found.per_query["Value@10"].to_numpy(), expected, rtol=1e-5)
+    assert evaluate(lists, replace(priced, train=priced.train.sharded(3)), ["Value@10"], intervals=False)["Value@10"] == pytest.approx(
+        found["Value@10"]
+    )

@@ -142,3 +142,18 @@ def test_gini_at_its_ends():
     assert m.value(np.array([3, 3, 3, 3])) == 0
     assert m.value(np.array([0, 0, 0, 9])) == 0.75
     assert np.isnan(m.value(np.zeros(4, np.int64)))
+
+
+@pytest.mark.parametrize("k", [1, 7, 12])
+def test_value_of_hits(judged, k):
+    values, expected = judged.catalogue.values, []
+    for items, truth in rows(judged):
+        found = [float(values[i]) for i in items[:k] if i is not None and i in truth]
+        expected.append(sum(found) if truth else math.nan)
+    np.testing.assert_allclose(metric(f"Value@{k}").per_query(judged), expected, atol=1e-6)
+
+
+def test_without_values_value_is_refused(judged):
+    bare = replace(judged, catalogue=replace(judged.catalogue, values=None), _cache={})
+    with pytest.raises(DataError, match="needs to know what items are worth"):
+        metric("Value@5").per_query(bare)

@@ -19,7 +19,7 @@ from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
 from vitrina.jobs.specs import to_spec
 from vitrina.metrics import DEFAULT_METRICS, MetricInfo, metric
-from vitrina.metrics.info import require_per_query, require_vectors
+from vitrina.metrics.info import require_per_query, require_values, require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.models.content_vectors import likeness
 from vitrina.protocols import Metric, TableMetric
@@ -115,7 +115,7 @@ class Judges:
 
         Raises:
             ParameterError: the primary one has no value per query; one of your own lacks something; vectors don't fit.
-            DataError: a metric needs vectors, and there are none.
+            DataError: a metric needs vectors or values, and there are none.
         """
         vectors = likeness(split.train) if vectors is None else item_vectors(vectors, split.train.n_items)
         usual = DEFAULT_METRICS if vectors is None else (*DEFAULT_METRICS, f"ILD@{k}")
@@ -126,6 +126,7 @@ class Judges:
             ranking = metric(primary)
             chosen = [ranking, *chosen]
         require_vectors(chosen, vectors)
+        require_values(chosen, split.train.events.values if split.train.in_memory else True)
         return cls(tuple(chosen), require_per_query(ranking), vectors, k)
 
     @property

@@ -16,12 +16,13 @@ from vitrina.base.former import with_former
 from vitrina.base.printing import as_text, fixed, places_of
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
+from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.interval import TRUSTED, intervals_of
 from vitrina.evaluate.people import People, persons_of
 from vitrina.metrics import DEFAULT_METRICS, Judged, MetricInfo
-from vitrina.metrics.info import require_vectors
+from vitrina.metrics.info import require_values, require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.protocols import Metric, TableMetric
 from vitrina.types import Float32, Float64, Recommendations
@@ -119,7 +120,7 @@ def evaluate(
         VocabularyError: lists and split speak of other items.
         ParameterError: the lists are shorter than a metric's k, or not one per query; a metric is named twice, or is your own and
             lacks something; vectors don't fit.
-        DataError: a metric needs vectors, and there are none.
+        DataError: a metric needs vectors or values, and there are none.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
@@ -134,7 +135,9 @@ def evaluate(
     split.eligible.check_rows(len(split.queries))
     recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
     require_vectors(chosen, vectors)
-    catalogue = split.train.catalogue
+    values = usual_values(split.train) if any("values" in m.needs for m in chosen) else None
+    require_values(chosen, values)
+    catalogue = replace(split.train.catalogue, values=values)
     if vectors is not None:
         catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
     deepest = max((m.k for m in chosen), default=0)
@@ -217,6 +220,19 @@ def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
             parameter="vectors",
         )
     return vectors
+
+
+def usual_values(train: Dataset) -> Float32 | None:
+    """(items,) the mean value of the events of each item that count; the mean of all for an item without one. None where the log has no values."""
+    sums, counts = np.zeros(train.n_items), np.zeros(train.n_items)
+    for shard in train.shards():
+        events = shard.counted().events
+        if events.values is not None:
+            sums += np.bincount(events.items, events.values, train.n_items)
+            counts += np.bincount(events.items, minlength=train.n_items)
+    if not counts.any():
+        return None
+    return np.divide(sums, counts, out=np.full(len(sums), sums.sum() / counts.sum()), where=counts > 0).astype(np.float32)
 
 
 def _mean(column: Float64) -> float:

@@ -9,7 +9,14 @@ from typing import Any, final
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.protocols import Metric, TableMetric
 
-NEEDS = ("truth", "history", "popularity", "vectors", "queries")  # what a metric may read beside a list; the last: the other queries
+NEEDS = (
+    "truth",
+    "history",
+    "popularity",
+    "vectors",
+    "values",
+    "queries",
+)  # what a metric may read beside a list; the last: the other queries
 WHAT_TO_WRITE = {
     "name": 'name = "Mine@10", with every parameter in it',
     "k": "k = 10, the places that it reads, or 0 for whole lists",
@@ -103,3 +110,16 @@ def require_vectors(metrics: Sequence[Metric | TableMetric], vectors: Any) -> No
     for metric in metrics:
         if vectors is None and "vectors" in metric.needs:
             raise DataError(f"{metric.name} needs a vector for each item, and there are none. Give vectors=..., or leave the metric out.")
+
+
+def require_values(metrics: Sequence[Metric | TableMetric], values: Any) -> None:
+    """Refuse metrics of what items are worth where the log has no values.
+
+    Raises:
+        DataError: a metric needs them, and there are none.
+    """
+    for metric in metrics:
+        if values is None and "values" in metric.needs:
+            raise DataError(
+                f"{metric.name} needs to know what items are worth, and the log has no values. Read it with value='price', or the like, or leave the metric out."
+            )

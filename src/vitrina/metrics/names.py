@@ -13,11 +13,12 @@ from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, Mea
 from vitrina.metrics.info import require_metric
 from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
 from vitrina.metrics.repeat import Debiased, Explore, Part, Repeat, RepeatShare, Within
+from vitrina.metrics.value import Value
 from vitrina.protocols import Metric, TableMetric
 
 ACCURACY: dict[str, type[PerQuery]] = {m.label: m for m in (NDCG, Recall, Precision, HitRate, MAP, MRR, RPrecision)}
 BEYOND: dict[str, type[AtK]] = {
-    m.label: m for m in (Coverage, Gini, MeanPopularity, MIUF, Serendipity, IntraListDiversity, RepeatShare)
+    m.label: m for m in (Coverage, Gini, MeanPopularity, MIUF, Serendipity, IntraListDiversity, RepeatShare, Value)
 }  # fmt: skip
 PARTS: dict[str, type[Part]] = {p.word: p for p in (Repeat, Explore, Debiased)}
 

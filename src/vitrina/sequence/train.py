@@ -93,8 +93,10 @@ class Training(Config):
     @classmethod
     def _of_queries(cls, name: str) -> str:
         judge = metric(name)
-        if not isinstance(judge, Metric) or judge.lower_is_better or "vectors" in judge.needs:
-            raise ValueError("a metric with a value for each query, of which more is better and which needs no vectors, such as nDCG@10")
+        if not isinstance(judge, Metric) or judge.lower_is_better or judge.needs & {"vectors", "values"}:
+            raise ValueError(
+                "a metric with a value for each query, of which more is better and which needs neither vectors nor values, such as nDCG@10"
+            )
         return name
 
 

@@ -70,7 +70,7 @@ def check_metric(metric: Metric | TableMetric, judged: Judged | None = None, *, 
 
 
 def made_up(k: int = LEAST_DEPTH, queries: int = QUERIES, seed: int = 0) -> Judged:
-    """Repeated items, pads, empty lists, empty and repeated truth, items outside the catalogue, histories, vectors."""
+    """Repeated items, pads, empty lists, empty and repeated truth, items outside the catalogue, histories, vectors, values."""
     rng = np.random.default_rng(seed)
     items = rng.integers(0, ITEMS, (queries, k)).astype(np.int32)
     items[np.arange(k) >= rng.integers(0, k + 1, queries)[:, None]] = -1
@@ -84,7 +84,8 @@ def made_up(k: int = LEAST_DEPTH, queries: int = QUERIES, seed: int = 0) -> Judg
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[7] = 0
     lists = Recommendations(items, np.zeros(items.shape, np.float32), vocabulary)
-    return Judged(lists, truth, Catalogue(users * 2, users, 50, vectors=vectors), asked)
+    values = rng.lognormal(0, 1, ITEMS).astype(np.float32)
+    return Judged(lists, truth, Catalogue(users * 2, users, 50, vectors=vectors, values=values), asked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,6 +265,7 @@ def needs(case: MetricCase) -> None:
         "history": replace(judged, queries=None, _cache={}),
         "popularity": replace(judged, catalogue=replace(catalogue, users=users, n_users=2 * catalogue.n_users), _cache={}),
         "vectors": replace(judged, catalogue=replace(catalogue, vectors=None), _cache={}),
+        "values": replace(judged, catalogue=replace(catalogue, values=None), _cache={}),
     }
     for need, other in others.items():
         if need not in declared:
