@@ -38,6 +38,7 @@ from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
 from .models.tifuknn import TifuKNN as TifuKNN
 from .rerank import similarity as similarity
+from .rerank.mmr import MMR as MMR
 from .rerank.reranked import Reranked as Reranked
 from .sequence.model import SequenceModel as SequenceModel
 from .sequence.recipes import BERT4Rec as BERT4Rec

@@ -26,10 +26,19 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     The first call on a machine compiles (seconds); later processes read the cache.
     """
+    return _compiled(function, fastmath=False)
+
+
+def sum_kernel(function: Callable[..., Any]) -> Any:
+    """The same for a sum whose terms may be added in any order, several at a time: faster, and rounded in an order of its own, always the same."""
+    return _compiled(function, fastmath={"reassoc", "contract"})
+
+
+def _compiled(function: Callable[..., Any], fastmath: Any) -> Any:
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
     except RuntimeError:  # numba found no folder to cache in
-        return numba.njit(cache=False, nogil=True)(function)
+        return numba.njit(cache=False, nogil=True, fastmath=fastmath)(function)
 
 
 @final

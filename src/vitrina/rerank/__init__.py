@@ -5,6 +5,7 @@
 
 from vitrina.rerank import similarity
 from vitrina.rerank.base import Candidates, Ordering, RerankerConfig
+from vitrina.rerank.mmr import MMR
 from vitrina.rerank.reranked import Reranked, RerankedLists
 
-__all__ = ["Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "similarity"]
+__all__ = ["MMR", "Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "similarity"]

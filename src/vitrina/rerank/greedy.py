@@ -1,0 +1,145 @@
+"""What re-rankers share that choose one item after another: how much diversity each request wants, and how alike two candidates are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vitrina.base.arrays import Float32, Float64, Int32, Int64
+from vitrina.base.errors import ParameterError
+from vitrina.base.heap import sift_down, sift_up
+from vitrina.base.kernels import kernel, sum_kernel
+from vitrina.base.state import Arrays
+from vitrina.data.dataset import Dataset
+from vitrina.protocols import Recommender
+from vitrina.rerank.base import Candidates, RerankerConfig
+from vitrina.rerank.similarity import ItemVectors, Vectors, chosen_vectors
+from vitrina.types import Queries
+
+
+class Greedy(RerankerConfig, ABC):
+    """The base of what fills one place after another: a subclass fills `chosen` and `values` for all queries."""
+
+    diversity: float = Field(default=0.3, ge=0, le=1)
+
+    @abstractmethod
+    def choose(self, queries: Queries, candidates: Candidates, items: Arrays, diversity: Float64, chosen: Int64, values: Float64) -> None:
+        """Write the lists.
+
+        Args:
+            diversity: (queries,) what each request wants, in [0, 1].
+            chosen: (queries, k) to be filled with places among the candidates; -1 stays where a query has no more.
+            values: the same shape, for the value that each choice had.
+        """
+
+    def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
+        diversity = queries.setting("diversity", self.diversity)
+        if len(diversity) and not 0 <= diversity.min() <= diversity.max() <= 1:
+            raise ParameterError(f"The 'diversity' of a query must be between 0 and 1. Got {diversity.min():g} to {diversity.max():g}.")
+        chosen = np.full((len(queries), candidates.k), -1, np.int64)
+        values = np.full(chosen.shape, np.nan)
+        self.choose(queries, candidates, items, diversity, chosen, values)
+        return chosen, values
+
+
+class ByVectors(Greedy, ABC):
+    """The base of those that compare item vectors."""
+
+    vectors: ItemVectors | None = None
+
+    def of_fitted(self, data: Dataset, recommender: Recommender | None) -> Arrays:
+        return arrays_of(chosen_vectors(self.vectors, data, recommender))
+
+
+class Rows(NamedTuple):
+    """Item vectors in the form that kernels read: dense, or sparse as one row of all values with `indptr` and `indices`."""
+
+    values: Float32  # (items, dim), or (1, entries)
+    indptr: NDArray[Any]  # (items + 1,), or empty where dense
+    indices: NDArray[Any]
+
+
+def arrays_of(vectors: Vectors) -> Arrays:
+    """What an artifact keeps of vectors; `rows_of` reads it."""
+    if isinstance(vectors, np.ndarray):
+        return {"vectors": vectors}
+    return {"indptr": vectors.indptr.astype(np.int64), "indices": vectors.indices.astype(np.int32), "values": vectors.data}
+
+
+def rows_of(arrays: Arrays) -> Rows:
+    """The vectors among what a re-ranker took of the log."""
+    if "vectors" in arrays:
+        return Rows(np.asarray(arrays["vectors"]), np.empty(0, np.int64), np.empty(0, np.int32))
+    return Rows(np.asarray(arrays["values"])[None], np.asarray(arrays["indptr"]), np.asarray(arrays["indices"]))
+
+
+def known_items(candidates: Candidates, arrays: Arrays) -> Int32:
+    """(queries, candidates) codes of the candidates; -1 for what is newer than the vectors, and like nothing."""
+    items = candidates.lists.items
+    known = len(arrays["vectors"]) if "vectors" in arrays else len(arrays["indptr"]) - 1
+    return np.where(items < known, items, -1).astype(np.int32)
+
+
+@sum_kernel
+def cosines(rows, item, others, out):  # pragma: no cover
+    """out[n] = the cosine of the item and others[n], in [-1, 1]; 0 where one of them is not known."""
+    values, indptr, indices = rows
+    for n in range(len(others)):
+        other, product = others[n], np.float32(0)
+        if item >= 0 and other >= 0 and not len(indptr):
+            for d in range(values.shape[1]):
+                product += values[item, d] * values[other, d]
+        elif item >= 0 and other >= 0:
+            a, b = indptr[item], indptr[other]
+            while a < indptr[item + 1] and b < indptr[other + 1]:
+                if indices[a] == indices[b]:
+                    product += values[0, a] * values[0, b]
+                step = indices[b] - indices[a]
+                a, b = a + (step >= 0), b + (step <= 0)
+        out[n] = min(max(product, np.float32(-1)), np.float32(1))
+
+
+# What waits for a place stands in a queue: a heap of (-place among the candidates, -bound of its value), so that the largest bound is on top, and of equal
+# ones the first candidate. A value that can only fall need not be known but for the candidates that come to the top.
+
+
+@kernel
+def opened_queue(bounds):  # pragma: no cover
+    """A queue of all candidates; `bounds` must not rise, as a sorted list is a heap."""
+    return -np.arange(len(bounds)), -bounds
+
+
+@kernel
+def bring_up(queue, keys, size, out, may):  # pragma: no cover
+    """Put candidates that may not stand here behind the queue until the one on top may. How many wait in the queue, and behind it."""
+    while not may[-queue[0]]:
+        size -= 1
+        queue[0], queue[size] = queue[size], queue[0]
+        keys[0], keys[size] = keys[size], keys[0]
+        sift_down(queue, keys, size)
+        out += 1
+    return size, out
+
+
+@kernel
+def lower(queue, keys, size, bound):  # pragma: no cover
+    """The bound of the one on top has become smaller."""
+    keys[0] = -bound
+    sift_down(queue, keys, size)
+
+
+@kernel
+def leave(queue, keys, size, out):  # pragma: no cover
+    """The one on top leaves the queue, and those behind it come back. How many wait."""
+    size -= 1
+    queue[0], keys[0] = queue[size], keys[size]
+    sift_down(queue, keys, size)
+    for _ in range(out):
+        queue[size], keys[size] = queue[size + 1], keys[size + 1]
+        sift_up(queue, keys, size)
+        size += 1
+    return size
