@@ -37,6 +37,7 @@ from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
 from .models.tifuknn import TifuKNN as TifuKNN
+from .ranking.two_stage import TwoStage as TwoStage
 from .rerank import similarity as similarity
 from .rerank.mmr import MMR as MMR
 from .rerank.reranked import Reranked as Reranked

@@ -46,24 +46,32 @@ def computed(group, data, pairs):
     return dict(zip(fitted.names, fitted.compute(pairs).T, strict=True))
 
 
+def mean_place(score, scores):
+    """The mean of the places, from 1, of all that have this score."""
+    better = sum(other > score for other in scores)
+    return better + (sum(other == score for other in scores) + 1) / 2
+
+
 def test_scores_and_places_by_source(data, pairs):
     columns = computed(SourceScores(), data, pairs)
     for s, name in enumerate(pairs.sources):
         np.testing.assert_array_equal(columns[f"{name}: score"], pairs.scores[:, s])
-        np.testing.assert_array_equal(columns[f"{name}: place in its list"], pairs.ranks[:, s])
         for p, (q, score) in enumerate(zip(pairs.rows, pairs.scores[:, s], strict=True)):
-            own = [(v, c) for v, c, r in zip(pairs.scores[:, s], pairs.codes, pairs.rows, strict=True) if r == q and np.isfinite(v)]
+            own = [(v, f) for v, f, r in zip(pairs.scores[:, s], pairs.found[:, s], pairs.rows, strict=True) if r == q and np.isfinite(v)]
+            listed = columns[f"{name}: place in its list"][p]
+            assert np.isfinite(listed) == pairs.found[p, s]
+            assert np.isnan(listed) or listed == mean_place(score, [v for v, found in own if found])
             if np.isnan(score):
                 assert np.isnan(columns[f"{name}: place among candidates"][p])
                 continue
-            better = sum(v > score or (v == score and c < pairs.codes[p]) for v, c in own)
             least, most = min(own)[0], max(own)[0]
-            assert columns[f"{name}: place among candidates"][p] == 1 + better
+            assert columns[f"{name}: place among candidates"][p] == mean_place(score, [v for v, _ in own])
             share = (score - least) / (most - least) if most > least else 1
             assert columns[f"{name}: score, best is 1"][p] == pytest.approx(share, abs=1e-6)
     np.testing.assert_array_equal(columns["sources that found it"], pairs.found.sum(axis=1))
     for p in range(0, len(pairs), 17):
-        places = [r for r in pairs.ranks[p] if np.isfinite(r)]
+        listed = [columns[f"{name}: place in its list"][p] for name in pairs.sources]
+        places = [place for place in listed if np.isfinite(place)]
         assert columns["best place in a list"][p] == min(places)
         assert columns["sum of 1 / (60 + place)"][p] == pytest.approx(sum(1 / (60 + r) for r in places))
 

@@ -91,9 +91,14 @@ def test_gains_become_grades() -> None:
     assert levels_of(np.zeros(3, np.float32)).tolist() == [0]
     many = np.linspace(0, 1000, 5000, dtype=np.float32)
     levels = levels_of(many)
-    assert len(levels) == 32 and levels[0] == 0 and (np.diff(levels) > 0).all()
+    assert len(levels) == 32
+    assert levels[0] == 0
+    assert (np.diff(levels) > 0).all()
     grades = grades_of(many, levels)
-    assert (np.diff(grades) >= 0).all() and grades.max() == 31 and (grades[many > 0] > 0).all() and grades[0] == 0
+    assert (np.diff(grades) >= 0).all()
+    assert grades.max() == 31
+    assert (grades[many > 0] > 0).all()
+    assert grades[0] == 0
     graded = examples()
     stars = np.where(graded.gains > 0, np.random.default_rng(0).integers(1, 6, len(graded.gains)), 0).astype(np.float32)
     SMALL.fit(Examples(graded.features, stars, graded.lengths, graded.names, graded.held_out))
@@ -124,7 +129,9 @@ def test_without_lightgbm_or_its_library_the_sentence_says_what_to_install(monke
         LambdaRank().fit(examples())
 
 
-@pytest.mark.parametrize("text", [b"no trees", b"tree\n\nTree=0\nnum_leaves=2\n", b"tree\n\nTree=0\nnum_leaves=40\nnum_cat=0\nis_linear=0\n", b"\xff"])
+@pytest.mark.parametrize(
+    "text", [b"no trees", b"tree\n\nTree=0\nnum_leaves=2\n", b"tree\n\nTree=0\nnum_leaves=40\nnum_cat=0\nis_linear=0\n", b"\xff"]
+)
 def test_what_is_not_of_lightgbm_is_refused(text: bytes) -> None:
     with pytest.raises(ArtifactError, match="trees of a ranker are not as LightGBM writes them"):
         Trees(("a",), text).score(np.zeros((1, 1), np.float32))
@@ -134,5 +141,5 @@ def test_examples_that_do_not_fit_together_are_refused() -> None:
     features, three = np.zeros((3, 1), np.float32), np.zeros(3, np.float32)
     with pytest.raises(ParameterError, match="'lengths' that sum up"):
         Examples(features, three, np.array([2]), ("a",), np.zeros(1, bool))
-    with pytest.raises(ParameterError, match="'held_out' of Examples must have 1 rows. Got 2"):
+    with pytest.raises(ParameterError, match=r"'held_out' of Examples must have 1 rows\. Got 2"):
         Examples(features, three, np.array([3]), ("a",), np.zeros(2, bool))

@@ -21,6 +21,7 @@ from typing import Any
 from vitrina.base.errors import ArtifactError
 from vitrina.base.exports import member_of
 from vitrina.forms import BlendedLists, Form
+from vitrina.ranking import RankedLists
 from vitrina.rerank import RerankedLists
 
 FORMAT = 2
@@ -44,7 +45,7 @@ def exported_name(fitted: Any) -> str | None:
 
 def knows_model(fitted: Any) -> bool:
     """Whether a fitted thing has in `model` the config that it was fitted by; in what others fitted the name may mean anything."""
-    return isinstance(fitted, Form | RerankedLists | BlendedLists)
+    return isinstance(fitted, Form | RerankedLists | BlendedLists | RankedLists)
 
 
 def check_names(names: Iterable[str], what: str) -> None:

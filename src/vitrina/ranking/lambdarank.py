@@ -60,7 +60,9 @@ class LambdaRank(Ranker):
         lightgbm = imported()
         learned, held = examples.take(~examples.held_out), examples.take(examples.held_out)
         if not len(learned.gains):
-            raise ParameterError(f"{type(self).__name__} has nothing to learn from: all {len(examples):,} queries are held out, or none has a pair.")
+            raise ParameterError(
+                f"{type(self).__name__} has nothing to learn from: all {len(examples):,} queries are held out, or none has a pair."
+            )
         levels = levels_of(examples.gains)
         sets = [self._dataset(lightgbm, learned, levels, None)]
         if len(held.gains):

@@ -122,5 +122,3 @@ def scores_of(ranker: FittedRanker, features: Float32) -> Float32:
             f"{'' if scores.shape != (len(features),) else ' with NaN or infinite numbers'}."
         )
     return scores
-
-

@@ -127,7 +127,17 @@ class _Tree:
         leaf = numbers("leaf_value")
         if len(leaf) == 1:  # no split paid
             none = np.empty(0)
-            return cls(none.astype(np.int32), none.astype(np.float32), none.astype(bool), none.astype(np.int64), none.astype(np.int64), none, none, leaf, np.ones(1))
+            return cls(
+                none.astype(np.int32),
+                none.astype(np.float32),
+                none.astype(bool),
+                none.astype(np.int64),
+                none.astype(np.int64),
+                none,
+                none,
+                leaf,
+                np.ones(1),
+            )
         threshold, decision = numbers("threshold"), numbers("decision_type", np.int64)
         default_right, nan_is_missing = decision & 2 == 0, decision >> 2 & 3 == 2
         return cls(
@@ -183,7 +193,9 @@ class _Nodes:
                 value[t, 0] = tree.leaf[0]
             kept.append(words)
         start = np.append(0, np.cumsum([len(tree.feature) for tree in trees])).astype(np.int64)
-        joined = {n: np.concatenate([getattr(tree, n) for tree in trees]) for n in ("feature", "threshold", "right_if_nan")} if trees else {}
+        joined = (
+            {n: np.concatenate([getattr(tree, n) for tree in trees]) for n in ("feature", "threshold", "right_if_nan")} if trees else {}
+        )
         empty = {"feature": np.empty(0, np.int32), "threshold": np.empty(0, np.float32), "right_if_nan": np.empty(0, bool)}
         return cls(start, **(joined or empty), kept=np.concatenate(kept), value=value)
 

@@ -1,0 +1,179 @@
+"""Two stages as one model: sources propose, a ranker that has learned from a later part of the log puts in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from vitrina.data.dataset import Dataset
+from vitrina.data.split import Split
+from vitrina.data.split.base import Rule
+from vitrina.models.base import ModelConfig
+from vitrina.protocols import Recommender
+from vitrina.ranking.features.base import Features, FeatureSet
+from vitrina.ranking.features.scores import SourceScores
+from vitrina.ranking.heads import FittedHead, Head, log_shares
+from vitrina.ranking.judging import judged
+from vitrina.ranking.lambdarank import LambdaRank
+from vitrina.ranking.ranked import RankedLists
+from vitrina.ranking.ranker import Ranker, scores_of
+from vitrina.ranking.sources import Source, Sources
+from vitrina.ranking.tables import calibration_table, importance_tables, missing_table
+from vitrina.ranking.window import Lesson, Sampling, joined, windows_of
+from vitrina.types import Float32
+
+FEWEST = 20  # questions with something found, to learn from and to stop by each
+
+
+@final
+class TwoStage(ModelConfig):
+    """Candidates of several models, ordered by a ranker.
+
+    The sources and features are fitted on what is before a window of the log; the questions of the window are asked at their own moments; what
+    people took there teaches the ranker. Then sources and features are fitted again on the whole log, and the ranker stays. The window is
+    cut by the rule that made the log (for the training part of a split: one more part of the same kind before it), or is the validation part where
+    one is given. Some people of the window are held out: the ranker stops by them, is calibrated on them, and is compared with the order of
+    each source there. A ranker with one head that isn't better gives way to the order of the best source, and the notes say so.
+
+    What is known from the window stands in `fitted.tables`: `sources` (what each finds: recall, unique hits), `orders` (the ranker beside
+    each source, on people who were held out), `importances` and `groups` of features, `calibration`, `missing`.
+
+    Args:
+        sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker.
+        features: groups of features.
+        ranker: learns the order.
+        heads: several aims, each learned and calibrated by itself, and mixed when somebody asks.
+        window: another rule to cut windows by.
+        windows: how many, each before the one before it; each costs a fit of the sources.
+        queries: of a window that are asked, at most.
+        negatives: candidates per question that were not taken, of those that were proposed.
+        held_out: the share of people who are kept to stop and to calibrate by.
+        seed: of all draws, which are hashes of ids.
+
+    Raises:
+        DataError: as the sources and features do.
+        ParameterError: two sources have one name, or so do two heads or features; a head reads what the log doesn't have.
+        MissingExtraError: the ranker needs a package that isn't installed.
+
+    Cost: windows + 1 fits of every source; candidates and features of `queries` questions; the ranker. A query costs a list of each source, and
+    features and scores of its candidates.
+
+    >>> import vitrina as vt
+    >>> data = vt.testing.synthetic()
+    >>> sources = (vt.ranking.Source(model=vt.Cooccurrence()), vt.ranking.Source(model=vt.TopPersonal(), n=20))
+    >>> fitted = vt.TwoStage(sources=sources).fit(data)
+    >>> fitted.recommend(data.queries(), k=5).items.shape
+    (300, 5)
+    """
+
+    sources: tuple[Source, ...] = Field(min_length=1, strict=False)
+    features: tuple[Features, ...] = Field(default=(SourceScores(),), min_length=1, strict=False)
+    ranker: Ranker = LambdaRank()
+    heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
+    window: Rule | None = None
+    windows: int = Field(default=1, ge=1)
+    queries: int = Field(default=10_000, ge=1)
+    negatives: int = Field(default=50, ge=1)
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _heads_by_name(self) -> Self:
+        twice = next((name for name, times in Counter(head.name for head in self.heads).items() if times > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"Each head of a TwoStage has a name of its own, and two are called {twice!r}. Give one a name: Head(name='...')."
+            )
+        return self
+
+    @property
+    def reads_weights(self) -> bool:  # type: ignore[override]
+        return any(source.model.reads_weights for source in self.sources)
+
+    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> RankedLists:
+        splits, notes = windows_of(data, validation, self.window, self.windows)
+        sampling = Sampling(self.queries, self.negatives, self.held_out, self.seed)
+        lessons, stages = [], None
+        for split in splits:
+            fitted = _Stages.fit(self, split.train)
+            stages = stages if stages is not None else (split.train.n_events, fitted)
+            lessons.append(Lesson.of(split, *fitted.parts, self.heads, sampling))
+        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self, data)
+        notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
+        best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
+        return _learned(self, best, whole.features, joined(lessons)) if lessons else best
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """Sources and features fitted on one log."""
+
+    sources: Sources
+    features: FeatureSet
+
+    @classmethod
+    def fit(cls, model: TwoStage, data: Dataset) -> _Stages:
+        sources = Sources.fit(model.sources, data)
+        return cls(sources, FeatureSet.fit(model.features, data, sources))
+
+    @property
+    def parts(self) -> tuple[Sources, FeatureSet]:
+        return self.sources, self.features
+
+
+def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lesson: Lesson) -> RankedLists:
+    """The lists with what the windows taught: heads, or the best source where those are not better."""
+    held, names = lesson.held_out(), unordered.sources.names
+    gains = np.maximum(held.outcomes @ np.array([head.weight for head in model.heads], np.float32), 0)
+    orders: dict[str, Float32] = {name: -held.places[:, s] for s, name in enumerate(names)}
+    tables = {"sources": lesson.recall}
+    learnable = [lesson.of_head(h, values=head.values) for h, head in enumerate(model.heads)]
+    few = min(min(int((~e.held_out).sum()), int(e.held_out.sum())) for e in learnable)
+    if few < FEWEST:
+        note = f"no ranker: a head has {few} questions with something found to learn from or to stop by, and needs {FEWEST}"
+        best = int(lesson.recall["hits"][: len(names)].arg_max() or 0)
+        return replace(unordered, best=best, tables=tables, notes=(*unordered.notes, f"{note}; the order is that of {names[best]}"))
+    heads = tuple(_fitted_head(model, h, learnable[h], held) for h in range(len(model.heads)))
+    expected = np.stack([head.expected(held.examples.features, held.examples.lengths) for head in heads], axis=1)
+    order = judged(held, orders | {"ranker": expected @ np.array([head.weight for head in heads])}, gains)
+    values = order["nDCG@10"].to_numpy()
+    best = int(values[:-1].argmax())
+    tables |= {"orders": order} | importance_tables(heads, features) | {
+        "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(lesson, features),
+    }  # fmt: skip
+    if len(heads) == 1 and values[-1] <= values[best]:
+        note = f"the order is that of {names[best]}: on people who were held out its nDCG@10 is {values[best]:.4f}, the ranker's {values[-1]:.4f}"
+        return replace(unordered, best=best, tables=tables, notes=(*unordered.notes, note))
+    note = (
+        f"ranker learned from {int((~lesson.examples.held_out).sum()):,} questions, {len(lesson.examples.gains):,} pairs with at most {model.negatives} "
+        f"candidates per question that were not taken; on people who were held out nDCG@10 {values[-1]:.4f}, {names[best]} {values[best]:.4f}"
+    )
+    return replace(
+        unordered, features=features, heads=heads, best=best, tables=tables,
+        notes=(*unordered.notes, note),
+    )  # fmt: skip
+
+
+def _fitted_head(model: TwoStage, number: int, examples: object, held: Lesson) -> FittedHead:
+    head = model.heads[number]
+    ranker = (head.ranker or model.ranker).fit(examples)  # type: ignore[arg-type]
+    shares = log_shares(scores_of(ranker, held.examples.features), held.examples.lengths)
+    calibration = head.calibrated_by.fit(shares, held.outcomes[:, number])
+    return FittedHead(head.name, head.weight, ranker, calibration)
+
+
+def _likeness(sources: Sequence[Source]) -> tuple[str, ...]:
+    """What is to be said of sources that are too few, or too much alike."""
+    if len(sources) == 1:
+        return (f"one source, {sources[0].title}: a second one of another kind finds items that it doesn't",)
+    kinds = {type(source.model).__name__ for source in sources}
+    return (
+        (f"all {len(sources)} sources are of the kind {kinds.pop()}: one of another kind finds items that they don't",)
+        if len(kinds) == 1
+        else ()
+    )
