@@ -19,7 +19,9 @@ pytest.importorskip("lightgbm")
 Source, Head, LambdaRank = vt.ranking.Source, vt.ranking.Head, vt.ranking.LambdaRank
 UNLIKE = (Source(model=vt.Cooccurrence(), n=60), Source(model=vt.TopPersonal(), n=60), Source(model=vt.Popularity(), n=60))
 SMALL = LambdaRank(trees=30, leaves=4, least_pairs=20, learning_rate=0.1)
-SURE = vt.TwoStage(sources=UNLIKE, window=vt.split.GlobalTime(quantile=0.7), held_out=0.3, ranker=SMALL)
+SURE = vt.TwoStage(
+    sources=UNLIKE, features=(vt.ranking.SourceScores(),), window=vt.split.GlobalTime(quantile=0.7), held_out=0.3, ranker=SMALL
+)
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ def _write_arrays(folder: Path, arrays: Arrays) -> None:
     check_names(arrays, "arrays")
     folder.mkdir()
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+        np.save(folder / f"{name}.npy", np.asarray(array, order="C"), allow_pickle=False)
 
 
 def _write_files(folder: Path, files: Mapping[str, pl.DataFrame | bytes]) -> None:

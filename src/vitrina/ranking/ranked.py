@@ -9,11 +9,13 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
+from vitrina.base.errors import ParameterError
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
 from vitrina.ranking.explain import pair_of_places, why
 from vitrina.ranking.features.base import FeatureSet
+from vitrina.ranking.features.drift import drift
 from vitrina.ranking.features.scores import places_in_lists
 from vitrina.ranking.heads import FittedHead, mixed
 from vitrina.ranking.pairs import Pairs
@@ -122,6 +124,26 @@ class RankedLists:
         expected = self.expected(values, pairs)
         lists = self._listed(pairs, mixed(self.heads, expected, pairs.queries, pairs.items.lengths), k, eligible)
         return lists, why(lists, pairs, self.heads, expected, self.features.names, values)
+
+    def drift(self, queries: Queries, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
+        """How far the features of the candidates of these queries are from those of the window, and how many are missing, a row per feature.
+
+        Columns as `vt.ranking.drift` says: `drift` (population stability index: below 0.1 little has changed, above 0.25 much), `missing_then`,
+        `missing_now` (shares of the candidates), `mean_then`, `mean_now`.
+
+        Raises:
+            ParameterError: no ranker was learned, so no feature is read; or as `recommend` does.
+
+        Cost: candidates and features of the queries, which are held together: ask with some thousand.
+        """
+        if self.features is None:
+            raise ParameterError(f"{self!r} reads no features, as no ranker was learned: see its notes.")
+        check_request(queries, 1, eligible)
+        parts = [
+            self.features.compute(self.sources.candidates(block, eligible=eligible.rows(part))) for part, block in self.blocks(queries)
+        ]
+        values = np.concatenate(parts) if parts else np.empty((0, len(self.features.names)), np.float32)
+        return drift(self.tables["features"], self.features.names, values)
 
     def _named(self, lists: Recommendations, queries: Queries) -> Recommendations:
         return replace(lists, labels=queries.labels, titles=None if self.item_table is None else self.item_table.title_column)

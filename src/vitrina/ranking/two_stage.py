@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self, final
 
 import numpy as np
+import polars as pl
 from pydantic import Field, model_validator
 
 from vitrina.data.dataset import Dataset
@@ -16,7 +17,8 @@ from vitrina.data.split.base import Rule
 from vitrina.models.base import ModelConfig
 from vitrina.protocols import Recommender
 from vitrina.ranking.features.base import Features, FeatureSet
-from vitrina.ranking.features.scores import SourceScores
+from vitrina.ranking.features.drift import statistics
+from vitrina.ranking.features.standard import standard
 from vitrina.ranking.heads import FittedHead, Head, log_shares
 from vitrina.ranking.judging import judged
 from vitrina.ranking.lambdarank import LambdaRank
@@ -24,10 +26,11 @@ from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.ranker import Ranker, scores_of
 from vitrina.ranking.sources import Source, Sources
 from vitrina.ranking.tables import calibration_table, importance_tables, missing_table
-from vitrina.ranking.window import Lesson, Sampling, joined, windows_of
-from vitrina.types import Float32
+from vitrina.ranking.window import Lesson, Sampling, joined, person_keys, windows_of
+from vitrina.types import Eligibility, Float32
 
 FEWEST = 20  # questions with something found, to learn from and to stop by each
+PEOPLE = 500  # at the end of the log whose features are looked at
 
 
 @final
@@ -41,11 +44,12 @@ class TwoStage(ModelConfig):
     each source there. A ranker with one head that isn't better gives way to the order of the best source, and the notes say so.
 
     What is known from the window stands in `fitted.tables`: `sources` (what each finds: recall, unique hits), `orders` (the ranker beside
-    each source, on people who were held out), `importances` and `groups` of features, `calibration`, `missing`.
+    each source, on people who were held out), `importances` and `groups` of features, `calibration`, `missing`, `features` (what each is like), and `drift`:
+    how far the features of some people at the end of the log, with all fitted on the whole log, are from that. `fitted.drift(queries)` says it of any.
 
     Args:
         sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker.
-        features: groups of features.
+        features: groups of features; None takes those that the log has what it takes for (`vt.ranking.standard`).
         ranker: learns the order.
         heads: several aims, each learned and calibrated by itself, and mixed when somebody asks.
         window: another rule to cut windows by.
@@ -72,7 +76,7 @@ class TwoStage(ModelConfig):
     """
 
     sources: tuple[Source, ...] = Field(min_length=1, strict=False)
-    features: tuple[Features, ...] = Field(default=(SourceScores(),), min_length=1, strict=False)
+    features: tuple[Features, ...] | None = Field(default=None, min_length=1, strict=False)
     ranker: Ranker = LambdaRank()
     heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
     window: Rule | None = None
@@ -97,16 +101,24 @@ class TwoStage(ModelConfig):
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> RankedLists:
         splits, notes = windows_of(data, validation, self.window, self.windows)
+        groups = standard(data) if self.features is None else self.features
         sampling = Sampling(self.queries, self.negatives, self.held_out, self.seed)
         lessons, stages = [], None
         for split in splits:
-            fitted = _Stages.fit(self, split.train)
+            fitted = _Stages.fit(self.sources, groups, split.train)
             stages = stages if stages is not None else (split.train.n_events, fitted)
             lessons.append(Lesson.of(split, *fitted.parts, self.heads, sampling))
-        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self, data)
+        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self.sources, groups, data)
         notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
-        return _learned(self, best, whole.features, joined(lessons)) if lessons else best
+        if not lessons:
+            return best
+        learned = _learned(self, best, whole.features, joined(lessons))
+        return (
+            learned
+            if learned.features is None
+            else replace(learned, tables=dict(learned.tables) | {"drift": _drift_now(learned, data, splits[0])})
+        )
 
 
 @dataclass(frozen=True)
@@ -117,9 +129,9 @@ class _Stages:
     features: FeatureSet
 
     @classmethod
-    def fit(cls, model: TwoStage, data: Dataset) -> _Stages:
-        sources = Sources.fit(model.sources, data)
-        return cls(sources, FeatureSet.fit(model.features, data, sources))
+    def fit(cls, sources: Sequence[Source], groups: Sequence[Features], data: Dataset) -> _Stages:
+        fitted = Sources.fit(sources, data)
+        return cls(fitted, FeatureSet.fit(groups, data, fitted))
 
     @property
     def parts(self) -> tuple[Sources, FeatureSet]:
@@ -128,6 +140,7 @@ class _Stages:
 
 def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lesson: Lesson) -> RankedLists:
     """The lists with what the windows taught: heads, or the best source where those are not better."""
+    known, lesson = statistics(features.names, lesson.held_out().examples.features), lesson.filled(features)
     held, names = lesson.held_out(), unordered.sources.names
     gains = np.maximum(held.outcomes @ np.array([head.weight for head in model.heads], np.float32), 0)
     orders: dict[str, Float32] = {name: -held.places[:, s] for s, name in enumerate(names)}
@@ -144,7 +157,7 @@ def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, less
     values = order["nDCG@10"].to_numpy()
     best = int(values[:-1].argmax())
     tables |= {"orders": order} | importance_tables(heads, features) | {
-        "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(lesson, features),
+        "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(lesson, features), "features": known,
     }  # fmt: skip
     if len(heads) == 1 and values[-1] <= values[best]:
         note = f"the order is that of {names[best]}: on people who were held out its nDCG@10 is {values[best]:.4f}, the ranker's {values[-1]:.4f}"
@@ -165,6 +178,13 @@ def _fitted_head(model: TwoStage, number: int, examples: object, held: Lesson) -
     shares = log_shares(scores_of(ranker, held.examples.features), held.examples.lengths)
     calibration = head.calibrated_by.fit(shares, held.outcomes[:, number])
     return FittedHead(head.name, head.weight, ranker, calibration)
+
+
+def _drift_now(fitted: RankedLists, data: Dataset, window: Split) -> pl.DataFrame:
+    """How far the features of some people at the end of the log are from those of the window."""
+    queries = data.queries()
+    some = np.sort(np.argsort(person_keys(queries, 0), kind="stable")[:PEOPLE])
+    return fitted.drift(queries[some], eligible=Eligibility(repeat=window.eligible.repeat))
 
 
 def _likeness(sources: Sequence[Source]) -> tuple[str, ...]:

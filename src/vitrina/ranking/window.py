@@ -76,7 +76,7 @@ class Lesson:
     """What windows have to teach.
 
     Args:
-        examples: features of pairs, and which queries are held out; the gains are those of the first head.
+        examples: features of pairs, NaN where one is missing, and which queries are held out; the gains are those of the first head.
         outcomes: (pairs, heads) how good each pair was.
         taken: (queries,) how many items were taken, found or not.
         places: (pairs, sources) the place in each source's list; NaN where it isn't in it.
@@ -112,6 +112,10 @@ class Lesson:
         window = _Window(split, outcomes_of(heads, split), keys[asked], held, item_keys)
         return joined([window.part(part, sources, features, sampling.negatives) for part in window.blocks(sum(sources.quotas))])
 
+    def filled(self, features: FeatureSet) -> Lesson:
+        """The same with the declared defaults where a feature is missing."""
+        return replace(self, examples=replace(self.examples, features=features.filled(self.examples.features)))
+
     def held_out(self) -> Lesson:
         """The queries that are held out, alone."""
         held = self.examples.held_out
@@ -130,7 +134,9 @@ class Lesson:
         best = np.zeros(len(examples), np.float32)
         np.maximum.at(best, np.repeat(np.arange(len(examples)), examples.lengths), examples.gains)
         if values:
-            examples = replace(examples, weights=np.repeat(best / max(best[best > 0].mean(), 1e-30) if best.any() else best, examples.lengths))
+            examples = replace(
+                examples, weights=np.repeat(best / max(best[best > 0].mean(), 1e-30) if best.any() else best, examples.lengths)
+            )
         return examples.take(best > 0)
 
 
@@ -179,7 +185,7 @@ class _Window:
         own = self.split.truth.indptr[part.start] + target[chosen]
         outcomes = np.where(target[chosen, None] >= 0, self.outcomes[np.maximum(own, 0)], 0).astype(np.float32)
         lengths = np.bincount(pairs.rows[chosen], minlength=len(held))
-        examples = Examples(features.filled(values[chosen]), outcomes[:, 0], lengths, features.names, held)
+        examples = Examples(values[chosen], outcomes[:, 0], lengths, features.names, held)
         return Lesson(examples, outcomes, truth.lengths, pairs.ranks[chosen], recall, np.isnan(values).sum(axis=0), len(pairs))
 
     def _chosen(self, pairs: Pairs, target: Int64, part: slice, negatives: int) -> Int64:
