@@ -71,6 +71,22 @@ class Swapped(Config):
         )
 
 
+class Second(Config):
+    """Popularity without its first place."""
+
+    def fit(self, data, *, validation=None, start=None):
+        fitted = vt.Popularity().fit(data)
+
+        class Fitted:
+            vocabulary = fitted.vocabulary
+
+            def recommend(self, queries, k, *, eligible):
+                lists = fitted.recommend(queries, k + 1, eligible=eligible)
+                return vt.Recommendations(lists.items[:, 1:], lists.scores[:, 1:], lists.vocabulary)
+
+        return Fitted()
+
+
 class Changed:
     """A fitted model with other lists."""
 

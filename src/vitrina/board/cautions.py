@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrina.base.printing import short
+from vitrina.board.earnings import disagreement
 from vitrina.board.spread import spans
 from vitrina.board.verdict import standing
 from vitrina.data.split.remarks import FEW, HEAVY_SHARE
@@ -28,6 +29,7 @@ def cautions(found: Findings) -> Iterator[str]:
     yield from _busiest(found)
     yield from _harmed(found)
     yield from _order(found)
+    yield from _earnings(found)
 
 
 def _few_hits(found: Findings) -> Iterator[str]:
@@ -87,6 +89,13 @@ def _order(found: Findings) -> Iterator[str]:
     for row in () if found.against_order is None else found.against_order.iter_rows(named=True):
         if standing(row["verdict"]) != "better":
             yield f"{row['model']}, a transformer, doesn't beat the counts of order, {found.order}: {row['verdict']}."
+
+
+def _earnings(found: Findings) -> Iterator[str]:
+    """Another model that measurably earns more."""
+    for _, table in () if found.earnings.is_empty() else found.earnings.group_by("metric", maintain_order=True):
+        if said := disagreement(found.primary, found.leader.name, table):
+            yield said
 
 
 def listed(names: Sequence[str]) -> str:

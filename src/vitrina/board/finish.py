@@ -24,6 +24,7 @@ from vitrina.board import assemble, placed, sample
 from vitrina.board.asked import Asked
 from vitrina.board.choice import choose_baseline
 from vitrina.board.contenders import Conditions, Outcome
+from vitrina.board.earnings import earnings
 from vitrina.board.groups import groups
 from vitrina.board.judging import Judges, Questions
 from vitrina.board.leads import losses
@@ -122,18 +123,20 @@ def _compared(comparison: Comparison, judged: Mapping[str, Evaluation], numbers:
     choice = choose_baseline(comparison.outcomes, values, comparison.baseline, lower_is_better=lower)
     against_base = assemble.comparisons(judged, choice, assemble.query_metrics(judged), primary.name, bootstrap, matters)
     against_winner = assemble.against_winner(judged, primary, bootstrap, matters)
+    earned = earnings(judged, bootstrap)
     within = leads_within(columns, labels, users, bootstrap=bootstrap, lower_is_better=lower, more=of_seeds)
     entries = _ordered(comparison.entries, list(judged))
     said = headline(
         Findings(
             primary.name, choice.baseline, entries, of_primary, against_base.filter(pl.col("metric") == primary.name), against_winner, losses(within, next(iter(judged)), 1 - bootstrap.confidence),
             Asked.of(users), matters, lower, folds, *against_order(entries, columns, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds),
+            earnings=earned,
         )
     )  # fmt: skip
     by_group = groups(columns, choice.baseline, labels, users, bootstrap=bootstrap, lower_is_better=lower, matters=matters, more=of_seeds)
     return {
         "baseline": choice.baseline, "chosen": choice.chosen, "entries": entries, "comparisons": against_base, "against_winner": against_winner,
-        "groups": by_group, "leads": within, "headline": said,
+        "groups": by_group, "leads": within, "earnings": earned, "headline": said,
     }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ TABLES = (
     "fits",
     "groups",
     "leads",
+    "earnings",
     "sources",
     "moves",
     "effects",
@@ -116,6 +117,7 @@ class Board:
         groups: model, slice, group, order, queries and the columns of evaluate.compare_paired: each model with the baseline in each group of
             queries, on the primary metric; intervals and verdicts hold for all groups of a model together
         leads: of evaluate.leads_within: the best model of each group against each other one; verdicts hold for all groups together
+        earnings: like comparisons, of each model with the one that earns most, on metrics in the unit of the log's values
         fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
         sources: model, source, places, hits: shares of the places and of the hits by source, of the models that name sources
         moves: model, lists, changed, entered, moved: what a re-ranker did to the first k places. Shares: of the lists those that it changed,
@@ -157,6 +159,7 @@ class Board:
     protocol: Protocol | None = None  # how the numbers came about, of the latest fold
     groups: pl.DataFrame = field(default_factory=pl.DataFrame)
     leads: pl.DataFrame = field(default_factory=pl.DataFrame)
+    earnings: pl.DataFrame = field(default_factory=pl.DataFrame)
     sources: pl.DataFrame = field(default_factory=pl.DataFrame)
     moves: pl.DataFrame = field(default_factory=pl.DataFrame)
     effects: pl.DataFrame = field(default_factory=pl.DataFrame)

@@ -42,6 +42,7 @@ class Findings:
         folds: value of each model in each fold, see Board.folds.
         order: the baseline of order and content, where it is on the board.
         against_order: the transformers against it.
+        earnings: each model with the one that earns most, see Board.earnings.
     """
 
     primary: str
@@ -57,6 +58,7 @@ class Findings:
     folds: pl.DataFrame = field(default_factory=pl.DataFrame)
     order: str = ""
     against_order: pl.DataFrame | None = None
+    earnings: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def first(self) -> list[str]:

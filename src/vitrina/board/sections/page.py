@@ -17,6 +17,7 @@ from vitrina.board.sections.slices import slices
 from vitrina.board.sections.stages import stages
 from vitrina.board.sections.tradeoff import tradeoff
 from vitrina.board.sections.view import View
+from vitrina.board.sections.worth import worth
 from vitrina.report.html import Html, el, join
 from vitrina.report.page import document
 
@@ -27,6 +28,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[View], Html | None]], ...] = (
     ("data", "The data", lambda view: audit(view.board.inspection, view.board.split, view.of_latest)),
     ("leaderboard", "The leaderboard", leaderboard),
     ("trade-off", "Accuracy and diversity", tradeoff),
+    ("worth", "What it earns", worth),
     ("slices", "Where each model is good", slices),
     ("helped", "Who is helped and who is harmed", helped),
     ("exposure", "What is recommended", exposure),

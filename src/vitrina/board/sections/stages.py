@@ -17,6 +17,7 @@ from vitrina.told import WITHIN
 UNION = "all together"  # the row of the table of sources that is all of them together
 IDLE = 0.005  # of what people took: a source that alone finds less earns no place
 FEATURES = 12  # drawn
+LITTLE, MUCH = 0.1, 0.25  # of the population stability index
 DOUBTED = 8  # features with the most missing or the most drift
 WIDTH = 300  # of a small plot
 Row = dict[str, Any]
@@ -230,11 +231,14 @@ def _doubted(tables: Tables) -> Html | None:
     """Features that are often missing, or that have moved since the fit."""
     missing, drift = (tables.get(name, pl.DataFrame()) for name in ("missing", "drift"))
     shares = {r["feature"]: r["missing"] for r in rows(missing) if r["missing"]} if has(missing, "feature", "missing") else {}
-    moved = {r["feature"]: r["drift"] for r in rows(drift) if known(r["drift"])} if has(drift, "feature", "drift") else {}
+    moved = (
+        {r["feature"]: r["drift"] for r in rows(drift) if (known(r["drift"]) or 0.0) >= LITTLE} if has(drift, "feature", "drift") else {}
+    )
     if not (shares or moved):
         return None
     order = sorted({*shares, *moved}, key=lambda f: (-(moved.get(f) or 0.0), -(shares.get(f) or 0.0), f))[:DOUBTED]
     columns = [Column("Feature", number=False), Column("Missing", hint="share of the pairs for which its default stands"), Column("Drift")]
     body = [[f, percent(shares.get(f, 0.0), 1), fixed(moved.get(f), 2)] for f in order]
+    said = f"A missing feature has its declared default. Drift is how far a feature is from what it was in the window that the ranker learned from: below {LITTLE:g} little has changed, above {MUCH:g} much has."
     caption = "Features to look at: what is missing, and what has moved"
-    return el("div", table(columns, body, caption=caption), el("p", "A missing feature has its declared default.", class_="sub"))
+    return el("div", table(columns, body, caption=caption), el("p", said, class_="sub"))

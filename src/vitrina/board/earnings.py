@@ -1,0 +1,52 @@
+"""Whether the best order is also the one that earns most: models compared by what their hits are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from vitrina.base.printing import short
+from vitrina.board.assemble import COMPARISON, columns, of_seeds, query_metrics, users_of
+from vitrina.board.verdict import standing
+from vitrina.evaluate.bootstrap import Bootstrap
+from vitrina.evaluate.run import Evaluation
+from vitrina.evaluate.significance import compare_with_best
+
+
+def earnings(evaluations: Mapping[str, Evaluation], bootstrap: Bootstrap) -> pl.DataFrame:
+    """On each metric in the unit of the log's values: every model with the one that earns most, in the columns of Board.comparisons."""
+    tables = [pl.DataFrame(schema=COMPARISON)]
+    for metric in query_metrics(evaluations):
+        if "values" not in metric.needs or len(evaluations) < 2:
+            continue
+        sign = 1 if metric.lower_is_better else -1
+        best_first = dict(sorted(evaluations.items(), key=lambda pair: sign * pair[1][metric.name]))
+        table = compare_with_best(
+            columns(best_first, metric.name), users_of(best_first), bootstrap=bootstrap, lower_is_better=metric.lower_is_better,
+            more=of_seeds(best_first, metric.name),
+        )  # fmt: skip
+        tables.append(table.with_columns(metric=pl.lit(metric.name), baseline=pl.lit(next(iter(best_first)))).select(list(COMPARISON)))
+    return pl.concat(tables)
+
+
+def disagreement(primary: str, leader: str, table: pl.DataFrame) -> str:
+    """What speaks against the leader in money; empty where another model doesn't measurably earn more.
+
+    Args:
+        primary: the metric that the leader leads in.
+        leader: the best model by it.
+        table: the rows of one metric of `earnings`.
+
+    >>> disagreement("nDCG@10", "EASE", pl.DataFrame({"model": ["EASE"], "metric": "Value@10", "baseline": "Popularity",
+    ...     "difference": -0.31, "low": -0.4, "high": -0.2, "verdict": "worse by 0.31 (0.20 to 0.40)"}))
+    'The best order is not the one that earns most: EASE has the best nDCG@10, and Popularity has 0.310 more Value@10 per question (0.20 to 0.40).'
+    """
+    row = next((r for r in table.iter_rows(named=True) if r["model"] == leader), None)
+    if row is None or standing(row["verdict"]) != "worse":
+        return ""
+    ends = row["verdict"].partition("(")[2]
+    return (
+        f"The best order is not the one that earns most: {leader} has the best {primary}, and {row['baseline']} has {short(abs(row['difference']))} more "
+        f"{row['metric']} per question ({ends}."
+    )
