@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrina.base.printing import short
-from vitrina.board.earnings import disagreement
 from vitrina.board.spread import spans
-from vitrina.board.verdict import standing
+from vitrina.board.verdict import disagreement, standing
 from vitrina.data.split.remarks import FEW, HEAVY_SHARE
 from vitrina.evaluate.interval import TRUSTED
 from vitrina.report.words import percent

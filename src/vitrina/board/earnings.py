@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from vitrina.base.printing import short
 from vitrina.board.assemble import COMPARISON, columns, of_seeds, query_metrics, users_of
-from vitrina.board.verdict import standing
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation
 from vitrina.evaluate.significance import compare_with_best
@@ -28,25 +26,3 @@ def earnings(evaluations: Mapping[str, Evaluation], bootstrap: Bootstrap) -> pl.
         )  # fmt: skip
         tables.append(table.with_columns(metric=pl.lit(metric.name), baseline=pl.lit(next(iter(best_first)))).select(list(COMPARISON)))
     return pl.concat(tables)
-
-
-def disagreement(primary: str, leader: str, table: pl.DataFrame) -> str:
-    """What speaks against the leader in money; empty where another model doesn't measurably earn more.
-
-    Args:
-        primary: the metric that the leader leads in.
-        leader: the best model by it.
-        table: the rows of one metric of `earnings`.
-
-    >>> disagreement("nDCG@10", "EASE", pl.DataFrame({"model": ["EASE"], "metric": "Value@10", "baseline": "Popularity",
-    ...     "difference": -0.31, "low": -0.4, "high": -0.2, "verdict": "worse by 0.31 (0.20 to 0.40)"}))
-    'The best order is not the one that earns most: EASE has the best nDCG@10, and Popularity has 0.310 more Value@10 per question (0.20 to 0.40).'
-    """
-    row = next((r for r in table.iter_rows(named=True) if r["model"] == leader), None)
-    if row is None or standing(row["verdict"]) != "worse":
-        return ""
-    ends = row["verdict"].partition("(")[2]
-    return (
-        f"The best order is not the one that earns most: {leader} has the best {primary}, and {row['baseline']} has {short(abs(row['difference']))} more "
-        f"{row['metric']} per question ({ends}."
-    )

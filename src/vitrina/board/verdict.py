@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import polars as pl
+
 from vitrina.base.power import people_needed
+from vitrina.base.printing import short
 
 Standing = Literal["better", "worse", "equal", "unsure"]
 WISHED = 0.05  # of the baseline's value: the difference to be seen where the smallest that matters is not named
@@ -40,3 +43,25 @@ def more_people(row: Mapping[str, Any], difference: float | None) -> int | None:
         return None
     needed = people_needed(difference, detectable, people)
     return needed if needed > people else None
+
+
+def disagreement(primary: str, leader: str, table: pl.DataFrame) -> str:
+    """What speaks against the leader in money; empty where another model doesn't measurably earn more.
+
+    Args:
+        primary: the metric that the leader leads in.
+        leader: the best model by it.
+        table: the rows of one metric of Board.earnings.
+
+    >>> disagreement("nDCG@10", "EASE", pl.DataFrame({"model": ["EASE"], "metric": "Value@10", "baseline": "Popularity",
+    ...     "difference": -0.31, "low": -0.4, "high": -0.2, "verdict": "worse by 0.31 (0.20 to 0.40)"}))
+    'The best order is not the one that earns most: EASE has the best nDCG@10, and Popularity has 0.310 more Value@10 per question (0.20 to 0.40).'
+    """
+    row = next((r for r in table.iter_rows(named=True) if r["model"] == leader), None)
+    if row is None or standing(row["verdict"]) != "worse":
+        return ""
+    ends = row["verdict"].partition("(")[2]
+    return (
+        f"The best order is not the one that earns most: {leader} has the best {primary}, and {row['baseline']} has {short(abs(row['difference']))} more "
+        f"{row['metric']} per question ({ends}."
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vitrina.board.earnings import disagreement
 from vitrina.board.sections.view import View, gloss, has, rows, sign_of_minus
-from vitrina.board.verdict import standing
+from vitrina.board.verdict import disagreement, standing
 from vitrina.report.charts import Point, scatter
 from vitrina.report.html import Column, Html, el, figure, join, section, table
 from vitrina.report.words import fixed
