@@ -38,9 +38,11 @@ from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
 from .models.tifuknn import TifuKNN as TifuKNN
 from .ranking.two_stage import TwoStage as TwoStage
+from .rerank import rules as rules
 from .rerank import similarity as similarity
 from .rerank.mmr import MMR as MMR
 from .rerank.reranked import Reranked as Reranked
+from .rerank.rules.ruled import Rules as Rules
 from .sequence.model import SequenceModel as SequenceModel
 from .sequence.recipes import BERT4Rec as BERT4Rec
 from .sequence.recipes import SASRec as SASRec

@@ -219,6 +219,20 @@ def _with_one_meaning(parts: Sequence[Recommendations]) -> list[Recommendations]
     return renumbered
 
 
+def with_reasons(lists: Recommendations, flags: Mapping[str, Bool]) -> Recommendations:
+    """The same lists with more reasons: (queries, k) where each holds, by name. Those that are there stay, and one of the same name is joined.
+
+    Raises:
+        ParameterError: there are more than 64 reasons together.
+    """
+    names = tuple(dict.fromkeys((*lists.reason_names, *flags)))
+    none = np.zeros(lists.items.shape, np.uint8)
+    masks = _renumbered(lists.extra.get("reasons", none), range(len(lists.reason_names)), len(names))
+    for name, holds in flags.items():
+        masks |= holds.astype(masks.dtype) << masks.dtype.type(names.index(name))
+    return replace(lists, extra={**lists.extra, "reasons": masks}, reason_names=names)
+
+
 def _renumbered(masks: NDArray[Any], bits: Sequence[int], count: int) -> NDArray[Any]:
     """Masks of which bit b becomes bit `bits[b]`, wide enough for `count` of them."""
     if count > 64:

@@ -15,7 +15,9 @@ from vitrina.testing import ByHash, ContractError, KeepOrder, check_reranker
 from vitrina.testing.rerank_laws import RERANK_LAWS
 from vitrina.types import Eligibility, Events, Queries, Ragged, Recommendations
 
-PUBLIC = [cls() for cls in names.exported().values() if issubclass(cls, RerankerConfig)]  # in the package and its public modules
+PUBLIC = [
+    cls() for cls in names.exported().values() if issubclass(cls, RerankerConfig) and cls is not vt.Rules
+]  # in the package and its public modules; rules have their own tests
 
 
 def test_the_public_re_rankers_are_found():

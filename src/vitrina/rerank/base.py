@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,12 @@ from vitrina.types import Eligibility, Queries, Recommendations
 
 
 class RerankerConfig(Config, ABC):
-    """The base of a re-ranker: a subclass says what it takes of the log, and which candidates come in which order; the rest is done once."""
+    """The base of a re-ranker: a subclass says what it takes of the log, and which candidates come in which order; the rest is done once.
+
+    One that chooses greedily and asks `Candidates.limits` at each place says `obeys_limits`; another is held to them by `Rules` afterwards.
+    """
+
+    obeys_limits: ClassVar[bool] = False
 
     def of_items(self, data: Dataset) -> Arrays:
         """What is needed of the items, by name, such as (items, dim) vectors; an artifact keeps it. By default nothing."""
@@ -37,6 +42,18 @@ class RerankerConfig(Config, ABC):
     def narrowed(self, queries: Queries, eligible: Eligibility, items: Arrays) -> Eligibility:
         """What may still be shown: a re-ranker that forbids items takes them off here, before the model is asked. By default all that is eligible."""
         return eligible
+
+    def wanted(self, queries: Queries, items: Arrays) -> list[tuple[Int32 | Ragged, int]]:
+        """Items of which the model is asked for so many by name where fewer are among its candidates: codes for all or a row per query, and how many."""
+        return []
+
+    def notes(self, items: Arrays) -> tuple[str, ...]:
+        """What is to be said of it beside the lists. By default nothing."""
+        return ()
+
+    def lists(self, queries: Queries, candidates: Candidates, items: Arrays) -> Recommendations:
+        """The lists, by default those that `order` makes; with other columns where there is more to say."""
+        return candidates.listed(*self.order(queries, candidates, items))
 
     @abstractmethod
     def order(self, queries: Queries, candidates: Candidates, items: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -84,7 +101,15 @@ class Ordering:
         """The best k of the candidates, as `vitrina.protocols.FittedReranker` says."""
         k = check_request(queries, k, eligible)
         candidates = Candidates.of(queries, recommendations, k, self.narrowed(queries, eligible))
-        return candidates.listed(*self.reranker.order(queries, candidates, self.items))
+        return self.reranker.lists(queries, candidates, self.items)
+
+    def wanted(self, queries: Queries) -> list[tuple[Int32 | Ragged, int]]:
+        """What must be among the candidates, as the config says."""
+        return self.reranker.wanted(queries, self.items)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.reranker.notes(self.items)
 
     def state(self) -> State:
         return State({"reranker": self.reranker}, self.items)
@@ -153,6 +178,10 @@ class Candidates:
         width = scores[:, :1] - worst
         return np.divide(scores - worst, width, out=np.ones(scores.shape), where=width > 0)
 
+    def rows(self, rows: Int64) -> Candidates:
+        """Those of some queries, without limits."""
+        return Candidates(self.lists[rows], self.counts[rows], self.totals[rows], self.k)
+
     def best_first(self, scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """The k best by other scores, (queries, candidates), ties by code: what `listed` takes. Scores of the fallback and of pads are not read."""
         scored = np.arange(self.lists.k) < self.counts[:, None]
@@ -166,14 +195,16 @@ class Candidates:
         one before it, or equal to it and of a lower code, is lowered to the largest number that puts it in its place.
 
         Args:
-            chosen: (queries, up to k) places in `lists` of candidates with a score; -1 where there are no more.
+            chosen: (queries, up to k) places in `lists` of candidates with a score; -1 where there are no more. Whoever chooses among the fallback too
+                chooses all of the list.
             scores: the same shape, what orders the lists.
         """
         queries, own = chosen.shape
         place = np.full((queries, self.k), -1, np.int64)
         place[:, :own] = chosen
         filled = (chosen >= 0).sum(axis=1)[:, None]
-        after = self.counts[:, None] + np.arange(self.k) - filled  # the fallback goes on where the choice ends
+        scored = (chosen < self.counts[:, None]).sum(axis=1)[:, None] - (chosen < 0).sum(axis=1)[:, None]
+        after = self.counts[:, None] + np.arange(self.k) - scored  # the fallback goes on where the choice ends
         place = np.where(np.arange(self.k) < filled, place, np.where(after < self.totals[:, None], after, -1))
         ordering = np.full(place.shape, np.nan, np.float32)
         ordering[:, :own] = np.where(chosen >= 0, scores, np.nan)

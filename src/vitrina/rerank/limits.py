@@ -124,20 +124,27 @@ def take(q, best, limits, account):  # pragma: no cover
 def may_take(q, place, left, limits, account, may):  # pragma: no cover
     """Write into `may` which of the candidates that are left, (count,), may stand at this place of query q."""
     may[:] = left
-    if not len(limits.bounds) or _kept(q, place, limits, may):
+    if len(limits.bounds) and not _kept(q, place, limits, may):
+        open_to(q, place, limits, account, may)
+        _forced(q, place, left, limits, account, may)
+
+
+@kernel
+def open_to(q, place, limits, account, may):  # pragma: no cover
+    """Leave in `may` what no cap and no near-copy keeps from this place; everything where nothing would be left."""
+    if not len(limits.bounds):
         return
     held, _, reserved, shown = account
     closed, any_open = _closed(q, place, limits, held, reserved), False
     width = limits.pinned.shape[1]
-    open_to = may.copy()
-    for c in range(len(left)):
-        open_to[c] = may[c] and shown[c] == 0
+    open_ones = may.copy()
+    for c in range(len(may)):
+        open_ones[c] = may[c] and shown[c] == 0
         for at in range(limits.indptr[q * width + c], limits.indptr[q * width + c + 1]):
-            open_to[c] = open_to[c] and not closed[limits.groups[at]]
-        any_open = any_open or open_to[c]
+            open_ones[c] = open_ones[c] and not closed[limits.groups[at]]
+        any_open = any_open or open_ones[c]
     if any_open:
-        may[:] = open_to
-    _forced(q, place, left, limits, account, may)
+        may[:] = open_ones
 
 
 @kernel

@@ -19,12 +19,14 @@ from vitrina.models.own import completed
 from vitrina.protocols import FittedReranker, Recommender
 from vitrina.recommendations import pad_of
 from vitrina.request import check_request, list_width
-from vitrina.rerank.base import RerankerConfig, falling
+from vitrina.rerank.base import RerankerConfig, falling, taken
+from vitrina.rerank.named import named, with_named
 from vitrina.told import explained, explained_again, labelled, tables_of
-from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.types import Eligibility, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 BLOCK = 8192  # queries whose candidates are held at a time
+PAIRS = 1 << 25  # queries x items, all of which a re-ranker may forbid one by one
 
 
 @final
@@ -70,10 +72,9 @@ class Reranked(ModelConfig):
         """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""
         start = start.recommender if isinstance(start, RerankedLists) else start
         recommender = completed(self.model.fit(data, validation=validation, start=start, **training), data)
-        knows = (
-            {"recommender": recommender} if "recommender" in signature(self.reranker.fit).parameters else {}
-        )  # one of somebody's own may not
-        return RerankedLists(recommender, self.reranker.fit(data, **knows), self.candidates, self)
+        takes = "recommender" in signature(self.reranker.fit).parameters  # one of somebody's own may not
+        ordering = self.reranker.fit(data, **({"recommender": recommender} if takes else {}))
+        return RerankedLists(recommender, ordering, self.candidates, self)
 
 
 @final
@@ -106,7 +107,7 @@ class RerankedLists:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.recommender.notes
+        return (*self.recommender.notes, *getattr(self.reranker, "notes", ()))
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -121,15 +122,20 @@ class RerankedLists:
             VocabularyError: the queries are encoded with other item ids than the model.
         """
         k = list_width(check_request(queries, k, eligible), self.catalogue)
-        parts = [self._answer(block, k, eligible.rows(part)) for part, block in queries.blocks(BLOCK)]
+        size = min(BLOCK, max(PAIRS // max(len(self.vocabulary), 1), 1))
+        parts = [self._answer(block, k, eligible.rows(part)) for part, block in queries.blocks(size)]
         return Recommendations.concat(parts or [self._answer(queries, k, eligible)])
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         eligible = self._narrowed(queries, eligible)
-        lists = self.recommender.recommend(queries, max(k, self.candidates), eligible=eligible)
+        wanted = self.reranker.wanted(queries) if hasattr(self.reranker, "wanted") else []
+        below = sum(count for _, count in wanted)  # of what comes after the candidates some may be called up among them
+        lists = self.recommender.recommend(queries, k + below if k > self.candidates else self.candidates, eligible=eligible)
         head = _places(lists, slice(0, self.candidates))
+        for items, count in wanted:
+            head = with_named(head, self.recommender, queries, items, count, eligible)
         ranked = self.reranker.rerank(queries, head, min(k, head.k), eligible=eligible)
-        return ranked if k <= self.candidates else _gone_on(ranked, head, _places(lists, slice(self.candidates, k)))
+        return ranked if k <= self.candidates else _gone_on(ranked, head, _places(lists, slice(self.candidates, None)), k)
 
     def _narrowed(self, queries: Queries, eligible: Eligibility) -> Eligibility:
         narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
@@ -158,7 +164,7 @@ def _places(lists: Recommendations, part: slice) -> Recommendations:
     return replace(lists, items=lists.items[:, part], scores=lists.scores[:, part], extra=extra)
 
 
-def _gone_on(ranked: Recommendations, head: Recommendations, tail: Recommendations) -> Recommendations:
+def _gone_on(ranked: Recommendations, head: Recommendations, tail: Recommendations, k: int) -> Recommendations:
     """The re-ranked lists, and after them what comes after the candidates; its scores fall from the last as those of the model do."""
     least = np.nanmin(np.where(np.isfinite(head.scores), head.scores, np.inf), axis=1, keepdims=True)  # inf where the model had no opinion
     last = np.nanmin(np.where(np.isfinite(ranked.scores), ranked.scores, np.inf), axis=1, keepdims=True)
@@ -169,5 +175,10 @@ def _gone_on(ranked: Recommendations, head: Recommendations, tail: Recommendatio
         name: np.concatenate([column, known.get(name, np.full(tail.items.shape, pad_of(name, column), column.dtype))], axis=1)
         for name, column in ranked.extra.items()
     }
-    items = np.concatenate([ranked.items, tail.items], axis=1)
-    return replace(ranked, items=items, scores=falling(np.concatenate([ranked.scores, own], axis=1), items), extra=extra)
+    shown = Ragged.of_lengths(np.full(len(ranked), ranked.k), ranked.items.ravel())
+    again = named(tail.items, shown)
+    items = np.concatenate([ranked.items, np.where(again, -1, tail.items)], axis=1)
+    whole = replace(ranked, items=items, scores=np.concatenate([ranked.scores, own], axis=1), extra=extra)
+    behind = np.where(items < 0, 2, whole.fallback)  # what was asked for by name and is of the fallback comes after all that has a score
+    lists = taken(whole, np.argsort(behind, axis=1, kind="stable")[:, :k])
+    return replace(lists, scores=falling(lists.scores, lists.items))

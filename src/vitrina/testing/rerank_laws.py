@@ -82,12 +82,12 @@ def check_reranker(reranker: Reranker, data: Dataset | None = None, *, laws: Ite
     | `lists` | arrays are (queries, k) of int32 and float32, only candidates, none twice, pads of -1 at the end |
     | `scores` | scores are finite and never rise along a list; places of the fallback have NaN and come after |
     | `eligible` | no item that isn't eligible, though it was a candidate |
-    | `full` | a list is short only where fewer candidates are eligible |
+    | `full` | a list is short only where fewer candidates are eligible, and not forbidden by what the re-ranker says of itself (`narrowed`) |
     | `permuted` | the order in which scored candidates come changes nothing |
     | `relabel` | other item codes give the same lists of ids |
     | `prefix` | a shorter list is the beginning of a longer one |
     | `batch` | a query alone gets what it gets among others |
-    | `columns` | what the model said is the column `relevance`, and every column stays with its item |
+    | `columns` | what the model said is the column `relevance`, and every column stays with its item; reasons, and a source of what was moved, may be added |
     | `diversity` | where it has this parameter, 0 keeps the order, and one batch may mix values in the queries' context |
     | `again` | fitting twice gives the same lists |
     | `saved` | saved and loaded inside a `Reranked` it answers the same |
@@ -154,7 +154,9 @@ def full(case: RerankCase) -> None:
     """A list is short only where fewer candidates are eligible."""
     for name, limit in {"no limits": ALL, **case.limits}.items():
         answer = case.fitted.rerank(case.queries, case.candidates, 10, eligible=limit)
-        most = np.minimum(may_be_shown(case.queries, case.candidates.items, limit).sum(axis=1), 10)
+        narrowed = getattr(case.fitted, "narrowed", None)
+        left = limit if narrowed is None else narrowed(case.queries, limit)
+        most = np.minimum(may_be_shown(case.queries, case.candidates.items, left).sum(axis=1), 10)
         short = np.flatnonzero((answer.items >= 0).sum(axis=1) < most)
         if len(short):
             row = short[0]
@@ -205,9 +207,14 @@ def columns(case: RerankCase) -> None:
             own = [int(np.flatnonzero(given.items[row] == item)[0]) for item in lists.items[row] if item >= 0]
             for name, wanted in {"relevance": given.scores, **given.extra}.items():
                 got = lists.extra[name][row, : len(own)] if name in lists.extra else None
+                if name == "reasons" and got is not None:
+                    got = got & (2 ** len(given.reason_names) - 1)  # those that came with the candidates
+                if name == "source" and got is not None:
+                    got = np.where(got >= len(given.sources), wanted[row, own], got)  # a rule may say that it is the source
                 if got is None or not np.array_equal(got, wanted[row, own], equal_nan=wanted.dtype.kind == "f"):
                     raise BrokenLawError(f"query {row} {what}: the column {name!r} must be {wanted[row, own].tolist()}. Got {got}.")
-    if (answer.sources, answer.reason_names) != (given.sources, given.reason_names):
+    names = answer.sources[: len(given.sources)], answer.reason_names[: len(given.reason_names)]
+    if names != (given.sources, given.reason_names):
         raise BrokenLawError("the names of sources or reasons are lost.")
 
 
