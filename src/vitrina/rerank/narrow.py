@@ -25,8 +25,9 @@ def without(eligible: Eligibility, hidden: Bool | None, rows: Sequence[Ragged] =
     own = [part for part in (eligible.exclude, *rows) if isinstance(part, Ragged)]
     for_all = hidden is not None and hidden.any()
     if not own:
-        given = [] if eligible.exclude is None else [eligible.exclude]
-        return replace(eligible, exclude=np.concatenate([*given, np.flatnonzero(hidden)]).astype(np.int32)) if for_all else eligible
+        given = [eligible.exclude] if isinstance(eligible.exclude, np.ndarray) else []
+        codes = np.flatnonzero(hidden) if hidden is not None else np.empty(0, np.int64)
+        return replace(eligible, exclude=np.concatenate([*given, codes]).astype(np.int32)) if for_all else eligible
     if isinstance(eligible.exclude, np.ndarray) and hidden is not None:
         hidden = hidden.copy()
         hidden[eligible.exclude[(eligible.exclude >= 0) & (eligible.exclude < len(hidden))]] = True
@@ -48,10 +49,12 @@ def only(eligible: Eligibility, items: Int32 | Ragged) -> Eligibility:
         width = max(int(given.values.max(initial=0)), int(items.values.max(initial=0))) + 1
         both = np.isin(items.row_of * width + items.values, given.row_of * width + given.values)
         return replace(eligible, include=items.keep(both))
-    if isinstance(items, Ragged):
+    if isinstance(items, Ragged) and not isinstance(given, Ragged):
         return replace(eligible, include=items.keep(np.isin(items.values, given)))
-    if isinstance(given, Ragged):
+    if isinstance(given, Ragged) and not isinstance(items, Ragged):
         return replace(eligible, include=given.keep(np.isin(given.values, items)))
+    assert not isinstance(given, Ragged)
+    assert not isinstance(items, Ragged)
     return replace(eligible, include=np.intersect1d(given, items).astype(np.int32))
 
 

@@ -128,7 +128,8 @@ class RerankedLists:
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         eligible = self._narrowed(queries, eligible)
-        wanted = self.reranker.wanted(queries) if hasattr(self.reranker, "wanted") else []
+        asks = getattr(self.reranker, "wanted", None)
+        wanted = [] if asks is None else asks(queries)
         below = sum(count for _, count in wanted)  # of what comes after the candidates some may be called up among them
         lists = self.recommender.recommend(queries, k + below if k > self.candidates else self.candidates, eligible=eligible)
         head = _places(lists, slice(0, self.candidates))

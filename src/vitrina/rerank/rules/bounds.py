@@ -34,7 +34,9 @@ def limits_of(rules: Fitted, queries: Queries, candidates: Candidates) -> Limits
         pinned[pin.speaks_of(queries, candidates, own)] = pin.place - 1
     pinned[np.arange(shape[1]) >= candidates.totals[:, None]] = -1
     copies = _together([rule.copies(candidates, own) for rule, own in near], pinned.size)
-    return Limits(*_groups(quotas, candidates), pinned, *copies)
+    indptr, groups, *bounds = _groups(quotas, candidates)
+    starts, group, first, most, least = bounds
+    return Limits(indptr, groups, starts, group, first, most, least, pinned, *copies)
 
 
 def _groups(quotas: Sequence[tuple[Quota, Arrays]], candidates: Candidates) -> tuple[Any, ...]:

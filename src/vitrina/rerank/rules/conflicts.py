@@ -98,14 +98,10 @@ def _hides_id(rule: Hide | Only, item: str) -> bool:
 
 def _same_items(cap: AtMost, floor: AtLeast) -> bool:
     """Whether the floor is of one group of the cap."""
-    if cap.where is not None:
+    if cap.where is not None or not isinstance(floor.where, Mapping):
         return cap.where == floor.where
-    return (
-        isinstance(floor.where, Mapping)
-        and set(floor.where) == {cap.each}
-        and _plain(floor.where[cap.each])
-        and len(_named(floor.where[cap.each])) == 1
-    )
+    wanted = floor.where.get(str(cap.each))
+    return len(floor.where) == 1 and _plain(wanted) and len(_named(wanted)) == 1
 
 
 def check_fitted(fitted: Fitted) -> None:
