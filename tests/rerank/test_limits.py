@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def limits_of(groups, bounds, pins=None, copies=()):
         return np.append(0, np.cumsum([len(own) for own in lists])).astype(np.int64), np.array([v for own in lists for v in own], np.int32)
 
     table = [np.array(column, np.int32) for column in zip(*rows, strict=True)] if rows else [np.empty(0, np.int32)] * 4
-    fields = (*ragged(groups), np.array([0, len(rows)], np.int64), *table, pinned, *ragged(near))
+    fields: tuple[Any, ...] = (*ragged(groups), np.array([0, len(rows)], np.int64), *table, pinned, *ragged(near))
     return Limits(**dict(zip(Limits._fields, fields, strict=True)))
 
 
