@@ -12,12 +12,13 @@ from vitrina.evaluate.interval import TRUSTED, mean_interval
 from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.pareto import best_at, front
 from vitrina.evaluate.run import Evaluation, evaluate
+from vitrina.evaluate.sessions import OrderAndMoney, order_and_money, revenue_per_session
 from vitrina.evaluate.significance import compare_paired, compare_pairs, compare_with_best
 from vitrina.evaluate.slices import by_slice, slice_labels
 
 __all__ = [
-    "TRUSTED", "Evaluation", "best_at", "by_slice", "compare_paired", "compare_pairs", "compare_with_best", "evaluate", "front",
-    "leads_within", "mean_interval", "people_needed", "slice_labels",
+    "TRUSTED", "Evaluation", "OrderAndMoney", "best_at", "by_slice", "compare_paired", "compare_pairs", "compare_with_best", "evaluate", "front",
+    "leads_within", "mean_interval", "order_and_money", "people_needed", "revenue_per_session", "slice_labels",
     "variance_of_fits",
 ]  # fmt: skip
 

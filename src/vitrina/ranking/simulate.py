@@ -15,7 +15,7 @@ from scipy.special import expit
 from vitrina.base.config import Config
 from vitrina.data.impressions import Impressions
 from vitrina.ranking.sessions import SessionLog
-from vitrina.types import Float64, Int32
+from vitrina.types import Bool, Float64, Int32
 from vitrina.vocabulary import Vocabulary
 
 REGIONS = ("north", "east", "south")
@@ -104,6 +104,10 @@ class SessionWorld(Config):
         rng = np.random.default_rng([self.seed, seed, 2])
         return np.argsort(rng.random((n, self.items)), axis=1)[:, :k].astype(np.int32)
 
+    def answers(self, people: pl.DataFrame, seed: int = 3) -> Bool:
+        """(people, items) what each would answer in the sessions of this seed, if it were shown."""
+        return np.random.default_rng([self.seed, seed, 3]).random((people.height, self.items)) < self.chances(people)["p"]
+
     def play(self, people: pl.DataFrame, orders: NDArray[Any], seed: int = 3) -> SessionLog:
         """A session of each person, in which these questions are shown one after another until the person leaves or none is left.
 
@@ -112,12 +116,11 @@ class SessionWorld(Config):
             orders: (people, k) places of questions; -1 ends an order.
             seed: of what happens. The same person and question have the same luck in any order, so that two orders differ by the order alone.
         """
-        rng, orders, n = np.random.default_rng([self.seed, seed, 3]), np.asarray(orders), people.height
-        luck = {what: rng.random((n, self.items)) for what in ("answer", "stay")}
+        orders, n = np.asarray(orders), people.height
         item, rows = np.maximum(orders, 0), np.arange(n)[:, None]
-        p, after, none = (chance[rows, item] for chance in self.chances(people).values())
-        answered = luck["answer"][rows, item] < p
-        stays = luck["stay"][rows, item] < np.where(answered, after, none)
+        _, after, none = (chance[rows, item] for chance in self.chances(people).values())
+        answered = self.answers(people, seed)[rows, item]
+        stays = np.random.default_rng([self.seed, seed, 4]).random((n, self.items))[rows, item] < np.where(answered, after, none)
         real = np.logical_and.accumulate(orders >= 0, axis=1)
         there = real & np.cumprod(np.column_stack([np.ones(n, bool), stays[:, :-1]]), axis=1).astype(bool)
         session, place = np.nonzero(there)
