@@ -105,7 +105,7 @@ def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
         pairs = [[to_plain(k), to_plain(v, path_of=path_of)] for k, v in value.items()]
         readable = all(isinstance(key, str) and key not in MARKS for key, _ in pairs)
         return dict(pairs) if readable else {"mapping": pairs}
-    if type(value).__module__ in ("builtins", "numpy") or callable(value):
+    if type(value).__module__ in ("builtins", "numpy") or (callable(value) and not isinstance(value, Config)):
         raise ParameterError(f"A parameter must be plain values or an object with parameters of its own. Got {value!r}.", value=value)
     name = name_of(type(value))
     head = {"class": path_of(type(value))} if name is None else {"name": name}

@@ -16,8 +16,8 @@ from vitrina.base.former import with_former
 from vitrina.base.printing import as_text, fixed, places_of
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
-from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.data.worth import usual_values
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.interval import TRUSTED, intervals_of
 from vitrina.evaluate.people import People, persons_of
@@ -220,19 +220,6 @@ def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
             parameter="vectors",
         )
     return vectors
-
-
-def usual_values(train: Dataset) -> Float32 | None:
-    """(items,) the mean value of the events of each item that count; the mean of all for an item without one. None where the log has no values."""
-    sums, counts = np.zeros(train.n_items), np.zeros(train.n_items)
-    for shard in train.shards():
-        events = shard.counted().events
-        if events.values is not None:
-            sums += np.bincount(events.items, events.values, train.n_items)
-            counts += np.bincount(events.items, minlength=train.n_items)
-    if not counts.any():
-        return None
-    return np.divide(sums, counts, out=np.full(len(sums), sums.sum() / counts.sum()), where=counts > 0).astype(np.float32)
 
 
 def _mean(column: Float64) -> float:

@@ -16,10 +16,12 @@ from vitrina.ranking.heads import Head
 from vitrina.ranking.lambdarank import LambdaRank, TreeRanker
 from vitrina.ranking.logistic import FittedLogistic, Logistic
 from vitrina.ranking.monitor import Promises, Reliability, promises, reliability
+from vitrina.ranking.offers import Offers
 from vitrina.ranking.online import OnlinePlatt, OnlinePlattCurves
 from vitrina.ranking.pairs import Pairs, source_recall
 from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.ranker import Examples, FittedRanker, Ranker
+from vitrina.ranking.session_rerank import SessionValue
 from vitrina.ranking.sessions import FittedSessionModel, SessionLog, SessionModel
 from vitrina.ranking.simulate import SessionWorld
 from vitrina.ranking.sources import Source, Sources
@@ -27,8 +29,8 @@ from vitrina.ranking.value import SessionOrder, rank_session, session_value
 
 __all__ = [
     "Affinity", "Calibration", "Crosses", "Examples", "FeatureSet", "Features", "FittedLogistic", "FittedRanker", "FittedSessionModel",
-    "Head", "Isotonic", "IsotonicCurve", "ItemCounters", "LambdaRank", "Logistic", "OnlinePlatt", "OnlinePlattCurves", "Pairs", "Platt",
-    "PlattCurve", "Promises", "RankedLists", "Ranker", "Relations", "Reliability", "SessionLog", "SessionModel", "SessionOrder",
-    "SessionWorld", "Source", "SourceScores", "Sources", "TreeRanker", "Trends", "UserCounters", "UserItemCounters", "drift", "promises",
-    "rank_session", "reliability", "session_value", "source_recall", "standard", "statistics",
+    "Head", "Isotonic", "IsotonicCurve", "ItemCounters", "LambdaRank", "Logistic", "Offers", "OnlinePlatt", "OnlinePlattCurves",
+    "Pairs", "Platt", "PlattCurve", "Promises", "RankedLists", "Ranker", "Relations", "Reliability", "SessionLog", "SessionModel",
+    "SessionOrder", "SessionValue", "SessionWorld", "Source", "SourceScores", "Sources", "TreeRanker", "Trends", "UserCounters",
+    "UserItemCounters", "drift", "promises", "rank_session", "reliability", "session_value", "source_recall", "standard", "statistics",
 ]  # fmt: skip

@@ -125,16 +125,19 @@ class Platt(Calibration):
         centre = float(np.average(scores, weights=weights))
         spread = float(np.sqrt(np.average((scores - centre) ** 2, weights=weights))) or 1.0
         slope, intercept = _logistic_line((scores - centre) / spread, targets, weights)
-        return PlattCurve(slope / spread, intercept - slope * centre / spread)
+        return PlattCurve(slope=slope / spread, intercept=intercept - slope * centre / spread)
 
 
 @final
-@dataclass(frozen=True)
-class PlattCurve:
-    """A logistic curve of scores."""
+class PlattCurve(Config):
+    """A logistic curve of scores: p = 1 / (1 + exp(-(slope * score + intercept))).
 
-    slope: float
-    intercept: float
+    >>> PlattCurve(slope=2.0, intercept=-1.0)([0.5]).tolist()
+    [0.5]
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
 
     def __call__(self, scores: NDArray[Any]) -> Float64:
         return expit(self.slope * np.asarray(scores, np.float64) + self.intercept)
@@ -144,7 +147,7 @@ class PlattCurve:
 
     @classmethod
     def of_state(cls, state: State) -> PlattCurve:
-        return cls(float(state.config["slope"]), float(state.config["intercept"]))
+        return cls(slope=float(state.config["slope"]), intercept=float(state.config["intercept"]))
 
 
 def _logistic_line(x: Float64, targets: Float64, weights: Float64) -> tuple[float, float]:
