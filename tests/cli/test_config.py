@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vitrina as vt
-from vitrina.base.config import to_plain
+from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import VitrinaError
 from vitrina.board.tune import Search
 from vitrina.cli import names, results
@@ -254,3 +254,30 @@ def test_what_a_comparison_found_may_hold_a_part_of_ones_own(config: Write, shop
     entries = [{"name": "mine", "status": "ok", "config": to_plain(found)}]
     (plan.out / "board.json").write_text(json.dumps({"entries": entries}))
     assert results.settled(plan, "mine") == found
+
+
+def test_two_stages_of_sources_features_a_ranker_and_heads(config: Write) -> None:
+    plan = read_config(
+        config("""
+[models.two]
+type = "TwoStage"
+sources = [{type = "Source", n = 50, model = {type = "EASE", l2 = 20}}, {type = "Source", name = "own", model = "TopPersonal"}]
+features = ["SourceScores", {type = "Relations", last = 20}]
+ranker = {type = "LambdaRank", leaves = 7}
+heads = [{type = "Head", name = "money", values = true, calibration = "Isotonic"}]
+window = {type = "GlobalTime", days = 3}
+negatives = [20, 50]
+""")
+    )
+    ranking = vt.ranking
+    sources = ranking.Source(model=vt.EASE(l2=20), n=50), ranking.Source(model=vt.TopPersonal(), name="own")
+    two = vt.TwoStage(
+        sources=sources, features=(ranking.SourceScores(), ranking.Relations(last=20)), ranker=ranking.LambdaRank(leaves=7),
+        heads=(ranking.Head(name="money", values=True, calibration=ranking.Isotonic()),), window=vt.split.GlobalTime(days=3), negatives=20,
+    )  # fmt: skip
+    search = plan.models["two"]
+    assert isinstance(search, Search)
+    assert two in search.candidates(2)
+    assert from_plain(json.loads(json.dumps(to_plain(two)))) == two
+    with pytest.raises(VitrinaError, match=r"There is no part 'LambdaRnk'. Did you mean 'LambdaRank'"):
+        read_config(config('[models.two]\ntype = "TwoStage"\nsources = [{type = "Source", model = "EASE"}]\nranker = "LambdaRnk"\n'))

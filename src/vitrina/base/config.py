@@ -71,6 +71,7 @@ class Config(BaseModel):
 
 
 MARKS = ("class", "date", "datetime", "float", "list", "mapping", "name")  # keys that say how a value is written
+PARAMETER = "="  # ends the key of a parameter that is called as one of the marks
 
 
 def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
@@ -78,7 +79,7 @@ def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
 
     A config that Vitrina exports is {"name": "EASE", "l2": 500.0}; any other object is {"class": "package.module:Class", ...} with the
     parameters that would make it again. A tuple is a list, and a list {"list": [...]}; numbers that JSON can't hold, dates, and mappings whose
-    keys are not text or mean something here, are marked likewise.
+    keys are not text or mean something here, are marked likewise. The parameter "name" of a config is "name=".
 
     Args:
         value: None, texts, numbers, dates, tuples, lists, mappings, configs, dataclasses, objects that keep the arguments of their `__init__`.
@@ -109,7 +110,7 @@ def to_plain(value: Any, *, path_of: Callable[[type], str] = path_of) -> Any:
         raise ParameterError(f"A parameter must be plain values or an object with parameters of its own. Got {value!r}.", value=value)
     name = name_of(type(value))
     head = {"class": path_of(type(value))} if name is None else {"name": name}
-    return head | {n: to_plain(v, path_of=path_of) for n, v in parameters_of(value).items()}
+    return head | {n + PARAMETER * (n in MARKS): to_plain(v, path_of=path_of) for n, v in parameters_of(value).items()}
 
 
 def from_plain(plain: Any, *, class_at: Callable[[str], Any] | None = None) -> Any:
@@ -138,7 +139,9 @@ def from_plain(plain: Any, *, class_at: Callable[[str], Any] | None = None) -> A
     if mark == "mapping":
         return {from_plain(key): from_plain(value, class_at=class_at) for key, value in plain["mapping"]}
     values = {key: from_plain(value, class_at=class_at) for key, value in plain.items() if key != mark}
-    return values if mark is None else _class_of(mark, plain[mark], class_at)(**values)
+    return (
+        values if mark is None else _class_of(mark, plain[mark], class_at)(**{key.removesuffix(PARAMETER): v for key, v in values.items()})
+    )
 
 
 READERS: Mapping[Any, Callable[[str], Any]] = {"date": date.fromisoformat, "datetime": datetime.fromisoformat, "float": float}

@@ -17,7 +17,6 @@ from vitrina.base.exports import class_at, exports, public_name
 from vitrina.models.base import ModelConfig
 
 NO_PARTS = (
-    "vitrina.data",
     "vitrina.board",
     "vitrina.diagnose",
     "vitrina.jobs",
