@@ -63,6 +63,7 @@ def choices(cls):
     needed = {n: next((one for one in made() if isinstance(kind, type) and isinstance(one, kind)), None) for n, kind in required.items()}
     parts, models = {"parts": (vt.sequence.Ids(),)}, {"models": (vt.Popularity(), vt.EASE())}
     given = [{}, needed, {"events": 2}, {"days": 3}, {"low": 1, "high": 5}, {"of": (vt.decay.Window(events=3),)}, parts, models]
+    given += [{"of": (("a", "b"),)}, {"sources": (vt.ranking.Source(model=vt.EASE(), name="one"),)}]
     given = given[:1] if built(cls, {}) else [parameters for parameters in given if built(cls, parameters)]
     values = (*LEAVES, *made(), *((one,) for one in made()))
     return {name: [v for v in values if any(built(cls, g | {name: v}) for g in given)] for name in cls.model_fields}

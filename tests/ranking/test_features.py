@@ -7,13 +7,13 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
-from vitrina.ranking import Features, FeatureSet, Source, Sources, SourceScores
+from vitrina.ranking import FeatureGroup, FeatureSet, Source, Sources, SourceScores
 from vitrina.testing import synthetic
 
 SOURCES = (Source(model=vt.Popularity(), n=12), Source(model=vt.Cooccurrence(neighbours=20), n=15), Source(model=vt.TopPersonal(), n=5))
 
 
-class Length(Features):
+class Length(FeatureGroup):
     """A group of somebody's own."""
 
     def compute(self, pairs, learned):
@@ -23,7 +23,7 @@ class Length(Features):
         return columns
 
 
-class Moody(Features):
+class Moody(FeatureGroup):
     """Gives other columns when it has pairs."""
 
     def compute(self, pairs, learned):

@@ -89,7 +89,7 @@ def test_what_comes_at_the_moment_itself_is_future(seed):
 def test_the_check_sees_a_leak():
     """A feature that looks at the whole log of events behind the queries is found out."""
 
-    class Leaky(vt.ranking.Features):
+    class Leaky(vt.ranking.FeatureGroup):
         def compute(self, pairs: Pairs, learned):
             return {"events of all times": np.bincount(pairs.queries.events.items, minlength=ITEMS)[pairs.codes]}
 

@@ -2,7 +2,7 @@
 
 from vitrina.ranking.calibration import Calibration, Isotonic, IsotonicCurve, Platt, PlattCurve
 from vitrina.ranking.features.affinity import Affinity
-from vitrina.ranking.features.base import Features, FeatureSet
+from vitrina.ranking.features.base import FeatureGroup, FeatureSet
 from vitrina.ranking.features.crosses import Crosses
 from vitrina.ranking.features.drift import drift, statistics
 from vitrina.ranking.features.items import ItemCounters
@@ -28,9 +28,9 @@ from vitrina.ranking.sources import Source, Sources
 from vitrina.ranking.value import SessionOrder, rank_session, session_value
 
 __all__ = [
-    "Affinity", "Calibration", "Crosses", "Examples", "FeatureSet", "Features", "FittedLogistic", "FittedRanker", "FittedSessionModel",
-    "Head", "Isotonic", "IsotonicCurve", "ItemCounters", "LambdaRank", "Logistic", "Offers", "OnlinePlatt", "OnlinePlattCurves",
-    "Pairs", "Platt", "PlattCurve", "Promises", "RankedLists", "Ranker", "Relations", "Reliability", "SessionLog", "SessionModel",
-    "SessionOrder", "SessionValue", "SessionWorld", "Source", "SourceScores", "Sources", "TreeRanker", "Trends", "UserCounters",
-    "UserItemCounters", "drift", "promises", "rank_session", "reliability", "session_value", "source_recall", "standard", "statistics",
+    "Affinity", "Calibration", "Crosses", "Examples", "FeatureGroup", "FeatureSet", "FittedLogistic", "FittedRanker", "FittedSessionModel",
+    "Head", "Isotonic", "IsotonicCurve", "ItemCounters", "LambdaRank", "Logistic", "Offers", "OnlinePlatt", "OnlinePlattCurves", "Pairs",
+    "Platt", "PlattCurve", "Promises", "RankedLists", "Ranker", "Relations", "Reliability", "SessionLog", "SessionModel", "SessionOrder",
+    "SessionValue", "SessionWorld", "Source", "SourceScores", "Sources", "TreeRanker", "Trends", "UserCounters", "UserItemCounters",
+    "drift", "promises", "rank_session", "reliability", "session_value", "source_recall", "standard", "statistics",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from vitrina.data.split import Split
 from vitrina.data.split.base import Rule
 from vitrina.models.base import ModelConfig
 from vitrina.protocols import Recommender
-from vitrina.ranking.features.base import Features, FeatureSet
+from vitrina.ranking.features.base import FeatureGroup, FeatureSet
 from vitrina.ranking.features.drift import statistics
 from vitrina.ranking.features.standard import standard
 from vitrina.ranking.heads import FittedHead, Head, log_shares
@@ -76,7 +76,7 @@ class TwoStage(ModelConfig):
     """
 
     sources: tuple[Source, ...] = Field(min_length=1, strict=False)
-    features: tuple[Features, ...] | None = Field(default=None, min_length=1, strict=False)
+    features: tuple[FeatureGroup, ...] | None = Field(default=None, min_length=1, strict=False)
     ranker: Ranker = LambdaRank()
     heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
     window: Rule | None = None
@@ -129,7 +129,7 @@ class _Stages:
     features: FeatureSet
 
     @classmethod
-    def fit(cls, sources: Sequence[Source], groups: Sequence[Features], data: Dataset) -> _Stages:
+    def fit(cls, sources: Sequence[Source], groups: Sequence[FeatureGroup], data: Dataset) -> _Stages:
         fitted = Sources.fit(sources, data)
         return cls(fitted, FeatureSet.fit(groups, data, fitted))
 

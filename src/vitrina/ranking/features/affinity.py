@@ -15,7 +15,7 @@ from vitrina.base.kernels import Spread
 from vitrina.base.state import Arrays
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.ranking.features.base import Columns, Features, ratio
+from vitrina.ranking.features.base import Columns, FeatureGroup, ratio
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 from vitrina.types import Float64
@@ -24,7 +24,7 @@ VALUE = "value of its events"
 
 
 @final
-class Affinity(Features):
+class Affinity(FeatureGroup):
     """What the person's events have in common with the candidate.
 
     For each column of categories, with T the categories of the candidate: "C: share of the person's events", the mean over T of the share of events whose item has the

@@ -23,7 +23,7 @@ Columns = Mapping[str, NDArray[Any]]
 BLOCK = 1 << 18  # pairs that are computed at a time
 
 
-class Features(Config, ABC):
+class FeatureGroup(Config, ABC):
     """A group of features. A subclass says what it takes of the log, and gives its columns; one that takes nothing has `compute` alone.
 
     A feature sees of a query only its history, which ends before the moment of asking, and of the items only the log that the sources were
@@ -33,7 +33,7 @@ class Features(Config, ABC):
         default: what stands where a feature is missing; None leaves it missing, which a tree may ask for. What is missing is counted either way.
 
     >>> import numpy as np, vitrina as vt
-    >>> class Length(vt.ranking.Features):
+    >>> class Length(vt.ranking.FeatureGroup):
     ...     def compute(self, pairs, learned):
     ...         return {"events of the person": pairs.queries.lengths[pairs.rows]}
     """
@@ -67,7 +67,7 @@ class FeatureSet:
         widths: how many of them each group gives.
     """
 
-    features: tuple[Features, ...]
+    features: tuple[FeatureGroup, ...]
     learned: tuple[Arrays, ...]
     n_items: int
     names: tuple[str, ...]
@@ -77,14 +77,14 @@ class FeatureSet:
         return f"FeatureSet({len(self.names)} features of {', '.join(type(group).__name__ for group in self.features)})"
 
     @classmethod
-    def fit(cls, features: Sequence[Features], data: Dataset, sources: Sources) -> FeatureSet:
+    def fit(cls, features: Sequence[FeatureGroup], data: Dataset, sources: Sources) -> FeatureSet:
         """Fit every group on the log that the sources were fitted on.
 
         Raises:
             ParameterError: two features have one name, or what should be a group is none.
             DataError: a group needs what the log doesn't have.
         """
-        wrong = next((group for group in features if not isinstance(group, Features)), None)
+        wrong = next((group for group in features if not isinstance(group, FeatureGroup)), None)
         if wrong is not None or not features:
             raise ParameterError(
                 f"Features are one or more objects of vt.ranking, such as SourceScores(). Got {wrong!r}.", parameter="features"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vitrina.base.errors import UnknownNameError
 from vitrina.base.state import Arrays
-from vitrina.ranking.features.base import Columns, Features
+from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.pairs import Pairs
 from vitrina.types import Float32
 
@@ -17,7 +17,7 @@ SIGN = {"product": "x", "ratio": "/", "difference": "-"}
 
 
 @final
-class Crosses(Features):
+class Crosses(FeatureGroup):
     """The product, ratio or difference of two features of the groups before this one: a tree needs many splits for what one of these says at once.
 
     A ratio by 0 is missing, and so is what is made of something missing.

@@ -10,14 +10,14 @@ from vitrina.base.state import Arrays
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.forms.history import moments
-from vitrina.ranking.features.base import Columns, Features, ratio
+from vitrina.ranking.features.base import Columns, FeatureGroup, ratio
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 from vitrina.types import Float64
 
 
 @final
-class ItemCounters(Features):
+class ItemCounters(FeatureGroup):
     """Counters of each item in the log that the sources were fitted on, which begin with "item:".
 
     "share of all events", "share of all people" (shares, and not counts, so that they mean the same when the log has grown), "place by people" from 1,

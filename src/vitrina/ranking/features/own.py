@@ -11,14 +11,14 @@ from vitrina.base.state import Arrays
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.forms.history import Baskets, moments
-from vitrina.ranking.features.base import Columns, Features, ratio
+from vitrina.ranking.features.base import Columns, FeatureGroup, ratio
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 from vitrina.types import Int64, Queries, ranges
 
 
 @final
-class UserItemCounters(Features):
+class UserItemCounters(FeatureGroup):
     """Counters of the candidate in the person's own history, which begin with "taken before:".
 
     "baskets" that held it, "share of baskets", "share of events", "baskets since the last" (0 where the newest basket has it), "baskets between two" (their mean),

@@ -11,14 +11,14 @@ from vitrina.base.state import Arrays
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.forms.history import Baskets, moments
-from vitrina.ranking.features.base import Columns, Features, ratio
+from vitrina.ranking.features.base import Columns, FeatureGroup, ratio
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 from vitrina.types import Float64, Queries
 
 
 @final
-class UserCounters(Features):
+class UserCounters(FeatureGroup):
     """Counters of each history, which begin with "person:".
 
     "events", "different items", "baskets" (what shares a time or a basket), "events per basket", "events per item"; with real times "days since

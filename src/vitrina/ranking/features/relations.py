@@ -18,7 +18,7 @@ from vitrina.forms.reading import Reading
 from vitrina.models.base import ModelConfig
 from vitrina.models.cooccurrence import Cooccurrence
 from vitrina.models.weighting import Transitions
-from vitrina.ranking.features.base import Columns, Features
+from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.features.related import put_together, relation_of
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
@@ -34,7 +34,7 @@ def of_events() -> dict[str, ModelConfig]:
 
 
 @final
-class Relations(Features):
+class Relations(FeatureGroup):
     """The relations of the candidate c to EACH item h of the last events of the history, put together in three ways.
 
     For each relation R: "R: sum" = sum over events e of w[e] R(h[e], c); "R: maximum" = the largest w[e] R(h[e], c); "R: last" = the largest R(h[e], c) over the

@@ -8,13 +8,13 @@ import numpy as np
 
 from vitrina.base.kernels import Spread
 from vitrina.base.state import Arrays
-from vitrina.ranking.features.base import Columns, Features
+from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.pairs import Pairs
 from vitrina.types import Float32
 
 
 @final
-class SourceScores(Features):
+class SourceScores(FeatureGroup):
     """Scores and places by source: a ranker that reads nothing else can still do what its best source does.
 
     For each source S: "S: score" as the source gives it; "S: place in its list" from 1, missing where its list doesn't have the item; "S: place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vitrina.data.dataset import Dataset
 from vitrina.ranking.features.affinity import Affinity
-from vitrina.ranking.features.base import Features
+from vitrina.ranking.features.base import FeatureGroup
 from vitrina.ranking.features.items import ItemCounters
 from vitrina.ranking.features.own import UserItemCounters
 from vitrina.ranking.features.people import UserCounters
@@ -13,14 +13,14 @@ from vitrina.ranking.features.scores import SourceScores
 from vitrina.ranking.features.trends import Trends
 
 
-def standard(data: Dataset) -> tuple[Features, ...]:
+def standard(data: Dataset) -> tuple[FeatureGroup, ...]:
     """All groups that the log has what it takes for: Trends where there are real times, Affinity where there are categories or numbers of items, or values.
 
     >>> import vitrina as vt
     >>> [type(group).__name__ for group in standard(vt.testing.toy())]
     ['SourceScores', 'Relations', 'UserItemCounters', 'UserCounters', 'ItemCounters', 'Trends', 'Affinity']
     """
-    groups: list[Features] = [SourceScores(), Relations(), UserItemCounters(), UserCounters(), ItemCounters()]
+    groups: list[FeatureGroup] = [SourceScores(), Relations(), UserItemCounters(), UserCounters(), ItemCounters()]
     if data.time_unit == "us":
         groups.append(Trends())
     table = data.item_table

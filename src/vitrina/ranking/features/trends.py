@@ -14,13 +14,13 @@ from vitrina.base.state import Arrays
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.forms.history import moments
-from vitrina.ranking.features.base import Columns, Features
+from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 
 
 @final
-class Trends(Features):
+class Trends(FeatureGroup):
     """Shares of windows of time.
 
     For each window of w days: "item: share of w days", the item's share of all events in the last w days of the log that the sources were fitted
