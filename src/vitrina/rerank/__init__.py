@@ -3,9 +3,9 @@
 `reranked` makes a model of a model and a re-ranker; `base` is what every re-ranker starts from; each re-ranker is a file of its own.
 """
 
-from vitrina.rerank import similarity
+from vitrina.rerank import rules, similarity
 from vitrina.rerank.base import Candidates, Ordering, RerankerConfig
 from vitrina.rerank.mmr import MMR
 from vitrina.rerank.reranked import Reranked, RerankedLists
 
-__all__ = ["MMR", "Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "similarity"]
+__all__ = ["MMR", "Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "rules", "similarity"]
