@@ -4,10 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types bench reproduce clean
+.PHONY: demo demo-two-stage test lint types bench reproduce clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vitrina demo --out vitrina-demo
+
+demo-two-stage: $(VENV)/.demo
+	$(PIP) -e '.[demo,rank]'
+	$(BIN)/vitrina demo --two-stage --out vitrina-demo
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile

@@ -1,6 +1,7 @@
 """`vitrina recommend --explain`: why each item stands where it does, on the screen, as JSON and in files."""
 
 import json
+import sys
 
 import polars as pl
 import pytest
@@ -8,6 +9,8 @@ import pytest
 import vitrina as vt
 from vitrina.artifacts import Artifact
 from vitrina.cli import screen, why
+from vitrina.cli.config import read_config
+from vitrina.cli.demo import with_two_stages
 from vitrina.told import in_words
 
 DATA = vt.testing.toy()
@@ -112,3 +115,41 @@ def test_a_model_that_says_no_more_is_said_to(shop, config, vitrina):
     told = vitrina("recommend", "model", "--out", "lists.csv", "-k", 2, "--explain")
     assert told.exit_code == 0, told.stderr
     assert "says no more" in told.stderr
+
+
+def test_an_explained_artifact_of_two_stages_says_sources_and_features(shop, config, vitrina):
+    pytest.importorskip("lightgbm")
+    config(
+        '[models.two]\ntype = "TwoStage"\nqueries = 300\nsources = [{type = "Source", name = "own", model = {type = "TopPersonal"}}, '
+        '{type = "Source", name = "near", model = {type = "Cooccurrence"}}]\n[job]\nrepeat = true\n'
+        '[models.again]\ntype = "Reranked"\nreranker = "KeepOrder"\ncandidates = 9\n[models.again.model]\ntype = "TwoStage"\nqueries = 300\n'
+        'sources = [{type = "Source", name = "own", model = {type = "TopPersonal"}}, {type = "Source", name = "near", model = {type = "Cooccurrence"}}]\n'
+    )
+    user = pl.read_csv(shop / "shop.csv")["customer"][0]
+    for name in ("two", "again"):
+        done = vitrina("fit", "vitrina.toml", "--model", name, "--out", name)
+        assert done.exit_code == 0, done.stderr
+        told = vitrina("recommend", name, "--user", user, "-k", 3, "--explain")
+        assert told.exit_code == 0, told.stderr
+        assert "says no more" not in told.stderr
+        places = json.loads(vitrina("recommend", name, "--user", user, "-k", 3, "--explain", "--json").stdout)["users"][0]["items"]
+        assert {source["source"] for place in places for source in place["sources"]} <= {"own", "near"}
+        assert all(len(place["features"]) <= 5 for place in places)
+        assert vitrina("recommend", name, "--out", f"{name}.csv", "-k", 3, "--explain").exit_code == 0
+        written = pl.read_csv(shop / f"{name}.csv").filter(pl.col("customer") == user)
+        assert written["sku"].to_list() == [place["item_id"] for place in places]
+
+
+def test_the_demo_of_two_stages_says_at_once_that_a_package_is_missing(vitrina, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    told = vitrina("demo", "--two-stage", "--out", tmp_path / "demo")
+    assert told.exit_code == 2
+    assert "pip install 'vitrina[rank]'" in told.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_config_of_the_demo_with_two_stages_is_read(tmp_path):
+    (tmp_path / "two.toml").write_text(with_two_stages())
+    plan = read_config(tmp_path / "two.toml")
+    assert {"two-stage", "ruled", "fading"} <= set(plan.models)
+    assert plan.out == tmp_path / "two-stage"

@@ -17,6 +17,7 @@ from vitrina.jobs.answers import Before
 from vitrina.recommendations import SOURCES
 from vitrina.types import Bool, Recommendations
 
+BY_RULE = "rules"  # the source of what a rule asked for, see `vt.Rules`
 BY_SOURCE = {"model": pl.String, "source": pl.String, "places": pl.Float64, "hits": pl.Float64}
 MOVES = {"model": pl.String, "lists": pl.Int64, "changed": pl.Float64, "entered": pl.Float64, "moved": pl.Float64}
 EFFECTS = {
@@ -26,10 +27,10 @@ REASONS = {"model": pl.String, "reason": pl.String, "places": pl.Float64, "lists
 
 
 def sources(lists: Mapping[str, Recommendations], split: Split, k: int) -> pl.DataFrame:
-    """Of the models that name sources beside `model` and `fallback`: the share of the first k places, and of the hits, by source."""
+    """Of the models that name sources of their own: the share of the first k places, and of the hits, by source."""
     rows = []
     for model, given in lists.items():
-        if not set(given.sources) - set(SOURCES) or "source" not in given.extra:
+        if not _named(given):
             continue
         source, filled = given.extra["source"][:, :k], given.items[:, :k] >= 0
         hit = hits(given, split)[:, :k]
@@ -106,10 +107,15 @@ def reasons_of(given: Recommendations, query: int, places: NDArray[np.intp]) -> 
 
 
 def sources_of(given: Recommendations, query: int, places: NDArray[np.intp]) -> tuple[str, ...]:
-    """The source at some places of one list; nothing where it names none beside `model` and `fallback`."""
-    if not set(given.sources) - set(SOURCES) or "source" not in given.extra:
+    """The source at some places of one list; nothing where it names none of its own."""
+    if not _named(given):
         return ()
     return tuple(given.sources[at] for at in given.extra["source"][query, places])
+
+
+def _named(given: Recommendations) -> bool:
+    """Whether lists say more of where a place comes from than a model, popularity or a rule."""
+    return "source" in given.extra and bool(set(given.sources) - {*SOURCES, BY_RULE})
 
 
 def _share(part: int, whole: int) -> float | None:
