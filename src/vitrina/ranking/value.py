@@ -224,7 +224,7 @@ def _order(first, last, earned, left, allowed, items, expected, going_on, reache
     """Fill the rows: keep what earns, sort it by what it earns per session lost, choose where there are more than slots."""
     n, k = earned.shape[1], items.shape[1]
     kept, index = np.empty(n, np.int32), np.empty(n)
-    worth, take = np.empty(k + 1), np.empty((n, k + 1), np.bool_)
+    worth = np.zeros((n + 1, k + 1) if n > k else (1, 1))  # [item, slots left]; the first column stays 0
     for s in range(first, last):
         count = 0
         for i in range(n):
@@ -244,20 +244,18 @@ def _order(first, last, earned, left, allowed, items, expected, going_on, reache
             kept[:count] = kept[:count][np.argsort(-index[:count], kind="mergesort")]
         slots = min(k, count)
         if count > k:
-            worth[:] = 0.0
+            worth[count] = 0.0
             for at in range(count - 1, -1, -1):
                 r, on = earned[s, kept[at]], 1 - left[s, kept[at]]
-                for c in range(k, 0, -1):
-                    shown = r + on * worth[c - 1]
-                    take[at, c] = shown >= worth[c]
-                    if take[at, c]:
-                        worth[c] = shown
-            place = 0
+                here, after = worth[at], worth[at + 1]
+                for c in range(k):
+                    here[c + 1] = max(after[c + 1], r + on * after[c])
+            slots = 0
             for at in range(count):
-                if place < k and take[at, k - place]:
-                    kept[place] = kept[at]
-                    place += 1
-            slots = place
+                c = k - slots
+                if c > 0 and earned[s, kept[at]] + (1 - left[s, kept[at]]) * worth[at + 1, c - 1] >= worth[at + 1, c]:
+                    kept[slots] = kept[at]
+                    slots += 1
         chance, total = 1.0, 0.0
         for place in range(slots):
             items[s, place], reached[s, place] = kept[place], chance
