@@ -3,8 +3,8 @@
     python -m benchmarks.speed.sessions [--sessions 1_000_000] [--repeat 3]
 
 Chances are drawn (seeded, float32), values differ by item. NumPy does 100,000 sessions, in blocks of 10,000 that stay in the cache, and its time is multiplied by
-ten; both must expect the same of each. The compiled kernel runs on one thread (NUMBA_NUM_THREADS=1), as NumPy does, and then on all cores. `memory` is what a call took
-beside its inputs and its answer.
+ten; both must expect the same of each. The compiled kernel runs on one thread (NUMBA_NUM_THREADS=1), as NumPy does, and then on all cores. `memory` is the most that NumPy
+held for a call beside inputs and answer.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import ROOT
-from vitrina.jobs.worker import peak_bytes
 
 ITEMS, SLOTS, BLOCK, SHARE = 50, 10, 10_000, 10
 
@@ -59,12 +59,12 @@ def measure(sessions: int, repeat: int) -> None:
     arrays = drawn(sessions)
     small = {name: a[:10] if np.ndim(a) == 2 else a for name, a in arrays.items()}
     vt.ranking.rank_session(k=SLOTS, **small)
-    before, began = peak_bytes(), time.perf_counter()
+    tracemalloc.start()
     order = vt.ranking.rank_session(k=SLOTS, **arrays)
-    first = time.perf_counter() - began
     answer = sum(a.nbytes for a in (order.items, order.expected, order.going_on, order.reached))
-    memory = peak_bytes() - before - answer
-    seconds = min(first, least(lambda: vt.ranking.rank_session(k=SLOTS, **arrays), repeat - 1)) if repeat > 1 else first
+    memory = tracemalloc.get_traced_memory()[1] - answer
+    tracemalloc.stop()
+    seconds = least(lambda: vt.ranking.rank_session(k=SLOTS, **arrays), repeat)
     threads = int(os.environ["NUMBA_NUM_THREADS"])
     peer = ""
     if threads == 1:
@@ -81,7 +81,7 @@ def measure(sessions: int, repeat: int) -> None:
         np.testing.assert_allclose(blocks(), order.expected[: sessions // SHARE], rtol=1e-6)
         theirs = SHARE * least(blocks, repeat)
         peer = f"{theirs:.1f} | {theirs / seconds:.1f}x"
-    print(f"| {threads} | {sessions:,} | {seconds:.2f} | {peer or '|'} | {max(memory, 0) / 2**20:.0f} | {answer / 2**20:.0f} |")
+    print(f"| {threads} | {sessions:,} | {seconds:.2f} | {peer or '|'} | {memory / 2**20:.0f} | {answer / 2**20:.0f} |")
 
 
 def main() -> None:
