@@ -25,7 +25,10 @@ def section_of(command: str) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_and_its_options_are_documented(command: str) -> None:
     text = section_of(command) + section_of("options of the log")
-    options = [name for p in COMMANDS[command].params for name in (*p.opts, *p.secondary_opts) if name.startswith("--")]
+    inner = getattr(COMMANDS[command], "commands", {})  # of a group, such as `vitrina rules preview`
+    parameters = [p for one in (COMMANDS[command], *inner.values()) for p in one.params]
+    options = [name for p in parameters for name in (*p.opts, *p.secondary_opts) if name.startswith("--")]
+    assert [name for name in inner if f"vitrina {command} {name}" not in text] == []
     assert section_of(command)
     assert [name for name in options if f"`{name}" not in text and name != "--help"] == []
 

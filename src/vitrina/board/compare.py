@@ -22,6 +22,7 @@ from vitrina.board.judging import Judges, Questions, Slices
 from vitrina.board.lineup import lineup
 from vitrina.board.named import check_matters
 from vitrina.board.result import Board
+from vitrina.board.ruled import check_rules
 from vitrina.board.running import cost, run_all
 from vitrina.board.sample import QUICK_TRIALS, hurried, validation_part
 from vitrina.data.dataset import Dataset
@@ -31,6 +32,7 @@ from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.jobs.folders import work_folder, write_folders
 from vitrina.jobs.run import Workplace
 from vitrina.protocols import Metric, TableMetric
+from vitrina.rerank.rules.ruled import Rules
 from vitrina.types import Float32
 
 
@@ -53,6 +55,7 @@ def compare(
     examples: int = 6,
     data: Dataset | None = None,
     title: str | None = None,
+    rules: Rules | None = None,
     quick: bool = False,
     progress: bool = True,
     **former: Any,
@@ -88,6 +91,7 @@ def compare(
         examples: people to show.
         data: the whole log for the audit in the report; None takes the training part.
         title: of the board.
+        rules: that the lists of all models keep, of the baselines too; each is tuned and judged under them, and the protocol line says so.
         quick: a first look: the questions of a sample of people, the same for all models, a few configurations of each search, and
             less time for EASE. Models are fitted on the whole training part, so values are about those of the whole comparison, with
             wider intervals.
@@ -96,7 +100,7 @@ def compare(
 
     Raises:
         ParameterError: two models have one name, or a model can't be built in another process; a metric of your own lacks something;
-            vectors don't fit; folds are not of one log, or don't follow one another in time.
+            vectors don't fit; rules contradict each other or don't fit the log; folds are not of one log, or don't follow one another in time.
         DataError: a metric needs vectors of the items, and there are none.
         KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
 
@@ -118,7 +122,8 @@ def compare(
     if quick:
         budget = budget.model_copy(update={"trials": min(budget.most_trials, QUICK_TRIALS)})
         contenders = [replace(c, model=hurried(c.model)) for c in contenders]
-    conditions, outcomes = _run(contenders, questions, judges, budget, None if cache is None else Path(cache), seed, progress)
+    check_rules(rules, [c.model for c in contenders], questions.whole.train)
+    conditions, outcomes = _run(contenders, questions, judges, budget, rules, None if cache is None else Path(cache), seed, progress)
     comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started, baseline, matters)
     train = questions.whole.train
     about = {"title": title or f"Models for {train.name}", "inspection": inspect(train if data is None else data)}
@@ -144,8 +149,9 @@ def _check_numbers(**numbers: int) -> None:
 
 
 def _run(
-    contenders: Sequence[Contender], questions: Questions, judges: Judges, budget: Budget, cache: Path | None, seed: int, progress: bool
-) -> tuple[Conditions, list[Outcome]]:
+    contenders: Sequence[Contender], questions: Questions, judges: Judges, budget: Budget, rules: Rules | None, cache: Path | None, seed: int,
+    progress: bool,
+) -> tuple[Conditions, list[Outcome]]:  # fmt: skip
     """Let everybody fit and answer under the same conditions, in one fold after another. Who failed in one takes no part in the next.
 
     Returns:
@@ -162,7 +168,7 @@ def _run(
             validation = validation_part(fold, quick=questions.quick, seed=seed) if any(c.tuned for c in contenders) else None
             stamps = write_folders(fold, validation, work)
             place = Workplace(work, cache or work, *stamps, fold.queries.vocabulary, judges.depth, threads, budget.limit)
-            conditions.append(Conditions(place, budget, judges.primary, seed))
+            conditions.append(Conditions(place, budget, judges.primary, seed, rules))
             left = [c for c in contenders if all(o.entry.status == "ok" for o in done[c.name])]
             left = left if len(conditions) == 1 else [replace(c, candidate=False) for c in left]  # later validation is an earlier test
             for outcome in run_all(left, conditions[-1], fold=name_of(fold, folds), progress=progress):

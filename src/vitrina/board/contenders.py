@@ -15,12 +15,14 @@ from vitrina.base.config import fingerprint, to_plain
 from vitrina.board.budget import Budget
 from vitrina.board.edges import edge_notes
 from vitrina.board.result import Entry
+from vitrina.board.ruled import under
 from vitrina.board.seeds import with_seeds
 from vitrina.board.tune import Search
 from vitrina.jobs.answers import Before
 from vitrina.jobs.run import FitResult, Workplace, fit_and_answer, run_trials
 from vitrina.jobs.specs import to_spec, written
 from vitrina.protocols import Metric
+from vitrina.rerank.rules.ruled import Rules
 from vitrina.types import Recommendations
 
 Answers = Sequence[Sequence[Recommendations]]  # [fold][fit]
@@ -57,12 +59,14 @@ class Conditions:
         budget: what each may spend.
         primary: the metric that trials are judged by.
         seed: of the searches.
+        rules: that all lists keep.
     """
 
     place: Workplace
     budget: Budget
     primary: Metric
     seed: int
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def _fixed(contender: Contender, conditions: Conditions, stop: Event) -> Tuned:
 
 def _try(models: Sequence[Any], conditions: Conditions, stop: Event, step: Callable[[], None]) -> list[tuple[Any, Mapping[str, Any]]]:
     """The models that were tried on validation, in their order, with what became of each."""
-    specs = [to_spec(model) for model in models]
+    specs = [to_spec(under(conditions.rules, model)) for model in models]
     done = run_trials(specs, to_spec(conditions.primary), conditions.budget.seconds, conditions.place, stop, step)
     tried = [(model, done[fingerprint(spec)]) for model, spec in zip(models, specs, strict=True) if fingerprint(spec) in done]
     return [(m, {"config": json.dumps(to_plain(m))} | {n: t[n] for n in ("value", "seconds", "error")}) for m, t in tried]
@@ -142,7 +146,7 @@ def _try(models: Sequence[Any], conditions: Conditions, stop: Event, step: Calla
 def _fit(contender: Contender, tuned: Tuned, conditions: Conditions, stop: Event, step: Callable[[], None]) -> Outcome:
     """Fit the configuration on the whole training part and answer the queries: once, or with several seeds until one fails."""
     model = tuned.best
-    specs = with_seeds(to_spec(model), conditions.budget.fits)
+    specs = with_seeds(to_spec(under(conditions.rules, model)), conditions.budget.fits)
     fits: list[FitResult] = []
     for number, spec in enumerate(specs, 1):
         fits.append(fit_and_answer(spec, f"{contender.name} {number}", conditions.place, stop))

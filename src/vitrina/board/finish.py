@@ -32,6 +32,7 @@ from vitrina.board.named import BEFORE, settle
 from vitrina.board.order import against_order
 from vitrina.board.people import examples
 from vitrina.board.result import Board, Entry
+from vitrina.board.ruled import in_words
 from vitrina.board.summary import Findings, headline
 from vitrina.data.split import Protocol
 from vitrina.evaluate.bootstrap import Bootstrap
@@ -177,7 +178,8 @@ def _protocol(comparison: Comparison) -> Protocol:
     folds, metric = comparison.questions.folds, MetricInfo.of(comparison.judges.primary)
     protocol = folds[-1].protocol.judged_by(metric.name, metric.definition)
     rule = protocol.rule if len(folds) == 1 else f"{protocol.rule}, {len(folds)} folds"
-    return replace(protocol, rule=rule, queries=sum(len(fold.queries) for fold in folds))
+    named = tuple(in_words(comparison.conditions.rules))
+    return replace(protocol, rule=rule, queries=sum(len(fold.queries) for fold in folds), rules=named)
 
 
 def _settings(comparison: Comparison) -> dict[str, Any]:
@@ -209,7 +211,8 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
         "machine": machine,
         "command": " ".join([_program(), shlex.join(sys.argv[1:])]),
     }
-    return settings | ({"quick": _first_look(comparison)} if comparison.questions.quick else {})
+    rules = in_words(conditions.rules)
+    return settings | ({"rules": rules} if rules else {}) | ({"quick": _first_look(comparison)} if comparison.questions.quick else {})
 
 
 def _program() -> str:

@@ -126,7 +126,7 @@ def _drawn(of: Any, rng: np.random.Generator, *, whole: bool) -> Any:
     return of.draw(rng, whole=whole) if isinstance(of, Range) else of.draw(rng)
 
 
-def tune(model: Any, **parameters: Any) -> Search:
+def tune(model: Any, /, **parameters: Any) -> Search:
     """A search space: lists and ranges are tried, everything else is fixed.
 
     A list holds the values to try (plain values or parts of a model); a parameter that is itself a list goes in as a list of one

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from vitrina.base.config import Config, in_words
-from vitrina.base.errors import ParameterError, UnknownNameError, VitrinaError
-from vitrina.board.tune import Range, is_range, tune
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
+from vitrina.board.tune import Range, Search, is_range, tune
 from vitrina.cli import names
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.models.base import ModelConfig
+from vitrina.rerank.base import RerankerConfig
+from vitrina.rerank.reranked import Reranked
+from vitrina.rerank.rules.base import Rule
+from vitrina.rerank.rules.conditions import ITEM
+from vitrina.rerank.rules.conflicts import check_together
+from vitrina.rerank.rules.filters import HidePairs
+from vitrina.rerank.rules.ruled import Rules
 
 NONE = "none"  # TOML has no such value
 
@@ -67,6 +75,56 @@ def tunable(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[
     return _call(file, keys, cls, arguments)
 
 
+def reranked(file: TomlFile, keys: Keys, model: Any, given: Mapping[str, Any]) -> Any:
+    """The model with its lists ranked again, as `rerank` and `candidates` of its table say; a search where one of them is one."""
+    arguments: dict[str, Any] = {"model": model, "reranker": _reranker(file, (*keys, "rerank"), given["rerank"])}
+    if "candidates" in given:
+        arguments["candidates"] = value_of(file, (*keys, "candidates"), given["candidates"], *field_of(Reranked, "candidates"))
+    searched = any(isinstance(value, (list, Range, Search)) for value in arguments.values())
+    return _call(file, keys, partial(tune, Reranked) if searched else Reranked, arguments)
+
+
+def _reranker(file: TomlFile, keys: Keys, value: Any) -> Any:
+    """A re-ranker, or a search over some: a name, a table with a type, or a list of these."""
+    if isinstance(value, list):
+        return [_reranker(file, keys, choice) for choice in value]
+    table = {"type": value} if isinstance(value, str) else value
+    with located(file, keys):
+        if not isinstance(table, Mapping) or "type" not in table:
+            raise ParameterError(
+                f"A 'rerank' is a table with a type: {{type = \"MMR\", diversity = 0.3}}. Got {value!r}.", parameter="rerank"
+            )
+        cls = _part(file, str(table["type"]), RerankerConfig)
+    return tunable(file, keys, cls, {name: inner for name, inner in table.items() if name != "type"})
+
+
+def rules(file: TomlFile, tables: Mapping[str, Mapping[str, Any]], item: str) -> Rules | None:
+    """The rules of the file, each a table [rules.NAME] with a `type`; None where there are none.
+
+    Files that they name are beside the config, and conditions on the log's own column of items (`item`) are on ids.
+    """
+    made: dict[str, Rule] = {}
+    for name, table in tables.items():
+        keys: Keys = ("rules", name)
+        with located(file, (*keys, "type")):
+            if "type" not in table:
+                raise ParameterError(f"The rule {name!r} needs a type: {', '.join(sorted(names.kinds(Rule)))}.")
+            cls = names.find("rule", str(table["type"]), names.kinds(Rule))
+        given = {key: value for key, value in table.items() if key != "type"}
+        if cls is HidePairs and isinstance(given.get("table"), str):
+            given["table"] = str((file.path.parent / Path(given["table"]).expanduser()).resolve())
+            with located(file, (*keys, "table")):
+                if not Path(given["table"]).exists():
+                    raise DataError(f"There is no file {given['table']}. Paths are relative to the config.")
+        made[name] = construct(file, keys, cls, given)
+        where = getattr(made[name], "where", None)
+        if isinstance(where, Mapping) and item in where:
+            made[name] = made[name].model_copy(update={"where": {ITEM if column == item else column: v for column, v in where.items()}})
+    with located(file, ("rules",)):
+        check_together(made)
+        return Rules(rules=made) if made else None
+
+
 def _check_names(file: TomlFile, keys: Keys, cls: Callable[..., Any], given: Mapping[str, Any]) -> None:
     known = names.parameters(cls)
     for name in given:
@@ -100,7 +158,7 @@ def value_of(file: TomlFile, keys: Keys, value: Any, field: Any = None, default:
 
 def _of_table(file: TomlFile, keys: Keys, table: Mapping[str, Any], field: Any, default: Any) -> Any:
     """A part, a range, or a mapping."""
-    if "type" in table:
+    if "type" in table and not (table["type"] not in names.parts() and field is not None and accepts(field, table)):
         with located(file, keys):
             cls = _part(file, str(table["type"]), field)
         return construct(file, keys, cls, {name: v for name, v in table.items() if name != "type"})

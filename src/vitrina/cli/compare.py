@@ -60,6 +60,7 @@ def compare(
     for number, fold in enumerate(folds, 1):
         for warning in fold.warnings:
             console.warn(f"Fold {number}: {warning}" if len(folds) > 1 else warning)
+    plan.check_rules(folds[-1].train)
     try:
         board = run(plan.models, folds, cache=cache, data=data, quick=quick, **plan.options())
     except KeyboardInterrupt:

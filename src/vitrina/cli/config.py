@@ -13,6 +13,7 @@ from vitrina.base.config import in_words
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.baselines import possible_names
 from vitrina.board.budget import Budget
+from vitrina.board.ruled import under
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
@@ -23,6 +24,7 @@ from vitrina.data.read.numerals import Decimal
 from vitrina.data.split import GlobalTime, Rule, Split, rolling
 from vitrina.metrics import DEFAULT_METRICS, metric
 from vitrina.metrics.info import require_per_query
+from vitrina.rerank.rules.ruled import Rules
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -123,6 +125,9 @@ class Settings(Section):
     )
     job: JobSection = JobSection()
     models: dict[str, dict[str, Any]] = Field(description="One table per model; the name of the table is its name on the board.")
+    rules: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="One table per rule, which every list keeps; the name of the table is its reason in lists."
+    )
     tune: TuneSection = TuneSection()
     report: ReportSection = ReportSection()
 
@@ -136,6 +141,7 @@ class Plan:
     rule: Rule | None  # None: the data decide
     n_folds: int
     models: Mapping[str, Any]
+    rules: Rules | None = None
 
     @property
     def out(self) -> Path:
@@ -171,6 +177,17 @@ class Plan:
                 data = build.filtered(data, name, argument)
         return data
 
+    def check_rules(self, data: Dataset) -> None:
+        """Refuse rules that don't fit the log, with their lines."""
+        if self.rules is not None:
+            with build.located(self.file, ("rules",)):
+                self.rules.check(data)
+
+    def under_rules(self, name: str, model: Any) -> Any:
+        """A model with its lists under the rules of the file."""
+        with build.located(self.file, ("models", name, "rerank")):
+            return under(self.rules, model)
+
     def repeat(self, data: Dataset) -> bool:
         """Whether people may get again what they had: as the file says, or as the split decides."""
         given = self.settings.job.repeat
@@ -184,7 +201,7 @@ class Plan:
             "metrics": job.metrics or at_k, "primary": job.primary or f"nDCG@{job.k}", "k": job.k, "slices": job.slices or None,
             "baselines": job.baselines, "baseline": job.baseline, "matters": job.matters,
             "budget": Budget(trials=tune.trials, seconds=tune.seconds, limit=job.limit, fits=job.fits),
-            "seed": tune.seed, "title": self.settings.report.title,
+            "seed": tune.seed, "title": self.settings.report.title, "rules": self.rules,
         }  # fmt: skip
 
     def split(self, data: Dataset) -> Split:
@@ -221,7 +238,14 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
             build.check_filter(name, argument)
     _check_metrics(file, settings.job)
     rule = _rule(file, settings)
-    plan = Plan(file, settings, rule, _folds(file, settings, rule), dict(_models(file, settings)))
+    plan = Plan(
+        file,
+        settings,
+        rule,
+        _folds(file, settings, rule),
+        dict(_models(file, settings)),
+        build.rules(file, settings.rules, settings.data.item),
+    )
     _check_baseline(plan)
     return plan
 
@@ -329,7 +353,10 @@ def _models(file: TomlFile, settings: Settings) -> Iterator[tuple[str, Any]]:
         keys: Keys = ("models", name)
         with build.located(file, (*keys, "type")):
             cls = _model_class(file, str(table.get("type", name)), explicit="type" in table)
-        yield name, build.tunable(file, keys, cls, {key: value for key, value in table.items() if key != "type"})
+        again = {"rerank", "candidates"} if "rerank" in table and "candidates" not in names.parameters(cls) else {"rerank"}
+        model = build.tunable(file, keys, cls, {key: value for key, value in table.items() if key not in {"type", *again}})
+        with_reranker = {key: value for key, value in table.items() if key in again}
+        yield name, build.reranked(file, keys, model, with_reranker) if with_reranker else model
     if not settings.models:
         raise ParameterError(f"{file.where(('models',))}: there is no model. Add one, for example [models.EASE].")
 

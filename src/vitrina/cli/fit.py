@@ -38,10 +38,11 @@ def command(
     from vitrina.models.own import completed
 
     plan = read_config(config, trust=trust)
-    chosen = results.settled(plan, model)
+    chosen = plan.under_rules(model, results.settled(plan, model))
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log()
     data = plan.filtered(log)
+    plan.check_rules(data)
     data = replace(data, repeat=plan.repeat(data))
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}

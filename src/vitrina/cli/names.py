@@ -67,6 +67,11 @@ def rules() -> Mapping[str, type]:
     return {name.removeprefix("split."): cls for name, cls in exported().items() if name.startswith("split.")}
 
 
+def kinds(base: type) -> Mapping[str, type]:
+    """Exported configs of one kind, by the last part of their names."""
+    return {name.rpartition(".")[2]: cls for name, cls in exported().items() if issubclass(cls, base)}
+
+
 def parts() -> Mapping[str, type]:
     """What a model may hold: weightings, decays, other models. A name that two modules use is written with its module."""
     inside = {name: cls for name, cls in exported().items() if not cls.__module__.startswith(NO_PARTS)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, final
+from typing import Annotated, Any, final
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
@@ -29,6 +30,12 @@ BLOCK = 8192  # queries whose candidates are held at a time
 PAIRS = 1 << 25  # queries x items, all of which a re-ranker may forbid one by one
 
 
+def _own_model(model: Any) -> Any:
+    if isinstance(model, type | RerankerConfig) or not callable(getattr(model, "fit", None)):
+        raise PydanticCustomError("model", "Input should be a model, which has fit(data), such as vt.EASE()")
+    return model
+
+
 @final
 class Reranked(ModelConfig):
     """The lists of a model, of which the best `candidates` are put into another order by a re-ranker.
@@ -38,7 +45,7 @@ class Reranked(ModelConfig):
     is the column `relevance`. Places of the fallback stay at the end.
 
     Args:
-        model: gives the candidates.
+        model: gives the candidates; one of your own too.
         reranker: orders them.
         candidates: how many of each list; more give the re-ranker more to choose from, and less likely items. Items that tie at the
             end of them are cut by their codes, as everywhere.
@@ -52,26 +59,29 @@ class Reranked(ModelConfig):
     np.True_
     """
 
-    model: ModelConfig
+    model: ModelConfig | Annotated[Any, AfterValidator(_own_model)]
     reranker: RerankerConfig
     candidates: int = Field(default=100, ge=1)
 
     @property
     def reads_weights(self) -> bool:  # type: ignore[override]
-        return self.model.reads_weights
+        return getattr(self.model, "reads_weights", False)
 
     @property
     def reads_shards(self) -> bool:  # type: ignore[override]
-        return self.model.reads_shards
+        return getattr(self.model, "reads_shards", False)
 
     @property
     def takes_start(self) -> bool:  # type: ignore[override]
-        return self.model.takes_start
+        return getattr(self.model, "takes_start", False)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, **training: Any) -> RerankedLists:
         """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""
         start = start.recommender if isinstance(start, RerankedLists) else start
-        recommender = completed(self.model.fit(data, validation=validation, start=start, **training), data)
+        given = {"validation": validation, "start": start, **training}
+        takes = signature(self.model.fit).parameters  # one of somebody's own may take none of it
+        whatever = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+        recommender = completed(self.model.fit(data, **{name: value for name, value in given.items() if whatever or name in takes}), data)
         takes = "recommender" in signature(self.reranker.fit).parameters  # one of somebody's own may not
         ordering = self.reranker.fit(data, **({"recommender": recommender} if takes else {}))
         return RerankedLists(recommender, ordering, self.candidates, self)

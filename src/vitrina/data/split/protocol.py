@@ -33,6 +33,7 @@ class Protocol:
         ties: share of the targets that are the last among equal times by the order of rows alone; None where the log has no times to tell.
         future: share of the training events that are not earlier than the first query.
         metric: name and definition; empty until something is judged.
+        rules: names of the rules that all lists keep.
 
     >>> import vitrina as vt
     >>> print(vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False)).protocol.line)
@@ -51,6 +52,7 @@ class Protocol:
     ties: float | None
     future: float
     metric: str = ""
+    rules: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, split: Split) -> Protocol:
@@ -80,6 +82,7 @@ class Protocol:
             f"{'full ranking of' if self.full else 'ranking of chosen'} {self.candidates:,} items",
             f"{_percent(self.cold)} of targets cold, {'no times to see ties' if self.ties is None else f'{_percent(self.ties)} tie-breaks'}",
             *([f"{_percent(self.future)} of training events not before the first query"] if self.future else []),
+            *([f"all lists under the {'rule' if len(self.rules) == 1 else 'rules'} {', '.join(self.rules)}"] if self.rules else []),
             *([self.metric] if self.metric else []),
         ]
         return "; ".join(parts)

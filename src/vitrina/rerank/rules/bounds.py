@@ -126,7 +126,7 @@ def chosen(candidates: Candidates, limits: Limits) -> tuple[Int64, Float64]:
     """The list that the limits allow: at each place the first of the candidates, in their order, that may stand there.
 
     Returns:
-        (queries, k) places of candidates, and scores that order the list whatever stands where: at each place that of the first candidate that
+        (queries, k) places of candidates, and scores that order the list whatever stands where: at each place the largest of the candidates that
         no cap keeps from it. A candidate without a score has one only where a limit puts it before one that has.
     """
     places = np.full((len(candidates.lists), candidates.k), -1, np.int64)
@@ -143,9 +143,9 @@ def _choose(first, last, counts, totals, given, limits, places, scores):  # prag
         for place in range(min(total, places.shape[1])):
             may[:] = left
             open_to(q, place, limits, account, may)
-            value = given[q, _first(may)]
+            value = _largest(given[q], may)
             if scored and np.isnan(value):  # what is left with a score may not stand here
-                value = scores[q, place - 1] if place else given[q, _first(left)]
+                value = scores[q, place - 1] if place else _largest(given[q], left)
             may_take(q, place, left, limits, account, may)
             best = _first(may)
             take(q, best, limits, account)
@@ -159,3 +159,12 @@ def _first(may):  # pragma: no cover
     while not may[at]:
         at += 1
     return at
+
+
+@kernel
+def _largest(given, may):  # pragma: no cover
+    value = np.nan
+    for at in range(len(may)):
+        if may[at] and not value >= given[at] and not np.isnan(given[at]):
+            value = given[at]
+    return value

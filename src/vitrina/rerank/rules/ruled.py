@@ -71,12 +71,25 @@ class Rules(RerankerConfig):
         check_together(self.rules)
         return self
 
-    def of_fitted(self, data: Dataset, recommender: Recommender | None) -> Arrays:
+    def check(self, data: Dataset) -> None:
+        """Refuse rules that don't fit a log, without a model; vectors of near-copies are left to the fit.
+
+        Raises:
+            ParameterError, UnknownNameError, DataError: as the fit does.
+        """
+        self._of_rules(data, None, {name: rule for name, rule in self.rules.items() if not isinstance(rule, NearCopies)})
+
+    def _of_rules(self, data: Dataset, recommender: Recommender | None, rules: Mapping[str, Rule]) -> dict[str, NDArray[Any]]:
         kept: dict[str, NDArray[Any]] = {}
         for number, (name, rule) in enumerate(self.rules.items()):
-            with about(name):
-                kept |= {f"{number}.{key}": values for key, values in rule.of_items(data, recommender).items()}
-        check_fitted(self.fitted(kept))
+            if name in rules:
+                with about(name):
+                    kept |= {f"{number}.{key}": values for key, values in rule.of_items(data, recommender).items()}
+        check_fitted({name: part for name, part in self.fitted(kept).items() if name in rules})
+        return kept
+
+    def of_fitted(self, data: Dataset, recommender: Recommender | None) -> Arrays:
+        kept = self._of_rules(data, recommender, self.rules)
         if self.then is not None:
             kept |= {f"{THEN}{key}": values for key, values in self.then.of_fitted(data, recommender).items()}
         return kept
@@ -107,7 +120,7 @@ class Rules(RerankerConfig):
                     rows.append(rule.hidden(queries, own))
         hidden = _hidden_for_all(fitted)
         eligible = without(eligible, np.zeros(len(queries.vocabulary), np.bool_) if hidden is None else hidden, rows)
-        return eligible if self.then is None else self.then.narrowed(queries, eligible, _of_then(items))
+        return eligible if self.then is None else self.then.narrowed(queries, eligible, inside(items))
 
     def wanted(self, queries: Queries, items: Arrays) -> list[tuple[Int32 | Ragged, int]]:
         asked: list[tuple[Int32 | Ragged, int]] = []
@@ -155,7 +168,7 @@ class Rules(RerankerConfig):
         limits = limits_of(fitted, queries, boosted)
         if self.then is not None:  # its order is what the limits are held against; one that obeys them says no more than the list
             within = replace(boosted, limits=limits) if self.then.obeys_limits else replace(boosted, k=boosted.lists.k)
-            inner = _inner(self.then.order(queries, within, _of_then(items))[0], boosted.lists.k)
+            inner = _inner(self.then.order(queries, within, inside(items))[0], boosted.lists.k)
             boosted, was = replace(boosted, lists=taken(boosted.lists, inner)), np.take_along_axis(was, inner, axis=1)
             limits = limits_of(fitted, queries, boosted)
         places, scores = chosen(boosted, limits)
@@ -179,7 +192,8 @@ def _with_source(lists: Recommendations) -> Recommendations:
     return replace(lists, extra={**lists.extra, "source": source}, sources=sources)
 
 
-def _of_then(items: Arrays) -> Arrays:
+def inside(items: Arrays) -> Arrays:
+    """What the re-ranker inside took of the log."""
     return {name.removeprefix(THEN): values for name, values in items.items() if name.startswith(THEN)}
 
 
