@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from vitrina.base.errors import DataError
 from vitrina.protocols import Recommender
+from vitrina.rerank import RerankedLists
 from vitrina.types import Eligibility, Queries
 
 HISTORY = 3  # the most popular items, the most popular one last
@@ -23,7 +25,12 @@ def ask(recommender: Recommender, history: list[Any] | None = None) -> dict[str,
         catalogue = getattr(recommender, "catalogue", None)
         popular = np.arange(min(HISTORY, len(vocabulary))) if catalogue is None else catalogue.by_popularity[:HISTORY]
         history = vocabulary.decode(popular[::-1]).to_list()
-    lists = recommender.recommend(Queries.of_histories(vocabulary, [history]), K, eligible=Eligibility(repeat=True))
+    try:
+        lists = recommender.recommend(Queries.of_histories(vocabulary, [history]), K, eligible=Eligibility(repeat=True))
+    except DataError:  # rules may need a context, which only a request has: then the model beneath is asked
+        if not isinstance(recommender, RerankedLists):
+            raise
+        return ask(recommender.recommender, history)
     shown = lists.items[0] >= 0
     scores = [float(score) if math.isfinite(score) else None for score in lists.scores[0][shown]]
     return {"history": history, "items": vocabulary.decode(lists.items[0][shown]).to_list(), "scores": scores}
