@@ -20,7 +20,7 @@ from vitrina.ranking.sources import Sources
 from vitrina.types import Events, Float32, Float64, Queries, Ragged
 
 Columns = Mapping[str, NDArray[Any]]
-BLOCK = 1 << 18  # pairs that are computed at a time
+BLOCK = 1 << 16  # pairs that are computed at a time
 
 
 class FeatureGroup(Config, ABC):
