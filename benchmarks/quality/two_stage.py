@@ -26,7 +26,7 @@ from benchmarks.quality.boards import JOBS, PAGE
 from vitrina.board.baselines import baselines
 from vitrina.evaluate.significance import compare_pairs
 from vitrina.forms.decay import All, Exponential, Window
-from vitrina.ranking import LambdaRank, Source, standard
+from vitrina.ranking import Affinity, FeatureGroup, ItemCounters, LambdaRank, Source, Trends, UserCounters, standard
 
 METRICS = ("Precision@1", "Recall@10", "nDCG@10")
 TWO = "TwoStage"
@@ -83,18 +83,24 @@ class Stages:
 
     sources: Callable[[], tuple[Source, ...]]
     learning: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[type[FeatureGroup], ...] = ()
 
-    def model(self, **changes: Any) -> vt.TwoStage:
-        return vt.TwoStage(**({"sources": self.sources()} | dict(self.learning) | changes))
+    def features(self, data: vt.Dataset) -> tuple[FeatureGroup, ...]:
+        return tuple(group for group in standard(data) if not isinstance(group, self.left_out))
+
+    def model(self, data: vt.Dataset, **changes: Any) -> vt.TwoStage:
+        return vt.TwoStage(**({"sources": self.sources(), "features": self.features(data)} | dict(self.learning) | changes))
 
 
 RANKER = LambdaRank(learning_rate=0.1, trees=300, patience=30, least_pairs=100)
+SHORT = LambdaRank(learning_rate=0.1, trees=300, patience=30, least_pairs=500, leaves=8, truncation=3)
+OF_ITEMS = (ItemCounters, Trends)  # by which trees can tell items apart, and learn by heart what a window liked
 LOGS: dict[str, Stages] = {
-    "amazon-grocery": Stages(of_reviews, {"ranker": RANKER, "negatives": 30}),
-    "ml-100k": Stages(of_films, {"ranker": RANKER, "negatives": 30}),
+    "amazon-grocery": Stages(of_reviews, {"ranker": SHORT, "negatives": 30, "windows": 2}, OF_ITEMS),
+    "ml-100k": Stages(of_films, {"ranker": SHORT, "negatives": 30, "windows": 2}),
     "online-retail": Stages(of_gifts, {"ranker": RANKER, "negatives": 100}),
-    "complete-journey": Stages(of_groceries, {"ranker": RANKER, "negatives": 60, "queries": 5000}),
-}
+    "complete-journey": Stages(of_groceries, {"ranker": SHORT, "negatives": 60, "windows": 2}, (*OF_ITEMS, UserCounters, Affinity)),
+}  # fmt: skip
 
 
 def split_of(name: str, *, validation: bool) -> vt.split.Split:
@@ -120,7 +126,7 @@ class Judged:
 def judge(stages: Stages, split: vt.split.Split, others: Mapping[str, Any]) -> Judged:
     """Fit two stages, ask them, their own sources and the other models."""
     begin = time.perf_counter()
-    fitted = stages.model().fit(split.train)
+    fitted = stages.model(split.train).fit(split.train)
     fit, begin = time.perf_counter() - begin, time.perf_counter()
     lists = {TWO: fitted.recommend(split.queries, 10, eligible=split.eligible)}
     answer = time.perf_counter() - begin
@@ -175,13 +181,13 @@ def without(name: str) -> Iterator[str]:
     """The change of each metric in validation when one source, or one group of features, is left out."""
     split, stages = split_of(name, validation=True), LOGS[name]
     whole = judge(stages, split, {})
-    groups = standard(split.train)
+    groups = stages.features(split.train)
     sources = stages.sources()
     yield "| left out | Precision@1 | Recall@10 | nDCG@10 |\n|---|---|---|---|"
     tried = [(s.title, {"sources": tuple(o for o in sources if o is not s)}) for s in sources]
     tried += [(type(g).__name__, {"features": tuple(o for o in groups if o is not g)}) for g in groups]
     for left, changes in tried:
-        fitted = stages.model(**changes).fit(split.train)
+        fitted = stages.model(split.train, **changes).fit(split.train)
         lists = fitted.recommend(split.queries, 10, eligible=split.eligible)
         own = vt.evaluate.evaluate(lists, split, METRICS).per_query
         cells = []

@@ -22,7 +22,7 @@ from benchmarks.kit.zipf import zipf
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.ranking import Features, FeatureSet, Pairs, Relations, Source, Sources, standard
+from vitrina.ranking import FeatureGroup, FeatureSet, Pairs, Relations, Source, Sources, standard
 from vitrina.types import Events
 
 PER_QUERY, EVENTS, DIM = 100, 60, 64
@@ -65,7 +65,7 @@ def draw(people: int, items: int) -> Dataset:
     return Dataset.of_codes(users, events, names, ids, time_unit="us", item_table=features)
 
 
-def timed(group: tuple[Features, ...], data: Dataset, sources: Sources, pairs: Pairs) -> tuple[int, float, float, float, float]:
+def timed(group: tuple[FeatureGroup, ...], data: Dataset, sources: Sources, pairs: Pairs) -> tuple[int, float, float, float, float]:
     """Features, seconds of the processor and of the clock, MiB while computing, MiB that are kept of the log."""
     fitted = FeatureSet.fit(group, data, sources)
     fitted.compute(pairs.of_queries(slice(0, 200)))
