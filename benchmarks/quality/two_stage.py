@@ -93,13 +93,14 @@ class Stages:
 
 
 RANKER = LambdaRank(learning_rate=0.1, trees=300, patience=30, least_pairs=100)
-SHORT = LambdaRank(learning_rate=0.1, trees=300, patience=30, least_pairs=500, leaves=8, truncation=3)
+SHORT = LambdaRank(learning_rate=0.1, trees=60, patience=60, least_pairs=500, leaves=8, truncation=3)
+MIXED = LambdaRank(learning_rate=0.1, trees=60, patience=60, least_pairs=500, leaves=8, truncation=3, columns=0.5)
 OF_ITEMS = (ItemCounters, Trends)  # by which trees can tell items apart, and learn by heart what a window liked
 LOGS: dict[str, Stages] = {
     "amazon-grocery": Stages(of_reviews, {"ranker": SHORT, "negatives": 30, "windows": 2}, OF_ITEMS),
-    "ml-100k": Stages(of_films, {"ranker": SHORT, "negatives": 30, "windows": 2}),
+    "ml-100k": Stages(of_films, {"ranker": MIXED, "negatives": 30, "windows": 2}),
     "online-retail": Stages(of_gifts, {"ranker": RANKER, "negatives": 100}),
-    "complete-journey": Stages(of_groceries, {"ranker": SHORT, "negatives": 60, "windows": 2}, (*OF_ITEMS, UserCounters, Affinity)),
+    "complete-journey": Stages(of_groceries, {"ranker": MIXED, "negatives": 60, "windows": 2}, (*OF_ITEMS, UserCounters, Affinity)),
 }  # fmt: skip
 
 
