@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from vitrina.base.arrays import Bool, Float32, Float64, Int32, Ragged
 from vitrina.base.codes import check_length, codes_of
 from vitrina.base.errors import ParameterError
-from vitrina.base.kernels import Spread
+from vitrina.base.kernels import Spread, kernel
 
 BLOCK = 1 << 16  # numbers of sessions x items that are looked at at a time, for each of the five inputs
 SMALL = 64  # items that are sorted by insertion
@@ -219,12 +219,31 @@ def _within(codes: Int32, count: int) -> Int32:
     return codes[(codes >= 0) & (codes < count)]
 
 
+@kernel
+def _choice(count, earned, left, kept, worth):  # pragma: no cover
+    """Leave in `kept`, in its order, the best choice of as many items as there are slots; how many they are. `worth` is [item, slots left]."""
+    k = worth.shape[1] - 1
+    worth[count] = 0.0
+    for at in range(count - 1, -1, -1):
+        r, on = earned[kept[at]], 1 - left[kept[at]]
+        here, after = worth[at], worth[at + 1]
+        for c in range(k):
+            here[c + 1] = max(after[c + 1], r + on * after[c])
+    chosen = 0
+    for at in range(count):
+        c = k - chosen
+        if c > 0 and earned[kept[at]] + (1 - left[kept[at]]) * worth[at + 1, c - 1] >= worth[at + 1, c]:
+            kept[chosen] = kept[at]
+            chosen += 1
+    return chosen
+
+
 @Spread
 def _order(first, last, earned, left, allowed, items, expected, going_on, reached):  # pragma: no cover
     """Fill the rows: keep what earns, sort it by what it earns per session lost, choose where there are more than slots."""
     n, k = earned.shape[1], items.shape[1]
     kept, index = np.empty(n, np.int32), np.empty(n)
-    worth = np.zeros((n + 1, k + 1) if n > k else (1, 1))  # [item, slots left]; the first column stays 0
+    worth = np.zeros((n + 1, k + 1) if n > k else (1, 1))  # the first column stays 0
     for s in range(first, last):
         count = 0
         for i in range(n):
@@ -244,18 +263,7 @@ def _order(first, last, earned, left, allowed, items, expected, going_on, reache
             kept[:count] = kept[:count][np.argsort(-index[:count], kind="mergesort")]
         slots = min(k, count)
         if count > k:
-            worth[count] = 0.0
-            for at in range(count - 1, -1, -1):
-                r, on = earned[s, kept[at]], 1 - left[s, kept[at]]
-                here, after = worth[at], worth[at + 1]
-                for c in range(k):
-                    here[c + 1] = max(after[c + 1], r + on * after[c])
-            slots = 0
-            for at in range(count):
-                c = k - slots
-                if c > 0 and earned[s, kept[at]] + (1 - left[s, kept[at]]) * worth[at + 1, c - 1] >= worth[at + 1, c]:
-                    kept[slots] = kept[at]
-                    slots += 1
+            slots = _choice(count, earned[s], left[s], kept, worth)
         chance, total = 1.0, 0.0
         for place in range(slots):
             items[s, place], reached[s, place] = kept[place], chance
