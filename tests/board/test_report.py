@@ -486,7 +486,7 @@ def test_the_page_of_two_stages_says_what_no_ranker_can_put_right_and_which_sour
         "38.2%, 11.0% alone",
         "52% of the places are items that fading ranks best",
         "41% of what the ranker gains comes from sources",
-        "What the ranker promises is what comes, give or take 10%",
+        "What the ranker promises is what comes, give or take 7.7% on average",
         "TwoStage inside it",
         "for people whom the ranker hasn’t learned from",
     ):

@@ -18,6 +18,7 @@ UNION = "all together"  # the row of the table of sources that is all of them to
 IDLE = 0.005  # of what people took: a source that alone finds less earns no place
 FEATURES = 12  # drawn
 LITTLE, MUCH = 0.1, 0.25  # of the population stability index
+DISTANT = 0.25  # of what is promised, from which promises are not kept
 DOUBTED = 8  # features with the most missing or the most drift
 WIDTH = 300  # of a small plot
 Row = dict[str, Any]
@@ -194,15 +195,14 @@ def _calibration(key: str, tables: Tables) -> Html | None:
     parts, body, worst = [], [], 0.0
     for (head,), part in frame.drop_nulls(["expected", "came"]).group_by("head", maintain_order=True):
         points = sorted(part.select("expected", "came").iter_rows())
-        off = max((abs(p - r) / p for p, r in points if p > 0), default=0.0)
-        worst = max(worst, off)
+        worst = max(worst, sum(abs(p - r) for p, r in points) / (sum(p for p, _ in points) or 1.0))  # bands hold as many pairs each
         parts.append(Panel(str(head), _reliability(points, str(head))))
         body += [[str(head), fixed(p, 4), fixed(r, 4)] for p, r in points]
     columns = [Column("Head", number=False), Column("Promised"), Column("Came")]
     data = table(columns, body, caption="Promised and realised, from the least promising pairs to the most")
-    title = f"What the ranker promises is what comes, give or take {percent(worst)}"
-    if worst > 0.25:
-        title = f"What comes is up to {percent(worst)} off what the ranker promises"
+    title = f"What the ranker promises is what comes, give or take {percent(worst)} on average"
+    if worst > DISTANT:
+        title = f"What comes is {percent(worst)} off what the ranker promises, on average"
     return panels(
         f"{key}-calibration",
         title,
