@@ -37,11 +37,14 @@ class LambdaRank(Ranker):
         truncation: pairs are learned from where one of both stands among that many.
         columns: the share of features that a tree looks at.
         l2: of the values of leaves.
+        positions: learn beside the trees a number per place at which an item was shown, which is left out of the scores: what is higher in a list is
+            taken more often, whatever it is. It needs lists that were shown (`vt.TwoStage(...).fit(data, impressions=...)`). What the held-out lists
+            say of when to stop is as biased, so all `trees` are made: a hundred are usual.
         seed: of the columns that trees look at.
 
     Raises:
         MissingExtraError: LightGBM is not installed, or lacks a library of the system.
-        ParameterError: no query is left to learn from.
+        ParameterError: no query is left to learn from, or there are no places and `positions` asks for them.
 
     Cost: some 10 ns per pair, feature and tree; what is fitted scores 3 to 4 ns per pair and tree, without LightGBM.
     """
@@ -54,6 +57,7 @@ class LambdaRank(Ranker):
     truncation: int = Field(default=20, ge=1)
     columns: float = Field(default=0.8, gt=0, le=1)
     l2: float = Field(default=1.0, ge=0)
+    positions: bool = False
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     def fit(self, examples: Examples) -> TreeRanker:
@@ -63,9 +67,14 @@ class LambdaRank(Ranker):
             raise ParameterError(
                 f"{type(self).__name__} has nothing to learn from: all {len(examples):,} queries are held out, or none has a pair."
             )
+        if self.positions and examples.positions is None:
+            raise ParameterError(
+                "LambdaRank(positions=True) learns from lists that were shown, and these examples have no places: give the fit vt.Impressions with "
+                "positions, or leave 'positions' out.", owner="LambdaRank", parameter="positions", value=True,
+            )  # fmt: skip
         levels = levels_of(examples.gains)
         sets = [self._dataset(lightgbm, learned, levels, None)]
-        if len(held.gains):
+        if len(held.gains) and not self.positions:
             sets.append(self._dataset(lightgbm, held, levels, sets[0]))
         stop = [lightgbm.early_stopping(self.patience, verbose=False)] if len(sets) > 1 else []
         booster = lightgbm.train(self._parameters(levels), sets[0], self.trees, valid_sets=sets[1:], callbacks=stop)
@@ -75,7 +84,7 @@ class LambdaRank(Ranker):
     def _dataset(self, lightgbm: Any, part: Examples, levels: Float64, reference: Any) -> Any:
         return lightgbm.Dataset(
             np.ascontiguousarray(part.features), grades_of(part.gains, levels), group=part.lengths[part.lengths > 0], weight=part.weights,
-            reference=reference, params={"verbosity": -1, "num_threads": 1, "data_random_seed": self.seed},
+            reference=reference, position=part.positions if self.positions else None, params={"verbosity": -1, "num_threads": 1, "data_random_seed": self.seed},
         )  # fmt: skip
 
     def _parameters(self, levels: Float64) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from vitrina.data.dataset import Dataset
+from vitrina.data.impressions import Impressions
 from vitrina.data.split import Split
 from vitrina.data.split.base import Rule
 from vitrina.models.base import ModelConfig
@@ -24,6 +25,7 @@ from vitrina.ranking.judging import judged
 from vitrina.ranking.lambdarank import LambdaRank
 from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.ranker import Ranker, scores_of
+from vitrina.ranking.shown import shown_window
 from vitrina.ranking.sources import Source, Sources
 from vitrina.ranking.tables import calibration_table, importance_tables, missing_table
 from vitrina.ranking.window import Lesson, Sampling, joined, person_keys, windows_of
@@ -99,15 +101,24 @@ class TwoStage(ModelConfig):
     def reads_weights(self) -> bool:  # type: ignore[override]
         return any(source.model.reads_weights for source in self.sources)
 
-    def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> RankedLists:
-        splits, notes = windows_of(data, validation, self.window, self.windows)
+    def fit(
+        self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, impressions: Impressions | None = None
+    ) -> RankedLists:
+        """Fit on a log; with `impressions` the window is what was shown, and the ranker learns from what came of it. Their places reach a ranker
+        that reads them, such as `LambdaRank(positions=True)`. What no source proposes of a list teaches nothing."""
+        positions = None
+        if impressions is None:
+            splits, notes = windows_of(data, validation, self.window, self.windows)
+        else:
+            window, positions = shown_window(data, impressions)
+            splits, notes = [window], ()
         groups = standard(data) if self.features is None else self.features
         sampling = Sampling(self.queries, self.negatives, self.held_out, self.seed)
         lessons, stages = [], None
         for split in splits:
             fitted = _Stages.fit(self.sources, groups, split.train)
             stages = stages if stages is not None else (split.train.n_events, fitted)
-            lessons.append(Lesson.of(split, *fitted.parts, self.heads, sampling))
+            lessons.append(Lesson.of(split, *fitted.parts, self.heads, sampling, positions))
         whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self.sources, groups, data)
         notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)

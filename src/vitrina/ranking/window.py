@@ -18,7 +18,7 @@ from vitrina.ranking.heads import Head, outcomes_of
 from vitrina.ranking.pairs import Pairs, source_recall
 from vitrina.ranking.ranker import Examples
 from vitrina.ranking.sources import Sources
-from vitrina.types import Bool, Float32, Int64, Queries, Ragged
+from vitrina.types import Bool, Float32, Int32, Int64, Queries, Ragged, ranges
 from vitrina.vocabulary import hashes, id_hashes
 
 PAIRS = 1 << 17  # of a block: their features take some 50 MB
@@ -94,22 +94,24 @@ class Lesson:
     pairs: int
 
     @classmethod
-    def of(cls, split: Split, sources: Sources, features: FeatureSet, heads: Sequence[Head], sampling: Sampling) -> Lesson:
+    def of(
+        cls, split: Split, sources: Sources, features: FeatureSet, heads: Sequence[Head], sampling: Sampling, positions: Int32 | None = None
+    ) -> Lesson:  # fmt: skip
         """Ask the sources the questions of a window, and keep what was taken with some of what wasn't.
 
         A question that is held out keeps all its candidates, so that it is judged as a list is; of the others those stay of which something
         was found. People are held out with all their questions. Rows stand in the order of hashes of item ids, so that codes have no part in
-        what is learned.
+        what is learned. `positions` are the places of the items of `split.eligible.include`, of lists that were shown.
 
         Memory: a block of pairs with their features, and the features of what is kept.
         """
         people = person_keys(split.queries, sampling.seed)
         keys = mixed_keys(people, split.queries.lengths.astype(np.uint64))
         asked = np.sort(np.argsort(keys, kind="stable")[: sampling.queries])
-        split = replace(split, queries=split.queries[asked], truth=split.truth.take(asked))
+        split, positions = _only(split, asked, positions)
         held = people[asked] < np.uint64(int(sampling.held_out * 2.0**63) * 2)
         item_keys = mixed_keys(id_hashes(split.queries.vocabulary), np.uint64(sampling.seed))
-        window = _Window(split, outcomes_of(heads, split), keys[asked], held, item_keys)
+        window = _Window(split, outcomes_of(heads, split), keys[asked], held, item_keys, positions)
         return joined([window.part(part, sources, features, sampling.negatives) for part in window.blocks(sum(sources.quotas))])
 
     def filled(self, features: FeatureSet) -> Lesson:
@@ -146,10 +148,21 @@ def joined(lessons: Sequence[Lesson]) -> Lesson:
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "gains", "lengths", "held_out")}
     own = {name: np.concatenate([getattr(lesson, name) for lesson in lessons]) for name in ("outcomes", "taken", "places")}
     missing = np.sum([lesson.missing for lesson in lessons], axis=0)
+    if all(part.positions is not None for part in parts):
+        columns["positions"] = np.concatenate([part.positions for part in parts])
     recall = _recall_of_all([lesson.recall for lesson in lessons])
     return Lesson(
         Examples(names=parts[0].names, **columns), **own, recall=recall, missing=missing, pairs=sum(part.pairs for part in lessons)
     )
+
+
+def _only(split: Split, asked: Int64, positions: Int32 | None) -> tuple[Split, Int32 | None]:
+    """Some of the questions of a window, and the places of the items that were shown to them."""
+    include, eligible = split.eligible.include, split.eligible
+    if isinstance(include, Ragged):
+        positions = None if positions is None else positions[ranges(include.indptr[asked], include.lengths[asked])]
+        eligible = replace(eligible, include=include.take(asked))
+    return replace(split, queries=split.queries[asked], truth=split.truth.take(asked), eligible=eligible), positions
 
 
 def _recall_of_all(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -168,6 +181,7 @@ class _Window:
     keys: NDArray[np.uint64]  # (queries,)
     held: Bool  # (queries,)
     item_keys: NDArray[np.uint64]  # (items,)
+    positions: Int32 | None = None  # of the items of `split.eligible.include`
 
     def blocks(self, candidates: int) -> Iterator[slice]:
         for part, _ in self.split.queries.blocks(max(PAIRS // candidates, 1)):
@@ -185,8 +199,15 @@ class _Window:
         own = self.split.truth.indptr[part.start] + target[chosen]
         outcomes = np.where(target[chosen, None] >= 0, self.outcomes[np.maximum(own, 0)], 0).astype(np.float32)
         lengths = np.bincount(pairs.rows[chosen], minlength=len(held))
-        examples = Examples(values[chosen], outcomes[:, 0], lengths, features.names, held)
+        examples = Examples(values[chosen], outcomes[:, 0], lengths, features.names, held, self._places(pairs, part, chosen))
         return Lesson(examples, outcomes, truth.lengths, pairs.ranks[chosen], recall, np.isnan(values).sum(axis=0), len(pairs))
+
+    def _places(self, pairs: Pairs, part: slice, chosen: Int64) -> Int32 | None:
+        """(chosen,) the place at which the item of a pair was shown."""
+        include = self.split.eligible.include
+        if self.positions is None or not isinstance(include, Ragged):
+            return None
+        return self.positions[include.indptr[part.start] + target_of(pairs, include.rows(part))[chosen]]
 
     def _chosen(self, pairs: Pairs, target: Int64, part: slice, negatives: int) -> Int64:
         """Which pairs are learned from, query after query."""
