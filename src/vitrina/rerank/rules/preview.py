@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from vitrina.base.arrays import Bool, Int64
+from vitrina.base.arrays import Bool
 from vitrina.base.errors import ParameterError
 from vitrina.base.printing import as_text
 from vitrina.base.state import Arrays
@@ -183,11 +183,11 @@ class _Lists:
         """Who, and the titles before and after, of the first whose lists change."""
         width = max(self.before.k, self.after.k)
         rows = np.flatnonzero((self.before.padded(width).items != self.after.padded(width).items).any(axis=1))[:EXAMPLES]
-        return tuple((self._who(int(row)), *(tuple(self._title(int(i)) for i in lists.items[row] if i >= 0) for lists in (self.before, self.after))) for row in rows)  # fmt: skip
+        return tuple((self._who(row), self._titles(self.before, row), self._titles(self.after, row)) for row in rows.tolist())
 
     def _hidden(self, rule: Filter, own: Arrays) -> Bool:
         for_all = rule.for_all(own)
-        return named(self.before.items, rule.hidden(self.queries, own) if for_all is None else np.flatnonzero(for_all))
+        return named(self.before.items, rule.hidden(self.queries, own) if for_all is None else np.flatnonzero(for_all).astype(np.int32))
 
     def _moved(self, name: str) -> Bool:
         """The places of the lists that carry a reason."""
@@ -198,12 +198,15 @@ class _Lists:
 
     def _unmet(self, name: str, rule: Rule, own: Arrays) -> int:
         if isinstance(rule, AtLeast):
-            first: Int64 = self.after.items[:, : rule.first]
+            first = self.after.items[:, : rule.first]
             return int(((own["mask"][first] & (first >= 0)).sum(axis=1) < min(rule.n, first.shape[1])).sum())
         return int(self._moved(LEFT.format(name)).any(axis=1).sum())
 
     def _who(self, row: int) -> str:
         return str(row) if self.after.labels is None else str(self.after.labels[row])
+
+    def _titles(self, lists: Recommendations, row: int) -> tuple[str, ...]:
+        return tuple(self._title(item) for item in lists.items[row].tolist() if item >= 0)
 
     def _title(self, item: int) -> str:
         title = None if self.after.titles is None else self.after.titles[item]
