@@ -40,9 +40,14 @@ from .models.tifuknn import TifuKNN as TifuKNN
 from .ranking.two_stage import TwoStage as TwoStage
 from .rerank import rules as rules
 from .rerank import similarity as similarity
+from .rerank.calibrated import Calibrated as Calibrated
+from .rerank.dpp import DPP as DPP
 from .rerank.mmr import MMR as MMR
 from .rerank.reranked import Reranked as Reranked
 from .rerank.rules.ruled import Rules as Rules
+from .rerank.smmr import SMMR as SMMR
+from .rerank.ssd import SSD as SSD
+from .rerank.xquad import XQuAD as XQuAD
 from .sequence.model import SequenceModel as SequenceModel
 from .sequence.recipes import BERT4Rec as BERT4Rec
 from .sequence.recipes import SASRec as SASRec

@@ -44,13 +44,7 @@ class Shuffled(Form):
         return _uniform(self._keys(queries)[items.row_of] + self.hashes[items.values])
 
     def _keys(self, queries: Queries) -> Keys:
-        """(queries,) a number for each person and history."""
-        queries = known_only(queries, len(self.hashes))
-        places = ranges(np.zeros(len(queries), np.int64), queries.lengths).astype(np.uint64)
-        sums = np.append(np.uint64(0), np.cumsum(_mixed(self.hashes[queries.histories().values] + places), dtype=np.uint64))
-        ends = np.append(0, np.cumsum(queries.lengths))
-        people = _mixed(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(self.seed * GOLDEN % 2**64)
-        return _mixed(sums[ends[1:]] - sums[ends[:-1]] + people)
+        return query_keys(queries, self.hashes, self.seed)
 
     def state(self) -> State:
         return State({"seed": self.seed})
@@ -60,7 +54,17 @@ class Shuffled(Form):
         return cls(vocabulary, catalogue, **state.config)
 
 
-def _mixed(value: Keys) -> Keys:
+def query_keys(queries: Queries, hashes: Keys, seed: int) -> Keys:
+    """(queries,) a number for each person and history, of the seed and the (items,) hashes of the item ids."""
+    queries = known_only(queries, len(hashes))
+    places = ranges(np.zeros(len(queries), np.int64), queries.lengths).astype(np.uint64)
+    sums = np.append(np.uint64(0), np.cumsum(mixed(hashes[queries.histories().values] + places), dtype=np.uint64))
+    ends = np.append(0, np.cumsum(queries.lengths))
+    people = mixed(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(seed * GOLDEN % 2**64)
+    return mixed(sums[ends[1:]] - sums[ends[:-1]] + people)
+
+
+def mixed(value: Keys) -> Keys:
     """The finaliser of splitmix64."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -68,4 +72,4 @@ def _mixed(value: Keys) -> Keys:
 
 
 def _uniform(keys: Keys) -> Float32:
-    return (_mixed(keys) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+    return (mixed(keys) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)

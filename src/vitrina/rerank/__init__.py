@@ -5,7 +5,15 @@
 
 from vitrina.rerank import rules, similarity
 from vitrina.rerank.base import Candidates, Ordering, RerankerConfig
+from vitrina.rerank.calibrated import Calibrated
+from vitrina.rerank.dpp import DPP
 from vitrina.rerank.mmr import MMR
 from vitrina.rerank.reranked import Reranked, RerankedLists
+from vitrina.rerank.smmr import SMMR
+from vitrina.rerank.ssd import SSD
+from vitrina.rerank.xquad import XQuAD
 
-__all__ = ["MMR", "Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "rules", "similarity"]
+__all__ = [
+    "DPP", "MMR", "SMMR", "SSD", "Calibrated", "Candidates", "Ordering", "Reranked", "RerankedLists", "RerankerConfig", "XQuAD", "rules",
+    "similarity",
+]  # fmt: skip

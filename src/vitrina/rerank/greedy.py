@@ -15,6 +15,7 @@ from vitrina.base.heap import sift_down, sift_up
 from vitrina.base.kernels import kernel, sum_kernel
 from vitrina.base.state import Arrays
 from vitrina.data.dataset import Dataset
+from vitrina.forms.matrices import columns_of
 from vitrina.protocols import Recommender
 from vitrina.rerank.base import Candidates, RerankerConfig
 from vitrina.rerank.similarity import ItemVectors, Vectors, chosen_vectors
@@ -61,20 +62,23 @@ class Rows(NamedTuple):
     values: Float32  # (items, dim), or (1, entries)
     indptr: NDArray[Any]  # (items + 1,), or empty where dense
     indices: NDArray[Any]
+    dim: int
 
 
 def arrays_of(vectors: Vectors) -> Arrays:
     """What an artifact keeps of vectors; `rows_of` reads it."""
     if isinstance(vectors, np.ndarray):
         return {"vectors": vectors}
-    return {"indptr": vectors.indptr.astype(np.int64), "indices": vectors.indices.astype(np.int32), "values": vectors.data}
+    dim = np.array([columns_of(vectors)])
+    return {"indptr": vectors.indptr.astype(np.int64), "indices": vectors.indices.astype(np.int32), "values": vectors.data, "dim": dim}
 
 
 def rows_of(arrays: Arrays) -> Rows:
     """The vectors among what a re-ranker took of the log."""
     if "vectors" in arrays:
-        return Rows(np.asarray(arrays["vectors"]), np.empty(0, np.int64), np.empty(0, np.int32))
-    return Rows(np.asarray(arrays["values"])[None], np.asarray(arrays["indptr"]), np.asarray(arrays["indices"]))
+        vectors = np.asarray(arrays["vectors"])
+        return Rows(vectors, np.empty(0, np.int64), np.empty(0, np.int32), vectors.shape[1])
+    return Rows(np.asarray(arrays["values"])[None], np.asarray(arrays["indptr"]), np.asarray(arrays["indices"]), int(arrays["dim"][0]))
 
 
 def known_items(candidates: Candidates, arrays: Arrays) -> Int32:
@@ -85,22 +89,42 @@ def known_items(candidates: Candidates, arrays: Arrays) -> Int32:
 
 
 @sum_kernel
-def cosines(rows, item, others, out):  # pragma: no cover
+def products(row, table, others, out):  # pragma: no cover
+    """out[n] = the product of a row and row others[n] of a table, four at a time, so that the row is read once for four."""
+    last = len(others) - 1
+    for n in range(0, last + 1, 4):
+        n2, n3, n4 = min(n + 1, last), min(n + 2, last), min(n + 3, last)
+        a, b, c, d = table[others[n]], table[others[n2]], table[others[n3]], table[others[n4]]
+        p, q, r, s = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for at in range(len(row)):
+            value = row[at]
+            p, q, r, s = p + value * a[at], q + value * b[at], r + value * c[at], s + value * d[at]
+        out[n4], out[n3], out[n2], out[n] = s, r, q, p
+
+
+@kernel
+def cosines(vectors, item, others, out):  # pragma: no cover
     """out[n] = the cosine of the item and others[n], in [-1, 1]; 0 where one of them is not known."""
-    values, indptr, indices = rows
+    values, indptr, indices, _ = vectors
+    if item >= 0 and not len(indptr):
+        products(values[item], values, others, out)  # of an unknown other, -1, that of the last row: overwritten below
     for n in range(len(others)):
-        other, product = others[n], np.float32(0)
-        if item >= 0 and other >= 0 and not len(indptr):
-            for d in range(values.shape[1]):
-                product += values[item, d] * values[other, d]
-        elif item >= 0 and other >= 0:
-            a, b = indptr[item], indptr[other]
-            while a < indptr[item + 1] and b < indptr[other + 1]:
-                if indices[a] == indices[b]:
-                    product += values[0, a] * values[0, b]
-                step = indices[b] - indices[a]
-                a, b = a + (step >= 0), b + (step <= 0)
-        out[n] = min(max(product, np.float32(-1)), np.float32(1))
+        if item < 0 or others[n] < 0:
+            out[n] = 0
+        elif len(indptr):
+            out[n] = _sparse_product(values[0], indptr, indices, item, others[n])
+        out[n] = min(max(out[n], np.float32(-1)), np.float32(1))
+
+
+@kernel
+def _sparse_product(values, indptr, indices, one, other):  # pragma: no cover
+    total, a, b = np.float32(0), indptr[one], indptr[other]
+    while a < indptr[one + 1] and b < indptr[other + 1]:
+        if indices[a] == indices[b]:
+            total += values[a] * values[b]
+        step = indices[b] - indices[a]
+        a, b = a + (step >= 0), b + (step <= 0)
+    return total
 
 
 # What waits for a place stands in a queue: a heap of (-place among the candidates, -bound of its value), so that the largest bound is on top, and of equal
@@ -111,6 +135,19 @@ def cosines(rows, item, others, out):  # pragma: no cover
 def opened_queue(bounds):  # pragma: no cover
     """A queue of all candidates; `bounds` must not rise, as a sorted list is a heap."""
     return -np.arange(len(bounds)), -bounds
+
+
+@kernel
+def opened_again(bounds, left):  # pragma: no cover
+    """A queue of the candidates that are left; `bounds` of all of them must not rise. Beside it, how many wait."""
+    places = np.flatnonzero(left)
+    return -places, -bounds[places], len(places)
+
+
+@kernel
+def second(keys, size):  # pragma: no cover
+    """The largest bound but that of the one on top."""
+    return -min(keys[1] if size > 1 else np.inf, keys[2] if size > 2 else np.inf)
 
 
 @kernel
