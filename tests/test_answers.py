@@ -36,6 +36,9 @@ MODELS = {  # networks are left out: their numbers depend on the machine
     "blend": vt.Blend(models=(vt.Cooccurrence(), vt.ContentSimilarity(decay=DAY)), weights=(1, 0.5), scale=vt.scale.AsIs()),
     "blend of lists": vt.Blend(models=(vt.EASE(l2=20), vt.Reranked(model=vt.Popularity(), reranker=vt.testing.ByHash())), weights=(1, 1)),
     "transitions": vt.Cooccurrence(weighting=vt.weighting.Transitions(), gap=vt.decay.Window(events=3), one_way=0.5),
+    "two stages by their best source": vt.TwoStage(
+        sources=(vt.ranking.Source(model=vt.Cooccurrence(), n=5), vt.ranking.Source(model=vt.TopPersonal(), n=5)), queries=10
+    ),  # too few to learn from: trees would depend on the machine
     "re-ranked": vt.Reranked(model=vt.EASE(l2=20), reranker=vt.testing.ByHash(), candidates=6),
 }
 

@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "SequenceModel": {"dim": 16, "training": vt.sequence.Training(epochs=3)},
     "Reranked": {"model": vt.EASE(l2=20), "reranker": vt.testing.ByHash(), "candidates": 8},
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
+    "TwoStage": {"sources": (vt.ranking.Source(model=vt.Cooccurrence(), n=10), vt.ranking.Source(model=vt.TopPersonal(), n=10))},
 }  # others have their defaults
 
 
@@ -51,7 +52,7 @@ def test_a_model_keeps_the_laws(model):
         "timeless",
         "encode",
         *(() if model.reads_shards else ("shards_only",)),
-        *(("score",) if isinstance(model, vt.Reranked) else ()),
+        *(("score",) if isinstance(model, vt.Reranked | vt.TwoStage) else ()),
     }
 
 

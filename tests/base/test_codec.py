@@ -20,6 +20,14 @@ from vitrina.base.exports import class_at, exports, name_of, names_of, path_of
 LEAVES = (None, True, False, 0, 1, 2, 7, 40, 0.0, 0.25, 1.0, 3.5, 1e-300, 1e300, "a", "users", "last", ("a", "b"), (), {"view": 0.5, "name": 1.0}, datetime(2024, 1, 31, 5), datetime(2024, 1, 1, tzinfo=UTC))  # fmt: skip
 
 
+WHERE = {"aisle": "drinks", "price": {"above": 3}}
+HIDE = vt.rules.Hide(where=WHERE)
+OF_RULES = (
+    {"where": WHERE}, {"where": WHERE, "by": 0.5}, {"where": WHERE, "n": 1}, {"where": WHERE, "n": 1, "first": 5}, {"each": "brand", "n": 1}, {"item": "tea", "place": 1},
+    {"item": "age", "relation": "at_most", "person": "age"}, {"table": "pairs.csv"}, {"times": 3}, {"rules": {"hide": HIDE}},
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Mine:
     many: tuple
@@ -63,7 +71,8 @@ def choices(cls):
     needed = {n: next((one for one in made() if isinstance(kind, type) and isinstance(one, kind)), None) for n, kind in required.items()}
     parts, models = {"parts": (vt.sequence.Ids(),)}, {"models": (vt.Popularity(), vt.EASE())}
     given = [{}, needed, {"events": 2}, {"days": 3}, {"low": 1, "high": 5}, {"of": (vt.decay.Window(events=3),)}, parts, models]
-    given += [{"of": (("a", "b"),)}, {"sources": (vt.ranking.Source(model=vt.EASE(), name="one"),)}]
+    given += [{"of": (("a", "b"),)}, {"sources": (vt.ranking.Source(model=vt.EASE(), name="one"),)}, *OF_RULES]
+    given += [{"model": vt.EASE(), "reranker": vt.Rules(rules={"hide": HIDE})}]
     given = given[:1] if built(cls, {}) else [parameters for parameters in given if built(cls, parameters)]
     values = (*LEAVES, *made(), *((one,) for one in made()))
     return {name: [v for v in values if any(built(cls, g | {name: v}) for g in given)] for name in cls.model_fields}
