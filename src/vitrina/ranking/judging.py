@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,8 +31,8 @@ def _numbers(lesson: Lesson, scores: Float64, gains: Float32) -> dict[str, float
     place, good = places(scores, lengths), gains > 0
     rows = np.repeat(np.arange(len(lengths)), lengths)
 
-    def per_query(values: NDArray[np.floating]) -> Float64:
-        return np.bincount(rows, values, minlength=len(lengths))
+    def per_query(values: NDArray[Any]) -> Float64:
+        return np.bincount(rows, values, minlength=len(lengths)).astype(np.float64)
 
     top, discount = place < DEPTH, 1 / np.log2(place + 2)
     ideal = places(gains.astype(np.float64), lengths)

@@ -17,12 +17,11 @@ BANDS = 10  # of pairs, by what is expected of them
 
 def importance_tables(heads: Sequence[FittedHead], features: FeatureSet) -> dict[str, pl.DataFrame]:
     """`importances` and `groups`: the share of each feature, and of each group, in what a head learned. Empty for rankers that don't say it."""
+    gains = [(head.name, getattr(head.ranker, "gains", None)) for head in heads]
     parts = [
-        pl.DataFrame(
-            {"head": head.name, "feature": features.names, "group": features.groups, "share": np.asarray(head.ranker.gains, np.float64)}
-        )  # type: ignore[attr-defined]
-        for head in heads
-        if hasattr(head.ranker, "gains")
+        pl.DataFrame({"head": name, "feature": features.names, "group": features.groups, "share": np.asarray(shares, np.float64)})
+        for name, shares in gains
+        if shares is not None
     ]
     if not parts:
         return {}

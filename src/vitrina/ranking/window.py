@@ -148,8 +148,9 @@ def joined(lessons: Sequence[Lesson]) -> Lesson:
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "gains", "lengths", "held_out")}
     own = {name: np.concatenate([getattr(lesson, name) for lesson in lessons]) for name in ("outcomes", "taken", "places")}
     missing = np.sum([lesson.missing for lesson in lessons], axis=0)
-    if all(part.positions is not None for part in parts):
-        columns["positions"] = np.concatenate([part.positions for part in parts])
+    shown = [part.positions for part in parts if part.positions is not None]
+    if len(shown) == len(parts):
+        columns["positions"] = np.concatenate(shown)
     recall = _recall_of_all([lesson.recall for lesson in lessons])
     return Lesson(
         Examples(names=parts[0].names, **columns), **own, recall=recall, missing=missing, pairs=sum(part.pairs for part in lessons)

@@ -52,7 +52,7 @@ class Affinity(FeatureGroup):
                 learned |= {f"name-{at}": np.array(name), f"number-{at}": data.item_table.frame[name].cast(pl.Float64).to_numpy()}
                 continue
             tags = categories(data.item_table, name)
-            counts = np.bincount(tags.indices, np.repeat(data.catalogue.events, np.diff(tags.indptr)), minlength=tags.shape[1])
+            counts = np.bincount(tags.indices, np.repeat(data.catalogue.events, np.diff(tags.indptr)), minlength=tags.get_shape()[1])
             learned |= {
                 f"name-{at}": np.array(name),
                 f"indptr-{at}": tags.indptr.astype(np.int64),

@@ -33,7 +33,7 @@ def relation_of(recommender: Any) -> dict[str, Any] | None:
         return {"vectors": unit_rows(vectors), "known": np.any(vectors != 0, axis=1)}
     norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     scaled = sparse.diags_array(np.divide(1, norms, out=np.zeros(len(norms)), where=norms > 0)) @ vectors
-    return _sparse(sparse.csr_matrix(scaled)) | {"terms": np.array(vectors.shape[1])}
+    return _sparse(sparse.csr_matrix(scaled)) | {"terms": np.array(vectors.get_shape()[1])}
 
 
 def _sparse(matrix: sparse.csr_matrix) -> dict[str, Any]:
