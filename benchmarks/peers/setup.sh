@@ -1,6 +1,6 @@
 #!/bin/sh
 # Put the libraries that Vitrina is measured against into environments of their own, so that they can't touch ours.
-# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch]      (all by default; an environment that exists is kept)
+# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity]      (all by default; an environment that exists is kept)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -10,11 +10,12 @@ requirements() {
     rectools) echo "rectools==0.19.* implicit==0.7.* polars" ;;
     rectools-torch) echo "rectools[torch]==0.19.* torch==2.13.0 polars" ;;
     irspack) echo "irspack==0.5.* polars" ;;
-    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack." >&2 && exit 2 ;;
+    pyversity) echo "pyversity==0.2.*" ;;
+    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity." >&2 && exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- rectools rectools-torch irspack
+[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity
 for peer in "$@"; do
     packages=$(requirements "$peer")
     folder="$here/../.cache/venvs/$peer"
