@@ -160,6 +160,46 @@ def test_what_only_the_log_shows_is_told_with_its_line_before_anything_runs(
     assert says in done.output
 
 
+OWN = """
+[models.ruled]
+type = "Popularity"
+
+[models.ruled.rerank]
+type = "Rules"
+
+[models.ruled.rerank.rules]
+first = {type = "Pin", item = "i2", place = 1}
+two = {type = "AtMost", n = 2, first = 4, each = "grup"}
+"""
+
+
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_rules_of_one_model_are_held_against_the_log_before_anything_runs(folder: Path, command: str) -> None:
+    text = HEAD + MODELS + OWN
+    written(folder, text)
+    words = ["compare", "vitrina.toml"] if command == "compare" else ["fit", "vitrina.toml", "--model", "ruled", "--out", "x"]
+    done = CliRunner().invoke(app, words)
+    line = text.splitlines().index('two = {type = "AtMost", n = 2, first = 4, each = "grup"}') + 1
+    assert done.exit_code == 2
+    assert f"line {line}: The rule 'two': There is no column of the table of items 'grup'. Did you mean 'group'" in done.output
+    done = CliRunner().invoke(app, ["fit", "vitrina.toml", "--model", "EASE", "--out", "x"])  # those of others are not asked for
+    assert done.exit_code == 0, done.output
+
+
+def test_a_metric_that_the_log_has_no_values_for_is_told_with_its_line(folder: Path) -> None:
+    text = HEAD.replace("repeat = true", 'repeat = true\nmetrics = ["nDCG@10", "Value@10"]')
+    written(folder, text + MODELS)
+    done = CliRunner().invoke(app, ["compare", "vitrina.toml"])
+    assert done.exit_code == 2
+    assert "line 13: Value@10 needs to know what items are worth, and the log has no values." in done.output
+
+
+def test_two_sources_of_one_name_are_told_with_their_line(folder: Path) -> None:
+    sources = 'sources = [{type = "Source", model = "EASE"}, {type = "Source", model = {type = "EASE", l2 = 5}}]'
+    said = refused(folder, HEAD + f'[models.two]\ntype = "TwoStage"\nqueries = 20\n{sources}\n')
+    assert "line 17: Each source has a name of its own, and two are called 'EASE'. Give one a name: Source(model=..., name='...')" in said
+
+
 def test_a_column_may_be_called_type(folder: Path) -> None:
     text = RULES.replace('where = {group = "g1"}', 'where = {type = "b"}')
     assert read_config(written(folder, HEAD + MODELS + text)).rules.rules["no-g1"] == Hide(where={"type": "b"})  # type: ignore[union-attr]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,14 @@ def test_recall_of_sources_by_hand():
         assert table[name]["candidates"] == pytest.approx(np.mean([len(o) for o in own]))
     union = [set().union(*(own[q] for own in lists.values())) for q in range(len(truth))]
     assert table["all together"]["recall"] == pytest.approx(np.mean([len(t & u) / len(t) for t, u in zip(truth, union, strict=True)]))
+
+
+def test_what_several_sources_say_of_themselves_stands_once():
+    data = replace(toy(), repeat=True)
+    alike = (Source(model=vt.Cooccurrence(), name="all"), Source(model=vt.Cooccurrence(neighbours=2), name="few"))
+    said = Sources.fit((*alike, POPULAR), data).notes
+    assert said[0].startswith("all, few: An item counts for itself")
+    assert len(said) == len(set(Sources.fit(alike[:1], data).notes))
 
 
 def test_names_are_different():

@@ -169,6 +169,9 @@ def test_a_start_two_heads_of_one_name_and_no_sources_are_refused(data: vt.Datas
         SURE.fit(data, start=fitted)
     with pytest.raises(ParameterError, match="two are called 'taken'"):
         vt.TwoStage(sources=UNLIKE, heads=(Head(), Head()))
+    with pytest.raises(ParameterError, match="two are called 'Popularity'") as caught:
+        vt.TwoStage(sources=(Source(model=vt.Popularity()), Source(model=vt.Popularity(days=1))))
+    assert caught.value.parameter == "sources"
     with pytest.raises(ParameterError, match="'sources' parameter of TwoStage must be a list of 1 or more"):
         vt.TwoStage(sources=())
 

@@ -1,7 +1,9 @@
 """Rules keep the laws of a re-ranker, do what each says, and say what they moved."""
 
 from dataclasses import replace
+from inspect import getsourcefile
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,8 +12,11 @@ import pytest
 import vitrina as vt
 from vitrina.base.config import from_plain
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.base.exports import class_at, exports
 from vitrina.data.features import FeatureTable
+from vitrina.rerank.base import Candidates, RerankerConfig
 from vitrina.rerank.rules import AtLeast, AtMost, Boost, FrequencyCap, Hide, HidePairs, NearCopies, New, Only, Pin, Suits
+from vitrina.rerank.rules.bounds import limits_of
 from vitrina.testing import ByHash, check_model, check_reranker
 from vitrina.testing.laws import LAWS
 from vitrina.types import Events, Queries
@@ -121,6 +126,31 @@ def test_a_re_ranker_that_knows_no_limits_is_held_to_them():
             open_to = [i for i in left if place >= 4 or GROUP[i] not in GROUP[wanted]]
             wanted.append((open_to or left)[0])
         assert lists.items[row].tolist() == wanted
+
+
+GREEDY = [
+    vt.MMR(diversity=0.4), vt.SMMR(diversity=0.4), vt.DPP(diversity=0.4), vt.SSD(diversity=0.4), vt.XQuAD(diversity=0.4), vt.Calibrated(diversity=0.4),
+    vt.ranking.SessionValue(chance=vt.ranking.PlattCurve(slope=1.0, intercept=-2.0)),
+]  # fmt: skip
+
+
+def test_each_re_ranker_that_asks_for_limits_says_so():
+    kinds = {cls for cls in map(class_at, exports().values()) if isinstance(cls, type) and issubclass(cls, RerankerConfig)}
+    asking = {cls for cls in kinds - {vt.Rules} if "may_take(" in Path(getsourcefile(cls) or "").read_text()}
+    assert {cls for cls in kinds if cls.obeys_limits} == asking == {type(then) for then in GREEDY}
+
+
+@pytest.mark.parametrize("then", GREEDY, ids=lambda then: type(then).__name__)
+def test_limits_are_met_inside_the_choice_of_each(then):
+    """The list is the one that the re-ranker chooses within the limits, and not its free order with what they forbid left out."""
+    rules = vt.Rules(rules={"cap": AtMost(n=1, first=4, each="group"), "floor": AtLeast(n=1, first=2, where={"group": "g2"})}, then=then)
+    taken_of_log = rules.of_fitted(DATA, None)
+    candidates = Candidates.of(QUERIES, CANDIDATES, 8, ALL)
+    within = replace(candidates, limits=limits_of(rules.fitted(taken_of_log), QUERIES, candidates))
+    own = then.of_fitted(DATA, None)
+    wanted = candidates.listed(*then.order(QUERIES, within, own)).items
+    assert (ranked(rules.rules, 8, then=then).items == wanted).all()
+    assert (wanted != candidates.listed(*then.order(QUERIES, candidates, own)).items).any()
 
 
 def test_a_broken_cap_is_said_and_only_where_nothing_else_is_left():

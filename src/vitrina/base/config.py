@@ -208,7 +208,7 @@ def _refusal(cls: type[BaseModel], error: ValidationError) -> ParameterError:
     first = error.errors(include_url=False)[0]
     owner, message = cls.__name__, in_words(error)
     if not first["loc"]:  # parameters that don't go together: the validator says the whole sentence
-        return ParameterError(message, owner=owner)
+        return ParameterError(message, owner=owner, parameter=getattr(first.get("ctx", {}).get("error"), "parameter", None))
     name = str(first["loc"][0])  # what follows is the place inside it, or the type that was tried
     verb = "must be" if first["msg"].startswith("Input should be") or first["type"] == "too_short" else "is wrong:"
     sentence = f"The {name!r} parameter of {owner} {verb} {message}. Got {first['input']!r}."

@@ -11,6 +11,8 @@ from vitrina.data.dataset import Dataset
 from vitrina.rerank.reranked import Reranked
 from vitrina.rerank.rules.ruled import Rules
 
+FIRST = 20  # configurations of a search that are looked at
+
 
 def under(rules: Rules | None, model: Any) -> Any:
     """The model with its lists under rules. A re-ranker that it has already orders inside of them.
@@ -33,6 +35,24 @@ def under(rules: Rules | None, model: Any) -> Any:
             "Put them together into one set."
         )
     return model.model_copy(update={"reranker": Rules(rules=rules.rules, then=model.reranker)})
+
+
+def own_rules(model: Any) -> list[Rules]:
+    """The rules that a model has of its own, or the first configurations of a search.
+
+    >>> import vitrina as vt
+    >>> rules = vt.Rules(rules={"no drinks": vt.rules.Hide(where={"aisle": "drinks"})})
+    >>> own_rules(vt.Reranked(model=vt.Reranked(model=vt.EASE(), reranker=rules), reranker=vt.MMR()))
+    [Rules(rules={'no drinks': Hide(where={'aisle': 'drinks'})})]
+    """
+    found: list[Rules] = []
+    waiting = model.candidates(FIRST) if isinstance(model, Search) else [model]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, Reranked):
+            found += [one.reranker] if isinstance(one.reranker, Rules) and one.reranker not in found else []
+            waiting.append(one.model)
+    return found
 
 
 def check_rules(rules: Any, models: Iterable[Any], train: Dataset) -> None:

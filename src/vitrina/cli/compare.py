@@ -61,6 +61,7 @@ def compare(
         for warning in fold.warnings:
             console.warn(f"Fold {number}: {warning}" if len(folds) > 1 else warning)
     plan.check_rules(folds[-1].train)
+    plan.check_metrics(folds[-1].train)
     try:
         board = run(plan.models, folds, cache=cache, data=data, quick=quick, **plan.options())
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from vitrina.base.config import in_words
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.baselines import possible_names
 from vitrina.board.budget import Budget
-from vitrina.board.ruled import under
+from vitrina.board.ruled import own_rules, under
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
 from vitrina.cli.toml import Keys, TomlFile
@@ -23,7 +23,7 @@ from vitrina.data.read.clock import GivenUnit
 from vitrina.data.read.numerals import Decimal
 from vitrina.data.split import GlobalTime, Rule, Split, rolling
 from vitrina.metrics import DEFAULT_METRICS, metric
-from vitrina.metrics.info import require_per_query
+from vitrina.metrics.info import require_per_query, require_values
 from vitrina.rerank.rules.ruled import Rules
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ class JobSection(Section):
     slices: list[str] = Field(
         default_factory=list, description="Columns of the user table to slice by; all of its categories when left out."
     )
+
+    @property
+    def named_metrics(self) -> dict[str, list[str]]:
+        """The names of metrics under each key that has some."""
+        return {"metrics": self.metrics or [], "primary": [self.primary] if self.primary else []}
 
 
 class TuneSection(Section):
@@ -177,11 +182,23 @@ class Plan:
                 data = build.filtered(data, name, argument)
         return data
 
-    def check_rules(self, data: Dataset) -> None:
-        """Refuse rules that don't fit the log, with their lines."""
+    def check_rules(self, data: Dataset, *, only: str | None = None) -> None:
+        """Refuse rules that don't fit the log, with their lines: those for all, and those of each model, or of one."""
         if self.rules is not None:
             with build.located(self.file, ("rules",)):
                 self.rules.check(data)
+        for name, model in self.models.items():
+            again = "rerank" if "rerank" in self.settings.models[name] else "reranker"
+            for own in own_rules(model) if only in (None, name) else ():
+                with build.located(self.file, ("models", name, again, "rules")):
+                    own.check(data)
+
+    def check_metrics(self, train: Dataset) -> None:
+        """Refuse metrics that need what the log doesn't have, with their line."""
+        values = train.events.values if train.in_memory else True
+        for key, given in self.settings.job.named_metrics.items():
+            with build.located(self.file, ("job", key)):
+                require_values([metric(name) for name in given], values)
 
     def under_rules(self, name: str, model: Any) -> Any:
         """A model with its lists under the rules of the file."""
@@ -300,7 +317,7 @@ def _as_list(value: str | list[str]) -> list[str]:
 
 
 def _check_metrics(file: TomlFile, job: JobSection) -> None:
-    for key, given in (("metrics", job.metrics or []), ("primary", [job.primary] if job.primary else [])):
+    for key, given in job.named_metrics.items():
         for name in given:
             with build.located(file, ("job", key)):
                 known = metric(name)

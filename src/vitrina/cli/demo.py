@@ -59,14 +59,14 @@ sources = [
 ]
 
 [models.ruled]             # the favourites that fade, by the rules of the shop, with some variety inside them
-type = "Reranked"
-model = {type = "TopPersonal", decay = {type = "Exponential", days = 60}}
+type = "TopPersonal"
+decay = {type = "Exponential", days = 60}
 
-[models.ruled.reranker]
+[models.ruled.rerank]
 type = "Rules"
 then = {type = "MMR", diversity = 0.1}
 
-[models.ruled.reranker.rules]
+[models.ruled.rerank.rules]
 "no tobacco" = {type = "Hide", where = {category = ["CIGARETTES", "CIGARS", "TOBACCO OTHER"]}}
 "two of a kind" = {type = "AtMost", n = 2, first = 10, each = "type"}
 "two store brands" = {type = "AtLeast", n = 2, first = 5, where = {brand = "Private"}}

@@ -42,7 +42,7 @@ def command(
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log()
     data = plan.filtered(log)
-    plan.check_rules(data)
+    plan.check_rules(data, only=model)
     data = replace(data, repeat=plan.repeat(data))
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}

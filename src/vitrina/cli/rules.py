@@ -42,7 +42,7 @@ def command(
     chosen = chosen.candidates(1)[0] if isinstance(chosen, Search) else results.settled(plan, name)
     chosen = plan.under_rules(name, chosen)
     data = plan.filtered(plan.log())
-    plan.check_rules(data)
+    plan.check_rules(data, only=name)
     data = replace(data, repeat=plan.repeat(data))
     with console.working(f"Fitting {name} on {data.n_events:,} events"):
         fitted = chosen.fit(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,8 @@ class SessionValue(RerankerConfig):
     >>> vt.Reranked(model=vt.EASE(), reranker=reranker).fit(data).recommend(data.queries(), k=5).items.shape
     (300, 5)
     """
+
+    obeys_limits: ClassVar[bool] = True
 
     value: str | None = None
     column: str | None = None

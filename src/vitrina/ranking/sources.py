@@ -86,8 +86,12 @@ class Sources:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the models say of themselves."""
-        return tuple(f"{name}: {note}" for name, r in zip(self.names, self.recommenders, strict=True) for note in r.notes)
+        """What the models say of themselves; what several say stands once, with all their names."""
+        said: dict[str, list[str]] = {}
+        for name, recommender in zip(self.names, self.recommenders, strict=True):
+            for note in recommender.notes:
+                said.setdefault(note, []).append(name)
+        return tuple(f"{', '.join(names)}: {note}" for note, names in said.items())
 
     def candidates(self, queries: Queries, *, eligible: Eligibility = Eligibility()) -> Pairs:
         """What any source proposes to each query, with what all of them say of it.
@@ -143,13 +147,14 @@ def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise ParameterError(
-            f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...')."
+            f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...').",
+            parameter="sources",
         )
     wrong = next((name for name in names if "|" in name or name in ("fallback", "all together")), None)
     if wrong is not None:
         raise ParameterError(
             f"The 'name' of a Source must be without a '|', and neither 'fallback' nor 'all together', which tables use. Got {wrong!r}.",
-            parameter="name",
+            parameter="sources",
         )
     return names
 

@@ -26,7 +26,7 @@ from vitrina.ranking.lambdarank import LambdaRank
 from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.ranker import Ranker, scores_of
 from vitrina.ranking.shown import shown_window
-from vitrina.ranking.sources import Source, Sources
+from vitrina.ranking.sources import Source, Sources, names_of
 from vitrina.ranking.tables import calibration_table, importance_tables, missing_table
 from vitrina.ranking.window import Lesson, Sampling, joined, person_keys, windows_of
 from vitrina.types import Eligibility, Float32
@@ -89,7 +89,8 @@ class TwoStage(ModelConfig):
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
-    def _heads_by_name(self) -> Self:
+    def _each_by_its_name(self) -> Self:
+        names_of(self.sources)
         twice = next((name for name, times in Counter(head.name for head in self.heads).items() if times > 1), None)
         if twice is not None:
             raise ValueError(

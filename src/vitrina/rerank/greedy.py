@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ from vitrina.types import Queries
 
 
 class Greedy(RerankerConfig, ABC):
-    """The base of what fills one place after another: a subclass fills `chosen` and `values` for all queries."""
+    """The base of what fills one place after another, within the limits of its candidates: a subclass fills `chosen` and `values` for all queries."""
 
+    obeys_limits: ClassVar[bool] = True
     diversity: float = Field(default=0.3, ge=0, le=1)
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -39,8 +39,6 @@ class MMR(ByVectors):
     >>> vt.Reranked(model=vt.EASE(), reranker=vt.MMR(diversity=0.5)).fit(data).recommend(data.queries(), k=5).items.shape
     (300, 5)
     """
-
-    obeys_limits: ClassVar[bool] = True
 
     def choose(self, queries: Queries, candidates: Candidates, items: Arrays, diversity: Float64, chosen: Int64, values: Float64) -> None:
         codes, relevance = known_items(candidates, items), candidates.relevance
