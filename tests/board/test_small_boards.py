@@ -146,3 +146,13 @@ def test_what_was_named_before_the_run_is_printed():
     for wrong in (0, -1, float("nan"), True):
         with pytest.raises(ParameterError, match="'matters' of compare"):
             vt.compare([vt.Popularity()], split, matters=wrong)
+
+
+def test_what_a_part_of_a_model_says_as_another_one_does_is_printed_once():
+    data = dataclasses.replace(vt.testing.synthetic(users=40, items=20), repeat=True)
+    both = vt.Blend(models=(vt.Cooccurrence(), vt.Popularity()))
+    board = board_of(data, {"next": vt.Cooccurrence(), "both": both}, vt.split.GlobalTime(quantile=0.8, repeat=True), baselines=False)
+    note = "An item counts for itself"
+    assert any(note in said for said in board.entry("both").notes)
+    assert re.sub(r"\s+", " ", str(board)).count(note) == 1
+    assert f"Cooccurrence: {note}" in re.sub(r"<[^>]*>", "", render(board))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class PrintedBoard:
         yield from (Text(line, style="dim") for line in _legend(board))
         yield from (Text(line, style="dim") for line in printed(board))
         yield from (Text(f"{e.name}: {e.error}", style="red") for e in board.entries if e.status != "ok")
-        yield from (Text(f"{e.name}: {said}", style="dim") for e in board.entries if (said := _notes(e)))
+        yield from (Text(f"{e.name}: {said}", style="dim") for e in board.entries if (said := _notes(e, _parts(board))))
 
 
 def _before(board: Board) -> Iterator[str]:
@@ -73,8 +73,14 @@ def _legend(board: Board) -> Iterator[str]:
         yield f"To see a difference of {about(wish)} takes about so many people: {each}. Asked were {asked:,}."
 
 
-def _notes(entry: Entry) -> str:
-    """What the name stands for, what the model says of itself, whom it left out, and what popularity had to fill."""
+def _parts(board: Board) -> set[str]:
+    """Notes that say of a part of a model ("EASE: so many items") what another one says of itself: the report has them all."""
+    every = {note for entry in board.entries for note in entry.notes}
+    return {note for note in every if any(note.endswith(f": {other}") for other in every)}
+
+
+def _notes(entry: Entry, said: Set[str]) -> str:
+    """What the name stands for, what the model says of itself but what is said elsewhere, whom it left out, and what popularity had to fill."""
     share = entry.fallback_share
     named = [entry.meaning] if entry.meaning and entry.meaning.lower() != f"{entry.name.lower()}()" else []
     filled = [f"{share:.1%} of its places were filled from popularity"] if share >= 0.0005 and not entry.baseline else []
@@ -83,7 +89,7 @@ def _notes(entry: Entry) -> str:
         if entry.answered < 1
         else []
     )
-    return " ".join(sentence_end(note) for note in (*named, *entry.notes, *answered, *filled))
+    return " ".join(sentence_end(note) for note in (*named, *(n for n in entry.notes if n not in said), *answered, *filled))
 
 
 # The table
