@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ import pytest
 from own_rankers import Broken, Line, LostLine
 
 import vitrina as vt
-from vitrina.base.errors import ArtifactError, DataError, ParameterError
+from vitrina.base.errors import ArtifactError, DataError, MissingExtraError, ParameterError
 from vitrina.testing import check_model
 from vitrina.types import Events
 
@@ -154,6 +155,13 @@ def test_a_ranker_without_a_state_is_refused_when_it_is_saved(data: vt.Dataset, 
 def test_a_ranker_that_gives_no_numbers_is_refused(data: vt.Dataset) -> None:
     with pytest.raises(ParameterError, match=r"'score' of Nothing must be a finite number per pair.*NaN"):
         SURE.model_copy(update={"ranker": Broken()}).fit(data)
+
+
+def test_a_package_that_is_missing_is_told_before_a_source_is_fitted(data: vt.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    monkeypatch.setattr(vt.ranking.Sources, "fit", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'vitrina\[rank\]'"):
+        vt.TwoStage(sources=UNLIKE).fit(data)
 
 
 def test_one_source_and_two_of_a_kind_are_said() -> None:

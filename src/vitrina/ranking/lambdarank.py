@@ -60,6 +60,9 @@ class LambdaRank(Ranker):
     positions: bool = False
     seed: int = Field(default=0, ge=0, lt=2**31)
 
+    def check(self) -> None:
+        imported()
+
     def fit(self, examples: Examples) -> TreeRanker:
         lightgbm = imported()
         learned, held = examples.take(~examples.held_out), examples.take(examples.held_out)

@@ -88,6 +88,9 @@ class Ranker(Config, ABC):
     ...         return features[:, 0]
     """
 
+    def check(self) -> None:
+        """Refuse to begin where something is missing that the fit needs, such as a package: it is asked before sources are fitted. By default nothing."""
+
     @abstractmethod
     def fit(self, examples: Examples) -> FittedRanker:
         """Learn from the examples that are not held out; those that are may say when to stop."""

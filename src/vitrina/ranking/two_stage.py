@@ -107,6 +107,8 @@ class TwoStage(ModelConfig):
     ) -> RankedLists:
         """Fit on a log; with `impressions` the window is what was shown, and the ranker learns from what came of it. Their places reach a ranker
         that reads them, such as `LambdaRank(positions=True)`. What no source proposes of a list teaches nothing."""
+        for head in self.heads:
+            (head.ranker or self.ranker).check()
         positions = None
         if impressions is None:
             splits, notes = windows_of(data, validation, self.window, self.windows)
