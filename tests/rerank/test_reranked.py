@@ -1,6 +1,7 @@
 """A model with a re-ranker is a model: it keeps the contract, its lists go on below the candidates, and it has a name in a config file."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import vitrina as vt
+from vitrina import told
 from vitrina.base.errors import ParameterError
 from vitrina.cli.fit import _parameters_of_fit
 from vitrina.cli.main import app
@@ -180,3 +182,25 @@ def test_the_model_may_be_a_ready_mixture(tmp_path):
     DATA.frame().select("user_id", "item_id", "timestamp").write_csv(tmp_path / "log.csv")
     (tmp_path / "vitrina.toml").write_text(CONFIG.replace('{type = "Cooccurrence", neighbours = 8}', '"SASRec"'))
     assert read_config(tmp_path / "vitrina.toml").models["diverse"].model == vt.SASRec()
+
+
+def test_an_explanation_asks_no_deeper_than_what_is_shown_stands(monkeypatch):
+    """It is that of all candidates, and the model below is not asked to explain these."""
+    data = vt.testing.synthetic(users=60, items=40, seed=5)
+    fitted = vt.Reranked(model=vt.EASE(l2=20), reranker=vt.MMR(diversity=0.1), candidates=32).fit(data)
+    queries = replace(data.queries(), labels=None)
+    asked = []
+
+    def spied(recommender, queries, k, *, eligible):
+        asked.append(len(queries) * k)
+        return told.explained(recommender, queries, k, eligible=eligible)
+
+    monkeypatch.setattr("vitrina.rerank.reranked.explained", spied)
+    for eligible in (vt.Eligibility(), vt.Eligibility(include=np.arange(3, dtype=np.int32))):
+        asked.clear()
+        whole = told.explained_again(
+            fitted.recommend(queries, 3, eligible=eligible), told.explained(fitted.recommender, queries, 32, eligible=eligible)
+        )
+        assert fitted.explain(queries, 3, eligible=eligible).equals(whole)
+        assert sum(asked) < len(queries) * 16
+    assert fitted.explain(queries[:0], 3).is_empty()

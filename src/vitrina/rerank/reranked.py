@@ -155,12 +155,25 @@ class RerankedLists:
     def explain(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
         """A row per place of the lists, with what the model says about the item; `rank_before` is the rank that the model gave it.
 
-        Cost: what the model says of all `candidates`. For a few queries at a time.
+        Cost: what the model says of its list as far down as the items shown stand there, which is within `candidates`.
         """
         numbered = replace(queries, labels=None)
         lists = self.recommend(numbered, k, eligible=eligible)
-        below = explained(self.recommender, numbered, max(k, self.candidates), eligible=self._narrowed(queries, eligible))
+        below = self._explained_below(numbered, lists, self._narrowed(queries, eligible))
         return labelled(explained_again(lists, below), queries)
+
+    def _explained_below(self, queries: Queries, lists: Recommendations, eligible: Eligibility) -> pl.DataFrame:
+        """What the model says of the items shown: its list is explained down to the last of them, to a power of two, which few calls make."""
+        whole = self.recommender.recommend(queries, max(lists.k, self.candidates), eligible=eligible)
+        shown = named(whole.items, Ragged.of_lengths(np.full(len(lists), lists.k), lists.items.ravel()))
+        last = np.max(np.where(shown & (whole.items >= 0), np.arange(1, whole.k + 1), 1), axis=1, initial=1)
+        depth = np.minimum(2 ** np.ceil(np.log2(last)).astype(np.int64), max(whole.k, 1))
+        parts = []
+        for deep in np.unique(depth):
+            rows = np.flatnonzero(depth == deep)
+            said = explained(self.recommender, queries[rows], int(deep), eligible=eligible.take(rows))
+            parts.append(said.with_columns(query=pl.Series(rows).gather(said["query"])))
+        return pl.concat(parts) if parts else explained(self.recommender, queries, 1, eligible=eligible)
 
     def state(self) -> State:
         return State({"candidates": self.candidates}, children={"model": self.recommender, "reranker": self.reranker})
