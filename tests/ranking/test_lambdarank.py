@@ -56,6 +56,15 @@ def test_what_was_learned_orders_better_than_chance_and_stops_early() -> None:
     assert scores[taken].mean() > scores[~taken].mean() + 0.5
 
 
+def test_what_learns_again_has_as_many_trees_and_does_not_stop_by_what_is_held_out() -> None:
+    model = LambdaRank(trees=300, leaves=7, least_pairs=5, patience=10)
+    stopped, more = model.fit(examples(200)), examples(400, seed=1)
+    again = model.fit_again(more, stopped)
+    assert len(again.trees) == len(stopped.trees) < 300
+    alone = model.model_copy(update={"trees": len(stopped.trees)}).fit(more.take(~more.held_out))
+    assert again.trees.text == alone.trees.text
+
+
 def test_the_same_seed_gives_the_same_trees_and_another_one_others() -> None:
     learned = examples()
     texts = [SMALL.model_copy(update={"seed": seed}).fit(learned).trees.text for seed in (0, 0, 1)]

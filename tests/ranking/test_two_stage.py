@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from own_rankers import Broken, Line, LostLine
+from own_rankers import Broken, KeptLine, Line, LostLine
 
 import vitrina as vt
 from vitrina.base.errors import ArtifactError, DataError, MissingExtraError, ParameterError
+from vitrina.ranking import Examples, Ranker
+from vitrina.ranking.window import windows_of
 from vitrina.testing import check_model
 from vitrina.types import Events
 
@@ -185,16 +187,58 @@ def test_a_start_two_heads_of_one_name_and_no_sources_are_refused(data: vt.Datas
 
 
 def test_several_windows_teach_more_and_too_many_are_said(data: vt.Dataset) -> None:
-    two = SURE.model_copy(update={"windows": 2}).fit(data)
-    assert two.tables["sources"]["queries"][0] > SURE.fit(data).tables["sources"]["queries"][0]
+    one, two = (SURE.model_copy(update={"windows": windows}).fit(data) for windows in (1, 2))
+    assert two.tables["sources"]["queries"][0] > one.tables["sources"]["queries"][0]
     many = vt.TwoStage(sources=UNLIKE, window=vt.split.GlobalTime(quantile=0.1), windows=3).fit(vt.testing.toy())
     assert any("windows for a ranker to learn from" in note for note in many.notes)
+
+
+class Watched(Ranker):
+    """Keeps what it is taught with: every call of a fit, in order."""
+
+    def fit(self, examples: Examples) -> KeptLine:
+        TAUGHT.append(examples)
+        return Line().fit(examples)
+
+
+TAUGHT: list[Examples] = []
+
+
+def test_the_latest_window_judges_what_was_learned_before_it_and_then_teaches(data: vt.Dataset) -> None:
+    TAUGHT.clear()
+    fitted = SURE.model_copy(update={"ranker": Watched(), "windows": 2}).fit(data)
+    judged, both = TAUGHT
+    assert "on people of a later window" in fitted.notes[-1]
+    splits, _ = windows_of(data, None, SURE.window, 2)
+    asked = [len(split.queries) for split in splits]
+    assert 0 < (~judged.held_out).sum() <= asked[1] < (~both.held_out).sum()
+    assert 0 < judged.held_out.sum() == both.held_out.sum() < asked[0] / 2
+    order = dict(fitted.tables["orders"].select("order", "nDCG@10").iter_rows())
+    early = Line().fit(judged)
+    kept = judged.take(judged.held_out)
+    questions = sum(alone(kept, early.score(kept.features))) / order["ranker"]  # of which nothing was found in some
+    assert questions == pytest.approx(round(questions), abs=1e-3)
+    assert len(kept) <= round(questions)
+    assert (fitted.heads[0].ranker.slopes == Line().fit(both).slopes).all()
+    assert (fitted.heads[0].ranker.slopes != early.slopes).any()
+
+
+def alone(examples: Examples, scores: np.ndarray) -> list[float]:
+    """nDCG@10, query by query."""
+    ends, values = np.cumsum(examples.lengths), []
+    for start, stop in zip(ends - examples.lengths, ends, strict=True):
+        gains = examples.gains[start:stop]
+        discount = 1 / np.log2(np.arange(2, 12))[: len(gains)]
+        ordered = gains[np.argsort(-scores[start:stop], kind="stable")][:10]
+        values.append((ordered * discount).sum() / (np.sort(gains)[::-1][:10] * discount).sum())
+    return values
 
 
 def test_a_strict_split_teaches_in_its_validation_part(data: vt.Dataset) -> None:
     split = data.split(vt.split.GlobalTime(quantile=0.8, strict=True))
     fitted = vt.TwoStage(sources=UNLIKE).fit(split.train, validation=split.validation)
-    assert fitted.tables["sources"]["queries"][0] == len(split.validation.queries)
+    before = split.train.holdout()
+    assert fitted.tables["sources"]["queries"][0] == len(split.validation.queries) + len(before.queries)
 
 
 def kinds_log() -> vt.Dataset:

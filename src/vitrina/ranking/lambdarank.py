@@ -11,7 +11,7 @@ from pydantic import Field
 
 from vitrina.base.errors import MissingExtraError, ParameterError
 from vitrina.base.state import State
-from vitrina.ranking.ranker import Examples, Ranker
+from vitrina.ranking.ranker import Examples, FittedRanker, Ranker
 from vitrina.ranking.trees import LEAVES, Trees
 from vitrina.types import Float32, Float64
 
@@ -83,6 +83,11 @@ class LambdaRank(Ranker):
         booster = lightgbm.train(self._parameters(levels), sets[0], self.trees, valid_sets=sets[1:], callbacks=stop)
         text = booster.model_to_string(num_iteration=booster.best_iteration or None)
         return TreeRanker(Trees(examples.names, text.partition("\\nfeature_importances:")[0].encode()))
+
+    def fit_again(self, examples: Examples, fitted: FittedRanker) -> TreeRanker:
+        """As many trees as `fitted` has."""
+        assert isinstance(fitted, TreeRanker)
+        return self.model_copy(update={"trees": max(len(fitted.trees), 1)}).fit(examples.take(~examples.held_out))
 
     def _dataset(self, lightgbm: Any, part: Examples, levels: Float64, reference: Any) -> Any:
         return lightgbm.Dataset(

@@ -95,6 +95,11 @@ class Ranker(Config, ABC):
     def fit(self, examples: Examples) -> FittedRanker:
         """Learn from the examples that are not held out; those that are may say when to stop."""
 
+    def fit_again(self, examples: Examples, fitted: FittedRanker) -> FittedRanker:
+        """Learn from more examples than `fitted` did, when later ones have said that it is of use. A ranker that was stopped goes as far as it went:
+        examples that are held out are now of the same time as the others. By default as `fit` does."""
+        return self.fit(examples)
+
 
 def require_state(ranker: Any) -> None:
     """Refuse to save a fitted ranker that doesn't say what there is to keep.

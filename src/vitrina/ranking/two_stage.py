@@ -24,7 +24,7 @@ from vitrina.ranking.heads import FittedHead, Head, log_shares
 from vitrina.ranking.judging import judged
 from vitrina.ranking.lambdarank import LambdaRank
 from vitrina.ranking.ranked import RankedLists
-from vitrina.ranking.ranker import Ranker, scores_of
+from vitrina.ranking.ranker import Examples, FittedRanker, Ranker, scores_of
 from vitrina.ranking.shown import shown_window
 from vitrina.ranking.sources import Source, Sources, names_of
 from vitrina.ranking.tables import calibration_table, importance_tables, missing_table
@@ -42,11 +42,13 @@ class TwoStage(ModelConfig):
     The sources and features are fitted on what is before a window of the log; the questions of the window are asked at their own moments; what
     people took there teaches the ranker. Then sources and features are fitted again on the whole log, and the ranker stays. The window is
     cut by the rule that made the log (for the training part of a split: one more part of the same kind before it), or is the validation part where
-    one is given. Some people of the window are held out: the ranker stops by them, is calibrated on them, and is compared with the order of
-    each source there. A ranker with one head that isn't better gives way to the order of the best source, and the notes say so.
+    one is given. The latest window judges what was learned from those before it: some of its people, who are held out, say how many trees are
+    enough and how scores are calibrated, and compare the ranker with the order of each source. A ranker with one head that isn't better there gives
+    way to the order of the best source, and the notes say so; else it learns once more, from all windows and as long. Where there is one window,
+    its own held-out people judge, who agree with the others on what is popular then: they say too much, and let trees learn it by heart.
 
     What is known from the window stands in `fitted.tables`: `sources` (what each finds: recall, unique hits), `orders` (the ranker beside
-    each source, on people who were held out), `importances` and `groups` of features, `calibration`, `missing`, `features` (what each is like), and `drift`:
+    each source, on people of the latest window who were held out), `importances` and `groups` of features, `calibration`, `missing`, `features` (what each is like), and `drift`:
     how far the features of some people at the end of the log, with all fitted on the whole log, are from that. `fitted.drift(queries)` says it of any.
 
     Args:
@@ -55,10 +57,10 @@ class TwoStage(ModelConfig):
         ranker: learns the order.
         heads: several aims, each learned and calibrated by itself, and mixed when somebody asks.
         window: another rule to cut windows by.
-        windows: how many, each before the one before it; each costs a fit of the sources.
+        windows: how many, each before the one before it; each costs a fit of the sources. With one alone nothing later says when to stop.
         queries: of a window that are asked, at most.
         negatives: candidates per question that were not taken, of those that were proposed.
-        held_out: the share of people who are kept to stop and to calibrate by.
+        held_out: the share of people of the latest window who are kept to stop and to calibrate by.
         seed: of all draws, which are hashes of ids.
 
     Raises:
@@ -82,7 +84,7 @@ class TwoStage(ModelConfig):
     ranker: Ranker = LambdaRank()
     heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
     window: Rule | None = None
-    windows: int = Field(default=1, ge=1)
+    windows: int = Field(default=2, ge=1)
     queries: int = Field(default=10_000, ge=1)
     negatives: int = Field(default=50, ge=1)
     held_out: float = Field(default=0.2, gt=0, lt=1)
@@ -121,13 +123,14 @@ class TwoStage(ModelConfig):
         for split in splits:
             fitted = _Stages.fit(self.sources, groups, split.train)
             stages = stages if stages is not None else (split.train.n_events, fitted)
-            lessons.append(Lesson.of(split, *fitted.parts, self.heads, sampling, positions))
+            share = sampling if not lessons else replace(sampling, held_out=0.0)
+            lessons.append(Lesson.of(split, *fitted.parts, self.heads, share, positions))
         whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self.sources, groups, data)
         notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
         if not lessons:
             return best
-        learned = _learned(self, best, whole.features, joined(lessons))
+        learned = _learned(self, best, whole.features, lessons)
         return (
             learned
             if learned.features is None
@@ -152,33 +155,37 @@ class _Stages:
         return self.sources, self.features
 
 
-def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lesson: Lesson) -> RankedLists:
-    """The lists with what the windows taught: heads, or the best source where those are not better."""
-    known, lesson = statistics(features.names, lesson.held_out().examples.features), lesson.filled(features)
+def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lessons: Sequence[Lesson]) -> RankedLists:
+    """The lists with what the windows taught, the latest first: heads, or the best source where those are not better."""
+    known = statistics(features.names, lessons[0].held_out().examples.features)
+    lesson, whole = _judged_later(lessons).filled(features), joined(lessons).filled(features)
     held, names = lesson.held_out(), unordered.sources.names
     gains = np.maximum(held.outcomes @ np.array([head.weight for head in model.heads], np.float32), 0)
     orders: dict[str, Float32] = {name: -held.places[:, s] for s, name in enumerate(names)}
-    tables = {"sources": lesson.recall}
+    tables = {"sources": whole.recall}
     learnable = [lesson.of_head(h, values=head.values) for h, head in enumerate(model.heads)]
     few = min(min(int((~e.held_out).sum()), int(e.held_out.sum())) for e in learnable)
     if few < FEWEST:
         note = f"no ranker: a head has {few} questions with something found to learn from or to stop by, and needs {FEWEST}"
-        best = int(lesson.recall["hits"][: len(names)].arg_max() or 0)
+        best = int(whole.recall["hits"][: len(names)].arg_max() or 0)
         return replace(unordered, best=best, tables=tables, notes=(*unordered.notes, f"{note}; the order is that of {names[best]}"))
     heads = tuple(_fitted_head(model, h, learnable[h], held) for h in range(len(model.heads)))
     expected = np.stack([head.expected(held.examples.features, held.examples.lengths) for head in heads], axis=1)
     order = judged(held, orders | {"ranker": expected @ np.array([head.weight for head in heads])}, gains)
     values = order["nDCG@10"].to_numpy()
-    best = int(values[:-1].argmax())
+    best, better = int(values[:-1].argmax()), len(heads) > 1 or values[-1] > values[:-1].max()
+    if better and len(lessons) > 1:
+        heads = tuple(replace(head, ranker=_again(model, h, whole, head)) for h, head in enumerate(heads))
     tables |= {"orders": order} | importance_tables(heads, features) | {
-        "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(lesson, features), "features": known,
+        "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(whole, features), "features": known,
     }  # fmt: skip
-    if len(heads) == 1 and values[-1] <= values[best]:
-        note = f"the order is that of {names[best]}: on people who were held out its nDCG@10 is {values[best]:.4f}, the ranker's {values[-1]:.4f}"
+    people = "people of a later window" if len(lessons) > 1 else "people who were held out"
+    if not better:
+        note = f"the order is that of {names[best]}: on {people} its nDCG@10 is {values[best]:.4f}, the ranker's {values[-1]:.4f}"
         return replace(unordered, best=best, tables=tables, notes=(*unordered.notes, note))
     note = (
-        f"ranker learned from {int((~lesson.examples.held_out).sum()):,} questions, {len(lesson.examples.gains):,} pairs with at most {model.negatives} "
-        f"candidates per question that were not taken; on people who were held out nDCG@10 {values[-1]:.4f}, {names[best]} {values[best]:.4f}"
+        f"ranker learned from {int((~whole.examples.held_out).sum()):,} questions, {len(whole.examples.gains):,} pairs with at most {model.negatives} "
+        f"candidates per question that were not taken; on {people} nDCG@10 {values[-1]:.4f}, {names[best]} {values[best]:.4f}"
     )
     return replace(
         unordered, features=features, heads=heads, best=best, tables=tables,
@@ -186,9 +193,20 @@ def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, less
     )  # fmt: skip
 
 
-def _fitted_head(model: TwoStage, number: int, examples: object, held: Lesson) -> FittedHead:
+def _judged_later(lessons: Sequence[Lesson]) -> Lesson:
+    """What is learned before it is known whether that is of use: of several windows those before the latest, judged by its held-out people."""
+    return joined([lessons[0].held_out(), *lessons[1:]]) if len(lessons) > 1 else lessons[0]
+
+
+def _again(model: TwoStage, number: int, whole: Lesson, head: FittedHead) -> FittedRanker:
+    """The ranker of a head once more, from all windows."""
+    own = model.heads[number]
+    return (own.ranker or model.ranker).fit_again(whole.of_head(number, values=own.values), head.ranker)
+
+
+def _fitted_head(model: TwoStage, number: int, examples: Examples, held: Lesson) -> FittedHead:
     head = model.heads[number]
-    ranker = (head.ranker or model.ranker).fit(examples)  # type: ignore[arg-type]
+    ranker = (head.ranker or model.ranker).fit(examples)
     shares = log_shares(scores_of(ranker, held.examples.features), held.examples.lengths)
     calibration = head.calibrated_by.fit(shares, held.outcomes[:, number])
     return FittedHead(head.name, head.weight, ranker, calibration)
