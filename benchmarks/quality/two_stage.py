@@ -1,9 +1,10 @@
 """Two stages beside each of their sources and the usual baselines, on four public logs that are cut at one moment.
 
-    python -m benchmarks.quality.two_stage [amazon-grocery] [ml-100k] [online-retail] [complete-journey] [--validation] [--without]
+    python -m benchmarks.quality.two_stage [amazon-grocery] [ml-100k] [online-retail] [complete-journey] [--validation] [--defaults] [--without]
 
 The logs, their splits and the configs of the sources are those of the boards (`benchmarks.quality.boards`), whose searches found them in validation. Tables go into their
-blocks of `docs/boards.md`. `--validation` judges on the end of the training part and writes nothing: what is chosen is chosen there. `--without` fits again
+blocks of `docs/boards.md`. `--validation` judges on the end of the training part and writes nothing: what is chosen is chosen there. `--defaults` does so with
+the settings that two stages have where none are given, and all groups of features. `--without` fits again
 without one source, and without one group of features, in turn, on the end of the training part as well.
 """
 
@@ -204,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(LOGS)}; all where none is named")
     parser.add_argument("--validation", action="store_true", help="judge on the end of the training part, and write nothing")
+    parser.add_argument("--defaults", action="store_true", help="the same with the settings of vt.TwoStage where none are given")
     parser.add_argument("--without", action="store_true", help="leave out one source and one group of features in turn, in validation")
     options = parser.parse_args()
     unknown = set(options.logs) - set(LOGS)
@@ -214,12 +216,14 @@ def main() -> None:
             rows = "\n".join(without(name))
             keep(PAGE, f"quality.two_stage.{name}.without", f"{card(split_of(name, validation=True), 'validation')}\n\n{rows}")
             continue
-        split, limits = split_of(name, validation=options.validation), machine()
-        others = {} if options.validation else {c.name: c.model for c in baselines(split)}
-        judged = judge(LOGS[name], split, others)
-        text = "\n".join(section(judged, LOGS[name], card(split), limits))
+        validation = options.validation or options.defaults
+        split, limits = split_of(name, validation=validation), machine()
+        others = {} if validation else {c.name: c.model for c in baselines(split)}
+        stages = Stages(LOGS[name].sources) if options.defaults else LOGS[name]
+        judged = judge(stages, split, others)
+        text = "\n".join(section(judged, stages, card(split), limits))
         print(f"{name}\n{text}\n", flush=True)
-        if not options.validation:
+        if not validation:
             keep(PAGE, f"quality.two_stage.{name}", text)
 
 

@@ -50,6 +50,7 @@ out = "."
 
 TWO_STAGE = """[models.two-stage]         # four sources propose 60 products each; a ranker learns their order from the month before
 type = "TwoStage"
+windows = 1                # the month before the test; two are surer, and cost another fit of each source
 queries = 4000             # baskets of that month to learn from
 sources = [
   {type = "Source", name = "fading", n = 60, model = {type = "TopPersonal", decay = {type = "Exponential", days = 60}}},
