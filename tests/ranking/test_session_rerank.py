@@ -154,3 +154,8 @@ def test_scores_that_are_no_chances_and_a_log_without_values_are_refused():
     bare = replace(DATA, events=replace(DATA.events, values=None))
     with pytest.raises(DataError, match=r"the log has no values\. Name a column of the item table"):
         vt.ranking.SessionValue(chance=CURVE).fit(bare)
+
+
+def test_scores_that_are_taken_as_chances_are_said():
+    assert "taken as chances" in vt.ranking.SessionValue().fit(vt.testing.synthetic()).notes[0]
+    assert vt.ranking.SessionValue(chance=vt.ranking.PlattCurve(slope=1.0, intercept=-2.0)).fit(vt.testing.synthetic()).notes == ()

@@ -187,7 +187,7 @@ def test_codes_of_nothing_are_not_there_anyway():
         ({"p": [0.5, np.nan]}, "The 'p' of a session must be chances within [0, 1]. Got nan."),
         ({"value": [1.0, np.inf]}, "The 'value' of a session must be finite numbers. Got inf."),
         ({"continue_after_failure": 2}, "The 'continue_after_failure' of a session must be chances"),
-        ({"loss_of_stopping": np.nan}, "The 'loss_of_stopping' of a session must be finite"),
+        ({"loss_of_stopping": np.nan}, "The 'loss_of_stopping' of a session must be a finite number of at least 0"),
         ({"value": [1.0, 2.0, 3.0]}, "Got p (1, 2), value (1, 3)"),
         ({"eligible": [0, 1]}, "is a mask of True and False, (2,) or (1, 2). Got int64 of the shape (2,)"),
         ({"eligible": np.ones(3, bool)}, "Got bool of the shape (3,)"),
@@ -206,3 +206,8 @@ def test_what_is_refused(change, said):
 def test_orders_that_are_none_are_refused():
     with pytest.raises(ParameterError, match="places from 0 to 1, a row for each of the 1 sessions"):
         vt.ranking.session_value([[0, 2]], [0.5, 0.4], 1.0, 0.9, 0.8)
+
+
+def test_stopping_costs_nothing_or_something():
+    with pytest.raises(ParameterError, match=r"'loss_of_stopping' of a session must be a finite number of at least 0\. Got -1"):
+        vt.ranking.rank_session([0.5], [1.0], [0.9], [0.8], loss_of_stopping=-1)

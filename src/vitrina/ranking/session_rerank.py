@@ -95,6 +95,11 @@ class SessionValue(RerankerConfig):
         _allowed(len(queries), order, candidates.counts, candidates.limits, candidates.limits is not NO_LIMITS, chosen)
         return chosen, np.take_along_axis(index, np.maximum(chosen, 0), axis=1)
 
+    def notes(self, items: Arrays) -> tuple[str, ...]:
+        if self.chance is not None or self.column is not None:
+            return ()
+        return ("the scores of the model are taken as chances: of another model give the curve that makes chances of them, chance=...",)
+
     def _chances(self, candidates: Candidates, scored: NDArray[Any]) -> Float64:
         """(queries, candidates) chances; anything where there is no score."""
         lists = candidates.lists

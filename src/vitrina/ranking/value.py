@@ -191,9 +191,11 @@ class _Inputs:
         columns = {name: np.asarray(array[part] if len(array) > 1 else array, np.float64) for name, array in self.given.items()}
         loss = self.loss[part] if len(self.loss) > 1 else self.loss
         for name, column in {**columns, "loss_of_stopping": loss}.items():
-            within = (column >= 0) & (column <= 1) if name in CHANCES else np.isfinite(column)
+            within = np.isfinite(column) & ((column >= 0) | (name == "value")) & ((column <= 1) | (name not in CHANCES))
             if not within.all():
-                must = "chances within [0, 1]" if name in CHANCES else "finite numbers"
+                must = (
+                    "chances within [0, 1]" if name in CHANCES else "finite numbers" if name == "value" else "a finite number of at least 0"
+                )
                 raise ParameterError(f"The {name!r} of a session must be {must}. Got {column[~within][0]}.", parameter=name)
         p = columns["p"]
         left = p * (1 - columns["continue_after_success"]) + (1 - p) * (1 - columns["continue_after_failure"])
