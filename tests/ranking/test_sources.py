@@ -132,3 +132,15 @@ def test_a_stranger_has_candidates_of_popularity_alone():
     _, pairs = asked((POPULAR, TOGETHER), data, queries=vt.Queries.of_histories(data.items, [[]]))
     assert pairs.found[:, 0].all()
     assert not pairs.found[:, 1].any()
+
+
+def test_a_source_with_dense_scores_is_asked_once_and_says_the_same():
+    data = synthetic(users=40)
+    fitted, pairs = asked((Source(model=vt.TifuKNN(neighbours=5), n=6), POPULAR), data, eligible=vt.Eligibility())
+    near = fitted.recommenders[0]
+    lists, wanted = near.recommend(pairs.queries, 6), near.score_pairs(pairs.queries, pairs.items)
+    assert np.allclose(pairs.scores[:, 0], np.where(np.isfinite(wanted), wanted, np.nan), equal_nan=True)
+    for q in range(len(pairs.queries)):
+        own = slice(*pairs.items.indptr[[q, q + 1]])
+        by_rank = np.argsort(pairs.ranks[own, 0])[: int(pairs.found[own, 0].sum())]
+        assert pairs.codes[own][by_rank].tolist() == lists.items[q][(lists.items[q] >= 0) & ~lists.fallback[q]].tolist()

@@ -16,13 +16,15 @@ from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.forms.base import Form
 from vitrina.forms.blended import own_places, together
 from vitrina.models.base import ModelConfig
 from vitrina.models.blend import catalogue_of
 from vitrina.models.own import completed
 from vitrina.protocols import Recommender, Scorer
 from vitrina.ranking.pairs import Pairs
-from vitrina.request import check_request
+from vitrina.request import check_request, list_width
+from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.types import Bool, Eligibility, Float32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -104,7 +106,7 @@ class Sources:
             ParameterError: these are no Queries, or `eligible` has rows that are not one per query.
             VocabularyError: the queries are encoded with other item ids than the models.
 
-        Cost: a list of each source, and the scores of one block more for a scorer; 9 bytes x sources a pair. Ask with some thousand queries at a time.
+        Cost: a list of each source, and its scores once more where they are not at hand from its list; 9 bytes x sources a pair. Ask with some thousand queries at a time.
 
         >>> import vitrina as vt
         >>> data = vt.testing.toy()
@@ -113,13 +115,14 @@ class Sources:
         Pairs(15 candidates for 6 queries from Popularity, Cooccurrence)
         """
         check_request(queries, 1, eligible)
-        lists = [r.recommend(queries, n, eligible=eligible) for r, n in zip(self.recommenders, self.quotas, strict=True)]
+        said = [_said(r, queries, n, eligible) for r, n in zip(self.recommenders, self.quotas, strict=True)]
+        lists = [answer for answer, _ in said]
         items = together(lists)
         shape = (len(items.values), len(lists))
         scores, ranks = np.full(shape, np.nan, np.float32, order="F"), np.full(shape, np.nan, np.float32, order="F")
-        for s, (recommender, answer) in enumerate(zip(self.recommenders, lists, strict=True)):
+        for s, (recommender, (answer, of_all)) in enumerate(zip(self.recommenders, said, strict=True)):
             _put_list(answer, items, len(self.vocabulary), scores[:, s], ranks[:, s])
-            _put_scores(recommender, queries, items, np.isnan(ranks[:, s]), scores[:, s])
+            _put_scores(recommender, of_all, queries, items, np.isnan(ranks[:, s]), scores[:, s])
         return Pairs(queries, items, self.names, scores, ranks, ~np.isnan(ranks))
 
     def state(self) -> State:
@@ -159,6 +162,17 @@ def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
     return names
 
 
+def _said(recommender: Recommender, queries: Queries, n: int, eligible: Eligibility) -> tuple[Recommendations, Float32 | None]:
+    """The list of a source; and what it says of all items, (queries, items), where it makes its list of that anyway and a block holds it."""
+    if not isinstance(recommender, Form) or (
+        type(recommender).answer_block is not Form.answer_block or len(queries) > block_size(len(recommender.vocabulary))
+    ):
+        return recommender.recommend(queries, n, eligible=eligible), None
+    counted, k = queries.counted(), list_width(n, recommender.catalogue)
+    of_all = recommender.score_block(counted)
+    return top_k_dense(of_all, counted, k, eligible, recommender.catalogue, recommender.vocabulary), of_all
+
+
 def _put_list(answer: Recommendations, items: Ragged, n_items: int, scores: Float32, ranks: Float32) -> None:
     """Put the scores and places of a source's list beside the candidates, all of which it has."""
     rows, places = np.nonzero(own_places(answer))
@@ -166,12 +180,12 @@ def _put_list(answer: Recommendations, items: Ragged, n_items: int, scores: Floa
     scores[at], ranks[at] = answer.scores[rows, places], places + 1
 
 
-def _put_scores(recommender: Recommender, queries: Queries, items: Ragged, missing: Bool, scores: Float32) -> None:
+def _put_scores(recommender: Recommender, of_all: Float32 | None, queries: Queries, items: Ragged, missing: Bool, scores: Float32) -> None:
     """Put what a source says of the candidates of others, where it can score them and would recommend them."""
     missing = missing & recommender.catalogue.mask[items.values]
     rest = items.keep(missing)
     asked = np.flatnonzero(rest.lengths)
     if not isinstance(recommender, Scorer) or not len(asked):
         return
-    said = recommender.score_pairs(queries[asked], rest.take(asked))
+    said = recommender.score_pairs(queries[asked], rest.take(asked)) if of_all is None else of_all[rest.row_of, rest.values]
     scores[missing] = np.where(np.isfinite(said), said, np.nan)
