@@ -500,3 +500,11 @@ def test_a_preview_says_what_each_rule_hides_and_moves():
     assert "Item 4 of group 4 to place 1 of" in str(shown)
     with pytest.raises(ParameterError, match="A preview is of a model with rules"):
         vt.rules.preview(vt.EASE().fit(DATA), QUERIES)  # type: ignore[arg-type]
+
+
+def test_no_rules_and_rules_at_odds_are_refused_in_whole_sentences():
+    with pytest.raises(ParameterError, match=r"'rules' parameter of Rules must be a table of 1 or more\. Got {}\.$"):
+        vt.Rules(rules={})
+    pins = {name: vt.rules.Pin(item=name, place=1) for name in ("a", "b")}
+    with pytest.raises(ParameterError, match=r"both keep place 1, for the same people\.$"):
+        vt.Rules(rules=pins)

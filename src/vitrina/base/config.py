@@ -208,7 +208,7 @@ def _refusal(cls: type[BaseModel], error: ValidationError) -> ParameterError:
     first = error.errors(include_url=False)[0]
     owner, message = cls.__name__, in_words(error)
     if not first["loc"]:  # parameters that don't go together: the validator says the whole sentence
-        return ParameterError(message, owner=owner, parameter=getattr(first.get("ctx", {}).get("error"), "parameter", None))
+        return ParameterError(f"{message}.", owner=owner, parameter=getattr(first.get("ctx", {}).get("error"), "parameter", None))
     name = str(first["loc"][0])  # what follows is the place inside it, or the type that was tried
     verb = "must be" if first["msg"].startswith("Input should be") or first["type"] == "too_short" else "is wrong:"
     sentence = f"The {name!r} parameter of {owner} {verb} {message}. Got {first['input']!r}."
@@ -231,7 +231,12 @@ def in_words(error: ValidationError) -> str:
     errors = error.errors(include_url=False)
     field = errors[0]["loc"][:1]
     first = [e for e in errors if e["loc"][:1] == field and e["input"] is errors[0]["input"]]
-    messages = [f"a list of {e['ctx']['min_length']} or more" if e["type"] == "too_short" and "ctx" in e else e["msg"] for e in first]
+    messages = [
+        f"a {'table' if isinstance(e['input'], Mapping) else 'list'} of {e['ctx']['min_length']} or more"
+        if e["type"] == "too_short" and "ctx" in e
+        else e["msg"]
+        for e in first
+    ]
     wanted = [m.removeprefix("Input should be ").removeprefix("Value error, ").rstrip(".") for m in messages]
     wanted = [_PLAIN.get(m, m.replace("a valid dictionary or instance of", "an object of the kind")) for m in dict.fromkeys(wanted)]
     wanted = ["a number" if m == "a whole number" and "a number" in wanted else m for m in wanted]
