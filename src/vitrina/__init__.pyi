@@ -1,5 +1,7 @@
 from . import evaluate as evaluate
+from . import experiments as experiments
 from . import metrics as metrics
+from . import policy as policy
 from . import ranking as ranking
 from . import sequence as sequence
 from . import testing as testing
