@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from vitrina.base.config import in_words
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError
 from vitrina.board.baselines import possible_names
 from vitrina.board.budget import Budget
 from vitrina.board.ruled import own_rules, under
 from vitrina.cli import build, names
 from vitrina.cli.log import DEMO, read_log
+from vitrina.cli.sections import Section, settings_of
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.data.features import FeatureKind
 from vitrina.data.inspect.advice import recommended
@@ -28,12 +28,6 @@ from vitrina.rerank.rules.ruled import Rules
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
-
-
-class Section(BaseModel):
-    """A table of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DataSection(Section):
@@ -248,7 +242,7 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
         DataError: there is no such file, or what it points to is missing.
     """
     file = TomlFile.read(path, trust=trust)
-    settings = _settings(file)
+    settings = settings_of(file, Settings, "See a whole example with: vitrina init DATA")
     _check_files(file, settings.data)
     for name, argument in settings.filters.items():
         with build.located(file, ("filters", name)):
@@ -265,37 +259,6 @@ def read_config(path: Path, *, trust: bool = False) -> Plan:
     )
     _check_baseline(plan)
     return plan
-
-
-def _settings(file: TomlFile) -> Settings:
-    try:
-        return Settings.model_validate(dict(file.content))
-    except ValidationError as error:
-        _explain(file, error)
-
-
-def _explain(file: TomlFile, error: ValidationError) -> NoReturn:
-    """The first mistake as a sentence with its line; a misspelt key before the one that is missing for it."""
-    first = min(error.errors(include_url=False), key=lambda e: (e["type"] == "missing", file.line_of(e["loc"]) or 0))
-    keys: Keys = first["loc"]
-    top, last = str(keys[0]), str(keys[-1])
-    unknown = f"[{top}] key" if len(keys) > 1 else "table"
-    if first["type"] == "extra_forbidden":
-        known = _keys_of(keys)
-        raise UnknownNameError(f"{file.where(keys)}: {UnknownNameError.of(unknown, last, known)}")
-    if first["type"] == "missing":
-        what = f"key {last!r} in [{top}]" if len(keys) > 1 else f"table [{top}]"
-        raise ParameterError(f"{file.where(keys[:-1])}: the {what} is missing. See a whole example with: vitrina init DATA")
-    raise ParameterError(f"{file.where(keys)}: {'.'.join(str(k) for k in keys[:2])} must be {in_words(error)}. Got {first['input']!r}.")
-
-
-def _keys_of(keys: Keys) -> list[str]:
-    if len(keys) == 1:
-        return list(Settings.model_fields)
-    section = Settings.model_fields[str(keys[0])].annotation
-    assert isinstance(section, type)
-    assert issubclass(section, Section)
-    return list(section.model_fields)
 
 
 def _check_files(file: TomlFile, data: DataSection) -> None:

@@ -27,9 +27,11 @@ class TomlFile:
     trust: bool = False
 
     @classmethod
-    def read(cls, path: Path, *, trust: bool = False) -> TomlFile:
+    def read(cls, path: Path, *, trust: bool = False, remedy: str = "") -> TomlFile:
         """Parse `path`.
 
+        Args:
+            remedy: how to come by such a file, where there is none; how to get the config of a comparison by default.
         Raises:
             DataError: there is no such file, or it is not text in UTF-8.
             ParameterError: it is not TOML; the message has the line.
@@ -37,7 +39,7 @@ class TomlFile:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise DataError(f"There is no file {path}. Write one with: vitrina init DATA --out {path}") from None
+            raise DataError(f"There is no file {path}. {remedy or f'Write one with: vitrina init DATA --out {path}'}") from None
         except IsADirectoryError:
             raise DataError(f"{path} is a folder, not a TOML file. Give the file itself, for example {path / 'vitrina.toml'}.") from None
         except UnicodeDecodeError:
