@@ -1,4 +1,4 @@
-"""Plots as inline SVG: dots with their intervals, bars, curves, areas over time, points with labels.
+"""Plots as inline SVG: dots with their intervals, bars, areas over time, points with labels. Lines are in `curves`.
 
 Every helper returns the marks of one drawing at a given width. Colours come from the page's style by class, and a mark's
 <title> holds the detail that a pointer finds.
@@ -12,7 +12,7 @@ from datetime import date
 from itertools import pairwise
 
 from vitrina.report.html import Drawing, Html, el, join
-from vitrina.report.scales import FONT, Box, Labels, Linear, Log, shorten, spanning, text_width, time_ticks
+from vitrina.report.scales import FONT, Box, Labels, Linear, shorten, spanning, text_width, time_ticks
 from vitrina.report.words import short_count
 
 ROW, AXIS = 22, 26  # px: a row of a dot plot or bar chart, the strip for an axis
@@ -62,6 +62,17 @@ def bottom_axis(scale: Linear, top: float, bottom: float, ticks: Sequence[tuple[
         half = text_width(text) / 2
         names.append(write(text, min(max(scale(t), half), last + 12 - min(half, 12)), bottom + 17, "tick", "middle"))
     return join((*lines, *names))
+
+
+def level(y: float, text: str, width: int) -> Html:
+    """A thin level line with its value."""
+    return join((rule(0, y, width, y, "grid"), write(text, 0, y - 3, "tick")))
+
+
+def upright_tick(x: float, text: str, bottom: float, width: int) -> Html:
+    """A value below the bottom line, kept inside the plot."""
+    half = text_width(text) / 2
+    return join((rule(x, bottom, x, bottom + 4, "grid"), write(text, min(max(x, half), width - half), bottom + 17, "tick", "middle")))
 
 
 # Dots with intervals
@@ -178,50 +189,6 @@ def _bar(row: Bar, at: int, scale: Linear, gutter: float) -> Html:
     return el("g", el("title", f"{row.label}: {row.shown}"), named, body, line, write(row.shown, after + 5, y + 8 + BASE, "value"))
 
 
-# Curves
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A line through points with growing x."""
-
-    points: Sequence[tuple[float, float]]
-    class_: str
-    detail: str = ""
-
-
-def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, float], across_ticks: Sequence[tuple[float, str]], up_ticks: Sequence[tuple[float, str]], note: tuple[float, float, str] | None, description: str, tall: int = 220) -> Drawing:  # fmt: skip
-    """Lines on one pair of axes; `note` is a point of the curve with the words that belong to it."""
-
-    def draw(width: int) -> Html:
-        wide = type(across)(across.low, across.high, 6, width - 10)
-        high = Linear(*up, tall - AXIS, 16)
-        grid = join(_level(high(t), text, width) for t, text in up_ticks)
-        below = join(_upright_tick(wide(t), text, tall - AXIS, width) for t, text in across_ticks)
-        drawn = join(path([(wide(x), high(y)) for x, y in c.points], f"curve {c.class_}", c.detail) for c in lines)
-        return join((grid, below, drawn, _noted(note, wide, high, width)))
-
-    return Drawing(draw, lambda _: tall, description)
-
-
-def _level(y: float, text: str, width: int) -> Html:
-    return join((rule(0, y, width, y, "grid"), write(text, 0, y - 3, "tick")))
-
-
-def _upright_tick(x: float, text: str, bottom: float, width: int) -> Html:
-    half = text_width(text) / 2
-    return join((rule(x, bottom, x, bottom + 4, "grid"), write(text, min(max(x, half), width - half), bottom + 17, "tick", "middle")))
-
-
-def _noted(note: tuple[float, float, str] | None, wide: Linear | Log, high: Linear, width: int) -> Html | None:
-    if note is None:
-        return None
-    x, y, text = wide(note[0]), high(note[1]), note[2]
-    left = x + 9 + text_width(text) < width
-    dot = el("circle", cx=x, cy=y, r=4, class_="lead")
-    return join((dot, write(text, x + 9 if left else x - 9, y + 14 + BASE, "said", "start" if left else "end")))
-
-
 # Events over time, with the parts of the split
 
 
@@ -243,9 +210,9 @@ def over_time(days: Sequence[date], counts: Sequence[float], spans: Sequence[Spa
     def draw(width: int) -> Html:
         wide = Linear(days[0].toordinal(), max(days[-1].toordinal(), days[0].toordinal() + 1), 0, width - 1)
         high = spanning(counts, tall - AXIS, 18, zero=True)
-        grid = join(_level(high(t), short_count(t) + (f" {unit}" if t == high.ticks(3)[-1] else ""), width) for t in high.ticks(3))
+        grid = join(level(high(t), short_count(t) + (f" {unit}" if t == high.ticks(3)[-1] else ""), width) for t in high.ticks(3))
         ticks = time_ticks(days[0], days[-1], max(4, width // 90))
-        below = join(_upright_tick(wide(t.toordinal()), text, tall - AXIS, width) for t, text in ticks)
+        below = join(upright_tick(wide(t.toordinal()), text, tall - AXIS, width) for t, text in ticks)
         parts = join(_span(s, at, wide, tall, width) for at, s in enumerate(spans))
         return join((_area(days, counts, wide, high, cut), grid, below, _cut(cut, wide, tall, len(spans)), parts))
 
@@ -307,7 +274,7 @@ def scatter(points: Sequence[Point], *, across: str, up: str, limit: tuple[float
         bottom = tall(width) - AXIS - 18
         wide = spanning([v for p in points for v in (p.dot.value, p.dot.low, p.dot.high)], 34, width - 16, margin=0.06)
         high = spanning([v for p in points for v in (p.y, p.y_low, p.y_high)], bottom - 8, 44, margin=0.06)
-        grid = join(_level(high(t), text, width) for t, text in high.tick_labels(4))
+        grid = join(level(high(t), text, width) for t, text in high.tick_labels(4))
         axis = bottom_axis(wide, 24, bottom, wide.tick_labels(max(3, width // 130)))
         names = join((write(up + " ↑", 0, 12, "axis"), write(across + " →", width, bottom + 36, "axis", "end")))
         line = _limit(limit, wide, bottom) if limit else None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vitrina.board.sections.timeline import timeline
-from vitrina.report.charts import Bar, Curve, bars, curves
+from vitrina.report.charts import Bar, bars
+from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Html, el, figure, join, section, sentence, table
 from vitrina.report.scales import Linear
 from vitrina.report.words import count, day, fixed, listed, percent, plural, sentence_end

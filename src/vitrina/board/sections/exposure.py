@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vitrina.board.sections.view import View, distinct, has, known, rows
-from vitrina.report.charts import Bar, Curve, bars, curves
+from vitrina.report.charts import Bar, bars
+from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Html, Panel, name, panels, section, sentence, table
 from vitrina.report.scales import Log
 from vitrina.report.words import count, percent, short_count

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from vitrina.board.sections.view import View, has, known, rows
-from vitrina.report.charts import Bar, Curve, bars, curves
+from vitrina.report.charts import Bar, bars
+from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Html, Panel, el, figure, join, panels, section, table
 from vitrina.report.scales import Linear
 from vitrina.report.words import count, fixed, listed, percent, plural
