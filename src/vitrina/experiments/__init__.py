@@ -3,4 +3,6 @@
 For whoever must confirm by an experiment what was found offline.
 """
 
-__all__: list[str] = []
+from vitrina.experiments.assign import Experiment, check_together
+
+__all__ = ["Experiment", "check_together"]
