@@ -3,4 +3,7 @@
 For whoever decides on discounts, mails or orders of a list, and must know whether the decision was right.
 """
 
-__all__: list[str] = []
+from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
+from vitrina.policy.scores import aipw_scores
+
+__all__ = ["DM", "DR", "IPS", "SNDR", "SNIPS", "DRos", "Estimator", "SwitchDR", "aipw_scores"]
