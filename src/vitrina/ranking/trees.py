@@ -11,26 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.base.errors import ArtifactError
+from vitrina.base.forest import LEAVES, Forest, Tree, float32_below
 from vitrina.base.kernels import Spread
 from vitrina.types import Bool, Float32, Float64, Int32, Int64
-
-LEAVES = 32  # of a tree at most: a bit of a word each
-LANES = 64  # rows that go through a tree side by side
-DE_BRUIJN = 0x077CB531  # a power of two times it has each of the 32 values in its highest 5 bits
-ALL = np.uint32(0xFFFFFFFF)
-BIT = np.empty(LEAVES, np.int64)
-BIT[[(DE_BRUIJN << bit & 0xFFFFFFFF) >> 27 for bit in range(LEAVES)]] = np.arange(LEAVES)
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Trees:
     """The sum of regression trees over named features.
-
-    A tree is kept as its leaves from left to right, and for each inner node the leaves that are left when its condition sends a row to
-    the right: a word of bits. The leaf of a row is the first that no node has taken away
-    ([Lucchese et al. 2015](https://doi.org/10.1145/2766462.2767733)). Every node is looked at, by 64 rows at once and without a branch, which is
-    eight times as quick as walking.
 
     Args:
         names: of the features, in the order of their columns.
@@ -54,12 +43,7 @@ class Trees:
 
         Cost: 3 to 4 ns per tree and row on one core, where LightGBM takes 30.
         """
-        nodes, out = self._nodes, np.empty(len(features), np.float64)
-        matrix = np.ascontiguousarray(features, np.float32)
-        _score_blocks(
-            -(-len(matrix) // LANES), matrix, nodes.start, nodes.feature, nodes.threshold, nodes.right_if_nan, nodes.kept, nodes.value, out
-        )
-        return out.astype(np.float32)
+        return self._nodes.score(features).astype(np.float32)
 
     def contributions(self, features: Float32) -> Float64:
         """(rows, names) what each feature adds to the score of a row, against the mean of the rows that the trees were made of.
@@ -88,70 +72,37 @@ class Trees:
         return gains / max(gains.sum(), 1e-300)
 
     @cached_property
-    def _trees(self) -> tuple[_Tree, ...]:
+    def _trees(self) -> tuple[Tree, ...]:
         try:
-            return tuple(_Tree.of(part) for part in _sections(self.text))
+            return tuple(_read(part) for part in _sections(self.text))
         except (KeyError, ValueError, UnicodeDecodeError) as error:
             raise ArtifactError(f"The trees of a ranker are not as LightGBM writes them: {error}. Fit the model again.") from error
 
     @cached_property
-    def _nodes(self) -> _Nodes:
-        return _Nodes.of(self._trees)
+    def _nodes(self) -> Forest:
+        return Forest.of(self._trees)
 
     @cached_property
     def _paths(self) -> _Paths:
         return _Paths.of(self._trees)
 
 
-@dataclass(frozen=True, eq=False)
-class _Tree:
-    """One tree: inner nodes, whose children below 0 are leaves (~child)."""
+def _read(lines: Mapping[str, str]) -> Tree:
+    def numbers(name: str, dtype: type = np.float64) -> NDArray[Any]:
+        return np.array(lines[name].split(), dtype)
 
-    feature: Int32  # (nodes,)
-    threshold: Float32  # (nodes,) a row goes right where it is above
-    right_if_nan: Bool  # (nodes,)
-    left: Int64  # (nodes,)
-    right: Int64  # (nodes,)
-    gain: Float64  # (nodes,)
-    rows: Float64  # (nodes,) of the training part
-    leaf: Float64  # (leaves,)
-    leaf_rows: Float64  # (leaves,)
-
-    @classmethod
-    def of(cls, lines: Mapping[str, str]) -> _Tree:
-        def numbers(name: str, dtype: type = np.float64) -> NDArray[Any]:
-            return np.array(lines[name].split(), dtype)
-
-        if int(lines["num_leaves"]) > LEAVES or int(lines["num_cat"]) or int(lines["is_linear"]):
-            raise ValueError(f"a tree has more than {LEAVES} leaves, categories or linear leaves")
-        leaf = numbers("leaf_value")
-        if len(leaf) == 1:  # no split paid
-            none = np.empty(0)
-            return cls(
-                none.astype(np.int32),
-                none.astype(np.float32),
-                none.astype(bool),
-                none.astype(np.int64),
-                none.astype(np.int64),
-                none,
-                none,
-                leaf,
-                np.ones(1),
-            )
-        threshold, decision = numbers("threshold"), numbers("decision_type", np.int64)
-        default_right, nan_is_missing = decision & 2 == 0, decision >> 2 & 3 == 2
-        return cls(
-            numbers("split_feature", np.int32), _float32_below(threshold), np.where(nan_is_missing, default_right, threshold < 0),
-            numbers("left_child", np.int64), numbers("right_child", np.int64), numbers("split_gain"), numbers("internal_count"), leaf,
-            numbers("leaf_count"),
-        )  # fmt: skip
-
-    @property
-    def expected(self) -> float:
-        return float(self.leaf @ self.leaf_rows / self.leaf_rows.sum())
-
-    def rows_of(self, child: int) -> float:
-        return float(self.rows[child] if child >= 0 else self.leaf_rows[~child])
+    if int(lines["num_leaves"]) > LEAVES or int(lines["num_cat"]) or int(lines["is_linear"]):
+        raise ValueError(f"a tree has more than {LEAVES} leaves, categories or linear leaves")
+    leaf = numbers("leaf_value")
+    if len(leaf) == 1:  # no split paid
+        return Tree.unsplit(float(leaf[0]))
+    threshold, decision = numbers("threshold"), numbers("decision_type", np.int64)
+    default_right, nan_is_missing = decision & 2 == 0, decision >> 2 & 3 == 2
+    return Tree(
+        numbers("split_feature", np.int32), float32_below(threshold), np.where(nan_is_missing, default_right, threshold < 0),
+        numbers("left_child", np.int64), numbers("right_child", np.int64), numbers("split_gain"), numbers("internal_count"), leaf,
+        numbers("leaf_count"),
+    )  # fmt: skip
 
 
 def _sections(text: bytes) -> list[dict[str, str]]:
@@ -161,84 +112,6 @@ def _sections(text: bytes) -> list[dict[str, str]]:
         raise ValueError("it doesn't begin with 'tree'")
     parts = whole.partition("\nend of trees")[0].split("\nTree=")[1:]
     return [dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in parts]
-
-
-def _float32_below(threshold: Float64) -> Float32:
-    """The largest float32 that is not above: any float32 is above the one where it is above the other."""
-    near = threshold.astype(np.float32)
-    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Nodes:
-    """All trees for scoring: tree t has the nodes start[t]..start[t + 1]-1."""
-
-    start: Int64  # (trees + 1,)
-    feature: Int32
-    threshold: Float32
-    right_if_nan: Bool
-    kept: NDArray[np.uint32]  # the leaves that are left when a row goes right
-    value: Float64  # (trees, 32) leaves from left to right
-
-    @classmethod
-    def of(cls, trees: tuple[_Tree, ...]) -> _Nodes:
-        kept, value = [np.empty(0, np.uint32)], np.zeros((len(trees), LEAVES))
-        for t, tree in enumerate(trees):
-            words, leaves = np.zeros(len(tree.feature), np.uint32), _leaves_below(tree)
-            if leaves:
-                value[t, : len(tree.leaf)] = tree.leaf[[*leaves[0][0], *leaves[0][1]]]
-                place = {leaf: at for at, leaf in enumerate([*leaves[0][0], *leaves[0][1]])}
-                words = np.array([~sum(1 << place[leaf] for leaf in leaves[n][0]) & 0xFFFFFFFF for n in range(len(words))], np.uint32)
-            else:
-                value[t, 0] = tree.leaf[0]
-            kept.append(words)
-        start = np.append(0, np.cumsum([len(tree.feature) for tree in trees])).astype(np.int64)
-        joined = (
-            {n: np.concatenate([getattr(tree, n) for tree in trees]) for n in ("feature", "threshold", "right_if_nan")} if trees else {}
-        )
-        empty = {"feature": np.empty(0, np.int32), "threshold": np.empty(0, np.float32), "right_if_nan": np.empty(0, bool)}
-        return cls(start, **(joined or empty), kept=np.concatenate(kept), value=value)
-
-
-def _leaves_below(tree: _Tree) -> dict[int, tuple[list[int], list[int]]]:
-    """For each inner node its leaves on the left and on the right, in that order."""
-    below: dict[int, tuple[list[int], list[int]]] = {}
-
-    def of(child: int) -> list[int]:
-        return [~child] if child < 0 else [*below[child][0], *below[child][1]]
-
-    for node in reversed(range(len(tree.feature))):  # LightGBM numbers a child after its parent
-        below[node] = of(int(tree.left[node])), of(int(tree.right[node]))
-    return below
-
-
-@Spread
-def _score_blocks(first, last, features, start, feature, threshold, right_if_nan, kept, value, out):  # pragma: no cover
-    """Blocks of LANES rows; features are turned, so that a node reads its own in one run."""
-    columns = np.empty((features.shape[1], LANES), np.float32)
-    left, total = np.empty(LANES, np.uint32), np.empty(LANES, np.float64)
-    for block in range(first, last):
-        begin = block * LANES
-        rows = min(LANES, len(features) - begin)
-        for lane in range(LANES):
-            for f in range(features.shape[1]):
-                columns[f, lane] = features[begin + min(lane, rows - 1), f]
-        total[:] = 0
-        for t in range(len(start) - 1):
-            left[:] = ALL
-            for node in range(start[t], start[t + 1]):
-                column, most, word = columns[feature[node]], threshold[node], kept[node]
-                if right_if_nan[node]:
-                    for lane in range(LANES):
-                        left[lane] &= ALL if column[lane] <= most else word
-                else:
-                    for lane in range(LANES):
-                        left[lane] &= word if column[lane] > most else ALL
-            for lane in range(LANES):
-                lowest = left[lane] & (~left[lane] + np.uint32(1))
-                total[lane] += value[t, BIT[np.uint32(lowest * np.uint32(DE_BRUIJN)) >> np.uint32(27)]]
-        for lane in range(rows):
-            out[begin + lane] = total[lane]
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +133,7 @@ class _Paths:
     deepest: int
 
     @classmethod
-    def of(cls, trees: tuple[_Tree, ...]) -> _Paths:
+    def of(cls, trees: tuple[Tree, ...]) -> _Paths:
         values: list[float] = []
         parts: list[int] = []
         feature: list[int] = []
@@ -287,7 +160,7 @@ class _Paths:
 Way = dict[int, tuple[float, list[tuple[float, bool, bool]]]]
 
 
-def _ways(tree: _Tree) -> list[tuple[float, Way]]:
+def _ways(tree: Tree) -> list[tuple[float, Way]]:
     """For each leaf its value, and by feature the share of rows let through and the tests on the way."""
     found: list[tuple[float, Way]] = []
     open_: list[tuple[int, Way]] = [(0, {})] if len(tree.feature) else []
