@@ -13,7 +13,7 @@ from scipy import stats
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError
-from vitrina.experiments.buckets import places
+from vitrina.base.places import places
 
 OFFER = vt.experiments.Experiment(name="offer", arms={"none": 0.5, "five": 0.25, "ten": 0.25})
 GOLDEN = {

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from vitrina.base.arrays import Float64, Int32
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
-from vitrina.experiments.buckets import places, texts_of
+from vitrina.base.places import places
+from vitrina.experiments.buckets import texts_of
 
 BUCKETS = 1000  # of a layer
 SAME = 1e-9  # shares that add up to 1
@@ -30,7 +31,7 @@ AS_SESSION = (
 class Experiment(Config):
     """The arms of an experiment and who gets into it, decided by a hash of the id alone.
 
-    The place of a person between 0 and 1 is `vitrina.experiments.buckets` of "arm", the salt and the id. The arm is the first whose end is above it, where the end
+    The place of a person between 0 and 1 is `vitrina.base.places` of "arm", the salt and the id. The arm is the first whose end is above it, where the end
     of an arm is the sum of the shares up to its own, added from the first on; the last arm takes the rest. So a person is in one arm of an experiment for
     good, in every process, version and language, and in arms of other salts independently of it. Whoever is left out:
 
