@@ -4,6 +4,8 @@ For whoever decides on discounts, mails or orders of a list, and must know wheth
 """
 
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
+from vitrina.policy.log import DecisionLog
 from vitrina.policy.scores import aipw_scores
+from vitrina.policy.units import Units
 
-__all__ = ["DM", "DR", "IPS", "SNDR", "SNIPS", "DRos", "Estimator", "SwitchDR", "aipw_scores"]
+__all__ = ["DM", "DR", "IPS", "SNDR", "SNIPS", "DRos", "DecisionLog", "Estimator", "SwitchDR", "Units", "aipw_scores"]

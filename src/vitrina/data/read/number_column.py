@@ -9,8 +9,10 @@ from vitrina.data.columns import Column, Problem, as_text, kind_of, shown
 from vitrina.data.read.numerals import Numerals
 
 
-def number(column: pl.Series, name: str, numerals: Numerals, role: str = "value") -> Column:
-    """Values as float32.
+def number(
+    column: pl.Series, name: str, numerals: Numerals, role: str = "value", dtype: type[pl.Float32 | pl.Float64] = pl.Float32
+) -> Column:
+    """Values as float32, or as float64 where asked.
 
     Raises:
         DataError: the column's type can't be a number, or its rows don't agree on a decimal sign.
@@ -26,7 +28,7 @@ def number(column: pl.Series, name: str, numerals: Numerals, role: str = "value"
         sign = {None: "", ".": " with a decimal point", ",": " with a decimal comma"}[numerals.decimal]
         in_all = f"Write plain numbers like 1234.5, or name another column with {role}='...'."
         problems.append(Problem(wrong, f"hold numbers{sign}", "holds text", shown(column.filter(wrong)[0]), in_all=in_all))
-    narrow = values.cast(pl.Float32, strict=False)
+    narrow = values.cast(dtype, strict=False)
     if not narrow.is_finite().fill_null(value=True).all():
         problems.append(Problem(~narrow.is_finite().fill_null(value=True), "hold finite numbers", "is NaN or infinite"))
     return Column(narrow, problems)

@@ -52,7 +52,7 @@ def choose_columns(sources: Sequence[Source], asked: Mapping[str, str | None], s
             )
         if name not in first.columns:
             raise DataError(_missing(first, role, name))
-    if chosen["user"] == chosen["item"]:
+    if "user" in chosen and chosen["user"] == chosen.get("item"):
         raise DataError(f"User and item must be two columns. Both are {chosen['user']!r}.")
     chosen |= {role: name for role, name in standard.items() if role not in chosen and any(name in s.columns for s in sources)}
     for role, name in chosen.items():
