@@ -5,7 +5,33 @@ For whoever decides on discounts, mails or orders of a list, and must know wheth
 
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
 from vitrina.policy.log import DecisionLog
+from vitrina.policy.outcome import Outcome, Predictions, cross_fit
+from vitrina.policy.policies import Always, Columns, Policy, Uniform
+from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
+from vitrina.policy.simulate import OfferWorld
 from vitrina.policy.units import Units
 
-__all__ = ["DM", "DR", "IPS", "SNDR", "SNIPS", "DRos", "DecisionLog", "Estimator", "SwitchDR", "Units", "aipw_scores"]
+__all__ = [
+    "DM",
+    "DR",
+    "IPS",
+    "SNDR",
+    "SNIPS",
+    "Always",
+    "Boosting",
+    "Columns",
+    "DRos",
+    "DecisionLog",
+    "Estimator",
+    "OfferWorld",
+    "Outcome",
+    "Policy",
+    "Predictions",
+    "Ridge",
+    "SwitchDR",
+    "Uniform",
+    "Units",
+    "aipw_scores",
+    "cross_fit",
+]
