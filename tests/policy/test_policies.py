@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
-from vitrina.policy import Always, Columns, Uniform, Units
+from vitrina.policy import Always, AtRandom, Columns, Units
 from vitrina.policy.policies import Policy, chances_of
 
 ARMS = ("none", "mail", "call")
@@ -20,7 +20,7 @@ def units(allowed=None):
 
 
 def test_ready_policies_are_policies_and_give_chances():
-    for policy in (Always("mail"), Uniform(), Columns(arm="best"), Columns(chances={"none": "p0", "call": "p2"})):
+    for policy in (Always("mail"), AtRandom(), Columns(arm="best"), Columns(chances={"none": "p0", "call": "p2"})):
         assert isinstance(policy, Policy)
         assert chances_of(policy, units()).sum(axis=1) == pytest.approx(1)
     assert chances_of(Always("mail"), units()).tolist() == [[0, 1, 0]] * 4
@@ -52,7 +52,7 @@ def test_arms_are_matched_by_name():
 
 def test_masks_are_obeyed():
     masked = units({"call": "may_call"})
-    assert chances_of(Uniform(), masked)[1].tolist() == [0.5, 0.5, 0]
+    assert chances_of(AtRandom(), masked)[1].tolist() == [0.5, 0.5, 0]
     assert chances_of(Always("call"), masked).argmax(axis=1).tolist() == [2, 0, 2, 2]
     with pytest.raises(ParameterError, match=r"'call' to row 1.*the first of their arms"):
         chances_of(["call"] * 4, masked)

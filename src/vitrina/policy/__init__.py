@@ -6,7 +6,7 @@ For whoever decides on discounts, mails or orders of a list, and must know wheth
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Outcome, Predictions, cross_fit
-from vitrina.policy.policies import Always, Columns, Policy, Uniform
+from vitrina.policy.policies import Always, AtRandom, Columns, Policy
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
 from vitrina.policy.simulate import OfferWorld
@@ -19,6 +19,7 @@ __all__ = [
     "SNDR",
     "SNIPS",
     "Always",
+    "AtRandom",
     "Boosting",
     "Columns",
     "DRos",
@@ -30,7 +31,6 @@ __all__ = [
     "Predictions",
     "Ridge",
     "SwitchDR",
-    "Uniform",
     "Units",
     "aipw_scores",
     "cross_fit",

@@ -75,11 +75,11 @@ class Always(PlainPolicy):
 
 @final
 @dataclass(frozen=True)
-class Uniform(PlainPolicy):
+class AtRandom(PlainPolicy):
     """Each of the arms that a unit may get, with the same chance.
 
-    >>> Uniform()
-    Uniform()
+    >>> AtRandom()
+    AtRandom()
     """
 
     def probabilities(self, units: Units) -> Float64:
@@ -137,7 +137,7 @@ def chances_of(policy: Any, about: DecisionLog | Units) -> Float64:
     >>> units = vt.policy.Units.of_frame(table, unit="client", features=["rides"], arms=["0%", "10%"])
     >>> chances_of(["10%", "0%", "10%"], units).tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
-    >>> chances_of(Uniform(), units)[0].tolist()
+    >>> chances_of(AtRandom(), units)[0].tolist()
     [0.5, 0.5]
     """
     units: Units = getattr(about, "units", about)
