@@ -51,7 +51,7 @@ def slice_labels(*splits: Split) -> dict[str, pl.Series]:
     of_splits = [{name: labels for part in (_people, _items_taken, _history, _age) for name, labels in part(split)} for split in splits]
     usual = {name: _joined(name, of_splits, splits) for name in dict.fromkeys(name for named in of_splits for name in named)}
     columns = [dict(_columns(split)) for split in splits]
-    usual |= {name: _labelled(_joined(name, columns, splits)) for name in dict.fromkeys(name for named in columns for name in named)}
+    usual |= {name: labelled(_joined(name, columns, splits)) for name in dict.fromkeys(name for named in columns for name in named)}
     return {name: labels.rename(name) for name, labels in usual.items() if labels.n_unique() > 1}
 
 
@@ -165,7 +165,7 @@ def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:
             yield f"context: {column.name}", column
 
 
-def _labelled(column: pl.Series) -> pl.Series:
+def labelled(column: pl.Series) -> pl.Series:
     """Groups of any column, as an Enum in the order to show; nulls are "unknown"."""
     text, order = _of_numbers(column) if column.dtype.is_numeric() else _of_names(column.cast(pl.String))
     rest = [] if "unknown" in order else ["unknown"]

@@ -3,6 +3,21 @@
 For whoever must confirm by an experiment what was found offline.
 """
 
+from vitrina.experiments.analyse import Analysis, analyse
 from vitrina.experiments.assign import Experiment, check_together
+from vitrina.experiments.metrics import Mean, Metric, Ratio, Share
+from vitrina.experiments.sequential import Sequential, half_width, sequential
 
-__all__ = ["Experiment", "check_together"]
+__all__ = [
+    "Analysis",
+    "Experiment",
+    "Mean",
+    "Metric",
+    "Ratio",
+    "Sequential",
+    "Share",
+    "analyse",
+    "check_together",
+    "half_width",
+    "sequential",
+]

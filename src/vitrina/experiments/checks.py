@@ -1,0 +1,154 @@
+"""What must hold before a number of an experiment is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from scipy.special import chdtrc
+
+from vitrina.experiments.checked import Check
+from vitrina.experiments.effects import effect_of
+from vitrina.experiments.metrics import Share
+from vitrina.experiments.trial import Sample, Trial
+from vitrina.types import Int64
+
+REFUSED, DOUBTED = 0.0005, 0.01  # p of what chance alone would do
+FEW_CROSS = 0.01  # share of units in several arms, above which nothing is said
+LOPSIDED = 355**-0.5  # skewness of a difference of means from which on 355 skewness^2 units are too few, Kohavi et al. 2014
+DECIDES = 0.1  # share of the spread that one unit may have
+FEW_EVENTS = 10  # of the rarer answer of a share, in each arm
+
+
+def trial_checks(trial: Trial, shares: Mapping[str, float] | None, samples: Mapping[str, Sample]) -> list[Check]:
+    """Of the assignment first, then of each metric; what is in order is said, too.
+
+    Args:
+        samples: of each metric.
+    """
+    what = "units" if trial.clusters is None else "clusters"
+    found = [counted(trial.assigned, trial.arms, shares, what), crossed(trial, what)]
+    if trial.no_arm:
+        found.append(
+            Check(
+                "rows without an arm", "warn", f"{trial.no_arm:,} of {trial.rows:,} rows have no arm and are left out.", float(trial.no_arm)
+            )
+        )
+    for name, sample in samples.items():
+        found += [*_missing(name, trial, sample), *_covariate(name, trial, sample), *_tail(name, trial, sample)]
+    return found
+
+
+def counted(counts: Int64, arms: Sequence[str], shares: Mapping[str, float] | None, what: str = "units") -> Check:
+    """Whether arms came out as large as they were planned: Pearson's chi-square; below p = 0.0005 the assignment is broken (sample-ratio mismatch)."""
+    listed = ", ".join(f"{arm!r} {count:,}" for arm, count in zip(arms, counts.tolist(), strict=True))
+    if shares is None:
+        return Check(
+            "sample ratio",
+            "warn",
+            f"Nobody said how large each arm should be, so a broken assignment can't be noticed: shares=. There are {listed} {what}.",
+        )
+    expected = np.array([shares[arm] for arm in arms]) * counts.sum()
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    p = float(chdtrc(len(arms) - 1, statistic))
+    planned = ", ".join(f"{arm!r} {round(e):,}" for arm, e in zip(arms, expected.tolist(), strict=True))
+    if p >= DOUBTED:
+        return Check("sample ratio", "pass", f"Arms are as large as planned: {listed} {what}.", statistic, p)
+    odd = f"There are {listed} {what} where {planned} were planned"
+    if p >= REFUSED:
+        return Check("sample ratio", "warn", f"{odd}: chance alone does so in {p:.1%} of experiments.", statistic, p)
+    return Check(
+        "sample ratio", "refuse",
+        f"{odd}: chance alone doesn't do that. Some units are lost or counted in one arm more than in another, so what is left isn't comparable; "
+        "find out where before any effect is read.", statistic, p,
+    )  # fmt: skip
+
+
+def crossed(trial: Trial, what: str = "units") -> Check:
+    """Whether somebody was in more than one arm."""
+    total = int(trial.assigned.sum())
+    share = trial.crossing / total if total else 0.0
+    if not trial.crossing:
+        return Check("one arm per unit", "pass", f"No {what[:-1]} was in more than one arm.", 0.0)
+    seen = f"{trial.crossing:,} of {total:,} {what} ({share:.1%}) were in more than one arm"
+    if share <= FEW_CROSS:
+        return Check("one arm per unit", "warn", f"{seen}; they are left out.", share)
+    return Check(
+        "one arm per unit", "refuse",
+        f"{seen}: they had both treatments, so the difference between arms is smaller than that between treatments. Assign by what comes back "
+        "(the user, not the session or device).", share,
+    )  # fmt: skip
+
+
+def _missing(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
+    """Of units without the number: how many, and whether it depends on the arm."""
+    gone = int(sample.missing.sum())
+    if not gone:
+        return
+    arms = len(trial.arms)
+    lost = np.bincount(trial.codes[sample.missing], minlength=arms)
+    had = np.bincount(trial.codes, minlength=arms)
+    statistic, p = independent(np.stack([lost, had - lost]), had)
+    shares = ", ".join(f"{arm!r} {n / max(m, 1):.1%}" for arm, n, m in zip(trial.arms, lost.tolist(), had.tolist(), strict=True))
+    text = f"{gone:,} of {len(trial):,} units have no {name!r} and are left out of it ({shares})."
+    more = (
+        " Who has none depends on the arm, so those who are left can't be compared: write 0 where nothing came of a unit."
+        if p < DOUBTED
+        else ""
+    )
+    yield Check(f"missing: {name}", "warn", text + more, statistic, p)
+
+
+def independent(table: Int64, totals: Int64) -> tuple[float, float]:
+    """Pearson's chi-square, and its p, that the rows of counts (rows, arms) divide among the arms as the totals (arms,) do."""
+    table, shares = table[table.sum(axis=1) > 0][:, totals > 0], totals[totals > 0] / totals.sum()
+    expected = table.sum(axis=1, keepdims=True) * shares
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    return statistic, float(chdtrc(max((len(table) - 1) * (len(shares) - 1), 1), statistic))
+
+
+def _covariate(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
+    """A covariate that differs between arms wasn't known before the assignment."""
+    if "covariate" not in sample.columns:
+        return
+    if sample.filled:
+        text = f"{sample.filled:,} of {len(sample.arms):,} units have no covariate of {name!r}; they have the mean of the others, which shifts no arm."
+        yield Check(f"covariate missing: {name}", "pass", text, float(sample.filled))
+    only = {"numerator": sample.columns["covariate"]}
+    if "covariate_denominator" in sample.columns:
+        only["denominator"] = sample.columns["covariate_denominator"]
+    names, moments = Sample(only, sample.arms, sample.clusters, sample.keep, sample.missing, 0).moments(len(trial.arms))
+    ps = [effect_of(names, moments[trial.control], moments[k], 0.95).p for k in range(len(trial.arms)) if k != trial.control]
+    p = min([p for p in ps if not np.isnan(p)], default=1.0)
+    if p < REFUSED:
+        text = f"The covariate of {name!r} differs between arms, which chance alone doesn't do: was it measured after the start? Then it takes away part of the effect; leave it out."
+        yield Check(f"covariate: {name}", "warn", text, None, p)
+
+
+def _tail(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
+    """Whether there are units enough for how rare or how skewed the number is."""
+    values, counts = sample.columns["numerator"], np.bincount(sample.arms, minlength=len(trial.arms))
+    least = int(counts[counts > 0].min()) if len(values) else 0
+    if isinstance(trial.metrics[name], Share):
+        yes = np.bincount(sample.arms, values, len(trial.arms))
+        rare = int(np.minimum(yes, counts - yes)[counts > 0].min()) if len(values) else 0
+        if rare < FEW_EVENTS:
+            text = f"{name!r} has {rare} of the rarer answer in an arm; below {FEW_EVENTS} its interval is a rough guide."
+            yield Check(f"few: {name}", "warn", text, float(rare))
+        return
+    if least < 2 or not (spread := float(values.std())):
+        return
+    off = (values - values.mean()) / spread
+    largest, skew = float((off**2).max() / len(off)), float((off**3).mean())
+    if largest > DECIDES:
+        text = (
+            f"One unit makes {largest:.0%} of the spread of {name!r}: whichever arm it is in by chance decides. Look at it winsorised too."
+        )
+        yield Check(f"tail: {name}", "warn", text, largest)
+        return
+    parts = 1 / counts[counts > 0]
+    lopsided = max(abs(skew * (a**2 - b**2)) / (a + b) ** 1.5 for a in parts for b in parts)
+    if lopsided > LOPSIDED:
+        needed = int(counts.sum() * (lopsided / LOPSIDED) ** 2)
+        text = f"{name!r} is skewed and the arms are not alike in size, so its interval is off by more at one end; with {needed:,} units it wouldn't be."
+        yield Check(f"tail: {name}", "warn", text, lopsided)
