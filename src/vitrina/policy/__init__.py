@@ -3,35 +3,19 @@
 For whoever decides on discounts, mails or orders of a list, and must know whether the decision was right.
 """
 
+from vitrina.policy.budget import Assignment, assign_with_budget
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Outcome, Predictions, cross_fit
-from vitrina.policy.policies import Always, AtRandom, Columns, Policy
+from vitrina.policy.policies import Always, AtRandom, Columns, Policy, Uniform
+from vitrina.policy.qini import Measured, Qini, qini
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
 from vitrina.policy.simulate import OfferWorld
 from vitrina.policy.units import Units
 
 __all__ = [
-    "DM",
-    "DR",
-    "IPS",
-    "SNDR",
-    "SNIPS",
-    "Always",
-    "AtRandom",
-    "Boosting",
-    "Columns",
-    "DRos",
-    "DecisionLog",
-    "Estimator",
-    "OfferWorld",
-    "Outcome",
-    "Policy",
-    "Predictions",
-    "Ridge",
-    "SwitchDR",
-    "Units",
-    "aipw_scores",
-    "cross_fit",
-]
+    "DM", "DR", "IPS", "SNDR", "SNIPS", "Always", "Assignment", "AtRandom", "Boosting", "Columns", "DRos", "DecisionLog", "Estimator",
+    "Measured", "OfferWorld", "Outcome", "Policy", "Predictions", "Qini", "Ridge", "SwitchDR", "Uniform", "Units", "aipw_scores",
+    "assign_with_budget", "cross_fit", "qini",
+]  # fmt: skip
