@@ -201,7 +201,7 @@ def _truth() -> tuple[float, float]:
     """Of the rule with the true effects at a spend of .5, and its area, for units that are spread evenly over [0, 1]."""
     x = (np.arange(200_000) + 0.5) / 200_000
     effects = np.column_stack([np.zeros(len(x)), x, 2 * x**2])
-    curve = qini(effects + [[0, 0, 1e-12]], effects, [0, 1, 2])
+    curve = qini(effects * [[0, 1, 1 + 1e-12]], effects, [0, 1, 2])
     return float(curve.at(0.5)["gain"][0]), curve.area(0.5).value
 
 

@@ -87,7 +87,7 @@ class Sample:
     def summed(self, values: Floats) -> Float64:
         """(clusters,) the weighted sums of values (units,)."""
         weighted = np.asarray(values, np.float64) if self.weights is None else values * self.weights
-        return weighted if self.clusters is None else np.bincount(self.clusters, weighted, self.groups)
+        return weighted if self.clusters is None else np.bincount(self.clusters, weighted, self.groups).astype(np.float64, copy=False)
 
     @cached_property
     def sizes(self) -> Float64:
@@ -111,8 +111,11 @@ class Sample:
 
     def same(self, other: Sample) -> bool:
         """Whether these are the same units, as far as lengths, weights and clusters tell."""
-        pairs = ((self.weights, other.weights), (self.clusters, other.clusters))
-        return self.units == other.units and all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
+        alike = (
+            a is b or (a is not None and b is not None and np.array_equal(a, b))
+            for a, b in ((self.weights, other.weights), (self.clusters, other.clusters))
+        )
+        return self.units == other.units and all(alike)
 
 
 class At(NamedTuple):
