@@ -7,7 +7,7 @@ from vitrina.policy.budget import Assignment, assign_with_budget
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Outcome, Predictions, cross_fit
-from vitrina.policy.policies import Always, AtRandom, Columns, Policy, Uniform
+from vitrina.policy.policies import Always, AtRandom, Columns, Policy
 from vitrina.policy.qini import Measured, Qini, qini
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
@@ -16,6 +16,6 @@ from vitrina.policy.units import Units
 
 __all__ = [
     "DM", "DR", "IPS", "SNDR", "SNIPS", "Always", "Assignment", "AtRandom", "Boosting", "Columns", "DRos", "DecisionLog", "Estimator",
-    "Measured", "OfferWorld", "Outcome", "Policy", "Predictions", "Qini", "Ridge", "SwitchDR", "Uniform", "Units", "aipw_scores",
+    "Measured", "OfferWorld", "Outcome", "Policy", "Predictions", "Qini", "Ridge", "SwitchDR", "Units", "aipw_scores",
     "assign_with_budget", "cross_fit", "qini",
 ]  # fmt: skip
