@@ -3,19 +3,56 @@
 For whoever decides on discounts, mails or orders of a list, and must know whether the decision was right.
 """
 
+from vitrina.policy.bounds import bernstein_bound
 from vitrina.policy.budget import Assignment, assign_with_budget
-from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR
+from vitrina.policy.choice import Slope, slope
+from vitrina.policy.estimate import evaluate
+from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR, Weighted
+from vitrina.policy.lists import evaluate_lists
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Outcome, Predictions, cross_fit
 from vitrina.policy.policies import Always, AtRandom, Columns, Policy
+from vitrina.policy.pool import pooled
 from vitrina.policy.qini import Measured, Qini, qini
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
 from vitrina.policy.simulate import OfferWorld
 from vitrina.policy.units import Units
+from vitrina.policy.values import PolicyValues
 
 __all__ = [
-    "DM", "DR", "IPS", "SNDR", "SNIPS", "Always", "Assignment", "AtRandom", "Boosting", "Columns", "DRos", "DecisionLog", "Estimator",
-    "Measured", "OfferWorld", "Outcome", "Policy", "Predictions", "Qini", "Ridge", "SwitchDR", "Units", "aipw_scores",
-    "assign_with_budget", "cross_fit", "qini",
-]  # fmt: skip
+    "DM",
+    "DR",
+    "IPS",
+    "SNDR",
+    "SNIPS",
+    "Always",
+    "Assignment",
+    "AtRandom",
+    "Boosting",
+    "Columns",
+    "DRos",
+    "DecisionLog",
+    "Estimator",
+    "Measured",
+    "OfferWorld",
+    "Outcome",
+    "Policy",
+    "PolicyValues",
+    "Predictions",
+    "Qini",
+    "Ridge",
+    "Slope",
+    "SwitchDR",
+    "Units",
+    "Weighted",
+    "aipw_scores",
+    "assign_with_budget",
+    "bernstein_bound",
+    "cross_fit",
+    "evaluate",
+    "evaluate_lists",
+    "pooled",
+    "qini",
+    "slope",
+]

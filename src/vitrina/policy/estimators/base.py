@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
 from vitrina.types import Float64
@@ -45,7 +47,7 @@ class Estimator(Config, ABC):
     """The base of an estimator of a policy's value.
 
     The value is `value` of the means over rows of the columns that `terms` gives. Nothing else is said by an estimator: errors, clusters,
-    bootstrap and paired differences are made of these two, once for all.
+    bootstrap and paired differences are made of that, once for all.
     """
 
     needs_model: ClassVar[bool] = False
@@ -57,3 +59,17 @@ class Estimator(Config, ABC):
     @abstractmethod
     def value(self, means: Sequence[Float64]) -> Float64:
         """The value, of one array of means for each column, all of one shape; NaN where the means say nothing."""
+
+    @abstractmethod
+    def slopes(self, means: Sequence[Float64]) -> tuple[Float64, ...]:
+        """By how much the value rises with each mean, there: one array for each column."""
+
+
+class OneMean(Estimator, ABC):
+    """The base of estimators that are the mean of one column."""
+
+    def value(self, means: Sequence[Float64]) -> Float64:
+        return np.asarray(means[0])
+
+    def slopes(self, means: Sequence[Float64]) -> tuple[Float64, ...]:
+        return (np.ones_like(means[0]),)

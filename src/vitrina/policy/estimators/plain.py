@@ -8,7 +8,7 @@ from typing import Annotated, final
 import numpy as np
 from pydantic import Field
 
-from vitrina.policy.estimators.base import Estimator, Weighted
+from vitrina.policy.estimators.base import Estimator, OneMean, Weighted
 from vitrina.types import Float64
 
 Clip = Annotated[float, Field(gt=0)]
@@ -26,7 +26,7 @@ def quotient(above: Float64, below: Float64) -> Float64:
 
 
 @final
-class IPS(Estimator):
+class IPS(OneMean):
     """Inverse propensity score: mean(w r). [Horvitz and Thompson 1952](https://doi.org/10.1080/01621459.1952.10483446).
 
     Unbiased where propensities are known, whatever the rewards are; its error grows with the weights and with the level of the rewards.
@@ -39,9 +39,6 @@ class IPS(Estimator):
 
     def terms(self, rows: Weighted) -> tuple[Float64, ...]:
         return (clipped(rows.weights, self.clip) * rows.rewards,)
-
-    def value(self, means: Sequence[Float64]) -> Float64:
-        return np.asarray(means[0])
 
 
 @final
@@ -62,3 +59,6 @@ class SNIPS(Estimator):
 
     def value(self, means: Sequence[Float64]) -> Float64:
         return quotient(means[0], means[1])
+
+    def slopes(self, means: Sequence[Float64]) -> tuple[Float64, ...]:
+        return quotient(np.ones_like(means[1]), means[1]), -quotient(means[0], means[1] ** 2)

@@ -9,12 +9,12 @@ from typing import ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from vitrina.policy.estimators.base import Estimator, Weighted
+from vitrina.policy.estimators.base import Estimator, OneMean, Weighted
 from vitrina.policy.estimators.plain import Clip, clipped, quotient
 from vitrina.types import Float64
 
 
-class ModelBased(Estimator, ABC):
+class ModelBased(OneMean, ABC):
     """One column and its mean: planned + w' (r - fitted), with a weight w' that the estimator chooses."""
 
     needs_model: ClassVar[bool] = True
@@ -26,12 +26,9 @@ class ModelBased(Estimator, ABC):
     def terms(self, rows: Weighted) -> tuple[Float64, ...]:
         return (rows.plan + self.weighed(rows.weights) * rows.residuals,)
 
-    def value(self, means: Sequence[Float64]) -> Float64:
-        return np.asarray(means[0])
-
 
 @final
-class DM(Estimator):
+class DM(OneMean):
     """Direct method: the mean of what the model predicts for the policy.
 
     It believes the model. Where the model is wrong the value is wrong, however many rows there are, and no interval says so: that of DM
@@ -42,9 +39,6 @@ class DM(Estimator):
 
     def terms(self, rows: Weighted) -> tuple[Float64, ...]:
         return (rows.plan,)
-
-    def value(self, means: Sequence[Float64]) -> Float64:
-        return np.asarray(means[0])
 
 
 @final
@@ -80,6 +74,9 @@ class SNDR(Estimator):
 
     def value(self, means: Sequence[Float64]) -> Float64:
         return means[0] + quotient(means[1], means[2])
+
+    def slopes(self, means: Sequence[Float64]) -> tuple[Float64, ...]:
+        return np.ones_like(means[0]), quotient(np.ones_like(means[2]), means[2]), -quotient(means[1], means[2] ** 2)
 
 
 @final
