@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.data.dataset import TimeUnit
 from vitrina.data.read.clock import GivenUnit
+from vitrina.policy.check import check_log
+from vitrina.policy.checks import Checks
+from vitrina.policy.overlap import overlap
+from vitrina.policy.policies import chances_of
 from vitrina.policy.reading import listed
 from vitrina.policy.table import of_logged, parsed
 from vitrina.policy.units import ROUNDED, Units, rows_of
@@ -209,6 +213,31 @@ class DecisionLog:
         if name not in self.rewards:
             raise UnknownNameError.of("reward", name, self.rewards)
         return self.rewards[name]
+
+    def check(self, policies: Mapping[str, Any] | None = None) -> Checks:
+        """Whether the log may be believed, and whether it speaks of these policies: to be looked at before any number.
+
+        Args:
+            policies: name -> what `evaluate` takes as a policy; of a log of whole lists, the chance (rows,) with which it would have shown what was shown.
+
+        Returns:
+            A verdict per check (pass, warn, refuse), which prints as a table. `evaluate` tells no value of a policy that is refused here.
+
+        Cost: a pass over log and features, and one per policy.
+
+        >>> import numpy as np, polars as pl
+        >>> arms = np.random.default_rng(1).choice(["none", "mail"], 1000, p=[0.5, 0.5])
+        >>> log = DecisionLog.of_frame(pl.DataFrame({"arm": arms, "spent": 1.0}), action="arm", reward="spent", propensity={"none": 0.7, "mail": 0.3})
+        >>> log.check().verdict
+        'refuse'
+        >>> print(log.check().rows[1].sentence)
+        The arm 'mail' was given
+        """
+        checks = check_log(self)
+        for name, policy in (policies or {}).items():
+            chances = chances_of(policy, self) if self.arms else np.asarray(policy, np.float64)
+            checks = checks.plus(overlap(self, name, chances))
+        return checks
 
     def rows(self, where: NDArray[Any] | slice) -> DecisionLog:
         """Some of the decisions: a mask, places or a slice. Clusters are counted anew."""
