@@ -5,6 +5,7 @@ For whoever decides on discounts, mails or orders of a list, and must know wheth
 
 from vitrina.policy.bounds import bernstein_bound
 from vitrina.policy.budget import Assignment, assign_with_budget
+from vitrina.policy.checks import Check, Checks
 from vitrina.policy.choice import Slope, slope
 from vitrina.policy.estimate import evaluate
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR, Weighted
@@ -30,6 +31,8 @@ __all__ = [
     "Assignment",
     "AtRandom",
     "Boosting",
+    "Check",
+    "Checks",
     "Columns",
     "DRos",
     "DecisionLog",

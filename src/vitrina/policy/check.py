@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
-from scipy.special import ndtr
 
 from vitrina.policy.balance import balance
-from vitrina.policy.checks import Check, Checks, by_chance, p_text
+from vitrina.policy.cells import tail
+from vitrina.policy.checks import Check, Checks, by_chance, of_weights, p_text
 from vitrina.policy.drawing import Drawing
 from vitrina.policy.drift import drift
-from vitrina.policy.overlap import corrected
-from vitrina.policy.randomness import FEWEST_EXPECTED, Test
 from vitrina.policy.repeats import repeats
 from vitrina.types import Float64
 
@@ -59,7 +56,9 @@ def _chances(drawing: Drawing) -> list[Check]:
     name = "chances"
     if len(drawing.arms) < 2:
         return [
-            Check(name, "refuse", f"Everybody got {drawing.arms[0]!r}, so nothing can be said of any other arm. Draw at least two arms.")
+            Check(
+                name, "refuse", f"Everybody got {''.join(drawing.arms)!r}, so nothing can be said of any other arm. Draw at least two arms."
+            )
         ]
     if drawing.assumed:
         return [Check(name, "refuse", NO_CHANCES)]
@@ -93,58 +92,47 @@ def _sample_ratio(drawing: Drawing) -> list[Check]:
     off = np.divide(np.abs(counts - expected), np.sqrt(expected), out=np.zeros(len(counts)), where=expected > 0)
     at = int(off.argmax())
     shown = [f"{arm} {n:,} of {e:,.1f}" for arm, n, e in zip(drawing.arms, counts.tolist(), expected.tolist(), strict=True)]
-    where = "Hotelling's test over clusters" if drawing.clusters is not None and test.joint else "chi-squared"
-    how = (
-        f"{where} {test.statistic:.4f} with {test.freedom} degrees of freedom"
-        if test.joint
-        else f"largest of {test.freedom} z {test.statistic:.2f}"
-    )
-    detail = f"{how}, {p_text(test.p)}; rows of expected ones: {', '.join(shown[:8])}{', ...' * (len(shown) > 8)}"
+    detail = f"{test.how}, {p_text(test.p)}; rows of expected ones: {', '.join(shown[:8])}{', ...' * (len(shown) > 8)}"
     if verdict == "pass":
         return [Check("sample ratio", verdict, "Every arm was given about as often as its chance says.", test.statistic, test.p, detail)]
-    once = f"1 of {1 / max(test.p, 1e-9):,.0f}"
-    sentence = f"The arm {drawing.arms[at]!r} was given {counts[at]:,} times where its chance says {expected[at]:,.0f}. Chance alone does this in {once} sound logs"
+    once = f"1 of {1 / test.p:,.0f} sound logs" if test.p > 1e-6 else "fewer than 1 of a million sound logs"
+    sentence = f"The arm {drawing.arms[at]!r} was given {counts[at]:,} times where its chance says {expected[at]:,.0f}. Chance alone does this in {once}"
     todo = ": rows were lost or added, or arms were drawn with other chances. Find out which before you believe any result." if verdict == "refuse" else ": look whether rows are missing."  # fmt: skip
     return [Check("sample ratio", verdict, sentence + todo, test.statistic, test.p, detail)]
 
 
 def _mean_weight(drawing: Drawing) -> list[Check]:
-    """The mean of 1 / chance over the rows of each arm is 1 over all rows."""
-    n, tried = len(drawing), np.flatnonzero(drawing.expected >= FEWEST_EXPECTED)
-    means, zs, ps = np.ones(len(drawing.arms)), np.zeros(len(drawing.arms)), np.ones(len(drawing.arms))
-    for arm in tried.tolist():
-        wanted, total, variance = _weight_of(drawing, arm)
-        means[arm] = total / max(wanted, 1e-300)
-        zs[arm] = (total - wanted) / np.sqrt(variance) if variance > 0 else 0.0
-        ps[arm] = 2 * float(ndtr(-abs(corrected(total, wanted, variance))))
-    at = int(np.lexsort((-np.abs(zs), ps))[0])
-    p = min(1.0, float(ps[at]) * max(len(tried), 1))
-    shown = [f"{drawing.arms[a]} {means[a]:.4f} (z {zs[a]:+.2f})" for a in tried.tolist()]
-    detail = f"{', '.join(shown[:8])}{', ...' * (len(shown) > 8)}; {p_text(p)} over {len(tried)} arms and {n:,} rows"
-    return [_of_weight("mean weight", f"the arm {drawing.arms[at]!r}", float(means[at]), float(zs[at]), p, detail)]
+    """The sum of 1 / chance over the rows of each arm is the number of all rows that could have got it."""
+    totals = np.bincount(drawing.actions, 1 / drawing.logged, len(drawing.arms))
+    if drawing.design is None:
+        test, deviates = drawing.by_cells(np.zeros(len(drawing), np.int64))
+        wanted, z, p = np.full(len(totals), float(len(drawing))), deviates[:, 0], test.p
+    else:
+        wanted, variance, third = _of_design(drawing)
+        z = np.divide(totals - wanted, np.sqrt(variance), out=np.zeros(len(totals)), where=variance > 0)
+        tails = np.array([tail(*one) for one in zip(totals.tolist(), wanted.tolist(), variance.tolist(), third.tolist(), strict=True)])
+        deviates, p = 1 - tails, min(1.0, max(int((tails < 1).sum()), 1) * float(tails.min()))
+    at, means = int(np.abs(deviates).argmax()), np.divide(totals, wanted, out=np.ones(len(totals)), where=wanted > 0)
+    order = np.argsort(-np.abs(z), kind="stable")[:8]
+    shown = [f"{drawing.arms[a]} {means[a]:.4f} (z {z[a]:+.2f})" for a in order.tolist()]
+    detail = f"{', '.join(shown)}{', ...' * (len(totals) > 8)}; {p_text(p)} over {len(totals)} arms and {len(drawing):,} rows"
+    return [of_weights(f"the arm {drawing.arms[at]!r}", float(means[at]), float(z[at]), p, detail)]
 
 
-def _weight_of(drawing: Drawing, arm: int) -> tuple[float, float, float]:
-    """What the weights of an arm should sum to, what they sum to, and the variance of that."""
-    weights = (drawing.actions == arm) / drawing.logged
-    total, p = float(weights.sum()), drawing.logged
-    possible: Float64 = np.ones(len(p))
-    if drawing.design is not None and drawing.design.ndim == 2:
-        p = drawing.design[:, arm]
-        possible = (p > 0).astype(np.float64)
-    wanted = float(possible.sum())
-    if drawing.clusters is not None:
-        return wanted, total, float(np.square(np.bincount(drawing.clusters, weights - possible)).sum())
-    if drawing.design is None:  # estimated from the rows that got the arm: too small where they are too few
-        return wanted, total, float((weights * (1 - p) / p).sum()) * max(1.0, wanted / max(total, 1e-300))
-    if drawing.design.ndim == 1:
-        return wanted, total, wanted * (1 - float(drawing.design[arm])) / float(drawing.design[arm])
-    return wanted, total, float(np.divide(1 - p, p, out=np.zeros(len(p)), where=p > 0).sum())
-
-
-def _of_weight(name: str, whose: str, mean: float, z: float, p: float, detail: str, policy: str | None = None) -> Check:
-    verdict = by_chance(p)
-    if verdict == "pass":
-        return Check(name, verdict, "The chances add up: weighted by them, every arm speaks for all units once.", z, p, detail, policy)
-    sentence = f"Weighted by their chances, the rows of {whose} speak for {mean:.1%} of all units where it should be 100%. The chances in the log are not those with which arms were drawn, or rows are missing."
-    return Check(name, verdict, sentence, z, p, detail, policy)
+def _of_design(drawing: Drawing) -> tuple[Float64, Float64, Float64]:
+    """(arms,) what the weights of each arm sum to, the variance of that, and its third central moment."""
+    design, moments = drawing.design, []
+    assert design is not None
+    for arm in range(len(drawing.arms)):
+        p = design[..., arm] if design.ndim == 2 else np.full(1, design[arm])
+        possible = p > 0
+        if drawing.clusters is not None:
+            parts = np.bincount(drawing.clusters, (drawing.actions == arm) / drawing.logged - possible)
+            variance = float(np.square(parts).sum())
+            wanted = float(possible.mean()) * len(drawing)
+            moments.append((wanted, variance, variance**2 / max(wanted, 1.0)))
+        else:
+            p, times = p[possible], len(drawing) / len(p)
+            moments.append(tuple(times * float(v.sum()) for v in (np.ones(len(p)), (1 - p) / p, (1 - p) * (1 - 2 * p) / np.square(p))))
+    wanted, variance, third = np.array(moments, np.float64).T
+    return wanted, variance, third

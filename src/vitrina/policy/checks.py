@@ -20,14 +20,8 @@ VERDICTS: tuple[Verdict, ...] = ("pass", "warn", "refuse")  # from good to bad
 STYLES: Mapping[str, str] = {"pass": "green", "warn": "yellow", "refuse": "bold red"}
 ALARM = 0.0005  # a p below it refuses: a check that runs on every log must not cry wolf (Fabijan et al., KDD 2019, take 0.0005)
 DOUBT = 0.01  # a p below it warns
-NO_BALANCE = {
-    "covariate": pl.String,
-    "level": pl.String,
-    "difference": pl.Float64,
-    "highest": pl.String,
-    "lowest": pl.String,
-    "p": pl.Float64,
-}
+UNSURE = 0.1  # weights that are so far from adding up are said, though chance may do it
+NO_BALANCE = {"covariate": pl.String, "level": pl.String, "arm": pl.String, "difference": pl.Float64, "p": pl.Float64}
 
 
 @final
@@ -61,7 +55,7 @@ class Checks:
 
     Args:
         rows: the checks, those of the log first.
-        balance: of each covariate, and level of one, the largest standardised difference between two arms, and how often chance alone makes it.
+        balance: of each covariate, and level of one, the arm that differs most from the control, by how many standard deviations, and the p of the covariate over all arms.
         skipped: what couldn't be looked at, and what it needs, in sentences.
     """
 
@@ -133,6 +127,21 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 def by_chance(p: float) -> Verdict:
     """The verdict of a test whose alarm must be rare on a sound log."""
     return "refuse" if p < ALARM else "warn" if p < DOUBT else "pass"
+
+
+def of_weights(whose: str, mean: float, z: float, p: float, detail: str, policy: str | None = None) -> Check:
+    """The check that weights add up."""
+    verdict = by_chance(p)
+    if verdict != "pass":
+        sentence = (
+            f"Weighted by their chances, the rows of {whose} speak for {mean:.1%} of all units where it should be 100%: the chances in the log are not those "
+            "with which arms were drawn, or rows are missing."
+        )
+    elif abs(mean - 1) > UNSURE:
+        sentence = f"Weighted by their chances, the rows of {whose} speak for {mean:.1%} of all units: few rows carry the weight, and chance may do that."
+    else:
+        sentence = "Weighted by their chances, the rows speak once for all units."
+    return Check("mean weight", verdict, sentence, z, p, detail, policy)
 
 
 def p_text(p: float) -> str:

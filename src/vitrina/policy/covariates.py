@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from vitrina.types import Float64
+from vitrina.types import Float64, Int64
 
 FEWEST = 20  # rows that a level, or a gap, must have to be looked at by itself
 MOST = 20  # levels of one column; rarer ones are one
@@ -58,3 +58,28 @@ def _standardised(features: pl.DataFrame, name: str, level: str | None, value: p
 def matrix(features: pl.DataFrame, covariates: list[Covariate]) -> Float64:
     """(rows, covariates)"""
     return features.select(c.expression.alias(str(at)) for at, c in enumerate(covariates)).to_numpy().astype(np.float64, copy=False)
+
+
+def cells_by_name(features: pl.DataFrame, covariates: list[Covariate]) -> dict[str, Int64]:
+    """Name -> (rows,) cells of each column that varies: quarters of a number, levels of a category with gaps as one of them; -1 is in none."""
+    cells: dict[str, Int64] = {}
+    for name in dict.fromkeys(c.name for c in covariates):
+        column = features[name]
+        if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+            cells[name] = _quarters(column.cast(pl.Float64).to_numpy())
+            continue
+        levels = [c.level for c in covariates if c.name == name and c.level not in (OTHERS, MISSING)]
+        rest = len(levels)
+        cells[name] = column.replace_strict(levels, list(range(rest)), default=rest, return_dtype=pl.Int64).to_numpy()
+    return cells
+
+
+def _quarters(column: Float64) -> Int64:
+    """(rows,) the quarter in which each number is, -1 where it is missing; fewer where many numbers are equal.
+
+    >>> _quarters(np.array([1.0, 2.0, 3.0, 4.0, np.nan])).tolist(), _quarters(np.array([0.0, 0.0, 0.0, 1.0])).tolist()
+    ([0, 1, 2, 3, -1], [0, 0, 0, 1])
+    """
+    known = np.isfinite(column)
+    cuts = np.unique(np.quantile(column[known], (0.25, 0.5, 0.75), method="inverted_cdf"))
+    return np.where(known, np.searchsorted(cuts, column, side="left"), -1)

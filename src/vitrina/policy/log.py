@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 import polars as pl
@@ -230,8 +230,8 @@ class DecisionLog:
         >>> log = DecisionLog.of_frame(pl.DataFrame({"arm": arms, "spent": 1.0}), action="arm", reward="spent", propensity={"none": 0.7, "mail": 0.3})
         >>> log.check().verdict
         'refuse'
-        >>> print(log.check().rows[1].sentence)
-        The arm 'mail' was given
+        >>> log.check().refusals()[0][:55]
+        "The arm 'mail' was given 493 times where its chance say"
         """
         checks = check_log(self)
         for name, policy in (policies or {}).items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
-from vitrina.policy.checks import Check, Verdict, by_chance, p_text
+from vitrina.policy.cells import STEADY, tail
+from vitrina.policy.checks import Check, Verdict, of_weights, p_text
 from vitrina.types import Float64, Int32
 
 if TYPE_CHECKING:
@@ -19,19 +19,6 @@ FEWEST = (
 FEW = 200  # below it a word is worth while
 LOST = 0.01  # of what a policy does, where the arm had no chance: its value may be off by so much of the range of rewards
 HEAVY = 0.1  # of all weight in one cluster
-
-
-def corrected(total: float, wanted: float, variance: float) -> float:
-    """A standard normal deviate of a sum of weights, whose skewness is that of a count: Wilson and Hilferty's power 2/3.
-
-    The plain z, (total - wanted) / sd, cries too often where few rows carry the weight.
-
-    >>> round(corrected(36, 20, 20), 2), round(corrected(8, 20, 20), 2), round(corrected(10_100, 10_000, 10_000), 2)
-    (3.26, -3.03, 1.0)
-    """
-    if variance <= 0 or wanted <= 0:
-        return 0.0
-    return 1.5 * wanted / np.sqrt(variance) * ((max(total, 0.0) / wanted) ** (2 / 3) - 1 + variance / (9 * wanted**2))
 
 
 def overlap(log: DecisionLog, name: str, chances: Float64) -> tuple[Check, ...]:
@@ -97,21 +84,28 @@ def _mean(log: DecisionLog, name: str, weights: Float64, clusters: Int32 | None,
     """The mean weight, which is 1 less what is lost; its variance by the design where that is known."""
     wanted, total = len(weights) * (1 - lost), float(weights.sum())
     if clusters is not None:
-        parts = np.bincount(clusters, weights - (1 - lost))
-        variance = float(np.square(parts).sum())
-    elif log.design is not None:
-        variance = sum(_squares(chances[:, arm], log.design[..., arm]) for arm in range(len(log.arms))) - wanted
+        variance = float(np.square(np.bincount(clusters, weights - (1 - lost))).sum())
+        third = variance**2 / max(wanted, 1.0)
     else:
-        variance = float(np.square(weights).sum()) * max(1.0, wanted / max(total, 1e-300)) - wanted
-    p = 2 * float(ndtr(-abs(corrected(total, wanted, variance))))
+        square, cube = _powers(log, weights, chances)
+        variance, third = square - wanted, cube - 3 * square + 2 * wanted
+    told = log.design is not None or total >= wanted or total**2 >= STEADY * np.count_nonzero(weights) * float(np.square(weights).sum())
+    p = tail(total, wanted, variance, third) if told else 1.0  # small chances that were not drawn make as little of it
     mean, z = total / max(wanted, 1e-300), (total - wanted) / np.sqrt(variance) if variance > 0 else 0.0
     detail = f"mean weight {total / max(len(weights), 1):.4f}, z {z:+.2f}, {p_text(p)}"
-    verdict = by_chance(p)
-    if verdict == "pass":
-        return Check("mean weight", verdict, "The weights of the policy add up to the units that there are.", z, p, detail, name)
-    sentence = f"Weighted for this policy the log speaks for {mean:.1%} of its units where it should be 100%: the chances in the log are not those with which arms were drawn, or rows are missing."
-    return Check("mean weight", verdict, sentence, z, p, detail, name)
+    return of_weights(f"the policy {name!r}", mean, z, p, detail, name)
 
 
-def _squares(chances: Float64, design: Any) -> float:
-    return float(np.divide(np.square(chances), design, out=np.zeros(len(chances)), where=np.broadcast_to(design > 0, chances.shape)).sum())
+def _powers(log: DecisionLog, weights: Float64, chances: Float64) -> tuple[float, float]:
+    """What squares and cubes of the weights sum to on average: by the design where it is known, else as they do, and no less than in a log whose weights add up."""
+    if log.design is not None:
+        terms = [_terms(chances[:, arm], log.design[..., arm]) for arm in range(len(log.arms))]
+        return sum(square for square, _ in terms), sum(cube for _, cube in terms)
+    missing = max(1.0, len(weights) / max(float(weights.sum()), 1e-300))
+    return missing * float(np.square(weights).sum()), missing * float((np.square(weights) * weights).sum())
+
+
+def _terms(chances: Float64, design: Any) -> tuple[float, float]:
+    """sum of pi^2 / p, and of pi^3 / p^2."""
+    ratio = np.divide(chances, design, out=np.zeros(len(chances)), where=np.broadcast_to(design > 0, chances.shape))
+    return float((ratio * chances).sum()), float((np.square(ratio) * chances).sum())

@@ -7,10 +7,8 @@ one design for all it is Pearson's test of sample ratios; with x the covariates 
 differ from unit to unit; with x the period it is a test of drift. No model is fitted, and nothing has to be permuted.
 
 Where rows come in clusters, they needn't be drawn independently within one: S is then the sum of independent parts S_g of clusters, its variance is estimated by
-sum_g S_g S_g', and with G clusters and r columns the form Q has Q / G ~ Beta(r / 2, (G - r) / 2), Hotelling's test.
-
-Where only the chance of the logged arm is known, u_ia = 1{a_i = a} / p_i - 1 has mean 0 for each arm. Its variance is estimated arm by arm, so
-that arms and columns are tested one by one and their p is multiplied by their number (Bonferroni).
+sum_g S_g S_g', and with G clusters and r columns the form Q has Q / G ~ Beta(r / 2, (G - r) / 2), Hotelling's test. Where there are too few clusters,
+or too many arms and columns for one matrix, each is tested by itself and the smallest p is multiplied by their number (Bonferroni).
 """
 
 from __future__ import annotations
@@ -21,70 +19,125 @@ from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, chdtrc, ndtr
+from scipy.special import betainc, chdtrc, stdtr
 
 from vitrina.types import Float64, Int32, Int64
 
 BLOCK = 1 << 23  # numbers at a time
 FEWEST_EXPECTED = 5  # of an arm, below which it is counted together with other rare ones (Cochran 1954)
+FEWEST_SPREAD = 20  # rows, or clusters, over which a sum that is tested by itself must be spread
 FEW_CLUSTERS = 4  # clusters for each column of a joint test; with fewer, columns are tested one by one
 RANK = 1e-9  # of the largest eigenvalue: what is below it is a column that others make up
-LARGEST = 2000  # columns times arms of a joint test
+LARGEST = 600  # columns times arms of a joint test whose variance has no factors
 X = Callable[[Int64], Float64]  # rows -> (rows, columns)
+Part = NDArray[np.bool_] | slice
+ALL = slice(None)
 
 
-class Test(NamedTuple):
+class Tested(NamedTuple):
     """A test of the chances."""
 
     statistic: float
     freedom: int
     p: float
-    joint: bool = True  # False: the smallest p of several, multiplied by their number
+    how: str  # of the statistic, in words
+
+
+class Score(NamedTuple):
+    """Sums of residuals times columns, (arms, columns), which are 0 on average, and what is known of their variance."""
+
+    sums: Float64
+    variance: Factors | Joint | Single
+
+    def test(self, columns: Part = ALL) -> Tested:
+        """Of all arms, and of these columns together."""
+        return self.variance.test(self.sums, columns)
+
+    def z(self) -> Float64:
+        """(arms, columns) each sum over its standard deviation; 0 where it can't vary."""
+        variance = self.variance.own()
+        return np.divide(self.sums, np.sqrt(variance), out=np.zeros_like(self.sums), where=variance > 0)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Score:
-    """Sums of residuals times columns, and their variance.
+class Factors:
+    """One design for all rows, drawn one by one: the variance is the product of one of arms and one of columns."""
 
-    Args:
-        sums: (arms, columns), which are 0 on average.
-        variance: (arms, columns, arms, columns); where arms and columns are tested one by one only (arms, columns).
-        clusters: number of independent parts from which the variance is estimated; 0 where the design says it.
-    """
+    arms: Float64  # (arms, arms)
+    columns: Float64  # (columns, columns)
 
-    sums: Float64
-    variance: Float64
-    clusters: int = 0
+    def own(self) -> Float64:
+        return np.outer(np.diag(self.arms), np.diag(self.columns))
 
-    def test(self, arms: NDArray[np.bool_] | slice = slice(None), columns: NDArray[np.bool_] | slice = slice(None)) -> Test:
-        """Of some arms and columns together."""
-        sums = self.sums[arms][:, columns]
-        size = sums.size
-        if self.variance.ndim == 2 or size > LARGEST or (self.clusters and size * FEW_CLUSTERS > self.clusters):
-            own = self.variance if self.variance.ndim == 2 else np.einsum("ajaj->aj", self.variance)
-            return self._one_by_one(sums.ravel(), own[arms][:, columns].ravel())
-        variance = self.variance[arms][:, columns][:, :, arms][:, :, :, columns].reshape(size, size)
-        scale = np.sqrt(np.maximum(np.diag(variance), 0))
-        known = scale > 0
-        if not known.any():
-            return Test(0.0, 0, 1.0)
-        z, correlation = sums.ravel()[known] / scale[known], variance[np.ix_(known, known)] / np.outer(scale[known], scale[known])
-        values, vectors = np.linalg.eigh(correlation)
-        free = values > RANK * values[-1]
-        statistic, freedom = float((np.square(vectors[:, free].T @ z) / values[free]).sum()), int(free.sum())
+    def test(self, sums: Float64, columns: Part) -> Tested:
+        left, right = _whitened(self.arms), _whitened(self.columns[columns][:, columns])
+        statistic, freedom = float(np.square(left.T @ sums[:, columns] @ right).sum()), left.shape[1] * right.shape[1]
+        return _chi_squared(statistic, freedom)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """The variance of all sums; estimated from so many clusters, or known where that is 0."""
+
+    variance: Float64  # (arms, columns, arms, columns)
+    clusters: int
+
+    def own(self) -> Float64:
+        return np.einsum("ajaj->aj", self.variance)
+
+    def test(self, sums: Float64, columns: Part) -> Tested:
+        part = self.variance[:, columns][:, :, :, columns]
+        size = part.shape[0] * part.shape[1]
+        half = _whitened(part.reshape(size, size))
+        statistic, freedom = float(np.square(half.T @ sums[:, columns].ravel()).sum()), half.shape[1]
         if not self.clusters:
-            return Test(statistic, freedom, float(chdtrc(freedom, statistic)))
+            return _chi_squared(statistic, freedom)
         share = min(statistic / self.clusters, 1.0)
-        return Test(statistic, freedom, float(1 - betainc(freedom / 2, (self.clusters - freedom) / 2, share)))
+        p = float(1 - betainc(freedom / 2, (self.clusters - freedom) / 2, share)) if freedom else 1.0
+        return Tested(
+            statistic, freedom, p, f"Hotelling's test over {self.clusters:,} clusters, {statistic:.2f} with {freedom} degrees of freedom"
+        )
 
-    def _one_by_one(self, sums: Float64, variance: Float64) -> Test:
-        z = np.divide(np.abs(sums), np.sqrt(variance), out=np.zeros(len(sums)), where=variance > 0)
-        known = int((variance > 0).sum())
-        if not known:
-            return Test(0.0, 0, 1.0, joint=False)
-        most = float(z.max())
-        return Test(most, known, min(1.0, known * 2 * float(ndtr(-most))), joint=False)
+
+@final
+@dataclass(frozen=True, eq=False)
+class Single:
+    """The variance of each sum by itself, and over how many rows or clusters it is spread."""
+
+    variance: Float64  # (arms, columns)
+    fourth: Float64  # (arms, columns) the sum of squares of what the variance sums
+
+    def own(self) -> Float64:
+        return self.variance
+
+    def test(self, sums: Float64, columns: Part) -> Tested:
+        own, fourth = self.variance[:, columns], self.fourth[:, columns]
+        spread = np.divide(np.square(own), fourth, out=np.zeros_like(own), where=fourth > 0)
+        tested = spread >= FEWEST_SPREAD
+        count = int(tested.sum())
+        if not count:
+            return Tested(0.0, 0, 1.0, "nothing that is spread over enough rows")
+        z = np.abs(sums[:, columns][tested]) / np.sqrt(own[tested])
+        p = 2 * stdtr(spread[tested] - 1, -z)
+        return Tested(
+            float(z.max()), count, min(1.0, count * float(p.min())), f"largest of {count:,} z {z.max():.2f}, corrected for their number"
+        )
+
+
+def _chi_squared(statistic: float, freedom: int) -> Tested:
+    p = float(chdtrc(freedom, statistic)) if freedom else 1.0
+    return Tested(statistic, freedom, p, f"chi-squared {statistic:.4f} with {freedom} degrees of freedom")
+
+
+def _whitened(variance: Float64) -> Float64:
+    """(n, rank) a root of the inverse of a variance, on the scale of correlations."""
+    scale = np.sqrt(np.maximum(np.diag(variance), 0))
+    one = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    values, vectors = np.linalg.eigh(variance * np.outer(one, one))
+    free = values > RANK * max(values[-1], 0) if len(values) else values > 0
+    return one[:, None] * vectors[:, free] / np.sqrt(values[free])
 
 
 def score(actions: Int32, design: Float64, clusters: Int32 | None, x: X, columns: int, arms: Int32) -> Score:
@@ -100,65 +153,51 @@ def score(actions: Int32, design: Float64, clusters: Int32 | None, x: X, columns
 
     Cost: rows x (groups x columns)^2 where chances differ by row or rows come in clusters, else rows x columns^2.
     """
-    groups = int(arms.max())  # without the last one
-    if groups * columns > LARGEST or (design.ndim == 2 and (groups * columns) ** 2 > LARGEST * 100):
-        return _of_pieces(actions, design, clusters, x, columns, arms)
-    sums, variance, squares = np.zeros((groups, columns)), np.zeros((groups, columns, groups, columns)), np.zeros((columns, columns))
-    for rows, starts in _blocks(len(actions), clusters, (groups + 1) * (columns + 1)):
+    groups, count = int(arms.max()), 0 if clusters is None else int(clusters.max(initial=-1)) + 1
+    size, one_design = groups * columns, design.ndim == 1 and clusters is None
+    single = not one_design and (size > LARGEST or (count and size * FEW_CLUSTERS > count))
+    sums, squares = np.zeros((groups, columns)), np.zeros((columns, columns))
+    joint, own, fourth = np.zeros((0 if single or one_design else size,) * 2), np.zeros((groups, columns)), np.zeros((groups, columns))
+    for rows, starts in _blocks(len(actions), clusters, max(size, 1)):
         values, chances = x(rows), _grouped(design, rows, arms, groups)
         residuals = (arms[actions[rows]][:, None] == np.arange(groups)) - chances
         sums += residuals.T @ values
-        if starts is not None:
-            parts = np.add.reduceat((residuals[:, :, None] * values[:, None, :]).reshape(len(rows), -1), starts)
-            variance += (parts.T @ parts).reshape(variance.shape)
-        elif design.ndim == 1:
+        if one_design:
             squares += values.T @ values
+        elif starts is not None:
+            parts = np.add.reduceat((residuals[:, :, None] * values[:, None, :]).reshape(len(rows), -1), starts)
+            _add(parts, single, joint, own, fourth)
+        elif single:
+            spread = np.broadcast_to(chances * (1 - chances), residuals.shape)
+            own += spread.T @ np.square(values)
+            fourth += np.square(spread).T @ np.square(np.square(values))
         else:
-            for a in range(groups):
-                for b in range(groups):
-                    weight = chances[:, a] * ((a == b) - chances[:, b])
-                    variance[a, :, b, :] += (values * weight[:, None]).T @ values
-    if clusters is None and design.ndim == 1:
-        p = np.bincount(arms, design, groups + 1)[:groups]
-        variance = np.einsum("ab,jk->ajbk", np.diag(p) - np.outer(p, p), squares)
-    return Score(sums, variance, 0 if clusters is None else int(clusters.max(initial=-1)) + 1)
+            joint += _design_variance(values, chances)
+    if one_design:
+        p: Float64 = np.bincount(arms, design, groups + 1)[:groups].astype(np.float64)
+        return Score(sums, Factors(np.diag(p) - np.outer(p, p), squares))
+    return Score(sums, Single(own, fourth) if single else Joint(joint.reshape(groups, columns, groups, columns), count))
 
 
-def _of_pieces(actions: Int32, design: Float64, clusters: Int32 | None, x: X, columns: int, arms: Int32) -> Score:
-    """The same where there are too many arms and columns for one matrix: each has its own variance."""
-    groups = int(arms.max())
-    sums, variance = np.zeros((groups, columns)), np.zeros((groups, columns))
-    for rows, starts in _blocks(len(actions), clusters, (groups + 1) * (columns + 1)):
-        values, chances = x(rows), np.broadcast_to(_grouped(design, rows, arms, groups), (len(rows), groups))
-        for a in range(groups):
-            parts = ((arms[actions[rows]] == a) - chances[:, a])[:, None] * values
-            sums[a] += parts.sum(axis=0)
-            known = np.square(values).T @ (chances[:, a] * (1 - chances[:, a]))
-            variance[a] += known if starts is None else np.square(np.add.reduceat(parts, starts)).sum(axis=0)
-    return Score(sums, variance, 0 if clusters is None else int(clusters.max(initial=-1)) + 1)
+def _add(parts: Float64, single: object, joint: Float64, own: Float64, fourth: Float64) -> None:
+    """Add the parts (clusters, arms x columns) of clusters."""
+    if single:
+        squared = np.square(parts)
+        own += squared.sum(axis=0).reshape(own.shape)
+        fourth += np.square(squared).sum(axis=0).reshape(own.shape)
+    else:
+        joint += parts.T @ parts
 
 
-def score_of_logged(actions: Int32, propensity: Float64, clusters: Int32 | None, x: X, columns: int, arms: Int32) -> Score:
-    """The score where only the chances of logged arms are known; the arms of a group are all counted, each with its weight.
-
-    The variance of sum_i u_ia x_ij is estimated without bias by sum_i 1{a_i = a} (1 - p_i) / p_i^2 x_ij^2. Where an arm was drawn too seldom that is too
-    small, so it is multiplied by what is missing of its weight.
-    """
-    groups = int(arms.max()) + 1
-    sizes = np.bincount(arms, minlength=groups)
-    sums, variance, total = np.zeros((groups, columns)), np.zeros((groups, columns)), np.zeros(groups)
-    for rows, starts in _blocks(len(actions), clusters, (groups + 1) * (columns + 1)):
-        values, p, group = x(rows), propensity[rows], arms[actions[rows]]
-        for a in range(groups):
-            weight = (group == a) / p
-            total[a] += weight.sum()
-            parts = (weight - sizes[a])[:, None] * values
-            sums[a] += parts.sum(axis=0)
-            variance[a] += (
-                np.square(values).T @ (weight * (1 - p) / p) if starts is None else np.square(np.add.reduceat(parts, starts)).sum(axis=0)
-            )
-    missing = np.divide(len(actions) * sizes, total, out=np.ones(groups), where=total > 0)
-    return Score(sums, variance * np.maximum(missing, 1)[:, None], 0 if clusters is None else int(clusters.max(initial=-1)) + 1)
+def _design_variance(values: Float64, chances: Float64) -> Float64:
+    """sum_i (diag(p_i) - p_i p_i') x_i x_i' of some rows, where chances differ from row to row."""
+    groups, columns = chances.shape[1], values.shape[1]
+    both = (chances[:, :, None] * values[:, None, :]).reshape(len(values), -1)
+    variance = -(both.T @ both)
+    for a in range(groups):
+        part = slice(a * columns, (a + 1) * columns)
+        variance[part, part] += both[:, part].T @ values
+    return variance
 
 
 def _grouped(design: Float64, rows: Int64, arms: Int32, groups: int) -> Float64:
@@ -191,10 +230,9 @@ def together(expected: Float64) -> Int32:
     [1, 0, 0, 0]
     """
     rare = expected < FEWEST_EXPECTED
-    if rare.sum() < 2 and rare.any() and len(expected) > 2:  # one alone goes with the rarest of the others
+    if rare.sum() == 1 and len(expected) > 2:  # one alone goes with the rarest of the others
         rare[np.argsort(expected)[:2]] = True
-    groups = np.full(len(expected), -1, np.int32)
-    groups[rare] = 0
+    groups = np.zeros(len(expected), np.int32)
     order = [a for a in np.argsort(expected, kind="stable") if not rare[a]]
     groups[order] = np.arange(len(order)) + bool(rare.any())
     return groups

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import polars as pl
 
 from vitrina.policy.checks import Check, Verdict
 from vitrina.policy.drawing import Drawing

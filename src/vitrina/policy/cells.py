@@ -1,0 +1,104 @@
+"""Weights of logged chances, cell by cell: what can be tested where nobody logged the chances of the other arms.
+
+Weighted by 1 / p_i the rows of an arm speak for all rows, and so they do within any part of them: the weights of an arm in a cell (those of a city,
+of a week) sum to the rows of the cell on average. The variance of the sum is estimated without bias by that of Horvitz and Thompson,
+sum 1{a_i = a} (1 - p_i) / p_i^2 over the cell. Where an arm was drawn too seldom that is too small: then what the whole arm says of its variance counts, and
+what is missing of its weight. An arm whose chances differ widely, and whose small ones happened not to be drawn, has less weight than it should, and nothing in the
+log tells that from a fault: too little weight is told only of arms whose chances are about the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammainc, gammaincc, ndtr
+
+from vitrina.policy.randomness import Tested
+from vitrina.types import Bool, Float64, Int32, Int64
+
+FEWEST_RARE = 5  # rows of equal weight that must be expected in a cell
+ROUND = 1e-3  # a skewness below it is none
+STEADY = 0.8  # (sum w)^2 / (n sum w^2) of an arm, 1 where its chances are all the same, from which too little weight is told
+FEWEST_STEADY = 20  # rows of such an arm
+
+
+def corrected(total: float, wanted: float, variance: float) -> float:
+    """A standard normal deviate of a sum of weights, whose skewness is that of a count: Wilson and Hilferty's power 2/3.
+
+    The plain z, (total - wanted) / sd, cries too often where few rows carry the weight. 0 where the sum stands on fewer than 5 rows.
+
+    >>> round(corrected(36, 20, 20), 2), round(corrected(8, 20, 20), 2), round(corrected(10_100, 10_000, 10_000), 2), corrected(9, 1, 9)
+    (3.26, -3.03, 1.0, 0.0)
+    """
+    if variance <= 0 or wanted <= 0 or wanted**2 < FEWEST_RARE * variance:
+        return 0.0
+    return float(1.5 * wanted / np.sqrt(variance) * ((max(total, 0.0) / wanted) ** (2 / 3) - 1 + variance / (9 * wanted**2)))
+
+
+def tail(total: float, wanted: float, variance: float, third: float) -> float:
+    """How often a sum of weights is as far off on either side: by the normal distribution, or by the gamma distribution that has its third central moment, whichever
+    says that it is oftener; 1 where the sum stands on fewer than 5 rows.
+
+    >>> round(tail(20_300, 20_000, 40_000, 0.0), 4), round(tail(36, 20, 20, 20), 4), round(tail(8, 20, 20, 20), 4)
+    (0.1336, 0.0013, 0.0073)
+    """
+    if variance <= 0 or wanted <= 0 or wanted**2 < FEWEST_RARE * variance:
+        return 1.0
+    z, skewness = (total - wanted) / np.sqrt(variance), third / variance**1.5
+    own = float(ndtr(-abs(z)))
+    if abs(skewness) >= ROUND:
+        shape = 4 / skewness**2
+        place = max(shape + z * np.sqrt(shape) * np.sign(skewness), 0.0)
+        own = max(own, float(gammaincc(shape, place) if z * skewness > 0 else gammainc(shape, place)))
+    return min(1.0, 2 * own)
+
+
+def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: Int64, arms: int) -> tuple[Tested, Float64]:
+    """Whether the weights of every arm sum to the rows of every cell.
+
+    Args:
+        actions: (rows,) the logged arms.
+        logged: (rows,) their chances.
+        clusters: (rows,) codes; None where rows are drawn one by one.
+        codes: (rows,) the cell of each row, from 0 on; -1 is in none.
+        arms: their number.
+
+    Returns:
+        The test, and (arms, cells) a standard normal deviate of each; 0 where too few rows are expected.
+    """
+    inside = codes >= 0
+    cells = int(codes.max(initial=-1)) + 1
+    sizes = np.bincount(codes[inside], minlength=cells).astype(np.float64)
+    place = actions[inside].astype(np.int64) * cells + codes[inside]
+    weights, p = 1 / logged[inside], logged[inside]
+    totals = np.bincount(place, weights, arms * cells).reshape(arms, cells)
+    if clusters is None:
+        own = np.bincount(place, weights * (1 - p) / p, arms * cells).reshape(arms, cells)
+    else:
+        own = _of_clusters(clusters[inside], place, weights, codes[inside], arms, cells)
+    whole = own.sum(axis=1, keepdims=True) * sizes / max(sizes.sum(), 1)
+    missing = np.divide(sizes, totals, out=np.ones_like(totals), where=totals > 0)
+    variance = np.maximum(own * np.maximum(missing, 1), whole)
+    z = np.array([[corrected(totals[a, c], sizes[c], variance[a, c]) for c in range(cells)] for a in range(arms)]).reshape(arms, cells)
+    z[~steady(actions, logged, arms)] = np.maximum(z[~steady(actions, logged, arms)], 0)
+    count = int((z != 0).sum())
+    most = float(np.abs(z).max(initial=0.0))
+    p_all = min(1.0, max(count, 1) * 2 * float(ndtr(-most)))
+    return Tested(most, count, p_all, f"largest of {count:,} z {most:.2f}, corrected for their number"), z
+
+
+def steady(actions: Int32, logged: Float64, arms: int) -> Bool:
+    """(arms,) whether too little weight of an arm can be told from chances that happened not to be drawn."""
+    rows, sums, squares = (np.bincount(actions, w, arms) for w in (np.ones(len(logged)), 1 / logged, 1 / np.square(logged)))
+    return (rows >= FEWEST_STEADY) & (np.square(sums) >= STEADY * rows * squares)
+
+
+def _of_clusters(clusters: Int32, place: Int64, weights: Float64, codes: Int64, arms: int, cells: int) -> Float64:
+    """(arms, cells) sums over clusters of the squares of their weights less the rows that they have in the cell."""
+    count = int(clusters.max(initial=-1)) + 1
+    variance = np.zeros((arms, cells))
+    for a in range(arms):
+        residual = np.where(place // cells == a, weights, 0.0) - 1
+        for c in range(cells):
+            here = codes == c
+            variance[a, c] = np.square(np.bincount(clusters[here], residual[here], count)).sum()
+    return variance

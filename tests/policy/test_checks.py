@@ -1,0 +1,238 @@
+"""Checks of a log: the right verdict on sound logs, on logs that are broken in one way each, and on the real ones."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from vitrina.policy import Always, DecisionLog, Uniform
+
+DATA = Path(os.environ.get("VITRINA_DATA", Path(__file__).parents[3] / "shared" / "data"))
+HILLSTROM, BANDIT = DATA / "hillstrom" / "customers.parquet", DATA / "open-bandit"
+ARMS = ("none", "mail", "call")
+CHANCES = np.array([0.5, 0.3, 0.2])
+KNOWN = {"propensity": dict(zip(ARMS, CHANCES.tolist(), strict=True))}
+PER_ROW = {"propensity": {arm: f"p_{arm}" for arm in ARMS}}
+
+
+def table(n=4000, seed=0, *, vary=False, actions=None, **columns):
+    """A sound log of three arms; with `vary` each row has chances of its own."""
+    rng = np.random.default_rng(seed)
+    rides = rng.exponential(3.0, n)
+    chances = rng.dirichlet([5, 3, 2], n) if vary else np.broadcast_to(CHANCES, (n, 3))
+    drawn = (rng.random(n)[:, None] > chances.cumsum(axis=1)).sum(axis=1) if actions is None else actions
+    return pl.DataFrame({
+        "arm": np.array(ARMS)[drawn], "spent": rng.exponential(1.0, n), "p": chances[np.arange(n), drawn], "rides": rides,
+        "city": rng.choice(["Omsk", "Perm", "Ufa"], n), "adult": rng.random(n) < 0.8, "at": 1_700_000_000 + np.arange(n) * 60,
+        **{f"p_{arm}": chances[:, k] for k, arm in enumerate(ARMS)}, **columns,
+    })  # fmt: skip
+
+
+def read(frame, **changes):
+    features = ["rides", "city", "adult"]
+    return DecisionLog.of_frame(
+        frame, **({"action": "arm", "reward": "spent", "features": features, "time": "at", "arms": ARMS} | KNOWN | changes)
+    )
+
+
+def verdicts(checks, policy=None):
+    return {row.name: row.verdict for row in checks.rows if row.policy == policy}
+
+
+def row(checks, name, policy=None):
+    return next(row for row in checks.rows if (row.name, row.policy) == (name, policy))
+
+
+@pytest.mark.parametrize("changes", [KNOWN, PER_ROW, {"propensity": "p"}])
+def test_a_sound_log_passes(changes):
+    checks = read(table(vary=changes is not KNOWN), **changes).check({"mail": Always("mail"), "any": Uniform()})
+    assert set(verdicts(checks).values()) == {"pass"}, checks
+    assert set(verdicts(checks, "mail").values()) == {"pass"}
+    assert checks.verdict == checks.verdict_of("mail") == "pass"
+    assert checks.refusals("mail") == ()
+    assert ("sample ratio" in verdicts(checks)) == (changes != {"propensity": "p"})
+    assert checks.table.columns == ["check", "policy", "verdict", "sentence", "statistic", "p", "detail"]
+
+
+def test_pearsons_test_is_what_one_design_gives():
+    frame = table()
+    check = row(read(frame).check(), "sample ratio")
+    counts = np.array([(frame["arm"] == arm).sum() for arm in ARMS])
+    wanted = stats.chisquare(counts, CHANCES * len(frame))
+    assert check.statistic == pytest.approx(wanted.statistic, rel=1e-9)
+    assert check.p == pytest.approx(wanted.pvalue, rel=1e-9)
+
+
+def test_counts_against_chances_that_vary_written_out_slowly():
+    frame = table(600, 3, vary=True)
+    chances = frame.select("p_none", "p_mail", "p_call").to_numpy()
+    hits = np.stack([(frame["arm"] == arm).to_numpy() for arm in ARMS], axis=1)
+    variance = sum(np.diag(p) - np.outer(p, p) for p in chances)
+    off = (hits - chances).sum(axis=0)
+    check = row(read(frame, **PER_ROW).check(), "sample ratio")
+    assert check.statistic == pytest.approx(off @ np.linalg.pinv(variance) @ off, rel=1e-8)
+
+
+def test_the_omnibus_test_is_a_score_test_written_out_slowly():
+    frame = table(500, 5, vary=True)
+    x = np.stack([frame["rides"], (frame["city"] == "Omsk"), (frame["city"] == "Perm"), frame["adult"]], axis=1).astype(float)
+    x -= x.mean(axis=0)
+    chances = frame.select("p_none", "p_mail").to_numpy()
+    hits = np.stack([(frame["arm"] == arm).to_numpy() for arm in ARMS[:2]], axis=1)
+    off = sum(np.outer(e, xi).ravel() for e, xi in zip(hits - chances, x, strict=True))
+    variance = sum(np.kron(np.diag(p) - np.outer(p, p), np.outer(xi, xi)) for p, xi in zip(chances, x, strict=True))
+    check = row(read(frame, **PER_ROW).check(), "omnibus")
+    assert check.statistic == pytest.approx(off @ np.linalg.solve(variance, off), rel=1e-8)
+    assert check.p == pytest.approx(stats.chi2.sf(check.statistic, 8), rel=1e-6)
+
+
+def broken(n=4000, seed=1):
+    """What goes wrong with logs, one thing each: name -> (table, changes, the checks that must not pass)."""
+    rng = np.random.default_rng(seed)
+    frame = table(n, seed)
+    lost = frame.filter(~((pl.col("arm") == "mail") & (pl.Series(rng.random(n)) < 0.3)))
+    rides = frame["rides"].to_numpy()
+    chosen = np.where(rides > 5, 1, (rng.random(n)[:, None] > CHANCES.cumsum()).sum(axis=1))
+    half = np.where(np.arange(n) < n // 2, (rng.random(n) < 0.5) * 1, np.where(rng.random(n) < 0.4, 2, (rng.random(n) < 1 / 6) * 1))
+    return {
+        "rows of an arm are lost": (lost, KNOWN, {"sample ratio", "mean weight"}),
+        "other chances were used": (frame, {"propensity": {"none": 0.4, "mail": 0.4, "call": 0.2}}, {"sample ratio", "mean weight"}),
+        "logged chances are wrong": (frame.with_columns(p=pl.col("p") * 0.7), {"propensity": "p"}, {"mean weight"}),
+        "all chances are 1": (frame.with_columns(p=pl.lit(1.0)), {"propensity": "p"}, {"chances"}),
+        "arms are chosen": (table(n, seed, actions=chosen), KNOWN, {"balance", "omnibus", "sample ratio"}),
+        "arms are chosen, one chance logged": (table(n, seed, actions=chosen, p=CHANCES[chosen] + rng.random(n) * 1e-3), {"propensity": "p"}, {"balance", "omnibus"}),
+        "chances change in time": (table(n, seed, actions=half), KNOWN, {"drift"}),
+        "nobody knows chances": (frame, {"propensity": None}, {"chances"}),
+        "one arm": (frame.with_columns(arm=pl.lit("none")), {"propensity": None, "arms": None}, {"chances"}),
+        "an arm that was never drawn": (frame.filter(pl.col("arm") != "call"), KNOWN, {"sample ratio", "mean weight"}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", broken())
+def test_what_is_broken_is_refused(name):
+    frame, changes, wanted = broken()[name]
+    checks = read(frame, **changes).check()
+    assert {check for check in wanted if verdicts(checks)[check] == "refuse"} == wanted, checks
+    assert checks.verdict == checks.verdict_of("any policy") == "refuse"
+    assert checks.refusals()
+
+
+def test_a_policy_that_nobody_tried():
+    frame = table(vary=True).with_columns(p_call=pl.lit(0.0)).filter(pl.col("arm") != "call")
+    total = frame["p_none"] + frame["p_mail"]
+    log = read(frame.with_columns(p_none=pl.col("p_none") / total, p_mail=pl.col("p_mail") / total), **PER_ROW)
+    checks = log.check({"call": Always("call"), "mail": Always("mail"), "some": np.tile([0.5, 0.495, 0.005], (len(log), 1))})
+    assert (checks.verdict, checks.verdict_of("mail"), checks.verdict_of("call"), checks.verdict_of("some")) == (
+        "pass",
+        "pass",
+        "refuse",
+        "warn",
+    )
+    assert "In 100.0% of the decisions the policy would do what had no chance in the log" in row(checks, "overlap", "call").sentence
+
+
+def test_a_policy_that_was_seldom_followed():
+    rng = np.random.default_rng(0)
+    frame = table(2000, 2).with_columns(
+        p_none=pl.lit(0.98), p_mail=pl.lit(0.01), p_call=pl.lit(0.01), arm=pl.Series(rng.choice(ARMS, 2000, p=[0.98, 0.01, 0.01]))
+    )
+    checks = read(frame, **PER_ROW).check({"mail": Always("mail"), "none": Always("none")})
+    seen = int((frame["arm"] == "mail").sum())
+    assert row(checks, "effective size", "mail").statistic == pytest.approx(seen)
+    assert row(checks, "effective size", "mail").verdict == "refuse"
+    assert checks.verdict_of("none") == "pass"
+
+
+def clustered(n=3000, share=0.0, seed=4, *, by="cluster"):
+    """Rows of households that keep one arm, but for a share of them."""
+    rng = np.random.default_rng(seed)
+    house = rng.integers(0, n // 3, n)
+    arm = (rng.random(n // 3)[:, None] > CHANCES.cumsum()).sum(axis=1)[house]
+    other = (rng.random(n)[:, None] > CHANCES.cumsum()).sum(axis=1)
+    actions = np.where(rng.random(n // 3)[house] < share, other, arm) if by == "cluster" else other
+    return table(n, seed, actions=actions, house=house, rides=rng.exponential(3.0, n // 3)[house])
+
+
+def test_clusters_that_keep_their_arm_and_those_that_do_not():
+    for frame, verdict, words in (
+        (clustered(), "pass", "Every cluster keeps its arm"),
+        (clustered(share=0.02), "warn", "few enough to go on"),
+        (clustered(share=0.3), "refuse", "leave them out of all arms"),
+        (clustered(by="row"), "pass", "drawn anew for each decision"),
+    ):
+        check = row(read(frame, cluster="house").check(), "clusters")
+        assert (check.verdict, words in check.sentence) == (verdict, True), check
+    checks = read(clustered(), cluster="house").check()
+    assert set(verdicts(checks).values()) == {"pass"}
+    assert "Hotelling's test over" in row(checks, "omnibus").detail
+
+
+def test_units_that_come_back():
+    frame = clustered(by="row")
+    checks = read(frame, unit="house").check()
+    assert verdicts(checks)["units"] == "pass"
+    assert "clusters" not in verdicts(checks)
+    both = read(frame.with_columns(city_block=pl.col("house") // 10), unit="house", cluster="city_block").check()
+    assert {"units", "clusters"} <= set(verdicts(both))
+
+
+def test_what_cannot_be_looked_at_is_said():
+    checks = DecisionLog.of_frame(table(), action="arm", reward="spent", propensity="p").check()
+    assert any("name columns with features=" in s for s in checks.skipped)
+    assert any("name the column of times" in s for s in checks.skipped)
+    assert "Not looked at: whether chances changed in time" in str(checks)
+
+
+def test_the_order_of_rows_and_arms_does_not_matter():
+    frame = table(1500, 8, vary=True)
+    a = read(frame, **PER_ROW).check({"mail": Always("mail")})
+    b = read(frame.sample(fraction=1.0, shuffle=True, seed=1), **PER_ROW).check({"mail": Always("mail")})
+    for left, right in zip(a.rows, b.rows, strict=True):
+        assert (left.name, left.verdict) == (right.name, right.verdict)
+        assert left.statistic == pytest.approx(right.statistic, rel=1e-6, abs=1e-9), left.name
+    c = read(frame, **PER_ROW, arms=ARMS[::-1], control="none").check({"mail": Always("mail")})
+    for name in ("sample ratio", "omnibus", "drift"):
+        assert row(a, name).statistic == pytest.approx(row(c, name).statistic, rel=1e-6)
+
+
+@pytest.mark.skipif(not HILLSTROM.exists(), reason=f"the Hillstrom log is not at {HILLSTROM}")
+def test_hillstrom_is_sound():
+    mails = ("No E-Mail", "Mens E-Mail", "Womens E-Mail")
+    names = ["recency", "history", "mens", "womens", "newbie", "zip_code", "channel", "history_segment"]
+    frame = pl.read_parquet(HILLSTROM)
+    log = DecisionLog.of_frame(frame, action="segment", reward="spend", propensity=dict.fromkeys(mails, 1 / 3), features=names)
+    checks = log.check({"mens": Always("Mens E-Mail")})
+    assert set(verdicts(checks).values()) == {"pass"}
+    assert round(row(checks, "sample ratio").statistic, 4) == 0.2025
+    assert round(row(checks, "sample ratio").p, 3) == 0.904
+    assert round(checks.balance["difference"].abs().max(), 4) == 0.0164
+    assert round(row(checks, "omnibus").p, 3) == 0.613
+    for mail, wanted in zip(mails[1:], (0.65, 0.79), strict=True):  # each mail against none, with the logarithm of the history too
+        two = frame.filter(pl.col("segment").is_in([mails[0], mail])).with_columns(log=pl.col("history").log1p())
+        pair = DecisionLog.of_frame(two, action="segment", reward="spend", propensity={mails[0]: 0.5, mail: 0.5}, features=[*names, "log"])
+        assert round(row(pair.check(), "omnibus").p, 2) == wanted
+
+
+@pytest.mark.skipif(not BANDIT.exists(), reason=f"the Open Bandit logs are not at {BANDIT}")
+@pytest.mark.parametrize(("campaign", "size", "verdict"), [("men", 656, "warn"), ("women", 2.1, "refuse"), ("all", 340, "warn")])
+def test_the_random_policy_from_the_logs_of_a_bandit(campaign, size, verdict):
+    frame = pl.read_parquet(BANDIT / f"bts_{campaign}.parquet")
+    log = DecisionLog.of_frame(
+        frame,
+        action="item_id",
+        reward="click",
+        propensity="propensity_score",
+        time="timestamp",
+        features=["position", "user_feature_0", "user_feature_1"],
+    )
+    checks = log.check({"random": Uniform()})
+    assert checks.verdict == "warn"  # chances below 1 in 1,000
+    assert checks.verdict_of("random") == verdict
+    assert row(checks, "effective size", "random").statistic == pytest.approx(size, rel=0.02)
+    if campaign == "women":
+        assert "tell no more of it than 2.1 rows of its own would" in checks.refusals("random")[0]
+        assert "largest weight 2.174e+04" in row(checks, "effective size", "random").detail
+        assert "mean weight 3.1342" in row(checks, "mean weight", "random").detail
