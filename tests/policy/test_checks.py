@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from vitrina.policy import Always, DecisionLog, Uniform
+from vitrina.policy import Always, AtRandom, DecisionLog
 
 DATA = Path(os.environ.get("VITRINA_DATA", Path(__file__).parents[3] / "shared" / "data"))
 HILLSTROM, BANDIT = DATA / "hillstrom" / "customers.parquet", DATA / "open-bandit"
@@ -48,7 +48,7 @@ def row(checks, name, policy=None):
 
 @pytest.mark.parametrize("changes", [KNOWN, PER_ROW, {"propensity": "p"}])
 def test_a_sound_log_passes(changes):
-    checks = read(table(vary=changes is not KNOWN), **changes).check({"mail": Always("mail"), "any": Uniform()})
+    checks = read(table(vary=changes is not KNOWN), **changes).check({"mail": Always("mail"), "any": AtRandom()})
     assert set(verdicts(checks).values()) == {"pass"}, checks
     assert set(verdicts(checks, "mail").values()) == {"pass"}
     assert checks.verdict == checks.verdict_of("mail") == "pass"
@@ -228,7 +228,7 @@ def test_the_random_policy_from_the_logs_of_a_bandit(campaign, size, verdict):
         time="timestamp",
         features=["position", "user_feature_0", "user_feature_1"],
     )
-    checks = log.check({"random": Uniform()})
+    checks = log.check({"random": AtRandom()})
     assert checks.verdict == "warn"  # chances below 1 in 1,000
     assert checks.verdict_of("random") == verdict
     assert row(checks, "effective size", "random").statistic == pytest.approx(size, rel=0.02)
