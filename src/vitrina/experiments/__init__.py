@@ -5,19 +5,15 @@ For whoever must confirm by an experiment what was found offline.
 
 from vitrina.experiments.analyse import Analysis, analyse
 from vitrina.experiments.assign import Experiment, check_together
+from vitrina.experiments.diary import Diary, Gain
 from vitrina.experiments.metrics import Mean, Metric, Ratio, Share
+from vitrina.experiments.money import Money
+from vitrina.experiments.past import Past
+from vitrina.experiments.plan import plan
+from vitrina.experiments.planned import Peeking, Plan, Purse
 from vitrina.experiments.sequential import Sequential, half_width, sequential
 
 __all__ = [
-    "Analysis",
-    "Experiment",
-    "Mean",
-    "Metric",
-    "Ratio",
-    "Sequential",
-    "Share",
-    "analyse",
-    "check_together",
-    "half_width",
-    "sequential",
-]
+    "Analysis", "Diary", "Experiment", "Gain", "Mean", "Metric", "Money", "Past", "Peeking", "Plan", "Purse", "Ratio", "Sequential", "Share",
+    "analyse", "check_together", "half_width", "plan", "sequential",
+]  # fmt: skip

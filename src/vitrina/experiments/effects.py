@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,26 +55,29 @@ def effect_of(names: Sequence[str], control: Moments, treatment: Moments, confid
         return Effect(old, new, new - old, error, NAN, NAN, NAN, NAN, NAN, NAN)
     try:
         from tea_tasting import RatioOfMeans  # noqa: PLC0415  an extra
-        from tea_tasting.aggr import Aggregates  # noqa: PLC0415
     except ImportError:
         raise MissingExtraError.of("tea-tasting", "experiments", "The analysis of an experiment") from None
-
-    def aggregates(arm: Moments) -> Aggregates:
-        mean, cov = arm.means.tolist(), arm.covariances.tolist()
-        pairs = {(a, b): cov[i][j] for i, a in enumerate(names) for j, b in enumerate(names) if a < b}
-        return Aggregates(int(arm.counts), dict(zip(names, mean, strict=True)), {n: cov[i][i] for i, n in enumerate(names)}, pairs)
 
     metric = RatioOfMeans(
         "numerator", *(part if part in names else None for part in PARTS[1:]),
         alternative="two-sided", confidence_level=confidence, equal_var=False, use_t=True,
     )  # fmt: skip
-    found = metric.analyze_aggregates(aggregates(control), aggregates(treatment))
+    found = metric.analyze_aggregates(aggregates(names, control), aggregates(names, treatment))
     relative = (found.rel_effect_size, found.rel_effect_size_ci_lower, found.rel_effect_size_ci_upper)
     sound = found.control > 0 and found.treatment > 0  # a share of what is 0 or below means nothing
     return Effect(
         found.control, found.treatment, found.effect_size, error, found.effect_size_ci_lower, found.effect_size_ci_upper,
         *(relative if sound else (NAN, NAN, NAN)), found.pvalue,
     )  # fmt: skip
+
+
+def aggregates(names: Sequence[str], arm: Moments) -> Any:
+    """The moments of one arm, as tea-tasting takes them."""
+    from tea_tasting.aggr import Aggregates  # noqa: PLC0415  an extra
+
+    mean, cov = arm.means.tolist(), arm.covariances.tolist()
+    pairs = {(a, b): cov[i][j] for i, a in enumerate(names) for j, b in enumerate(names) if a < b}
+    return Aggregates(int(arm.counts), dict(zip(names, mean, strict=True)), {n: cov[i][i] for i, n in enumerate(names)}, pairs)
 
 
 class Looks(NamedTuple):

@@ -21,6 +21,7 @@ from vitrina.experiments.metrics import Metric
 from vitrina.experiments.trial import Sample, Trial, read_trial, shares_of
 from vitrina.types import Float64
 
+BURN_IN = 500  # units of each arm before which nothing is decided
 SCHEMA = {
     "metric": pl.String, "arm": pl.String, "control": pl.String, "look": pl.Int64, "units": pl.Int64, "control_value": pl.Float64, "value": pl.Float64,
     "difference": pl.Float64, "error": pl.Float64, "low": pl.Float64, "high": pl.Float64, "low_so_far": pl.Float64, "high_so_far": pl.Float64,
@@ -124,7 +125,7 @@ def sequential(
     cluster: str | None = None,
     every: float = 1.0,
     confidence: float = 0.95,
-    burn_in: int = 500,
+    burn_in: int = BURN_IN,
     force: bool = False,
 ) -> Sequential:
     """The interval after each day, which holds at all days together: an experiment may be stopped on the day when it says enough.

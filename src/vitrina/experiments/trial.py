@@ -26,6 +26,9 @@ REMEDIES = {
 }
 
 
+ALL = "all"  # the arm of a table that has none
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Trial:
@@ -129,7 +132,7 @@ def read_trial(
     table: Any,
     metrics: Mapping[str, Metric],
     *,
-    arm: str,
+    arm: str | None,
     unit: str | None,
     control: Any = None,
     shares: Mapping[str, float] | None = None,
@@ -140,6 +143,7 @@ def read_trial(
     """Read the table and make one row per unit of it.
 
     Args:
+        arm: column of the arm; None: all are in one, which is called "all".
         time: column, and what reads it.
 
     Raises:
@@ -148,7 +152,7 @@ def read_trial(
     """
     sources = find_sources(table, "the table of the experiment")
     parts = {f"{name}/{part}": value for name, metric in metrics.items() for part, value in metric.parts.items()}
-    wanted = {"arm": Wanted("arm", arm, _arms)}
+    wanted = {} if arm is None else {"arm": Wanted("arm", arm, _arms)}
     if unit is not None:
         wanted["unit"] = Wanted("unit", unit, Ids())
     if cluster is not None:
@@ -158,10 +162,10 @@ def read_trial(
     wanted |= {f"slice {name}": Wanted("slices", name, feature) for name in slices}
     shares_of = {m.column for m in metrics.values() if isinstance(m, Share)}
     for column in dict.fromkeys(part.column for part in parts.values() if part.column is not None):
-        wanted[f"number {column}"] = Wanted("metrics", column, _Outcomes(column in shares_of))
+        wanted[f"number {column}"] = Wanted("metrics", column, Outcomes(column in shares_of))
     read = read_columns(sources, wanted)
     frame, height = pl.DataFrame([s.alias(key) for key, s in read.values.items()]), len(read.rows)
-    frame = frame.filter(pl.col("arm").is_not_null())
+    frame = frame.with_columns(arm=pl.lit(ALL)) if arm is None else frame.filter(pl.col("arm").is_not_null())
     if not frame.height:
         raise DataError(f"{read.label} has no row with an arm in {arm!r}.")
     arms = _arm_order(frame["arm"], shares)
@@ -171,7 +175,7 @@ def read_trial(
     if cluster is not None:
         frame = frame.with_columns(cluster=pl.Series(coded(frame["cluster"])[0]).cast(pl.Int64))
     whole = _per_unit(frame, parts, read.label)
-    return _trial(whole, arms, _control(control, arms), metrics, parts, height, height - frame.height)
+    return _trial(whole, arms, 0 if arm is None else _control(control, arms), metrics, parts, height, height - frame.height)
 
 
 def _trial(whole: pl.DataFrame, arms: tuple[str, ...], control: int, metrics: Mapping[str, Metric], parts: Mapping[str, Part], rows: int, no_arm: int) -> Trial:  # fmt: skip
@@ -231,7 +235,7 @@ def _arms(column: pl.Series, name: str, source: Source) -> Column:
 
 
 @dataclass
-class _Outcomes:
+class Outcomes:
     """Reads numbers that may be missing, of 0 and 1 where they must be."""
 
     flags: bool
