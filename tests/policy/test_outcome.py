@@ -7,7 +7,8 @@ import pytest
 from vitrina.base.errors import ArtifactError, DataError, ParameterError
 from vitrina.policy import Always, Boosting, DecisionLog, OfferWorld, Outcome, Ridge, Units, cross_fit
 from vitrina.policy.encoder import Encoder
-from vitrina.policy.outcome import folds_of, monotone_rows
+from vitrina.policy.expected import monotone_rows
+from vitrina.policy.outcome import folds_of
 
 WORLD = OfferWorld()
 

@@ -9,9 +9,10 @@ from vitrina.policy.checks import Check, Checks
 from vitrina.policy.choice import Slope, slope
 from vitrina.policy.estimate import evaluate
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR, Weighted
+from vitrina.policy.expected import Outcome
 from vitrina.policy.lists import evaluate_lists
 from vitrina.policy.log import DecisionLog
-from vitrina.policy.outcome import Outcome, Predictions, cross_fit
+from vitrina.policy.outcome import Predictions, cross_fit
 from vitrina.policy.policies import Always, AtRandom, Columns, Policy
 from vitrina.policy.pool import pooled
 from vitrina.policy.qini import Measured, Qini, qini
