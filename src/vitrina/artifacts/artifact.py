@@ -11,7 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.base.config import title_of
+from vitrina.base.errors import ArtifactError
 from vitrina.data.features import FeatureTable
+from vitrina.policy.policies import Policy
 from vitrina.protocols import Recommender
 from vitrina.vocabulary import Vocabulary
 
@@ -19,10 +21,10 @@ from vitrina.vocabulary import Vocabulary
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Artifact:
-    """A recommender read from a folder, and what the folder says of it.
+    """A recommender, or a policy, read from a folder, and what the folder says of it.
 
     Args:
-        recommender: answers queries; its large arrays are mapped from the files, not read.
+        recommender: answers queries, or the policy; its large arrays are mapped from the files, not read.
         manifest: model config, fingerprints, metrics at fit time, versions; see the file.
         item_table: what was known of the items at the fit, a row each, as in `Dataset.item_table`; None where the log had no table.
     """
@@ -32,18 +34,40 @@ class Artifact:
     item_table: FeatureTable | None = None
 
     def __repr__(self) -> str:
-        name = title_of(self.manifest.get("model") or {"name": "a model"})
+        name = title_of(self.manifest.get("model") or {"name": "a policy" if isinstance(self.recommender, Policy) else "a model"})
         return f"Artifact({name} of {self.manifest.get('created', 'an unknown day')[:10]}: {self.recommender!r})"
 
     def __getattr__(self, name: str) -> Any:
         """Say where the methods of the model are."""
         if name.startswith("_") or not hasattr(self.recommender, name):
             raise AttributeError(f"An Artifact has no {name!r}.", name=name, obj=self)
-        raise AttributeError(f"An Artifact holds the fitted model: artifact.recommender.{name}.", name=name, obj=self)
+        place = "policy" if isinstance(self.recommender, Policy) else "recommender"
+        raise AttributeError(f"An Artifact holds the fitted model: artifact.{place}.{name}.", name=name, obj=self)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy.
+
+        Raises:
+            ArtifactError: it is a recommender.
+        """
+        if not isinstance(self.recommender, Policy):
+            raise ArtifactError(
+                "The artifact holds a recommender and no policy. Name the folder of a policy, which vt.save(fit_policy(...), folder) writes."
+            )
+        return self.recommender
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Of the items."""
+        """Of the items.
+
+        Raises:
+            ArtifactError: it is a policy, which knows no items.
+        """
+        if isinstance(self.recommender, Policy):
+            raise ArtifactError(
+                "The artifact holds a policy, which decides on treatments and recommends no items: ask artifact.policy, or use vitrina policy."
+            )
         return self.recommender.vocabulary
 
     @property

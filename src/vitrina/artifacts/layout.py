@@ -33,6 +33,7 @@ FITTED = (
     "vitrina.forms",
     "vitrina.rerank",
     "vitrina.ranking",
+    "vitrina.policy.saved",
     "vitrina.sequence",
 )  # packages that export fitted classes; the last needs torch
 

@@ -48,8 +48,8 @@ DAMAGE = (KeyError, ValueError, OSError, TypeError, AttributeError, pl.exception
 
 
 def load(folder: str | Path, *, trust: bool = False) -> Artifact:
-    """Read an artifact. Every file is checked against the manifest first, and at the end the recommender is asked what it was asked when it was
-    saved: it must answer the same, but for rounding.
+    """Read an artifact. Every file is checked against the manifest first, and at the end the recommender, or the policy, is asked what it was asked when it
+    was saved: it must answer the same, but for rounding.
 
     Args:
         folder: what `save` or `vitrina fit` wrote.
@@ -233,7 +233,7 @@ def _check_answer(folder: Path, manifest: Mapping[str, Any], recommender: Any) -
     before = manifest.get("check")
     if before is None:  # format 1
         return
-    changed = check.difference(before, check.ask(recommender, before["history"]))
+    changed = check.difference(before, check.ask(recommender, before))
     if changed is not None:
         raise ArtifactError(
             f"The artifact in {folder} answers otherwise than when it was saved: {changed}. Its files or the code of its model have changed: "

@@ -41,12 +41,14 @@ from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
+from vitrina.policy.learn import LearnedPolicy
+from vitrina.policy.policies import Policy
 from vitrina.protocols import Recommender
 from vitrina.vocabulary import Vocabulary
 
 
 def save(
-    recommender: Recommender,
+    recommender: Recommender | Policy | LearnedPolicy,
     folder: str | Path,
     *,
     model: Any = None,
@@ -54,11 +56,11 @@ def save(
     metrics: Mapping[str, float] | None = None,
     source: Any = None,
 ) -> Path:
-    """Write a fitted recommender as an artifact, with all that it is made of; an old artifact in that place is replaced in one step.
+    """Write a fitted recommender, or a policy, as an artifact, with all that it is made of; an old artifact in that place is replaced in one step.
 
     Args:
         recommender: what `fit` returned: one of the fitted forms, or any recommender with a `state() -> vt.State` and a classmethod
-            `of_state(state, vocabulary, catalogue)`.
+            `of_state(state, vocabulary, catalogue)`; or a fitted policy.
         folder: where; made if missing. A folder that holds something else is refused.
         model: the config that was fitted, kept as plain values; None takes the one that a fitted form knows (null where it knows none).
         data: the log it was fitted on: its sizes and fingerprint are kept, and its item table in place of the one that the recommender knows.
@@ -75,18 +77,21 @@ def save(
     'Popularity'
     """
     folder = Path(folder)
+    recommender = recommender.policy if isinstance(recommender, LearnedPolicy) else recommender
     state_of(recommender)
+    if data is not None and isinstance(recommender, Policy):
+        raise ArtifactError("A policy is learned from a log of decisions, and 'data' is a log of interactions. Leave it out.")
     _refuse_foreign(folder)
     with atomic_folder(folder) as staging:
         writer = _Writer()
-        if data is not None and data.item_table is not None:
+        if data is not None and data.item_table is not None and not isinstance(recommender, Policy):
             data.items.require_compatible(recommender.vocabulary, "item titles")
             writer.tables.append(data.item_table)
         manifest = writer.fitted(recommender, staging, None)
         if model is not None:
             manifest["model"] = to_plain(model)
         manifest["own_classes"] = sorted(writer.own_classes)
-        manifest["item_table"] = _write_item_table(writer.tables, recommender.vocabulary, staging)
+        manifest["item_table"] = _write_item_table(writer.tables, getattr(recommender, "vocabulary", None), staging)
         manifest |= {"check": check.ask(recommender)} | _record(data, metrics, source)
         files = {name: sha256_of(staging / name) for name in sorted(files_in(staging))}
         write_json(staging / MANIFEST, {"kind": KIND, "format": FORMAT} | manifest | {"files": files})
@@ -186,9 +191,9 @@ def _write_catalogue(catalogue: Catalogue | None, above: Catalogue | None, folde
     return {"items": len(catalogue.items)}
 
 
-def _write_item_table(tables: list[FeatureTable], vocabulary: Vocabulary, folder: Path) -> Any:
+def _write_item_table(tables: list[FeatureTable], vocabulary: Vocabulary | None, folder: Path) -> Any:
     """The first of the tables, a row for each item of the vocabulary."""
-    if not tables:
+    if not tables or vocabulary is None:
         return None
     frame = tables[0].frame.head(len(vocabulary))
     missing = len(vocabulary) - len(frame)

@@ -10,6 +10,9 @@ from vitrina.policy.choice import Slope, slope
 from vitrina.policy.estimate import evaluate
 from vitrina.policy.estimators import DM, DR, IPS, SNDR, SNIPS, DRos, Estimator, SwitchDR, Weighted
 from vitrina.policy.expected import Outcome
+from vitrina.policy.explore import Explored, Thompson, assign, exploration
+from vitrina.policy.learn import LearnedPolicy, fit_policy
+from vitrina.policy.learners import DRLearner, Learner, Plugin, PolicyTree
 from vitrina.policy.lists import evaluate_lists
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Predictions, cross_fit
@@ -19,6 +22,7 @@ from vitrina.policy.qini import Measured, Qini, qini
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
 from vitrina.policy.simulate import OfferWorld
+from vitrina.policy.tree import TreePolicy
 from vitrina.policy.units import Units
 from vitrina.policy.values import PolicyValues
 
@@ -35,27 +39,38 @@ __all__ = [
     "Check",
     "Checks",
     "Columns",
+    "DRLearner",
     "DRos",
     "DecisionLog",
     "Estimator",
+    "Explored",
+    "LearnedPolicy",
+    "Learner",
     "Measured",
     "OfferWorld",
     "Outcome",
+    "Plugin",
     "Policy",
+    "PolicyTree",
     "PolicyValues",
     "Predictions",
     "Qini",
     "Ridge",
     "Slope",
     "SwitchDR",
+    "Thompson",
+    "TreePolicy",
     "Units",
     "Weighted",
     "aipw_scores",
+    "assign",
     "assign_with_budget",
     "bernstein_bound",
     "cross_fit",
     "evaluate",
     "evaluate_lists",
+    "exploration",
+    "fit_policy",
     "pooled",
     "qini",
     "slope",

@@ -100,6 +100,16 @@ class Encoder:
             )
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
+    def examples(self, arms: tuple[str, ...]) -> Units:
+        """Three units that nobody is: of mean and frequent values, of others, and one of whom nothing is known."""
+        columns: dict[str, pl.Series] = {}
+        for name, mean, scale, _ in self.numbers.iter_rows():
+            columns[name] = pl.Series([mean, mean + scale, None], dtype=pl.Float64)
+        for (name,), part in self.levels.group_by("column", maintain_order=True):
+            first, last = part["level"][0], part["level"][-1]
+            columns[str(name)] = pl.Series([None if level == MISSING else level for level in (first, last, None)], dtype=pl.String)
+        return Units(pl.Series("unit", [1, 2, 3]), pl.DataFrame(columns), arms)
+
     def state(self) -> State:
         return State(files={"numbers": self.numbers, "levels": self.levels})
 

@@ -13,7 +13,7 @@ from vitrina.base.config import Config
 from vitrina.base.errors import ArtifactError, DataError, ParameterError
 from vitrina.base.state import State
 from vitrina.policy.encoder import Encoder
-from vitrina.policy.regress import Boosting, Ridge
+from vitrina.policy.regress import Boosting, Linear, Ridge
 from vitrina.policy.units import Units
 from vitrina.types import Float32, Float64
 
@@ -72,9 +72,7 @@ class Outcome(Config):
         together = self.together
         if together is None:
             together = self.monotone is not None or arms > MANY or counts.min() < FEW
-        model = self.model
-        if model is None:
-            model = Ridge() if len(rewards) < LARGE else Boosting()
+        model = self.sized(len(rewards))
         form = FittedOutcome(view, units.arms, (), self._layout(model, together=together), self.monotone, counts.astype(np.float64))
         if together:
             return form.with_models((_learned(model, form.joint(seen, actions), rewards, self._rising(model, form, seen.shape[1])),))
@@ -82,6 +80,10 @@ class Outcome(Config):
             arm = units.arms[int(counts.argmin())]
             raise DataError(f"The arm {arm!r} has no row to learn from. Use Outcome(together=True), or leave the arm out of the log.")
         return form.with_models(tuple(_learned(model, seen[actions == arm], rewards[actions == arm]) for arm in range(arms)))
+
+    def sized(self, rows: int) -> Any:
+        """The model, or the one that so many rows take."""
+        return self.model if self.model is not None else Ridge() if rows < LARGE else Boosting()
 
     def _layout(self, model: Any, *, together: bool) -> Layout:
         if not together:
@@ -149,6 +151,14 @@ class FittedOutcome:
     monotone: Monotone | None
     rows: Float64
 
+    @classmethod
+    def of_columns(cls, units: Units, columns: Float64, outcome: Outcome) -> FittedOutcome:
+        """A model for each of (n, arms) columns of numbers that are known for every unit; nothing is learned of a column of zeros."""
+        view, model = View(Encoder.of(units)), outcome.sized(len(columns))
+        seen = view.matrix(units)
+        models = tuple(_learned(model, seen, column) if column.any() else Linear.zero(seen.shape[1]) for column in columns.T)
+        return cls(view, units.arms, models, "each", outcome.monotone, np.full(columns.shape[1], float(len(columns))))
+
     def with_models(self, models: tuple[Any, ...]) -> Self:
         return replace(self, models=models)
 
@@ -174,6 +184,19 @@ class FittedOutcome:
                 )
             out[:, arm] = values
         return out if self.monotone is None or self.layout == "place" else monotone_rows(out, self.rows, self.monotone)
+
+    def errors(self, units: Units) -> Float64:
+        """(units, arms) standard errors of predictions.
+
+        Raises:
+            ParameterError: the models know none.
+        """
+        if self.layout != "each" or not all(hasattr(model, "error") for model in self.models):
+            raise ParameterError(
+                f"{self!r} doesn't know how far off its predictions may be. Use a Ridge() per arm as the model, or a PolicyTree; or explore with AtRandom()."
+            )
+        seen = self.view.matrix(units)
+        return np.stack([model.error(seen) for model in self.models], axis=1)
 
     def joint(self, seen: Float32, actions: NDArray[Any]) -> Float32:
         """(n, columns) features with the arm among them."""

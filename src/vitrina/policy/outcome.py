@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, final
 
@@ -117,7 +117,7 @@ def _prior_of(
     if biased is None:
         return lambda part: None
     other = aligned(biased, log)
-    rewards, other_parts = other.reward(name), _parts_of(other, log, parts)
+    rewards, other_parts = other.reward(name), parts_of(other, log, parts)
     apart = other_parts.max(initial=-1) < 0
 
     @cache
@@ -147,7 +147,7 @@ def folds_of(log: DecisionLog, folds: int, seed: int) -> Int32:
     return of_cluster[log.clusters]
 
 
-def _parts_of(biased: DecisionLog, log: DecisionLog, parts: Int32) -> Int32:
+def parts_of(biased: DecisionLog, log: DecisionLog, parts: Int32) -> Int32:
     """(biased rows,) the part of the log that has the same cluster; -1 where none has."""
     of_cluster = np.empty(len(log.cluster_ids), np.int32)
     of_cluster[log.clusters] = parts
@@ -169,7 +169,8 @@ def aligned(biased: DecisionLog, log: DecisionLog) -> DecisionLog:
         raise DataError(
             f"The biased log must have the features of the log. It lacks {', '.join(sorted(missing))}: name them among its features=."
         )
-    return biased
+    features = biased.units.features.select(log.units.features.columns)
+    return replace(biased, units=replace(biased.units, features=features))
 
 
 def reward_name(log: DecisionLog, reward: str | None) -> str:

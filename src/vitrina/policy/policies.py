@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.base.state import State
+from vitrina.policy.units import Units
 from vitrina.types import Float64, Int64
 
 if TYPE_CHECKING:
     from vitrina.policy.log import DecisionLog
-    from vitrina.policy.units import Units
 
 SLACK = 1e-5  # of the sum of a row, and of each chance: what float32 leaves of a softmax over a thousand arms
 OTHERWISE = "the first of their arms that is allowed"
@@ -46,6 +46,10 @@ class PlainPolicy(ABC):
     @abstractmethod
     def probabilities(self, units: Units) -> Float64: ...
 
+    @abstractmethod
+    def examples(self) -> Units:
+        """Units that nobody is, to ask it about."""
+
     def state(self) -> State:
         return State({f.name: getattr(self, f.name) for f in fields(self)})  # pyright: ignore[reportArgumentType]  dataclasses, all of them
 
@@ -72,6 +76,9 @@ class Always(PlainPolicy):
     def probabilities(self, units: Units) -> Float64:
         return one_hot(within(np.full(len(units), arm_code(self.arm, units.arms)), units.allowed), len(units.arms))
 
+    def examples(self) -> Units:
+        return Units(pl.Series("unit", [1]), pl.DataFrame(), (self.arm,))
+
 
 @final
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ class AtRandom(PlainPolicy):
     def probabilities(self, units: Units) -> Float64:
         free = np.ones((len(units), len(units.arms))) if units.allowed is None else units.allowed.astype(np.float64)
         return free / free.sum(axis=1, keepdims=True)
+
+    def examples(self) -> Units:
+        return Units(pl.Series("unit", [1]), pl.DataFrame(), ("a", "b"))
 
 
 @final
@@ -120,6 +130,11 @@ class Columns(PlainPolicy):
             chances[:, arm_code(arm, units.arms)] = column.to_numpy()
         return chances
 
+    def examples(self) -> Units:
+        arms = ("a", "b") if self.chances is None else tuple(self.chances)
+        columns = {self.arm: ["b"]} if self.chances is None else {name: [float(at == 0)] for at, name in enumerate(self.chances.values())}
+        return Units(pl.Series("unit", [1]), pl.DataFrame(columns), arms)
+
 
 def chances_of(policy: Any, about: DecisionLog | Units) -> Float64:
     """(n, arms) chances with which `policy` gives each unit each arm; columns in the order of the arms of the log or units.
@@ -140,7 +155,7 @@ def chances_of(policy: Any, about: DecisionLog | Units) -> Float64:
     >>> chances_of(AtRandom(), units)[0].tolist()
     [0.5, 0.5]
     """
-    units: Units = getattr(about, "units", about)
+    units = about if isinstance(about, Units) else about.units
     arms = units.arms
     if isinstance(policy, Policy):
         return _checked(_aligned(policy, units), units, repr(policy))

@@ -53,7 +53,8 @@ class Ridge(Config):
         sizes, along, axes = sizes[varies], along[varies], axes[:, varies]
         penalty = len(y) * (self.l2 if self.l2 is not None else _best(sizes, along, float(y @ y), len(y)))
         coef = axes @ (along / (sizes + penalty))
-        return Linear(coef, mean - float(centre @ coef))
+        left = float(((y - X @ coef) ** 2).sum()) / max(len(y) - 1 - float((sizes / (sizes + penalty)).sum()), 1.0)
+        return Linear(coef, mean - float(centre @ coef), centre, axes * np.sqrt(left / (sizes + penalty)), left / len(y))
 
 
 def _best(sizes: Float64, along: Float64, total: float, rows: int) -> float:
@@ -70,20 +71,38 @@ def _best(sizes: Float64, along: Float64, total: float, rows: int) -> float:
 @final
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A fitted ridge: X @ coef + intercept."""
+    """A fitted ridge: X @ coef + intercept.
+
+    Args:
+        centre: (columns,) the mean of X.
+        spread: (columns, directions) whose product with its transpose is the posterior covariance of the coefficients.
+        base: the variance of the prediction at the mean of X.
+    """
 
     coef: Float64  # (columns,)
     intercept: float
+    centre: Float64
+    spread: Float64
+    base: float
 
     def predict(self, X: Any) -> Float64:
         return np.asarray(X, np.float64) @ self.coef + self.intercept
 
+    def error(self, X: Any) -> Float64:
+        """(rows,) standard errors of predictions, were the truth linear."""
+        return np.sqrt(self.base + (((np.asarray(X, np.float64) - self.centre) @ self.spread) ** 2).sum(axis=1))
+
+    @classmethod
+    def zero(cls, columns: int) -> Linear:
+        """What is 0 for everybody, and known to be."""
+        return cls(np.zeros(columns), 0.0, np.zeros(columns), np.zeros((columns, 0)), 0.0)
+
     def state(self) -> State:
-        return State({"intercept": self.intercept}, {"coef": self.coef})
+        return State({"intercept": self.intercept, "base": self.base}, {"coef": self.coef, "centre": self.centre, "spread": self.spread})
 
     @classmethod
     def of_state(cls, state: State) -> Linear:
-        return cls(state.arrays["coef"], state.config["intercept"])
+        return cls(intercept=state.config["intercept"], base=state.config["base"], **state.arrays)
 
 
 @final
@@ -127,7 +146,7 @@ class Boosting(Config):
         if not X.shape[1]:
             return Boosted(Forest.of(()), float(y.mean()))
         grown = HistGradientBoostingRegressor(
-            max_iter=self.rounds, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves, min_samples_leaf=self.min_rows, early_stopping=len(y) >= 10 * self.min_rows,
+            max_iter=self.rounds, learning_rate=self.learning_rate, max_leaf_nodes=self.leaves, min_samples_leaf=self.min_rows, early_stopping=len(y) >= 10 * self.min_rows,  # pyright: ignore[reportArgumentType]  its stub knows the texts only
             n_iter_no_change=self.patience, validation_fraction=0.1, random_state=self.seed, monotonic_cst=rising,
         ).fit(X, y)  # fmt: skip
         trees = tuple(_tree_of(predictor.nodes) for stage in grown._predictors for predictor in stage)

@@ -190,4 +190,4 @@ def _sums_of_fares(orders: Any, mean_fare: Float64, rng: np.random.Generator) ->
     """(rows,) the fares of so many orders together."""
     row = np.repeat(np.arange(len(orders)), orders)
     fares = mean_fare[row] * rng.lognormal(-(TAIL**2) / 2, TAIL, len(row))
-    return np.bincount(row, fares, len(orders)).round(2)
+    return np.bincount(row, fares, len(orders)).astype(np.float64).round(2)
