@@ -16,62 +16,24 @@ from vitrina.policy.learners import DRLearner, Learner, Plugin, PolicyTree
 from vitrina.policy.lists import evaluate_lists
 from vitrina.policy.log import DecisionLog
 from vitrina.policy.outcome import Predictions, cross_fit
+from vitrina.policy.pacing import BudgetPacer
 from vitrina.policy.policies import Always, AtRandom, Columns, Policy
 from vitrina.policy.pool import pooled
+from vitrina.policy.priced import Priced
 from vitrina.policy.qini import Measured, Qini, qini
 from vitrina.policy.regress import Boosting, Ridge
 from vitrina.policy.scores import aipw_scores
 from vitrina.policy.simulate import OfferWorld
 from vitrina.policy.tree import TreePolicy
 from vitrina.policy.units import Units
+from vitrina.policy.uplift import UpliftCurve, modified_uplift, uplift_by_part, uplift_curve
 from vitrina.policy.values import PolicyValues
 
 __all__ = [
-    "DM",
-    "DR",
-    "IPS",
-    "SNDR",
-    "SNIPS",
-    "Always",
-    "Assignment",
-    "AtRandom",
-    "Boosting",
-    "Check",
-    "Checks",
-    "Columns",
-    "DRLearner",
-    "DRos",
-    "DecisionLog",
-    "Estimator",
-    "Explored",
-    "LearnedPolicy",
-    "Learner",
-    "Measured",
-    "OfferWorld",
-    "Outcome",
-    "Plugin",
-    "Policy",
-    "PolicyTree",
-    "PolicyValues",
-    "Predictions",
-    "Qini",
-    "Ridge",
-    "Slope",
-    "SwitchDR",
-    "Thompson",
-    "TreePolicy",
-    "Units",
-    "Weighted",
-    "aipw_scores",
-    "assign",
-    "assign_with_budget",
-    "bernstein_bound",
-    "cross_fit",
-    "evaluate",
-    "evaluate_lists",
-    "exploration",
-    "fit_policy",
-    "pooled",
-    "qini",
-    "slope",
-]
+    "DM", "DR", "IPS", "SNDR", "SNIPS", "Always", "Assignment", "AtRandom", "Boosting", "BudgetPacer", "Check", "Checks", "Columns",
+    "DRLearner", "DRos", "DecisionLog", "Estimator", "Explored", "LearnedPolicy", "Learner", "Measured", "OfferWorld", "Outcome",
+    "Plugin", "Policy", "PolicyTree", "PolicyValues", "Predictions", "Priced", "Qini", "Ridge", "Slope", "SwitchDR", "Thompson",
+    "TreePolicy", "Units", "UpliftCurve", "Weighted", "aipw_scores", "assign", "assign_with_budget", "bernstein_bound", "cross_fit",
+    "evaluate", "evaluate_lists", "exploration", "fit_policy", "modified_uplift", "pooled", "qini", "slope", "uplift_by_part",
+    "uplift_curve",
+]  # fmt: skip

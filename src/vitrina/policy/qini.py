@@ -118,10 +118,10 @@ def _fit_together(scores: Floats, table: Table, control: int, budget: float | No
             f"Each arm of {OWNER} but the control must cost more than 0. Got {got:g} for arm {arm}{f' of unit {unit}' if len(cost) > 1 else ''}. An arm that is free for all can be the "
             "control; arms that save money are chosen by vt.policy.assign_with_budget, which takes any costs.", owner=OWNER, parameter="cost",
         )  # fmt: skip
-    _not_scores(scores, table)
+    _finite_scores(scores, table)
 
 
-def _not_scores(scores: Floats, table: Table) -> None:
+def _finite_scores(scores: Floats, table: Table) -> None:
     wrong = ~np.isfinite(scores) & table.allowed if not np.isfinite(scores.sum(dtype=np.float64)) else np.zeros(0, bool)
     if wrong.any():
         unit, arm = (int(at[0]) for at in np.nonzero(wrong))
@@ -129,10 +129,19 @@ def _not_scores(scores: Floats, table: Table) -> None:
             f"The 'scores' of {OWNER} must be finite wherever an arm is allowed. Got {scores[unit, arm]} for unit {unit}, arm {arm}.",
             owner=OWNER, parameter="scores",
         )  # fmt: skip
-    if np.shares_memory(scores, table.value) or np.array_equal(scores, table.value):
+    refuse_scores(OWNER, scores, table.value)
+
+
+def refuse_scores(owner: str, scores: Floats, predictions: Floats) -> None:
+    """What can be seen of predictions that were made from what they are judged by.
+
+    Raises:
+        ParameterError: they are the same numbers.
+    """
+    if np.shares_memory(scores, predictions) or np.array_equal(scores, predictions):
         raise ParameterError(
-            f"The 'predictions' of {OWNER} are the scores themselves: what is judged would be chosen by its own noise. Give predictions of a model that never saw these rows: "
-            "vt.policy.cross_fit.", owner=OWNER, parameter="predictions",
+            f"The 'predictions' of {owner} are the scores themselves: what is judged would be chosen by its own noise. Give predictions of a model "
+            "that never saw these rows: vt.policy.cross_fit.", owner=owner, parameter="predictions",
         )  # fmt: skip
 
 
