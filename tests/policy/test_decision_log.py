@@ -102,7 +102,6 @@ def test_without_a_unit_each_row_is_one():
     ({"features": ["discount"]}, "'discount' is the action. Leave it out"),
     ({"features": ["chance"]}, "'chance' is the propensity"),
     ({"reward": "discount"}, "Action and reward must be two columns"),
-    ({"reward": []}, "must name a column"),
     ({"propensity": {0: 0.5, 5: 0.5}}, "must hold one of the arms '0', '5', but holds another ('10') in row 2"),
     ({"propensity": {0: 0.5, 5: 0.25, 10: 0.5}}, "sum to 1. Got 0 0.5, 5 0.25, 10 0.5, which sum to 1.25"),
     ({"propensity": {0: 0.75, 5: 0.25, 10: 0}}, "the column 'discount' holds the arm '10', whose chance was 0, in row 2"),

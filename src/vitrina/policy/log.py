@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.data.dataset import TimeUnit
+from vitrina.data.impressions import Impressions
 from vitrina.data.read.clock import GivenUnit
 from vitrina.policy.check import check_log
 from vitrina.policy.checks import Checks
 from vitrina.policy.overlap import overlap
 from vitrina.policy.policies import chances_of
 from vitrina.policy.reading import listed
+from vitrina.policy.shown import lists, places
 from vitrina.policy.table import of_logged, parsed
 from vitrina.policy.units import ROUNDED, Units, rows_of
 from vitrina.types import Float64, Int32, Int64
@@ -98,31 +100,11 @@ class DecisionLog:
                 at = int(np.flatnonzero(~good)[0])
                 must = DOMAINS.get(name, "finite numbers")
                 raise ParameterError(f"The {name!r} of a DecisionLog must be {must}. Got {columns[name][at]} in row {at}.")
-        self._check_design()
+        _require_design(self)
         if self.arm_costs is not None and not np.isfinite(self.arm_costs).all():
             raise ParameterError("The 'arm_costs' of a DecisionLog must be finite numbers.")
         if arms and not 0 <= self.control < arms:
             raise ParameterError(f"The 'control' of a DecisionLog must be the code of an arm, 0 to {arms - 1}. Got {self.control}.")
-
-    def _check_design(self) -> None:
-        """Chances of arms that sum to 1, are 0 where an arm isn't allowed, and are those of the logged arms."""
-        allowed, rows = self.units.allowed, np.arange(len(self))
-        if allowed is not None:
-            _refuse_rows(~allowed[rows, self.actions], self, "gave an arm to whom it isn't allowed")
-        if self.design is None:
-            return
-        if not ((self.design >= 0) & (self.design <= 1)).all():
-            raise ParameterError("The 'design' of a DecisionLog must hold chances from 0 to 1.", parameter="design")
-        if (np.abs(self.design.sum(axis=-1) - 1) > ROUNDED).any():
-            raise ParameterError(f"The chances of all arms must sum to 1. Got {self.design.sum(axis=-1).flat[0]:g}.", parameter="design")
-        if allowed is not None:
-            _refuse_rows(np.logical_and(~allowed, self.design > 0).max(axis=1), self, "has a chance for an arm that isn't allowed")
-        logged = of_logged(self.design, self.actions)
-        _refuse_rows(logged <= 0, self, "had the chance 0 of the arm that it got")
-        if self.propensities is None:
-            object.__setattr__(self, "propensities", logged)
-        else:
-            _refuse_rows(np.abs(self.propensities - logged) > ROUNDED, self, "has another propensity than the design gives the logged arm")
 
     @classmethod
     def of_frame(
@@ -130,7 +112,7 @@ class DecisionLog:
         table: Any,
         *,
         action: str,
-        reward: str | Sequence[str],
+        reward: str | Sequence[str] | None,
         unit: str | None = None,
         propensity: str | Mapping[Any, float | str] | None = None,
         cluster: str | None = None,
@@ -148,7 +130,7 @@ class DecisionLog:
         Args:
             table: a Polars, pandas or Arrow table, a path, or a list of these.
             action: column of the arm that was given: text, numbers, or true and false.
-            reward: column, or columns, of what came of it.
+            reward: column, or columns, of what came of it; None where it comes later (see `link_outcomes`).
             unit: column of ids; None: each row is a unit of its own.
             propensity: column of the chance of the logged arm; or arm -> chance, or arm -> column of chances, for every arm. None: not known, which `check` refuses and `evaluate` too.
             cluster: column of ids of whom rows belong to, where that isn't the unit: the household, the driver, whatever was drawn as one.
@@ -172,6 +154,34 @@ class DecisionLog:
             arms=arms, control=control, allowed=allowed, time_unit=time_unit, any_year=any_year,
         ))  # fmt: skip
 
+    @classmethod
+    def of_impressions(cls, shown: Impressions, *, whole: bool = False, features: pl.DataFrame | None = None) -> DecisionLog:
+        """What was shown, as decisions: a row per place, whose arm is the item; or per request, with the chance of its whole list.
+
+        People are the clusters, requests the units. The rewards are `outcome`, and `value` (outcome times value) where there are values.
+
+        Args:
+            shown: with the chance of each place, given what stands above it.
+            whole: a row per request. Its chance is the product of those of its places and its rewards are sums; nobody can count the lists that there are, so `arms` is
+                empty, actions are codes of equal lists, and a policy is the chance (requests,) with which it would have shown what was shown.
+            features: a row per decision of what was known before. Of places `position` is always one.
+
+        Raises:
+            ParameterError: there is not a row of features per decision.
+            DataError: the chance of a whole list is too small for a number.
+
+        >>> import polars as pl, vitrina as vt
+        >>> table = pl.DataFrame({"request_id": ["a", "a", "b"], "user_id": ["ann", "ann", "bob"], "item_id": ["tea", "jam", "tea"], "propensity": [0.5, 0.25, 0.5],
+        ...     "outcome": [1, 1, 0]})
+        >>> shown = vt.Impressions.of_frame(table)
+        >>> DecisionLog.of_impressions(shown)
+        DecisionLog(3 decisions on 2 clusters; arms 'tea' (control), 'jam'; rewards outcome)
+        >>> log = DecisionLog.of_impressions(shown, whole=True)
+        >>> log, log.propensity.round(3).tolist(), log.reward().tolist()
+        (DecisionLog(2 decisions on 2 units; whole lists; rewards outcome), [0.125, 0.5], [2.0, 0.0])
+        """
+        return cls(**(lists if whole else places)(shown, features))
+
     def __len__(self) -> int:
         return len(self.actions)
 
@@ -182,7 +192,7 @@ class DecisionLog:
         known = "" if self.propensities is not None else "; chances not known"
         return (
             f"DecisionLog({len(self):,} decisions on {clusters:,} {'units' if clusters == len(self) else 'clusters'}; {arms}; "
-            f"rewards {', '.join(self.rewards)}{known})"
+            f"rewards {', '.join(self.rewards) or 'not yet'}{known})"
         )
 
     @property
@@ -204,9 +214,14 @@ class DecisionLog:
         """(rows,) the reward of this name, which may be left out where there is one.
 
         Raises:
+            DataError: the log has no reward yet.
             UnknownNameError: there is no such reward.
             ParameterError: there are several, and none is named.
         """
+        if not self.rewards:
+            raise DataError(
+                "This log has no reward yet. Name a column with reward= when it is read, or take what came later from a table of events: link_outcomes."
+            )
         if name is None and len(self.rewards) != 1:
             raise ParameterError(f"This log has several rewards, {listed(self.rewards)}: name one with reward=.", parameter="reward")
         name = next(iter(self.rewards)) if name is None else name
@@ -305,6 +320,27 @@ class DecisionLog:
         note = f"Winsorised at the quantile {quantile:g}: {int((values != drawn).sum()):,} of {len(self):,} rewards {name} are {ends}, {cut:.1%} of the sum."
         log = self.with_reward(f"{name} (winsorised at {quantile:g})", drawn)
         return replace(log, notes=(*self.notes, note))
+
+
+def _require_design(log: DecisionLog) -> None:
+    """Chances of arms that sum to 1, are 0 where an arm isn't allowed, and are those of the logged arms."""
+    allowed, rows = log.units.allowed, np.arange(len(log))
+    if allowed is not None:
+        _refuse_rows(~allowed[rows, log.actions], log, "gave an arm to whom it isn't allowed")
+    if log.design is None:
+        return
+    if not ((log.design >= 0) & (log.design <= 1)).all():
+        raise ParameterError("The 'design' of a DecisionLog must hold chances from 0 to 1.", parameter="design")
+    if (np.abs(log.design.sum(axis=-1) - 1) > ROUNDED).any():
+        raise ParameterError(f"The chances of all arms must sum to 1. Got {log.design.sum(axis=-1).flat[0]:g}.", parameter="design")
+    if allowed is not None:
+        _refuse_rows(np.logical_and(~allowed, log.design > 0).max(axis=1), log, "has a chance for an arm that isn't allowed")
+    logged = of_logged(log.design, log.actions)
+    _refuse_rows(logged <= 0, log, "had the chance 0 of the arm that it got")
+    if log.propensities is None:
+        object.__setattr__(log, "propensities", logged)
+    else:
+        _refuse_rows(np.abs(log.propensities - logged) > ROUNDED, log, "has another propensity than the design gives the logged arm")
 
 
 def _refuse_rows(wrong: Any, log: DecisionLog, what: str) -> None:

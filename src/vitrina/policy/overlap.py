@@ -37,7 +37,8 @@ def overlap(log: DecisionLog, name: str, chances: Float64) -> tuple[Check, ...]:
     weights = taken / log.propensities
     clusters = log.clusters if len(log.cluster_ids) < len(log) else None
     lost = 0.0 if chances.ndim == 1 else _lost(log, chances)
-    return _effective(name, weights, clusters), _seen(log, name, lost), _mean(log, name, weights, clusters, lost, chances)
+    seen = (_seen(log, name, lost),) if chances.ndim == 2 else ()
+    return effective(name, weights, clusters), *seen, _mean(log, name, weights, clusters, lost, chances)
 
 
 def _lost(log: DecisionLog, chances: Float64) -> float:
@@ -50,7 +51,7 @@ def _lost(log: DecisionLog, chances: Float64) -> float:
     return float(sum(chances[:, arm][log.design[:, arm] <= 0].sum() for arm in range(len(log.arms))) / max(len(log), 1))
 
 
-def _effective(name: str, weights: Float64, clusters: Int32 | None) -> Check:
+def effective(name: str, weights: Float64, clusters: Int32 | None) -> Check:
     """(sum w)^2 / sum w^2, of the clusters where rows come in clusters."""
     own = weights if clusters is None else np.bincount(clusters, weights)
     total = float(own.sum())
@@ -73,7 +74,7 @@ def _seen(log: DecisionLog, name: str, lost: float) -> Check:
     """Whether the policy does what was never done."""
     detail = f"{lost:.2%} of the policy's choices had no chance in the log"
     if lost == 0:
-        whole = " As far as the log tells: only chances of logged arms are known." if log.design is None and log.arms else ""
+        whole = " As far as the log tells: only chances of logged arms are known." if log.design is None else ""
         return Check("overlap", "pass", f"The policy does nothing that the log couldn't have done.{whole}", lost, None, detail, name)
     sentence = f"In {lost:.1%} of the decisions the policy would do what had no chance in the log. Nobody has seen what comes of that"
     end = ": keep the policy to what was tried, or try it." if lost > LOST else ", and its value leaves it out."

@@ -32,12 +32,12 @@ PerArm = Mapping[Any, float | str]
 
 
 def parsed(
-    table: Any, *, action: str, reward: str | Sequence[str], unit: str | None, propensity: str | PerArm | None, cluster: str | None, time: str | None,
+    table: Any, *, action: str, reward: str | Sequence[str] | None, unit: str | None, propensity: str | PerArm | None, cluster: str | None, time: str | None,
     cost: str | PerArm | None, features: Sequence[str] | None, arms: Sequence[Any] | None, control: Any, allowed: Mapping[Any, str] | None,
     time_unit: GivenUnit | None, any_year: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """The fields of the log; the arguments are those of `DecisionLog.of_frame`."""
-    names = [reward] if isinstance(reward, str) else list(reward)
+    names = [] if reward is None else [reward] if isinstance(reward, str) else list(reward)
     _refuse_leaks(action, names, propensity, features)
     chosen, ids, clusters, clock = Arms(_arms_given(arms, propensity, cost)), Ids(), Ids(), Clock(time_unit, any_year)
     wanted = units_wanted(unit, ids, features, allowed) | {"action": Wanted("action", action, chosen)}
@@ -71,8 +71,6 @@ def parsed(
 
 
 def _refuse_leaks(action: str, names: Sequence[str], propensity: Any, features: Sequence[str] | None) -> None:
-    if not names:
-        raise ParameterError("The 'reward' of a DecisionLog must name a column, or several. Got none.", parameter="reward")
     if len(set(names)) != len(names):
         raise ParameterError(f"The 'reward' of a DecisionLog must name each column once. Got {listed(names)}.", parameter="reward")
     if action in names:
