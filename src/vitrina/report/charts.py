@@ -21,7 +21,7 @@ BASE = 4  # px from the middle of a line of text to its baseline
 
 @dataclass(frozen=True)
 class Dot:
-    """One estimate with its interval."""
+    """One estimate with its interval, and a mark to compare it with."""
 
     label: str
     value: float | None
@@ -30,6 +30,7 @@ class Dot:
     class_: str  # the colour: lead, base, other, better, worse, unsure
     detail: str
     model: int | None = None
+    mark: float | None = None
 
 
 def write(text: object, x: float, y: float, class_: str | None = None, anchor: str | None = None) -> Html:
@@ -83,7 +84,7 @@ def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None) 
 
     def draw(width: int) -> Html:
         gutter = min((0.3 if width > 600 else 0.42) * width, 12 + max((text_width(r.label) for r in rows), default=0))
-        wide = spanning([v for r in rows for v in (r.value, r.low, r.high)] + [marker], gutter + 6, width - 14)
+        wide = spanning([v for r in rows for v in (r.value, r.low, r.high, r.mark)] + [marker], gutter + 6, width - 14)
         bottom = ROW * len(rows) + 4
         axis = bottom_axis(wide, 0, bottom, wide.tick_labels(max(3, int((width - gutter) / 90))))
         line = rule(wide(marker), 0, wide(marker), bottom, "marker") if marker is not None else None
@@ -97,7 +98,8 @@ def _dot(row: Dot, at: int, scale: Linear, gutter: float, *, named: bool = True)
     label = write(shorten(row.label, gutter - 8), gutter - 6, y + BASE, f"name {row.class_}", "end") if named else None
     if row.value is None:
         return el("g", el("title", row.detail), label, write("no value", scale.start, y + BASE, "tick"), data_model=row.model)
-    marks = join((whisker(scale, row.low, row.high, y, row.class_), el("circle", cx=scale(row.value), cy=y, r=4, class_=row.class_)))
+    mark = rule(scale(row.mark), y - 8, scale(row.mark), y + 8, "reference") if row.mark is not None else None
+    marks = join((whisker(scale, row.low, row.high, y, row.class_), mark, el("circle", cx=scale(row.value), cy=y, r=4, class_=row.class_)))
     return el("g", el("title", row.detail), label, marks, data_model=row.model)
 
 

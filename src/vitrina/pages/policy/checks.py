@@ -1,0 +1,79 @@
+"""Whether the log can answer at all: each check with its verdict, the sentence and the statistic behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrina.pages.policy.view import View, p_value
+from vitrina.policy.checks import worst
+from vitrina.report.html import Column, Html, el, section, table
+from vitrina.report.words import fixed, listed
+
+if TYPE_CHECKING:
+    from vitrina.policy.checks import Checks
+
+CLASSES = {"pass": "better", "warn": "unsure", "refuse": "worse"}
+MARKS = {"pass": "✓ passed", "warn": "! look", "refuse": "✕ refused"}
+SAID = {
+    "pass": "Nothing speaks against the log: what is estimated from it can be believed as far as the intervals go.",
+    "warn": "The log can be used, with the caution that the marked checks ask for.",
+    "refuse": "The log can’t answer: no value is given.",
+}
+
+
+def checks(view: View) -> Html:
+    """Section: every check of the log, what the log says of each policy, and what couldn't be looked at."""
+    found = view.study.checks
+    columns = [
+        Column("Check", number=False),
+        Column("Verdict", number=False, class_="mark"),
+        Column("What it means", number=False, class_="explained"),
+        Column("Statistic"),
+        Column("p"),
+    ]
+    body = [
+        [r.name, _mark(r.verdict), el("div", r.sentence, el("span", r.detail, class_="remark")), fixed(r.statistic, 3), p_value(r.p)]
+        for r in found.rows if r.policy is None
+    ]  # fmt: skip
+    skipped = el("ul", *(el("li", f"Not looked at: {sentence}") for sentence in found.skipped), class_="notes") if found.skipped else None
+    shown = table(columns, body, caption="Checks of the log, before any value")
+    return section("checks", "Can the log answer?", el("p", _said(found), class_="finding"), shown, _of_policies(view), skipped)
+
+
+def _of_policies(view: View) -> Html | None:
+    """A row per policy: its verdict, and a sentence for each check that it doesn't pass."""
+    found = view.study.checks
+    names = dict.fromkeys(r.policy for r in found.rows if r.policy is not None)
+    kinds = list(dict.fromkeys(r.name for r in found.rows if r.policy is not None))
+    if not names:
+        return None
+    columns = [
+        Column("Policy", number=False, class_="first"),
+        Column("Verdict", number=False, class_="mark"),
+        *(Column(k.capitalize()) for k in kinds),
+        Column("What it means", number=False, class_="explained"),
+    ]
+    body = []
+    for policy in names:
+        own = {r.name: r for r in found.rows if r.policy == policy}
+        said = " ".join(r.sentence for r in own.values() if r.verdict != "pass") or "The log speaks of it."
+        body.append(
+            [
+                view.cell(policy),
+                _mark(worst(r.verdict for r in own.values())),
+                *(fixed(own[k].statistic, 3) if k in own else "–" for k in kinds),
+                said,
+            ]
+        )
+    return table(columns, body, caption="Whether the log speaks of each policy", class_="metrics")
+
+
+def _mark(verdict: str) -> Html:
+    return el("span", MARKS[verdict], class_=CLASSES[verdict])
+
+
+def _said(found: Checks) -> str:
+    refused = [p for p in dict.fromkeys(r.policy for r in found.rows) if p is not None and found.verdict_of(p) == "refuse"]
+    if found.verdict != "refuse" and refused:
+        return f"The log can be used. It says too little of {listed(refused)}, and no value is given there."
+    return SAID[found.verdict]
