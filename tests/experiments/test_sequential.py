@@ -78,12 +78,28 @@ def test_what_was_said_once_is_never_taken_back():
 
 
 def test_nothing_is_decided_before_the_burn_in():
+    table = daily(effect=9.0)
     asked = {"arm": "arm", "time": "day", "planned": 8000, "shares": EVEN}
-    found = ex.sequential(daily(effect=9.0), {"revenue": ex.Mean(column="revenue")}, burn_in=2000, **asked)
-    early = found.table.filter(pl.col("units") < 4000 * 0.95)
-    assert early["verdict"].unique().to_list() == ["too early"]
-    assert early["low_so_far"].null_count() == early.height
-    assert found.table["verdict"][-1] == "better"
+    found = ex.sequential(table, {"revenue": ex.Mean(column="revenue")}, burn_in=1000, **asked).table
+    for row in found.iter_rows(named=True):
+        least = np.inf
+        for arm in (0, 1):
+            x = table.filter((pl.col("day") < row["look"]) & (pl.col("arm") == arm))["revenue"].to_numpy()
+            least = min(least, np.abs(x - x.mean()).sum() ** 2 / ((x - x.mean()) ** 2).sum())
+        assert row["verdict"] == ("better" if least >= 1000 else "too early")
+        assert (row["low_so_far"] is None) == (least < 1000)
+
+
+def test_few_buyers_are_few_units():
+    rng = np.random.default_rng(3)
+    n = 80_000
+    table = pl.DataFrame(
+        {"arm": (rng.random(n) < 0.1).astype(int), "day": np.arange(n) // 400, "bought": (rng.random(n) < 0.01).astype(int)}
+    )
+    found = ex.sequential(table, {"bought": ex.Share(column="bought")}, arm="arm", time="day", planned=n).table
+    first = found.filter(pl.col("verdict") != "too early")["look"][0]
+    buyers = table.filter((pl.col("day") < first) & (pl.col("arm") == 1))["bought"].sum()
+    assert 50 <= buyers <= 56
 
 
 def test_guards_are_decided_by_their_margin():
@@ -134,3 +150,16 @@ def test_looking_all_the_time_raises_few_false_alarms(draw):
         naive += (np.abs(mean) > 1.96 * error)[first:].any()
     assert alarms / worlds < 0.05 + 2 * math.sqrt(0.05 * 0.95 / worlds)
     assert naive / worlds > 0.2
+
+
+@pytest.mark.parametrize(
+    ("planned", "alpha", "bounds"),
+    [
+        (5000, 0.05, {100: 66.94388617066039, 1000: 106.37547006557504, 5000: 214.6216859413423, 40000: 642.4315659848478}),
+        (800, 0.01, {100: 41.36506341429052, 1000: 113.02391468349718, 5000: 261.6226254012917, 40000: 789.8448112030106}),
+    ],
+)
+def test_the_width_is_that_of_another_library(planned, alpha, bounds):
+    """`TwoSidedNormalMixture(planned, alpha).bound(v, log(1 / alpha))` of expectation 0.6.1: the boundary of a sum whose terms have the variance 1."""
+    for n, bound in bounds.items():
+        assert n * half_width(n, 1 / np.sqrt(n), planned, alpha) == pytest.approx(bound, rel=1e-12)

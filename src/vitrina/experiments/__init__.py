@@ -12,8 +12,9 @@ from vitrina.experiments.past import Past
 from vitrina.experiments.plan import plan
 from vitrina.experiments.planned import Peeking, Plan, Purse
 from vitrina.experiments.sequential import Sequential, half_width, sequential
+from vitrina.experiments.splits import Splits, splits
 
 __all__ = [
     "Analysis", "Diary", "Experiment", "Gain", "Mean", "Metric", "Money", "Past", "Peeking", "Plan", "Purse", "Ratio", "Sequential", "Share",
-    "analyse", "check_together", "half_width", "plan", "sequential",
+    "Splits", "analyse", "check_together", "half_width", "plan", "sequential", "splits",
 ]  # fmt: skip

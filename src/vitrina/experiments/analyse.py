@@ -15,13 +15,13 @@ from vitrina.base.power import POWER
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.experiments import sentences
-from vitrina.experiments.checked import Checks
 from vitrina.experiments.checks import trial_checks
 from vitrina.experiments.effects import NAN, effect_of
 from vitrina.experiments.holm import holm
 from vitrina.experiments.metrics import Mean, Metric
 from vitrina.experiments.slices import by_slice
 from vitrina.experiments.trial import Trial, read_trial, shares_of
+from vitrina.policy.checks import Checks
 
 SCHEMA = {
     "metric": pl.String, "role": pl.String, "arm": pl.String, "control": pl.String, "units_control": pl.Int64, "units": pl.Int64,

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from scipy.special import chdtrc
 
-from vitrina.experiments.checked import Check
 from vitrina.experiments.effects import effect_of
 from vitrina.experiments.metrics import Share
 from vitrina.experiments.trial import Sample, Trial
+from vitrina.policy.checks import ALARM, DOUBT, Check, by_chance, p_text
 from vitrina.types import Int64
 
-REFUSED, DOUBTED = 0.0005, 0.01  # p of what chance alone would do
 FEW_CROSS = 0.01  # share of units in several arms, above which nothing is said
 LOPSIDED = 355**-0.5  # skewness of a difference of means from which on 355 skewness^2 units are too few, Kohavi et al. 2014
 DECIDES = 0.1  # share of the spread that one unit may have
@@ -27,7 +26,7 @@ def trial_checks(trial: Trial, shares: Mapping[str, float] | None, samples: Mapp
         samples: of each metric.
     """
     what = "units" if trial.clusters is None else "clusters"
-    found = [counted(trial.assigned, trial.arms, shares, what), crossed(trial, what)]
+    found = [counted(trial.assigned, trial.arms, shares, what), cross_check(trial.crossing, int(trial.assigned.sum()), what)]
     if trial.no_arm:
         found.append(
             Check(
@@ -52,31 +51,30 @@ def counted(counts: Int64, arms: Sequence[str], shares: Mapping[str, float] | No
     statistic = float(((counts - expected) ** 2 / expected).sum())
     p = float(chdtrc(len(arms) - 1, statistic))
     planned = ", ".join(f"{arm!r} {round(e):,}" for arm, e in zip(arms, expected.tolist(), strict=True))
-    if p >= DOUBTED:
-        return Check("sample ratio", "pass", f"Arms are as large as planned: {listed} {what}.", statistic, p)
+    verdict, detail = by_chance(p), f"chi-square {statistic:.1f} with {len(arms) - 1} degrees of freedom, {p_text(p)}; planned {planned}"
+    if verdict == "pass":
+        return Check("sample ratio", verdict, f"Arms are as large as planned: {listed} {what}.", statistic, p, detail)
     odd = f"There are {listed} {what} where {planned} were planned"
-    if p >= REFUSED:
-        return Check("sample ratio", "warn", f"{odd}: chance alone does so in {p:.1%} of experiments.", statistic, p)
-    return Check(
-        "sample ratio", "refuse",
-        f"{odd}: chance alone doesn't do that. Some units are lost or counted in one arm more than in another, so what is left isn't comparable; "
-        "find out where before any effect is read.", statistic, p,
-    )  # fmt: skip
+    todo = (
+        "chance alone doesn't do that. Some units are lost or counted in one arm more than in another, so what is left isn't comparable; "
+        "find out where before any effect is read."
+    )
+    more = todo if verdict == "refuse" else f"chance alone does so in {p:.1%} of experiments."
+    return Check("sample ratio", verdict, f"{odd}: {more}", statistic, p, detail)
 
 
-def crossed(trial: Trial, what: str = "units") -> Check:
+def cross_check(crossing: int, total: int, what: str = "units") -> Check:
     """Whether somebody was in more than one arm."""
-    total = int(trial.assigned.sum())
-    share = trial.crossing / total if total else 0.0
-    if not trial.crossing:
-        return Check("one arm per unit", "pass", f"No {what[:-1]} was in more than one arm.", 0.0)
-    seen = f"{trial.crossing:,} of {total:,} {what} ({share:.1%}) were in more than one arm"
+    share = crossing / total if total else 0.0
+    if not crossing:
+        return Check("one arm per unit", "pass", f"None of the {what} was in more than one arm.", 0.0)
+    seen = f"{crossing:,} of {total:,} {what} ({share:.1%}) were in more than one arm"
     if share <= FEW_CROSS:
-        return Check("one arm per unit", "warn", f"{seen}; they are left out.", share)
+        return Check("one arm per unit", "warn", f"{seen}; they are left out of all means.", share)
     return Check(
         "one arm per unit", "refuse",
-        f"{seen}: they had both treatments, so the difference between arms is smaller than that between treatments. Assign by what comes back "
-        "(the user, not the session or device).", share,
+        f"{seen}: they had both treatments, so what stays with the user is mixed between the arms. Assign by what comes back "
+        "(the user, not the session or device); vt.experiments.splits says how much is lost.", share,
     )  # fmt: skip
 
 
@@ -93,7 +91,7 @@ def _missing(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
     text = f"{gone:,} of {len(trial):,} units have no {name!r} and are left out of it ({shares})."
     more = (
         " Who has none depends on the arm, so those who are left can't be compared: write 0 where nothing came of a unit."
-        if p < DOUBTED
+        if p < DOUBT
         else ""
     )
     yield Check(f"missing: {name}", "warn", text + more, statistic, p)
@@ -120,7 +118,7 @@ def _covariate(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
     names, moments = Sample(only, sample.arms, sample.clusters, sample.keep, sample.missing, 0).moments(len(trial.arms))
     ps = [effect_of(names, moments[trial.control], moments[k], 0.95).p for k in range(len(trial.arms)) if k != trial.control]
     p = min([p for p in ps if not np.isnan(p)], default=1.0)
-    if p < REFUSED:
+    if p < ALARM:
         text = f"The covariate of {name!r} differs between arms, which chance alone doesn't do: was it measured after the start? Then it takes away part of the effect; leave it out."
         yield Check(f"covariate: {name}", "warn", text, None, p)
 
@@ -139,7 +137,8 @@ def _tail(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
     if least < 2 or not (spread := float(values.std())):
         return
     off = (values - values.mean()) / spread
-    largest, skew = float((off**2).max() / len(off)), float((off**3).mean())
+    square = off * off
+    largest, skew = float(square.max() / len(off)), float((square * off).mean())
     if largest > DECIDES:
         text = (
             f"One unit makes {largest:.0%} of the spread of {name!r}: whichever arm it is in by chance decides. Look at it winsorised too."

@@ -107,15 +107,15 @@ def differences(names: Sequence[str], control: Moments, treatment: Moments) -> L
         theta, middle = np.zeros(control.counts.shape), np.zeros(control.counts.shape)
         if has:
             spread = both.covariances
-            a, b, middle = _gradient(names, both, PARTS[:2]), _gradient(names, both, PARTS[2:]), _ratio(names, both, PARTS[2:])
+            a, b, middle = gradient_of(names, both, PARTS[:2]), gradient_of(names, both, PARTS[2:]), _ratio(names, both, PARTS[2:])
             own = _form(b, spread, b)
             theta = np.divide(_form(a, spread, b), own, out=np.zeros_like(own), where=own > 0)
         values, variances = [], []
         for arm in (control, treatment):
-            gradient = _gradient(names, arm, PARTS[:2])
+            gradient = gradient_of(names, arm, PARTS[:2])
             value = _ratio(names, arm, PARTS[:2])
             if has:
-                gradient = gradient - theta[..., None] * _gradient(names, arm, PARTS[2:])
+                gradient = gradient - theta[..., None] * gradient_of(names, arm, PARTS[2:])
                 value = value - theta * (_ratio(names, arm, PARTS[2:]) - middle)
             values.append(value)
             variances.append(_form(gradient, arm.covariances, gradient) / arm.counts)
@@ -128,8 +128,8 @@ def _ratio(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Float64:
     return means[..., names.index(top)] / (means[..., names.index(below)] if below in names else 1.0)
 
 
-def _gradient(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Float64:
-    """(..., columns) of the ratio by the means of the columns."""
+def gradient_of(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Float64:
+    """(..., columns) of the ratio of two parts, or of the first alone, by the means of the columns."""
     top, below = parts
     gradient = np.zeros((*arm.counts.shape, len(names)))
     mean = arm.means[..., names.index(below)] if below in names else np.ones(arm.counts.shape)

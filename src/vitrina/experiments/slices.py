@@ -10,12 +10,12 @@ import polars as pl
 from scipy.special import chdtrc
 
 from vitrina.evaluate.slices import groups_of, labelled
-from vitrina.experiments.checked import Check
-from vitrina.experiments.checks import REFUSED, independent
+from vitrina.experiments.checks import independent
 from vitrina.experiments.effects import effect_of
 from vitrina.experiments.holm import holm
 from vitrina.experiments.sentences import percent
 from vitrina.experiments.trial import Trial
+from vitrina.policy.checks import ALARM, Check
 
 GROUPS = {
     "slice": pl.String, "group": pl.String, "metric": pl.String, "arm": pl.String, "control": pl.String, "units_control": pl.Int64, "units": pl.Int64,
@@ -102,6 +102,6 @@ def _known_before(trial: Trial, labels: Mapping[str, pl.Series]) -> Iterator[Che
         groups = series.to_physical().to_numpy().astype(np.int64)
         table = np.bincount(groups * arms + trial.codes, minlength=(groups.max() + 1) * arms).reshape(-1, arms)
         statistic, p = independent(table, had)
-        if p < REFUSED:
+        if p < ALARM:
             text = f"How units divide by {name!r} depends on the arm, which chance alone doesn't do: was it known before the assignment? Then effects by it mean nothing."
             yield Check(f"slice: {name}", "warn", text, statistic, p)

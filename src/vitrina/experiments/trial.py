@@ -111,21 +111,25 @@ class Sample:
     missing: Bool
     filled: int
 
-    def moments(self, groups: int, code: Int64 | Int32 | None = None) -> tuple[list[str], Moments]:
-        """Names and moments of the parts, by arm or by another code of each unit; whole clusters where there are any.
+    def independent(self, code: Int64 | Int32) -> tuple[dict[str, Float64], Int64 | Int32]:
+        """The columns of what is independent, and its code: units, or whole clusters where there are any, with the code of their first unit.
 
         A cluster adds up, and its units are its denominator: the mean over units is a ratio of means over clusters.
         """
-        columns, code = dict(self.columns), self.arms if code is None else code
-        if self.clusters is not None:
-            place, first, which = np.unique(self.clusters, return_index=True, return_inverse=True)
-            for part, below in (("numerator", "denominator"), ("covariate", "covariate_denominator")):
-                if part in columns:
-                    columns.setdefault(below, np.ones(len(code)))
-            columns = {part: np.bincount(which, values, len(place)).astype(np.float64, copy=False) for part, values in columns.items()}
-            code = code[first]
-        names = [part for part in PARTS if part in columns]
-        return names, Moments.of([columns[part] for part in names], code, groups)
+        if self.clusters is None:
+            return {part: self.columns[part] for part in PARTS if part in self.columns}, code
+        columns = dict(self.columns)
+        place, first, which = np.unique(self.clusters, return_index=True, return_inverse=True)
+        for part, below in (("numerator", "denominator"), ("covariate", "covariate_denominator")):
+            if part in columns:
+                columns.setdefault(below, np.ones(len(code)))
+        added = {part: np.bincount(which, columns[part], len(place)).astype(np.float64, copy=False) for part in PARTS if part in columns}
+        return added, code[first]
+
+    def moments(self, groups: int) -> tuple[list[str], Moments]:
+        """Names and moments of the parts by arm."""
+        columns, arms = self.independent(self.arms)
+        return list(columns), Moments.of(list(columns.values()), arms, groups)
 
 
 def read_trial(
@@ -152,7 +156,7 @@ def read_trial(
     """
     sources = find_sources(table, "the table of the experiment")
     parts = {f"{name}/{part}": value for name, metric in metrics.items() for part, value in metric.parts.items()}
-    wanted = {} if arm is None else {"arm": Wanted("arm", arm, _arms)}
+    wanted = {} if arm is None else {"arm": Wanted("arm", arm, arms_read)}
     if unit is not None:
         wanted["unit"] = Wanted("unit", unit, Ids())
     if cluster is not None:
@@ -168,14 +172,14 @@ def read_trial(
     frame = frame.with_columns(arm=pl.lit(ALL)) if arm is None else frame.filter(pl.col("arm").is_not_null())
     if not frame.height:
         raise DataError(f"{read.label} has no row with an arm in {arm!r}.")
-    arms = _arm_order(frame["arm"], shares)
+    arms = arm_order(frame["arm"], shares)
     frame = frame.with_columns(arm=frame["arm"].replace_strict(dict(zip(arms, range(len(arms)), strict=True)), return_dtype=pl.Int32))
     unit_of = np.arange(frame.height) if unit is None else coded(frame["unit"])[0]
     frame = frame.with_columns(unit=pl.Series(unit_of))
     if cluster is not None:
         frame = frame.with_columns(cluster=pl.Series(coded(frame["cluster"])[0]).cast(pl.Int64))
     whole = _per_unit(frame, parts, read.label)
-    return _trial(whole, arms, 0 if arm is None else _control(control, arms), metrics, parts, height, height - frame.height)
+    return _trial(whole, arms, 0 if arm is None else control_of(control, arms), metrics, parts, height, height - frame.height)
 
 
 def _trial(whole: pl.DataFrame, arms: tuple[str, ...], control: int, metrics: Mapping[str, Metric], parts: Mapping[str, Part], rows: int, no_arm: int) -> Trial:  # fmt: skip
@@ -196,39 +200,59 @@ def _trial(whole: pl.DataFrame, arms: tuple[str, ...], control: int, metrics: Ma
 
 
 def _per_unit(frame: pl.DataFrame, parts: Mapping[str, Part], label: str) -> pl.DataFrame:
-    """One row per unit."""
-    units = frame["unit"].n_unique()
-    if units == frame.height:
+    """One row per unit, in the order of their first rows."""
+    code = frame["unit"].to_numpy()
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(code), prepend=-1))  # codes are given in the order of first appearance
+    if len(first) == frame.height:
         plain = {key: pl.lit(1.0) if p.column is None else pl.col(f"number {p.column}") for key, p in parts.items()}
         return frame.with_columns(**plain, crosses=pl.lit(value=False))
-    own = [c for c in frame.columns if c.startswith("slice ") or c in REMEDIES]
-    firsts = dict.fromkeys(f"number {p.column}" for p in parts.values() if p.per == "first")
-    varied = {name: pl.col(name).drop_nulls().n_unique() > 1 for name in (*own, *firsts)}
-    columns = {key: _number(part) for key, part in parts.items()} | {name: pl.col(name).drop_nulls().first() for name in own}
-    whole = frame.group_by("unit", maintain_order=True).agg(
-        pl.col("arm").first(), crosses=pl.col("arm").min() != pl.col("arm").max(),
-        **columns, **{f"varied {name}": one for name, one in varied.items()},
-    )  # fmt: skip
-    for name in varied:
-        if whole[f"varied {name}"].any():
-            several = int(whole[f"varied {name}"].sum())
-            raise DataError(
-                f"{label}: {name.partition(' ')[2] or name!r} must be the same in all rows of a unit, and {several:,} of {units:,} units have several. "
-                f"{REMEDIES.get(name, 'Give each unit what was known of it before it was assigned.')}"
+    arm = frame["arm"].to_numpy()
+    crosses = np.bincount(code, arm != arm[first][code], len(first)) > 0
+    columns: dict[str, Any] = {"arm": arm[first], "crosses": crosses}
+    for name in (c for c in frame.columns if c.startswith("slice ") or c in REMEDIES):
+        columns[name] = _same(frame[name], code, len(first), label)
+    made: dict[Part, Any] = {}
+    for part in parts.values():
+        if part not in made:
+            column = None if part.column is None else frame[f"number {part.column}"]
+            made[part] = (
+                _number(column, part.per == "any", code, len(first)) if part.per != "first" else _same(column, code, len(first), label)
             )
-    return whole
+    return pl.DataFrame(columns | {key: made[part] for key, part in parts.items()})
 
 
-def _number(part: Part) -> pl.Expr:
-    """Of the rows of a unit; null where none of them has one."""
-    if part.column is None:
-        return pl.len().cast(pl.Float64)
-    column = pl.col(f"number {part.column}")
-    made = {"sum": column.sum(), "any": column.max(), "first": column.drop_nulls().first()}[part.per]
-    return pl.when(column.count() > 0).then(made)
+def _number(column: pl.Series | None, flag: bool, code: Int32, units: int) -> Float64:
+    """(units,) the sum of their rows, or whether one of them says yes; NaN where none has a number. Without a column the rows."""
+    if column is None:
+        return np.bincount(code, minlength=units).astype(np.float64)
+    values = column.to_numpy()
+    known = ~np.isnan(values)
+    total = np.bincount(code, np.where(known, values, 0.0), units)
+    total = (total > 0).astype(np.float64) if flag else total
+    return np.where(np.bincount(code, known, units) > 0, total, np.nan)
 
 
-def _arms(column: pl.Series, name: str, source: Source) -> Column:
+def _same(column: pl.Series | None, code: Int32, units: int, label: str) -> pl.Series:
+    """(units,) what all rows of a unit that say something say.
+
+    Raises:
+        DataError: they say several things.
+    """
+    assert column is not None
+    rows = column.is_not_null().arg_true().to_numpy()
+    own, place = code[rows], np.full(units, -1, np.int64)
+    place[own[::-1]] = rows[::-1]  # the first row that says something
+    differs = (column.gather(rows) != column.gather(place[own])).to_numpy()
+    if differs.any():
+        name, several = column.name, len(np.unique(own[differs]))
+        raise DataError(
+            f"{label}: {name.partition(' ')[2] or name!r} must be the same in all rows of a unit, and {several:,} of {units:,} units have several. "
+            f"{REMEDIES.get(name, 'Give each unit what was known of it before it was assigned.')}"
+        )
+    return column.gather(pl.Series(place).replace(-1, None))
+
+
+def arms_read(column: pl.Series, name: str, source: Source) -> Column:
     """Who has no arm isn't in the experiment, which is no mistake of the row."""
     text, problems = arm_texts(column, name)
     return Column(text.set(text == "", None), [p for p in problems if p.fault != IS_EMPTY])
@@ -252,7 +276,12 @@ class Outcomes:
         return Column(values, [p for p in problems if p.fault != IS_EMPTY])
 
 
-def _arm_order(texts: pl.Series, shares: Mapping[str, float] | None) -> tuple[str, ...]:
+def arm_order(texts: pl.Series, shares: Mapping[str, float] | None) -> tuple[str, ...]:
+    """The arms of the design, or those that were found, by number or name.
+
+    Raises:
+        UnknownNameError: the design doesn't have one that was found.
+    """
     found = texts.unique().to_list()
     if shares is None:
         return Arms(found=found).order()
@@ -262,7 +291,13 @@ def _arm_order(texts: pl.Series, shares: Mapping[str, float] | None) -> tuple[st
     return tuple(shares)
 
 
-def _control(control: Any, arms: tuple[str, ...]) -> int:
+def control_of(control: Any, arms: tuple[str, ...]) -> int:
+    """Its place among the arms; without one the first.
+
+    Raises:
+        DataError: there is one arm alone.
+        UnknownNameError: there is no such arm.
+    """
     if len(arms) < 2:
         raise DataError(
             f"An experiment has two arms or more. The table has {next(iter(arms))!r} alone; name all arms with their shares: shares={{...}}."
