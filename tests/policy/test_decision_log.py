@@ -110,6 +110,12 @@ def test_without_a_unit_each_row_is_one():
     ({"cost": {0: 0, 5: 1, 10: float("nan")}}, "The 'cost' of the arm '10' must be a finite number, or the name of a column. Got nan"),
     ({"control": 7}, "There is no arm '7'. Known: 0, 10, 5"),
     ({"arms": "0"}, "The 'arms' are a list in order"),
+        ({"arms": 3}, "The 'arms' are a list in order"),
+        ({"propensity": 0.25}, "The 'propensity' must name a column, or be given per arm"),
+        ({"cost": 2}, "The 'cost' must name a column, or be given per arm"),
+        ({"reward": 7}, "must name a column, or be a list of names. Got [7]"),
+        ({"allowed": "adult"}, "The 'allowed' are given per arm"),
+        ({"allowed": {0: "household"}}, "must hold true or false, or 1 and 0, but holds text"),
     ({"arms": [0, 5, 5]}, "names of their own"),
     ({"allowed": {7: "adult"}}, "There is no arm '7'"),
     ({"allowed": {0: "adult"}}, "gave an arm to whom it isn't allowed: unit 7 got '0'"),
@@ -135,6 +141,19 @@ def test_a_row_that_cannot_be_used_is_named_and_never_left_out(column, values, w
     said = refusal(TABLE.with_columns(pl.Series(column, values)), features=["rides"])
     assert wanted in said
     assert "quarantine" not in said
+
+
+def test_units_are_refused_likewise():
+    for changes, wanted in (
+        ({"arms": 3}, "a list in order"),
+        ({"arms": "none"}, "a list in order"),
+        ({"allowed": "adult"}, "given per arm"),
+        ({"features": "city"}, "a list of columns"),
+    ):
+        with pytest.raises(VitrinaError, match=wanted):
+            Units.of_frame(TABLE, **({"unit": "client", "arms": [0, 5, 10]} | changes))
+    with pytest.raises(ParameterError, match="given by name"):
+        read().check([np.zeros(4, int)])
 
 
 def test_what_no_policy_can_look_at_is_refused():

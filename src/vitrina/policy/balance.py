@@ -38,7 +38,7 @@ def _verdict(p: float, difference: float) -> Verdict:
 def _of_covariates(frame: pl.DataFrame, worst: str, p: float, count: int) -> Check:
     row, own = frame.row(0, named=True), frame.filter(pl.col("covariate") == worst).row(0, named=True)
     largest = f"largest difference from the control {row['difference']:+.4f} standard deviations, of {row['arm']} in {_called(row)}"
-    detail = f"{largest}; least likely {worst}, {p_text(p)} after correction for {count} covariates"
+    detail = f"{largest}; least likely {worst}, {p_text(p)} after correction for {count} covariate{'s' * (count > 1)}"
     verdict = _verdict(p, abs(own["difference"]))
     if verdict == "pass":
         return Check(

@@ -88,11 +88,13 @@ def _sample_ratio(drawing: Drawing) -> list[Check]:
     if drawing.design is None:
         return []
     test = drawing.score(lambda rows: np.ones((len(rows), 1)), 1).test()
+    if not test.freedom:
+        return []
     verdict, counts, expected = by_chance(test.p), drawing.counts, drawing.expected
     off = np.divide(np.abs(counts - expected), np.sqrt(expected), out=np.zeros(len(counts)), where=expected > 0)
     at = int(off.argmax())
-    shown = [f"{arm} {n:,} of {e:,.1f}" for arm, n, e in zip(drawing.arms, counts.tolist(), expected.tolist(), strict=True)]
-    detail = f"{test.how}, {p_text(test.p)}; rows of expected ones: {', '.join(shown[:8])}{', ...' * (len(shown) > 8)}"
+    shown = [f"{arm} {n:,} ({e:,.1f} expected)" for arm, n, e in zip(drawing.arms, counts.tolist(), expected.tolist(), strict=True)]
+    detail = f"{test.how}, {p_text(test.p)}; rows: {', '.join(shown[:8])}{', ...' * (len(shown) > 8)}"
     if verdict == "pass":
         return [Check("sample ratio", verdict, "Every arm was given about as often as its chance says.", test.statistic, test.p, detail)]
     once = f"1 of {1 / test.p:,.0f} sound logs" if test.p > 1e-6 else "fewer than 1 of a million sound logs"

@@ -248,6 +248,8 @@ class DecisionLog:
         >>> log.check().refusals()[0][:55]
         "The arm 'mail' was given 493 times where its chance say"
         """
+        if not isinstance(policies, Mapping | None):
+            raise ParameterError(f"The 'policies' are given by name: {{'all': Always('mail')}}. Got {policies!r}.", parameter="policies")
         checks = check_log(self)
         for name, policy in (policies or {}).items():
             chances = chances_of(policy, self) if self.arms else np.asarray(policy, np.float64)

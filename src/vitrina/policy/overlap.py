@@ -108,5 +108,8 @@ def _powers(log: DecisionLog, weights: Float64, chances: Float64) -> tuple[float
 
 def _terms(chances: Float64, design: Any) -> tuple[float, float]:
     """sum of pi^2 / p, and of pi^3 / p^2."""
-    ratio = np.divide(chances, design, out=np.zeros(len(chances)), where=np.broadcast_to(design > 0, chances.shape))
+    if np.ndim(design) == 0:
+        square = float(chances @ chances)
+        return (square / design, float(np.square(chances) @ chances) / design**2) if design > 0 else (0.0, 0.0)
+    ratio = np.divide(chances, design, out=np.zeros(len(chances)), where=design > 0)
     return float((ratio * chances).sum()), float((np.square(ratio) * chances).sum())

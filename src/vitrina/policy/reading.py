@@ -74,7 +74,7 @@ def read_columns(sources: Sequence[Source], wanted: Mapping[str, Wanted]) -> Col
                     raise DataError(f"{source.label}: {error}") from None
                 bad.keep(source, chunk, [(want.column, _with_remedy(problem)) for problem in column.problems])
                 parts[key].append(column.values)
-            rows.append(np.asarray(chunk.rows))
+            rows.append(np.arange(chunk.rows.start, chunk.rows.stop) if isinstance(chunk.rows, range) else chunk.rows)
     if not sum(map(len, rows)):
         raise DataError(f"{sources[0].label} holds no row. It has a header and nothing below it.")
     how = {key: "vertical_relaxed" if any(p.dtype != own[0].dtype for p in own) else "vertical" for key, own in parts.items()}
@@ -237,12 +237,14 @@ def costs() -> Numbers:
 
 def flags(role: str) -> Convert:
     """True or false, or 1 and 0."""
-    read = Numbers(role, lambda v: (v == 0) | (v == 1), "hold true or false, or 1 and 0")
+    must = "hold true or false, or 1 and 0"
+    read = Numbers(role, lambda v: (v == 0) | (v == 1), must)
 
     def convert(column: pl.Series, name: str, source: Source) -> Column:
         if column.dtype == pl.String and column.str.to_lowercase().is_in(["true", "false"]).all():
             column = column.str.to_lowercase() == "true"
         values, problems = read(column, name, source)
+        problems = [p._replace(must=must, in_all="Make a column of true and false of it.") for p in problems]
         return Column(values if any(p.mask.any() for p in problems) else values.cast(pl.Boolean), problems)
 
     return convert

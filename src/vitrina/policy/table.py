@@ -37,7 +37,8 @@ def parsed(
     time_unit: GivenUnit | None, any_year: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """The fields of the log; the arguments are those of `DecisionLog.of_frame`."""
-    names = [] if reward is None else [reward] if isinstance(reward, str) else list(reward)
+    names: list[Any] = [] if reward is None else list(reward) if isinstance(reward, list | tuple) else [reward]
+    _refuse_kinds(names, arms, {"propensity": propensity, "cost": cost})
     _refuse_leaks(action, names, propensity, features)
     chosen, ids, clusters, clock = Arms(_arms_given(arms, propensity, cost)), Ids(), Ids(), Clock(time_unit, any_year)
     wanted = units_wanted(unit, ids, features, allowed) | {"action": Wanted("action", action, chosen)}
@@ -70,6 +71,20 @@ def parsed(
     }  # fmt: skip
 
 
+def _refuse_kinds(names: Sequence[Any], arms: Any, per_arm: Mapping[str, Any]) -> None:
+    """What stands for columns and arms is of the kind that it must be."""
+    if not all(isinstance(name, str) for name in names):
+        raise ParameterError(f"The 'reward' of a DecisionLog must name a column, or be a list of names. Got {names!r}.", parameter="reward")
+    if isinstance(arms, str) or not isinstance(arms, Iterable | None):
+        raise ParameterError(f"The 'arms' are a list in order, such as ['none', 'mail']. Got {arms!r}.", parameter="arms")
+    for what, given in per_arm.items():
+        if not isinstance(given, str | Mapping | None):
+            raise ParameterError(
+                f"The {what!r} must name a column, or be given per arm: {{'none': 0.5, 'mail': 0.5}}, with numbers or names of columns. Got {given!r}.",
+                parameter=what, value=given,
+            )  # fmt: skip
+
+
 def _refuse_leaks(action: str, names: Sequence[str], propensity: Any, features: Sequence[str] | None) -> None:
     if len(set(names)) != len(names):
         raise ParameterError(f"The 'reward' of a DecisionLog must name each column once. Got {listed(names)}.", parameter="reward")
@@ -95,8 +110,6 @@ def _arms_given(arms: Sequence[Any] | None, *per_arm: Any) -> tuple[str, ...] | 
     given = [
         tuple(arm_name(arm) for arm in table) for table in (arms, *per_arm) if isinstance(table, Iterable) and not isinstance(table, str)
     ]
-    if isinstance(arms, str):
-        raise ParameterError(f"The 'arms' are a list in order: [{arms!r}]. Got {arms!r}.", parameter="arms")
     if not given:
         return None
     for names in given:

@@ -85,6 +85,8 @@ class Units:
         Raises:
             DataError: a column or a row can't be used; names it.
         """
+        if isinstance(arms, str) or not isinstance(arms, Iterable):
+            raise ParameterError(f"The 'arms' are a list in order, such as ['none', 'mail']. Got {arms!r}.", parameter="arms")
         arms = tuple(arm_name(arm) for arm in arms)
         sources = find_sources(table, "the table of units")
         ids = Ids()
@@ -122,6 +124,10 @@ def units_wanted(unit: str | None, ids: Ids, features: Sequence[str] | None, all
     """The columns that say who they are."""
     if isinstance(features, str):
         raise ParameterError(f"The 'features' are a list of columns: [{features!r}]. Got {features!r}.", parameter="features")
+    if not isinstance(allowed, Mapping | None):
+        raise ParameterError(
+            f"The 'allowed' are given per arm, {{'mail': 'may_get_mail'}}, columns of true or false. Got {allowed!r}.", parameter="allowed"
+        )
     wanted = {"unit": Wanted("unit", unit, ids)} if unit is not None else {}
     wanted |= {f"feature {name}": Wanted("features", name, feature) for name in features or ()}
     return wanted | {f"allowed {arm_name(arm)}": Wanted("allowed", column, flags("allowed")) for arm, column in (allowed or {}).items()}
