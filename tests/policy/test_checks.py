@@ -89,6 +89,21 @@ def test_the_omnibus_test_is_a_score_test_written_out_slowly():
     assert check.p == pytest.approx(stats.chi2.sf(check.statistic, 8), rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["one design", "per row", "logged", "clusters"])
+def test_sound_logs_raise_few_alarms(kind):
+    """The share of p below 0.05 is that, within three errors; much more would be a wrong variance. The large simulation is a benchmark."""
+    logs, found = 40, []
+    for seed in range(logs):
+        frame = clustered(900, seed=seed) if kind == "clusters" else table(600, seed, vary=kind != "one design")
+        changes = {"one design": KNOWN, "per row": PER_ROW, "logged": {"propensity": "p"}, "clusters": {"cluster": "house"}}[kind]
+        checks = read(frame, **changes).check({"mail": Always("mail")})
+        found += [row.p for row in checks.rows if row.p is not None]
+        assert not [row for row in checks.rows if row.verdict == "refuse" and row.name != "effective size"]
+    assert (
+        np.mean(np.array(found) < 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(found)) * 1.5
+    )  # the checks of one log go together a little
+
+
 def broken(n=4000, seed=1):
     """What goes wrong with logs, one thing each: name -> (table, changes, the checks that must not pass)."""
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 Weighted by 1 / p_i the rows of an arm speak for all rows, and so they do within any part of them: the weights of an arm in a cell (those of a city,
 of a week) sum to the rows of the cell on average. The variance of the sum is estimated without bias by that of Horvitz and Thompson,
 sum 1{a_i = a} (1 - p_i) / p_i^2 over the cell. Where an arm was drawn too seldom that is too small: then what the whole arm says of its variance counts, and
-what is missing of its weight. An arm whose chances differ widely, and whose small ones happened not to be drawn, has less weight than it should, and nothing in the
+what is missing of its weight, squared. An arm whose chances differ widely, and whose small ones happened not to be drawn, has less weight than it should, and nothing in the
 log tells that from a fault: too little weight is told only of arms whose chances are about the same.
 """
 
@@ -19,19 +19,6 @@ FEWEST_RARE = 5  # rows of equal weight that must be expected in a cell
 ROUND = 1e-3  # a skewness below it is none
 STEADY = 0.8  # (sum w)^2 / (n sum w^2) of an arm, 1 where its chances are all the same, from which too little weight is told
 FEWEST_STEADY = 20  # rows of such an arm
-
-
-def corrected(total: float, wanted: float, variance: float) -> float:
-    """A standard normal deviate of a sum of weights, whose skewness is that of a count: Wilson and Hilferty's power 2/3.
-
-    The plain z, (total - wanted) / sd, cries too often where few rows carry the weight. 0 where the sum stands on fewer than 5 rows.
-
-    >>> round(corrected(36, 20, 20), 2), round(corrected(8, 20, 20), 2), round(corrected(10_100, 10_000, 10_000), 2), corrected(9, 1, 9)
-    (3.26, -3.03, 1.0, 0.0)
-    """
-    if variance <= 0 or wanted <= 0 or wanted**2 < FEWEST_RARE * variance:
-        return 0.0
-    return float(1.5 * wanted / np.sqrt(variance) * ((max(total, 0.0) / wanted) ** (2 / 3) - 1 + variance / (9 * wanted**2)))
 
 
 def tail(total: float, wanted: float, variance: float, third: float) -> float:
@@ -63,7 +50,7 @@ def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: I
         arms: their number.
 
     Returns:
-        The test, and (arms, cells) a standard normal deviate of each; 0 where too few rows are expected.
+        The test, and (arms, cells) how far off each sum is, in standard deviations; 0 where too few rows are expected.
     """
     inside = codes >= 0
     cells = int(codes.max(initial=-1)) + 1
@@ -77,12 +64,16 @@ def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: I
         own = _of_clusters(clusters[inside], place, weights, codes[inside], arms, cells)
     whole = own.sum(axis=1, keepdims=True) * sizes / max(sizes.sum(), 1)
     missing = np.divide(sizes, totals, out=np.ones_like(totals), where=totals > 0)
-    variance = np.maximum(own * np.maximum(missing, 1), whole)
-    z = np.array([[corrected(totals[a, c], sizes[c], variance[a, c]) for c in range(cells)] for a in range(arms)]).reshape(arms, cells)
-    z[~steady(actions, logged, arms)] = np.maximum(z[~steady(actions, logged, arms)], 0)
-    count = int((z != 0).sum())
-    most = float(np.abs(z).max(initial=0.0))
-    p_all = min(1.0, max(count, 1) * 2 * float(ndtr(-most)))
+    variance = np.maximum(own * np.square(np.maximum(missing, 1)), whole)
+    third = np.square(variance) / np.maximum(sizes, 1)  # as skew as a count
+    ps = np.array([[tail(totals[a, c], sizes[c], variance[a, c], third[a, c]) for c in range(cells)] for a in range(arms)]).reshape(
+        arms, cells
+    )
+    ps[(totals < sizes) & ~steady(actions, logged, arms)[:, None]] = 1.0
+    tested = ps < 1
+    z = np.divide(totals - sizes, np.sqrt(variance), out=np.zeros_like(totals), where=tested & (variance > 0))
+    count, most = int(tested.sum()), float(np.abs(z).max(initial=0.0))
+    p_all = min(1.0, max(count, 1) * float(ps.min(initial=1.0)))
     return Tested(most, count, p_all, f"largest of {count:,} z {most:.2f}, corrected for their number"), z
 
 

@@ -18,7 +18,7 @@ from vitrina.base.showing import html_of
 Verdict = Literal["pass", "warn", "refuse"]
 VERDICTS: tuple[Verdict, ...] = ("pass", "warn", "refuse")  # from good to bad
 STYLES: Mapping[str, str] = {"pass": "green", "warn": "yellow", "refuse": "bold red"}
-ALARM = 0.0005  # a p below it refuses: a check that runs on every log must not cry wolf (Fabijan et al., KDD 2019, take 0.0005)
+ALARM = 0.0005  # a p below it refuses: a check that runs on every log must not cry wolf ([Fabijan et al. 2019](https://doi.org/10.1145/3292500.3330722))
 DOUBT = 0.01  # a p below it warns
 UNSURE = 0.1  # weights that are so far from adding up are said, though chance may do it
 NO_BALANCE = {"covariate": pl.String, "level": pl.String, "arm": pl.String, "difference": pl.Float64, "p": pl.Float64}
