@@ -209,14 +209,17 @@ def _per_unit(frame: pl.DataFrame, parts: Mapping[str, Part], label: str) -> pl.
     arm = frame["arm"].to_numpy()
     crosses = np.bincount(code, arm != arm[first][code], len(first)) > 0
     columns: dict[str, Any] = {"arm": arm[first], "crosses": crosses}
+    alone = ~crosses[code]  # who crosses is left out, whatever the rows say
     for name in (c for c in frame.columns if c.startswith("slice ") or c in REMEDIES):
-        columns[name] = _same(frame[name], code, len(first), label)
+        columns[name] = _same(frame[name], code, len(first), label, alone)
     made: dict[Part, Any] = {}
     for part in parts.values():
         if part not in made:
             column = None if part.column is None else frame[f"number {part.column}"]
             made[part] = (
-                _number(column, part.per == "any", code, len(first)) if part.per != "first" else _same(column, code, len(first), label)
+                _number(column, part.per == "any", code, len(first))
+                if part.per != "first"
+                else _same(column, code, len(first), label, alone)
             )
     return pl.DataFrame(columns | {key: made[part] for key, part in parts.items()})
 
@@ -232,17 +235,17 @@ def _number(column: pl.Series | None, flag: bool, code: Int32, units: int) -> Fl
     return np.where(np.bincount(code, known, units) > 0, total, np.nan)
 
 
-def _same(column: pl.Series | None, code: Int32, units: int, label: str) -> pl.Series:
+def _same(column: pl.Series | None, code: Int32, units: int, label: str, where: Bool) -> pl.Series:
     """(units,) what all rows of a unit that say something say.
 
     Raises:
-        DataError: they say several things.
+        DataError: they say several things, of a unit for whose rows that matters.
     """
     assert column is not None
     rows = column.is_not_null().arg_true().to_numpy()
     own, place = code[rows], np.full(units, -1, np.int64)
     place[own[::-1]] = rows[::-1]  # the first row that says something
-    differs = (column.gather(rows) != column.gather(place[own])).to_numpy()
+    differs = (column.gather(rows) != column.gather(place[own])).to_numpy() & where[rows]
     if differs.any():
         name, several = column.name, len(np.unique(own[differs]))
         raise DataError(
