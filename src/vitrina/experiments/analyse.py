@@ -19,7 +19,7 @@ from vitrina.experiments.checks import trial_checks
 from vitrina.experiments.effects import NAN, effect_of
 from vitrina.experiments.holm import holm
 from vitrina.experiments.metrics import Mean, Metric
-from vitrina.experiments.slices import by_slice
+from vitrina.experiments.slices import by_slice, sentences_of
 from vitrina.experiments.trial import Trial, read_trial, shares_of
 from vitrina.policy.checks import Checks
 
@@ -66,7 +66,11 @@ class Analysis:
         told = [c.sentence for c in self.checks.rows if c.verdict != "pass"]
         if self.refused:
             return tuple(told)
-        return (*told, *self.table["sentence"], *(() if self.heterogeneity is None else self.heterogeneity["sentence"]))
+        return (
+            *told,
+            *self.table["sentence"],
+            *(() if self.heterogeneity is None else sentences_of(self.heterogeneity, 1 - self.confidence)),
+        )
 
     def __repr__(self) -> str:
         metrics, arms = self.table["metric"].n_unique(), self.table["arm"].n_unique()

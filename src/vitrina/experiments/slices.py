@@ -94,6 +94,26 @@ def _sentence(row: Mapping[str, Any], found: pl.DataFrame, alpha: float) -> str:
     return f"{head}: the effect differs between groups (p {p:.2g}): from {shown[0]} in {ends[0]!r} to {shown[1]} in {ends[1]!r}. Try it again on new units before acting on one group."
 
 
+def sentences_of(heterogeneity: pl.DataFrame, alpha: float) -> list[str]:
+    """What the slices say: one sentence for all of a slice without a sign, and one for each that has one."""
+    told = []
+    for (name,), part in heterogeneity.group_by("slice", maintain_order=True):
+        none = part.filter(pl.col("p_adjusted") > alpha)
+        if none.height > 1:
+            told.append(
+                f"By {name}: no sign that the effect on {_listed(none)} differs between groups (p {none['p_adjusted'].min():.2f} or more), so the groups' own numbers are "
+                "the overall effect and chance."
+            )
+        rest = part if none.height < 2 else part.filter((pl.col("p_adjusted") <= alpha) | pl.col("p_adjusted").is_null())
+        told += rest["sentence"].to_list()
+    return told
+
+
+def _listed(rows: pl.DataFrame) -> str:
+    names = rows["metric"].unique(maintain_order=True).to_list()
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def _known_before(trial: Trial, labels: Mapping[str, pl.Series]) -> Iterator[Check]:
     """A slice that depends on the arm came of the treatment."""
     arms = len(trial.arms)
