@@ -232,3 +232,12 @@ def test_the_world_is_what_it_says():
     assert WORLD.value(WORLD.oracle()) - WORLD.value(Always("0%")) == pytest.approx(0.63, abs=0.01)
     assert log.costs is not None
     assert np.allclose(log.reward("profit"), 0.6 * log.reward("fares") - log.costs)
+
+
+def test_a_world_gives_the_arms_that_somebody_decided_on() -> None:
+    drawn = WORLD.table(4000, seed=5)
+    given = WORLD.table(4000, seed=5, arms=["10%"] * 4000)
+    assert given["arm"].unique().to_list() == ["10%"]
+    assert given.select("client", "rides", "promo_share").equals(drawn.select("client", "rides", "promo_share"))
+    assert given["propensity"].is_null().all()
+    assert abs(given["orders"].mean() - WORLD.value(Always("10%"))) < 4 * given["orders"].std() / 4000**0.5  # type: ignore[operator]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from vitrina.base.errors import DataError, UnknownNameError
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.cli import build, parts
 from vitrina.cli.sections import Section, settings_of
 from vitrina.cli.toml import Keys, TomlFile
@@ -193,14 +193,16 @@ class PolicyJob:
                 chances_of(policy, log.rows(slice(0, 1)))  # an arm that isn't there is said before anything runs
         return dict(self.given) | {name: policy for name, policy in always.items() if name not in self.given}
 
-    def baseline(self, log: DecisionLog, policies: Iterable[str]) -> str | None:
+    def baseline(self, log: DecisionLog, policies: Collection[str]) -> str:
         """The policy that all are compared with."""
+        if not policies:
+            raise ParameterError(f"{self.file.path}: there is no policy to judge. Add a table [policies.NAME], or leave out: always = false")
         given = self.settings.evaluate.baseline
         if given is not None and given not in policies:
             with build.located(self.file, ("evaluate", "baseline")):
                 raise UnknownNameError.of("policy", given, policies)
         control = TO_ALL.format(log.arms[log.control])
-        return given or (control if control in policies else next(iter(policies), None))
+        return given or (control if control in policies else next(iter(policies)))
 
     def _read(self, path: str | list[str], keys: Keys) -> DecisionLog:
         from vitrina.policy import DecisionLog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -10,7 +11,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from vitrina.base.config import Config
-from vitrina.policy.policies import chances_of, one_hot
+from vitrina.policy.policies import arm_code, chances_of, one_hot
 from vitrina.types import Float64, Int32
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class OfferWorld(Config):
     def arms(self) -> tuple[str, ...]:
         return tuple(f"{discount:.4g}%" for discount in 100 * np.array(self.discounts))
 
-    def table(self, n: int, seed: int = 0, *, random: float = 1.0) -> pl.DataFrame:
-        """The raw log: `n` clients with their months, of whom about the share `random` is decided on by lot.
+    def table(self, n: int, seed: int = 0, *, random: float = 1.0, arms: Sequence[str] | pl.Series | None = None) -> pl.DataFrame:
+        """The raw log: `n` clients with their months, of whom about the share `random` is decided on by lot; or all get the `arms` that somebody has decided on, one per row.
 
         Columns: client, month, the four features, arm, propensity (null where marketing decided, which keeps no record of its chances), randomised, orders, fares, cost, profit.
         """
@@ -89,6 +90,8 @@ class OfferWorld(Config):
         rows = np.repeat(np.arange(n), self.months)
         lot = rng.random(n)[rows] < random
         action = np.where(lot, rng.integers(0, len(self.arms), len(rows)), self._marketing(activity, rng)[rows])
+        if arms is not None:
+            lot, action = np.zeros(len(rows), bool), np.array([arm_code(arm, self.arms) for arm in arms])
         orders = rng.poisson(self.mean_orders(clients, activity)[rows, action])
         mean_fare = self._mean_fare(clients)[rows]
         fares = _sums_of_fares(orders, mean_fare, rng)

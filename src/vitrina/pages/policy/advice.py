@@ -1,4 +1,4 @@
-"""Which policy to take: the best that gives everybody the same, unless one that chooses is measurably better."""
+"""Which policy to take: one that chooses where it is measurably better than the best single arm for all, or is the only one that is measurably better than the baseline."""
 
 from __future__ import annotations
 
@@ -102,7 +102,11 @@ class Advice:
 
 
 def advice(bench: Bench, values: PolicyValues, predictions: NDArray[Any], reward: str) -> Advice:
-    """Read the values: a policy that chooses must be told from the best that doesn't, and that from the baseline."""
+    """Read the values.
+
+    A single arm for all is advised where it is told from the baseline, else the baseline is. A policy that chooses is advised where it is told from the best single arm; where no single arm is told from
+    the baseline, being told from the baseline is enough, and what it is beside the best single arm is said.
+    """
     rows = {r["policy"]: r for r in values.table.filter(reward=reward, estimator=values.told).iter_rows(named=True) if finite(r["value"])}
     if bench.baseline not in rows:
         return Advice(None, None, bench.baseline, bench.baseline, None, float("nan"))
@@ -110,11 +114,11 @@ def advice(bench: Bench, values: PolicyValues, predictions: NDArray[Any], reward
     best = max(same, key=lambda name: rows[name]["value"])
     plain = best if above(rows[best]) else bench.baseline
     choosers = [name for name in rows if name not in same]
-    runner = None
+    runner, advised = None, plain
     if choosers:
         first = max(choosers, key=lambda name: rows[name]["value"])
-        runner = Runner(first, plain, bench.paired(first, plain, values.told, reward, predictions))
-    advised = runner.policy if runner is not None and above(runner.difference) else plain
+        runner = Runner(first, best, bench.paired(first, best, values.told, reward, predictions))
+        advised = first if above(runner.difference if plain == best else rows[first]) else plain
     others = [name for name in rows if name != advised]
     rival = plain if runner or advised != bench.baseline else max(others, key=lambda name: rows[name]["value"], default=plain)
     rival = bench.baseline if rival == advised and runner is None else rival

@@ -60,14 +60,11 @@ def _how_much(view: View) -> str:
     if runner is None:
         return first
     difference = runner.difference
-    told_apart = (
-        "which can’t be told from it"
-        if told(difference) == "unsure"
-        else "measurably more"
-        if told(difference) == "better"
-        else "measurably less"
-    )
-    return f"{first} “{runner.policy}” brings {said_difference(difference)} against that, {told_apart}."
+    told_apart = {"unsure": "which can’t be told from zero", "better": "measurably more", "worse": "measurably less"}[told(difference)]
+    if study.found.advised == runner.policy:
+        beside = "" if runner.against == study.baseline else f" Against {runner.against}, the best single arm, it is {said_difference(difference)}, {told_apart}."
+        return first + beside
+    return f"{first} “{runner.policy}” brings {said_difference(difference)} against {runner.against}, {told_apart}."
 
 
 def _next(view: View) -> str:

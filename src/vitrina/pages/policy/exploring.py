@@ -61,7 +61,7 @@ def _cost(chosen: Mapping[str, Any], places: int) -> str:
 
 
 def _plot(view: View, data: Html) -> Html:
-    points = explored(view, np.geomspace(0.005, 1.0, 60).tolist()).select("share", "detectable").rows()
+    points = explored(view, np.geomspace(0.01, 1.0, 24).tolist()).select("share", "detectable").rows()
     up = spanning([s for _, s in points], 0, 1, zero=True)
     scale = Linear(0.0, 1.0, 0, 1)
     chosen = next(s for x, s in points if x >= SHOWN)

@@ -109,22 +109,21 @@ def study(
     progress("what money buys", steps - 1, steps)
     return Study(
         title=title, log=log, reward=reward, checks=checks, values=values, estimators=bench.named, confidence=confidence, baseline=baseline,
-        estimator=values.told, chances={name: bench.chances(name) for name in (found.shown, found.rival, baseline)}, predictions=made[reward], scores=aipw_scores(log, made[reward], reward=reward), claims=bench.claims(made[reward]), curve=curve_of(log, made[reward], reward, folds, seed, confidence),
+        estimator=values.told, chances={name: bench.chances(name) for name in (found.shown, found.rival, baseline)}, predictions=made[reward], scores=aipw_scores(log, made[reward], reward=reward), claims=bench.claims(made[reward]), curve=curve_of(log, made[reward], reward, costs_of(log, model, folds, seed), confidence),
         uplift=uplift_of(log, made[reward], reward, confidence),
         winsorised=drawn_in, learned=learned, rules=rules, settings=settings or {}, date=date, found=found,
     )  # fmt: skip
 
 
-def curve_of(log: DecisionLog, predictions: NDArray[Any], reward: str, folds: int, seed: int, confidence: float) -> Qini | None:
+def curve_of(log: DecisionLog, predictions: NDArray[Any], reward: str, cost: NDArray[Any] | None, confidence: float) -> Qini | None:
     """What money buys; None where the log has no costs, or an arm costs no more than the control."""
-    cost = costs_of(log, folds, seed)
     if cost is None:
         return None
     scores = aipw_scores(log, predictions, reward=reward)
     return qini(scores, predictions, cost, control=log.control, allowed=log.units.allowed, clusters=log.clusters, confidence=confidence)
 
 
-def costs_of(log: DecisionLog, folds: int, seed: int) -> NDArray[Any] | None:
+def costs_of(log: DecisionLog, model: Any, folds: int, seed: int) -> NDArray[Any] | None:
     """(decisions, arms) or (arms,) what an arm costs more than the control.
 
     Where only the cost of the arm that was given is known, as of a discount on what is then bought, the others' are predicted from other decisions, as rewards are.
@@ -134,7 +133,7 @@ def costs_of(log: DecisionLog, folds: int, seed: int) -> NDArray[Any] | None:
     if log.arm_costs is not None:
         cost = log.arm_costs - log.arm_costs[..., log.control, None]
     else:
-        predicted = cross_fit(log.with_reward(COST, log.costs), reward=COST, folds=folds, seed=seed).values
+        predicted = cross_fit(log.with_reward(COST, log.costs), model, reward=COST, folds=folds, seed=seed).values
         cost = predicted - predicted[:, [log.control]]
         least = LEAST * np.maximum(cost.mean(axis=0), 0.0)
         cost = np.where(np.arange(len(log.arms)) == log.control, 0.0, np.maximum(cost, least))
