@@ -49,7 +49,7 @@ class Gain(NamedTuple):
     @classmethod
     def of_board(cls, board: Any, model: str, metric: str | None = None) -> Self:
         """What a `Board` says of a model beside its baseline, by a metric (the primary one by default)."""
-        metric = board.primary if metric is None else metric
+        metric = str(board.primary) if metric is None else metric
         row = _only(board.comparisons, "the board", model=model, metric=metric)
         base = _only(board.numbers, "the board", model=row.get("baseline", board.baseline), metric=metric)["value"]
         turned = next((m.lower_is_better for m in board.metrics if m.name == metric), False)

@@ -226,7 +226,8 @@ def solve_power(
     from vitrina.experiments.effects import PARTS, aggregates  # noqa: PLC0415
 
     metric = RatioOfMeans(
-        *(part if part in known else None for part in PARTS),
+        "numerator",
+        *(part if part in known else None for part in PARTS[1:]),
         alpha=alpha,
         ratio=ratio,
         power=power,
