@@ -138,8 +138,8 @@ def test_a_past_that_is_too_short_says_so():
     assert not found.reached
     assert found.days == 28
     needed = found.row["units"] * (found.row["detectable"] / found.effect) ** 2
-    assert f"{needed:,.0f} units that it takes" in found.sentences[0]
-    assert "more than a year" in found.sentences[0]
+    assert f"{needed:,.0f} units that it takes" in found.sentences[1]
+    assert "more than a year" in found.sentences[1]
     falling = plan(HALVES, past_of(per_day=1000 * 0.7 ** np.arange(40)), relative=0.01)
     assert any("New units become fewer: 1,000 on the first day" in s for s in falling.sentences)
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compare, demo, diagnose, fit, init, inspect, policy, recommend, rules, similar
+from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, policy, recommend, rules, similar
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -58,6 +58,7 @@ for group, modules in GROUPS.items():
         app.command(module.__name__.rpartition(".")[2], rich_help_panel=group)(module.command)
 app.add_typer(rules.app, name="rules", rich_help_panel="Board")
 app.add_typer(policy.app, name="policy", rich_help_panel="Decisions")
+app.add_typer(experiment.app, name="experiment", rich_help_panel="Decisions")
 
 
 def _version(wanted: bool) -> None:

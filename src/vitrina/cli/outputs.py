@@ -14,10 +14,11 @@ from vitrina.base.config import title_of
 from vitrina.base.errors import ParameterError
 from vitrina.cli.log import DEMO
 
-COLUMNS = (  # of the tables that Vitrina writes: lists, values of single queries, bad rows
+COLUMNS = (  # of the tables that Vitrina writes: lists, values of single queries, bad rows, arms
     {"rank", "score", "source"},
     {"model", "query", "user"},
     {"file", "row", "line", "reason", "text"},
+    {"arm", "propensity"},
 )
 MARK = 'content="Vitrina'  # of the generator, in the head of a page
 REPORT = ("report.html", "board.json", "per_query.parquet", "bad_rows.csv")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any, NamedTuple, final
@@ -108,9 +108,14 @@ class Plan:
         return self.table.row(by_predicate=pl.col("days") == self.days, named=True)
 
     @property
+    def topics(self) -> dict[str, tuple[str, ...]]:
+        """What a manager needs, by what it is about."""
+        return {name: tuple(say(self)) for name, say in TOPICS.items()}
+
+    @property
     def sentences(self) -> tuple[str, ...]:
-        """What a manager needs: the answer first."""
-        return tuple(_sentences(self))
+        """The same in one row: the answer first."""
+        return tuple(sentence for topic in self.topics.values() for sentence in topic)
 
     def __repr__(self) -> str:
         row = self.row
@@ -146,18 +151,6 @@ def _both(row: Mapping[str, Any], prefix: str = "detectable") -> str:
     return f"{_seen(row, prefix)} ({absolute})" if row[f"{prefix}_relative"] is not None else absolute
 
 
-def _sentences(plan: Plan) -> Iterator[str]:
-    yield from _answer(plan)
-    yield from _arrivals(plan)
-    yield from _covariate(plan)
-    yield from _looking(plan)
-    yield from _shares(plan)
-    yield from _guards(plan)
-    yield from _money(plan)
-    yield f"Planned on {plan.past.source}."
-    yield from plan.experiment.notes
-
-
 def _answer(plan: Plan) -> Iterator[str]:
     row, control = plan.row, plan.experiment.control
     arms = ", ".join(f"{units:,.0f} {arm!r}" for arm, units in plan.arms.select("arm", "units").iter_rows())
@@ -170,7 +163,11 @@ def _answer(plan: Plan) -> Iterator[str]:
         yield f"{size} are enough: {asked} is seen {often}; {_both(row)} is the smallest of which that is so."
     else:
         chance = f"only in {percent(row['power'], sign=False)} of experiments"
-        yield f"{size} are not enough: {asked} is seen {chance}, and {_both(row)} is the smallest that is seen {often}.{_longer(plan)}"
+        yield f"{size} are not enough: {asked} is seen {chance}, and {_both(row)} is the smallest that is seen {often}."
+        yield _longer(plan)
+
+
+def _care(plan: Plan) -> Iterator[str]:
     if plan.comparisons > 1:
         yield (
             f"{plan.comparisons} comparisons share the error of {percent(1 - plan.confidence, sign=False)}, so that by chance none of them is called a difference more often than that; "
@@ -189,12 +186,12 @@ def _longer(plan: Plan) -> str:
     """How long it would take at the pace of the last week, where the past doesn't reach."""
     row, last = plan.row, plan.table.row(-1, named=True)
     if plan.days != last["days"]:
-        return " Take longer, more people, or be content with a larger difference."
+        return "Take longer, more people, or be content with a larger difference."
     needed = row["units"] * (row["detectable"] / plan.effect) ** 2
     pace = last["new_per_day"]
     days = ceil(plan.days + (needed - row["units"]) / pace) if pace > 0 else 10 * YEAR
     about = f"about {days:,} days" if days <= YEAR else "more than a year"
-    return f" The past has no longer experiment; at the pace of its last days the {needed:,.0f} units that it takes would need {about}, which the past can't confirm."
+    return f"The past has no longer experiment; at the pace of its last days the {needed:,.0f} units that it takes would need {about}, which the past can't confirm."
 
 
 def _arrivals(plan: Plan) -> Iterator[str]:
@@ -298,6 +295,16 @@ def _verdict(purse: Purse, best: str) -> str:
         if ratio >= 2
         else "not much beside what the experiment costs at worst"
     )
+
+
+def _made(plan: Plan) -> Iterator[str]:
+    yield f"Planned on {plan.past.source}."
+    yield from plan.experiment.notes
+
+
+TOPICS: Mapping[str, Callable[[Plan], Iterator[str]]] = {
+    "answer": _answer, "care": _care, "arrivals": _arrivals, "covariate": _covariate, "looking": _looking, "shares": _shares, "others": _guards, "money": _money, "made": _made,
+}  # fmt: skip
 
 
 def _printed(plan: Plan) -> Table:
