@@ -133,10 +133,17 @@ class ExperimentJob:
             )
         return found
 
-    def source(self, name: str) -> Any:
-        """The paths of a section, from anywhere."""
+    def source(self, name: str) -> list[str]:
+        """The paths of a section, from anywhere.
+
+        Raises:
+            DataError: there is no such file; those of other commands may come later.
+        """
         given = self.section(name).path
-        return [str((self.folder / Path(p).expanduser()).resolve()) for p in ([given] if isinstance(given, str) else given)]
+        for one in [given] if isinstance(given, str) else given:
+            if not any(c in one for c in "*?[") and not (self.folder / Path(one).expanduser()).exists():
+                raise DataError(f"{self.file.where((name, 'path'))}: there is no file {one}. Paths are relative to the file of the experiment.")
+        return [str((self.folder / Path(one).expanduser()).resolve()) for one in ([given] if isinstance(given, str) else given)]
 
     def past(self) -> Past:
         """What the plan is made on."""
@@ -175,11 +182,6 @@ def read_experiment_file(path: Path) -> ExperimentJob:
     """
     file = TomlFile.read(path)
     settings = settings_of(file, Settings, EXAMPLE)
-    for name in ("past", "users", "results"):
-        section = getattr(settings, name)
-        for one in [] if section is None else [section.path] if isinstance(section.path, str) else section.path:
-            if not any(c in one for c in "*?[") and not (path.parent / Path(one).expanduser()).exists():
-                raise DataError(f"{file.where((name, 'path'))}: there is no file {one}. Paths are relative to the file of the experiment.")
     experiment = build.construct(file, ("experiment",), Experiment, settings.experiment)
     metrics = {name: _metric(file, name, table) for name, table in settings.metrics.items()}
     money = None if settings.money is None else build.construct(file, ("money",), Money, settings.money)
