@@ -9,6 +9,7 @@ import pytest
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.experiments import Experiment, Mean, Money, Past, Ratio, Share, half_width, plan
+from vitrina.experiments.sequential import BURN_IN
 
 tea_tasting = pytest.importorskip("tea_tasting")
 RNG = np.random.default_rng(0)
@@ -110,7 +111,8 @@ def test_looking_every_day_has_the_power_and_the_days_that_were_said():
     found = plan(HALVES, past_of(per_day=200), relative=0.15)
     days, each = found.peeking.days, 100
     spent, rng = USERS["spent"].to_numpy(), np.random.default_rng(3)
-    stopped, ordinary = [], 0
+    stopped, ordinary, off = [], 0, np.abs(spent - spent.mean())
+    effective = off.mean() ** 2 / np.square(off).mean()
     for run in range(600):
         effect = found.effect if run < 400 else 0.0
         values = spent[rng.integers(0, UNITS, (2, days, each))]
@@ -119,7 +121,7 @@ def test_looking_every_day_has_the_power_and_the_days_that_were_said():
         means = values.sum(axis=2).cumsum(axis=1) / n
         squares = (values**2).sum(axis=2).cumsum(axis=1) / n
         error = np.sqrt(((squares - means**2) / n).sum(axis=0))
-        looked = n >= 500
+        looked = effective * n >= BURN_IN
         out = (np.abs(means[1] - means[0]) > half_width(2 * n, error, 2 * each * found.days)) & looked
         if effect:
             stopped.append(np.flatnonzero(out)[0] + 1 if out.any() else np.inf)

@@ -142,7 +142,9 @@ class ExperimentJob:
         given = self.section(name).path
         for one in [given] if isinstance(given, str) else given:
             if not any(c in one for c in "*?[") and not (self.folder / Path(one).expanduser()).exists():
-                raise DataError(f"{self.file.where((name, 'path'))}: there is no file {one}. Paths are relative to the file of the experiment.")
+                raise DataError(
+                    f"{self.file.where((name, 'path'))}: there is no file {one}. Paths are relative to the file of the experiment."
+                )
         return [str((self.folder / Path(one).expanduser()).resolve()) for one in ([given] if isinstance(given, str) else given)]
 
     def past(self) -> Past:

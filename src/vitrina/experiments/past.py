@@ -16,7 +16,7 @@ from vitrina.base.time import DAY
 from vitrina.data.columns import Column
 from vitrina.data.read.clock import Clock, GivenUnit
 from vitrina.data.read.sources import Source, find_sources
-from vitrina.experiments.effects import differences
+from vitrina.experiments.effects import PARTS, differences, gradient_of
 from vitrina.experiments.metrics import Metric, Part
 from vitrina.experiments.moments import Moments
 from vitrina.experiments.trial import Outcomes, Sample, read_trial
@@ -46,6 +46,7 @@ class Past:
         days: (lengths,) days since the start.
         units: (lengths,) different units that had come by then.
         moments: per metric, the names of its parts and their moments over the units of each length.
+        effective: per metric (lengths,) the share of effective units, which the burn-in of `sequential` counts.
         before: days whose numbers are the covariate; 0 where there are none, or where the table itself has them.
         source: where that comes from, in a sentence.
         measured: whether the spread at each length was measured at that length.
@@ -65,6 +66,7 @@ class Past:
     days: Int64
     units: Float64
     moments: Mapping[str, tuple[list[str], Sequence[Moments]]]
+    effective: Mapping[str, Float64]
     before: int
     source: str
     measured: bool = field(default=True)
@@ -149,9 +151,9 @@ class Past:
         before = min(before, (last - first + 1) // 3)
         longest = min(MOST if days is None else days, last - first + 1 - before)
         start = last - longest + 1
-        units, moments = _followed(cells, parts, groups, len(ids), range(start, last + 1), before)
-        told = f"the last {longest} days of {read.label}" + (f", with the {before} days before them" if before else "")
-        return cls(metrics, np.arange(1, longest + 1), units, moments, before, told)
+        units, moments, effective = _followed(cells, parts, groups, len(ids), range(start, last + 1), before)
+        told = f"the last {longest} days of {read.label.rpartition('/')[2]}" + (f", with the {before} days before them" if before else "")
+        return cls(metrics, np.arange(1, longest + 1), units, moments, effective, before, told)
 
     @classmethod
     def of_units(
@@ -185,12 +187,11 @@ class Past:
                 f"The 'per_day' are units that come per day, 0 or more. Got {per_day!r}.", parameter="per_day", value=per_day
             )
         trial = read_trial(table, metrics, arm=None, unit=unit, cluster=cluster)
-        moments: dict[str, tuple[list[str], Sequence[Moments]]] = {}
-        for name in metrics:
-            names, whole = trial.sample(name).moments(1)
-            moments[name] = names, [whole[0]] * len(came)
+        found = {name: _measured(trial.sample(name)) for name in metrics}
+        moments = {name: (names, [whole] * len(came)) for name, (names, whole, _) in found.items()}
+        effective = {name: np.full(len(came), share) for name, (_, _, share) in found.items()}
         counted = f"{trial.assigned.sum():,} units, whose spread is taken as that of any length"
-        return cls(metrics, np.arange(1, len(came) + 1), came.cumsum(), moments, 0, counted, measured=False)
+        return cls(metrics, np.arange(1, len(came) + 1), came.cumsum(), moments, effective, 0, counted, measured=False)
 
 
 def _check(metrics: Mapping[str, Metric]) -> None:
@@ -229,8 +230,8 @@ def _added(part: Part) -> pl.Expr:
 
 def _followed(
     cells: pl.DataFrame, parts: Mapping[tuple[str, str], Part], groups: Int64 | None, count: int, days: range, before: int
-) -> tuple[Float64, dict[str, tuple[list[str], Sequence[Moments]]]]:
-    """How many units had come after each of the days, and the moments of each metric over them."""
+) -> tuple[Float64, dict[str, tuple[list[str], Sequence[Moments]]], dict[str, Float64]]:
+    """How many units had come after each of the days, and the moments and effective shares of each metric over them."""
     metrics = list(dict.fromkeys(name for name, _ in parts))
     state = {key: np.zeros(count) for key in parts}
     for _, units, numbers in _by_day(cells, range(days[0] - before, days[0]), parts):
@@ -238,7 +239,7 @@ def _followed(
     known = {key: total.copy() for key, total in state.items()} if before else {}
     state, seen = {key: np.zeros(count) for key in parts}, np.zeros(count, bool)
     totals: list[float] = []
-    moments: dict[str, tuple[list[str], list[Moments]]] = {name: ([], []) for name in metrics}
+    found: dict[str, list[tuple[list[str], Moments, float]]] = {name: [] for name in metrics}
     arrived = {day: (units, numbers) for day, units, numbers in _by_day(cells, days, parts)}
     for day in days:
         if day in arrived:
@@ -249,10 +250,20 @@ def _followed(
             own = {part: state[name, part][seen] for metric, part in parts if metric == name}
             own |= {cov: known[name, part][seen] for cov, part in COVARIATES.items() if (name, part) in known}
             sample = Sample(own, np.zeros(int(seen.sum()), np.int32), None if groups is None else groups[seen], seen, ~seen, 0)
-            names, whole = sample.moments(1)
-            moments[name] = names, [*moments[name][1], whole[0]]
+            found[name].append(_measured(sample))
         totals.append(float(seen.sum() if groups is None else len(np.unique(groups[seen]))))
-    return np.array(totals), dict(moments)
+    moments = {name: (lengths[0][0], [whole for _, whole, _ in lengths]) for name, lengths in found.items()}
+    return np.array(totals), moments, {name: np.array([share for _, _, share in lengths]) for name, lengths in found.items()}
+
+
+def _measured(sample: Sample) -> tuple[list[str], Moments, float]:
+    """The names and moments of the parts over all that are independent, and the share (sum |d|)^2 / (n sum d^2) that is effective, with d what each is off the mean."""
+    columns, together = sample.independent(sample.arms)
+    names, whole = list(columns), Moments.of(list(columns.values()), together, 1)[0]
+    slope, means = gradient_of(names, whole, PARTS[:2]), whole.means
+    off = np.asarray(sum(g * (v - m) for g, v, m in zip(slope, columns.values(), means, strict=True) if g))
+    square = float(np.square(off).sum())
+    return names, whole, float(np.abs(off).sum()) ** 2 / (square * off.size) if square > 0 else 0.0
 
 
 def _by_day(

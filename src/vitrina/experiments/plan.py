@@ -188,8 +188,8 @@ class _Design:
         bounds: list[float] = []
         at_look = np.full(last + 1, -1)
         for at in range(last + 1):
-            small = min(self.units(at, arm), self.units(at, self.experiment.control)) < BURN_IN
-            error = 0.0 if small else self.error(at, arm) / self.scale(at)
+            effective = self.past.effective[self.metric][at] * min(self.units(at, arm), self.units(at, self.experiment.control))
+            error = 0.0 if effective < BURN_IN else self.error(at, arm) / self.scale(at)
             if error > 0 and (not information or error**-2 >= information[-1] * GROWTH):
                 information.append(error**-2)
                 bounds.append(float(half_width(self.pair(at, arm), 1.0, self.pair(planned, arm), self.alpha)))
