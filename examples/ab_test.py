@@ -74,12 +74,18 @@ def write_test(folder: Path) -> None:
     """Write the four files."""
     rng = np.random.default_rng(11)
     rate, taste = rng.gamma(0.7, 0.1 / 0.7, CLIENTS), rng.beta(4, 6, CLIENTS)
-    clients = pl.DataFrame({"client": np.arange(CLIENTS) + 100_000, "city": rng.choice(["north", "south", "old town"], CLIENTS, p=[0.5, 0.3, 0.2])})
+    clients = pl.DataFrame(
+        {"client": np.arange(CLIENTS) + 100_000, "city": rng.choice(["north", "south", "old town"], CLIENTS, p=[0.5, 0.3, 0.2])}
+    )
     before = opens(rate, taste, BEFORE, np.zeros(CLIENTS), rng)
     arms = vt.experiments.Experiment(name="discount", arms=ARMS).assign(clients["client"])["arm"]
     lift = arms.replace_strict(EFFECTS, return_dtype=pl.Float64).to_numpy()
     during = opens(rate, taste, DURING, lift, rng).group_by("client").agg(pl.col("rides", "fares").sum())
-    month = before.filter(pl.col("opened_at") >= pl.lit(START + np.timedelta64(BEFORE - 28, "D"))).group_by("client").agg(rides_before=pl.col("rides").sum())
+    month = (
+        before.filter(pl.col("opened_at") >= pl.lit(START + np.timedelta64(BEFORE - 28, "D")))
+        .group_by("client")
+        .agg(rides_before=pl.col("rides").sum())
+    )
     outcomes = during.join(month, on="client", how="left").join(clients, on="client").with_columns(pl.col("rides_before").fill_null(0))
     before.write_csv(folder / "opens.csv")
     clients.write_csv(folder / "clients.csv")

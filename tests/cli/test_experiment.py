@@ -1,6 +1,7 @@
 """`vitrina experiment plan|assign|analyse` on a shop's own columns, and every mistake that its user makes."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.cli.experiment_file import METRICS, PastSection, PlanSection, ReportSection, ResultsSection, UsersSection, read_experiment_file
 
 pytest.importorskip("tea_tasting")
 FILE = """[experiment]
@@ -242,6 +244,44 @@ def test_ctrl_c_leaves_nothing_behind(taxi, vitrina, monkeypatch):
     monkeypatch.setattr(vt.experiments.Past, "of_events", interrupted)
     assert vitrina("experiment", "plan", "discount.toml").exit_code == 130
     assert not (taxi / "vitrina-experiment").exists()
+
+
+def keys():
+    inner = [
+        f"{name}.{key}"
+        for name, cls in (
+            ("past", PastSection),
+            ("plan", PlanSection),
+            ("users", UsersSection),
+            ("results", ResultsSection),
+            ("report", ReportSection),
+        )
+        for key in cls.model_fields
+    ]
+    classes = (
+        ("experiment", vt.experiments.Experiment),
+        ("money", vt.experiments.Money),
+        *(("metrics.NAME", getattr(vt.experiments, name)) for name in METRICS),
+    )
+    return [*inner, *(f"{name}/{key}" for name, cls in classes for key in cls.model_fields)]
+
+
+@pytest.mark.parametrize("key", sorted(set(keys())))
+def test_a_key_is_documented(key):
+    section, _, name = key.replace("/", ".", 1).rpartition(".")
+    text = (Path(__file__).parents[2] / "docs" / "experiment-file.md").read_text()
+    found = re.search(rf"^## \[{re.escape(section)}\]\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found
+    assert f"`{name}`" in "".join(line.split("|")[1] for line in found[1].splitlines() if line.startswith("|"))
+
+
+def test_the_file_of_the_docs_is_valid(tmp_path):
+    block = re.search(
+        r"^```toml\n(.*?)^```", (Path(__file__).parents[2] / "docs" / "experiment-file.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "discount.toml").write_text(block[1])
+    job = read_experiment_file(tmp_path / "discount.toml")
+    assert list(job.metrics) == ["rides", "fare per ride"]
 
 
 def test_ids_that_are_none_are_named(taxi, vitrina):

@@ -1,6 +1,8 @@
 """Assignment against the written rule, in plain Python; golden values are `printf '%s' TEXT | sha256sum`."""
 
 import hashlib
+import json
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -91,6 +93,15 @@ def test_another_process_gives_the_same():
     code = "import vitrina as vt; print(vt.experiments.Experiment(name='offer', arms={'none': .5, 'five': .25, 'ten': .25}).assign(range(300))['arm'].to_list())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.strip() == str(OFFER.assign(range(300))["arm"].to_list())
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node isn't installed")
+def test_another_language_gives_the_same():
+    """The line of docs/experiments.md."""
+    place = 'parseInt(require("node:crypto").createHash("sha256").update(`arm:discount:${id}`).digest("hex").slice(0, 13), 16) / 16 ** 13'
+    code = f"console.log(JSON.stringify({json.dumps(IDS['mail'][:50])}.map(id => {place})))"
+    told = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True).stdout
+    assert json.loads(told) == places("arm", "discount", pl.Series(IDS["mail"][:50]))[0].tolist()
 
 
 def test_ids_are_the_ids_of_the_house():

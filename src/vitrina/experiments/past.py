@@ -230,7 +230,7 @@ def _added(part: Part) -> pl.Expr:
 
 def _followed(
     cells: pl.DataFrame, parts: Mapping[tuple[str, str], Part], groups: Int64 | None, count: int, days: range, before: int
-) -> tuple[Float64, dict[str, tuple[list[str], Sequence[Moments]]], dict[str, Float64]]:
+) -> tuple[Float64, Mapping[str, tuple[list[str], Sequence[Moments]]], dict[str, Float64]]:
     """How many units had come after each of the days, and the moments and effective shares of each metric over them."""
     metrics = list(dict.fromkeys(name for name, _ in parts))
     state = {key: np.zeros(count) for key in parts}

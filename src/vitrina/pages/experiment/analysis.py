@@ -132,7 +132,7 @@ def _table(rows: Sequence[Row]) -> Html:
     )
 
 
-def _by_metric(rows: Sequence[Row]) -> list[Row]:
+def _by_metric(rows: Sequence[Row]) -> Sequence[Row]:
     """Per metric the widest ends of its arms."""
     table = pl.DataFrame(
         [{key: r[key] for key in ("metric", "low", "high")} for r in rows],
