@@ -21,10 +21,6 @@ from vitrina.policy.weights import Weights
 from vitrina.types import Float64
 
 FEWEST_DRAWN = 0.99  # of the draws, that must give a number: else the few rows that speak of a policy are no ground for an interval
-NUMBERS = (
-    "value", "error", "low", "high", "difference", "difference_error", "difference_low", "difference_high", "p", "p_adjusted", "detectable", "ess", "mean_weight",
-    "largest_weight",
-)  # fmt: skip
 SCHEMA = {
     "reward": pl.String, "estimator": pl.String, "policy": pl.String, "value": pl.Float64, "error": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "baseline": pl.String, "difference": pl.Float64, "difference_error": pl.Float64, "difference_low": pl.Float64, "difference_high": pl.Float64,
@@ -95,8 +91,13 @@ class Judge:
             for name in self.estimators:
                 for policy in policies:
                     said = found[reward, name][judged.index(policy)] if policy in judged else {}
-                    rows.append(self._row(policy, reward, name, against) | said)
-        return pl.DataFrame(rows, schema=SCHEMA, orient="row").with_columns(pl.col(NUMBERS).fill_nan(None))
+                    rows.append(
+                        {
+                            key: None if number != number else number
+                            for key, number in (self._row(policy, reward, name, against) | said).items()
+                        }
+                    )
+        return pl.DataFrame(rows, schema=SCHEMA)
 
     def _row(self, policy: str, reward: str, estimator: str, baseline: str | None) -> dict[str, Any]:
         """What is known without an estimate."""
