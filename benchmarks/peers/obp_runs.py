@@ -47,12 +47,27 @@ def digits(out: str, runs: int) -> dict[str, object]:
         )  # fmt: skip
         data.split_train_eval(eval_size=0.7, random_state=run)
         log = data.obtain_batch_bandit_feedback(random_state=run)
-        chances = data.obtain_action_dist_by_eval_policy(base_classifier_e=LogisticRegression(max_iter=10000, random_state=12345), alpha_e=ALPHA_E)
+        chances = data.obtain_action_dist_by_eval_policy(
+            base_classifier_e=LogisticRegression(max_iter=10000, random_state=12345), alpha_e=ALPHA_E
+        )
         model = RegressionModel(n_actions=data.n_actions, base_model=LogisticRegression(max_iter=10000, random_state=12345))
         mu = model.fit_predict(context=log["context"], action=log["action"], reward=log["reward"], n_folds=3, random_state=run)
-        given = {"reward": log["reward"], "action": log["action"], "pscore": log["pscore"], "action_dist": chances, "estimated_rewards_by_reg_model": mu}
+        given = {
+            "reward": log["reward"],
+            "action": log["action"],
+            "pscore": log["pscore"],
+            "action_dist": chances,
+            "estimated_rewards_by_reg_model": mu,
+        }
         values = [one.estimate_policy_value(position=np.zeros(len(mu), int), **given) for one in ESTIMATORS.values()]
-        own = {"x": log["context"], "reward": log["reward"], "action": log["action"], "propensity": log["pscore"], "chances": chances[:, :, 0], "mu": mu[:, :, 0]}
+        own = {
+            "x": log["context"],
+            "reward": log["reward"],
+            "action": log["action"],
+            "propensity": log["pscore"],
+            "chances": chances[:, :, 0],
+            "mu": mu[:, :, 0],
+        }
         arrays |= {f"{name}_{run}": column for name, column in own.items()}
         arrays |= {f"truth_{run}": np.array(data.calc_ground_truth_policy_value(chances)), f"values_{run}": np.array(values)}
     np.savez_compressed(out, **arrays)
@@ -65,9 +80,18 @@ def snips(path: str) -> dict[str, object]:
     found = []
     for at in range(int(logs["count"])):
         weights, rewards = logs["weights"][at], logs["rewards"][at]
-        chances = np.stack([1 - weights, weights], axis=1)[:, :, None]  # obp takes chances of arms; of them it needs that of the logged one alone
+        chances = np.stack([1 - weights, weights], axis=1)[
+            :, :, None
+        ]  # obp takes chances of arms; of them it needs that of the logged one alone
         one = SelfNormalizedInverseProbabilityWeighting()
-        ends = one.estimate_interval(reward=rewards, action=np.ones(len(rewards), int), pscore=np.ones(len(rewards)), action_dist=chances, n_bootstrap_samples=400, random_state=at)
+        ends = one.estimate_interval(
+            reward=rewards,
+            action=np.ones(len(rewards), int),
+            pscore=np.ones(len(rewards)),
+            action_dist=chances,
+            n_bootstrap_samples=400,
+            random_state=at,
+        )
         low, high = (next(value for key, value in ends.items() if side in key) for side in ("lower", "upper"))
         found.append((low, high))
     return {"intervals": found}

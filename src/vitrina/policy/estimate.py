@@ -16,6 +16,7 @@ from vitrina.policy.policies import chances_of
 from vitrina.policy.scores import predictions_of
 from vitrina.policy.values import PolicyValues
 from vitrina.policy.weights import Weights, weighted, weights_of
+from vitrina.types import Float64
 
 if TYPE_CHECKING:
     from vitrina.policy.log import DecisionLog
@@ -78,13 +79,28 @@ def evaluate(
     refused = {} if force else _refusals(log, policies)
     judge = Judge(log.clusters, chosen, doubt_of(confidence, bootstrap, seed))
     for name, policy in policies.items():
-        chances = chances_of(policy, log)
+        chances = chances_of(policy, log) if log.arms else of_lists(policy, log)
         if name in refused:
             judge.refuse(name, refused[name], Weights.of(weights_of(log, chances, groups)))
             continue
         for one in rewards:
             judge.take(name, one, (weighted(log, chances, one, tables[one], groups),))
     return PolicyValues(judge.table(list(policies), rewards, baseline), baseline, confidence, told_by(chosen), _notes(chosen, groups))
+
+
+def of_lists(chances: Any, log: DecisionLog) -> Float64:
+    """(n,) chances of the lists of a log of whole lists.
+
+    Raises:
+        ParameterError: they are not chances, one per row.
+    """
+    given = np.asarray(chances, np.float64)
+    if given.shape != (len(log),) or not ((given >= 0) & (given <= 1)).all():
+        raise ParameterError(
+            f"Of a log of whole lists a policy is its chance, from 0 to 1, of each list that was shown ({len(log):,}). Got the shape {given.shape}.",
+            parameter="policies",
+        )
+    return given
 
 
 def named_estimators(estimators: Sequence[Estimator] | None, with_model: bool) -> dict[str, Estimator]:
@@ -157,8 +173,8 @@ def _predictions(log: DecisionLog, given: Any, reward: str, rewards: int, seed: 
 
 def _refusals(log: DecisionLog, policies: Mapping[str, Any]) -> dict[str, str]:
     """Why no value may be given of which policy."""
-    checks = log.check(dict(policies)) if hasattr(log, "check") else None
-    found = {} if checks is None else {name: " ".join(checks.refusals(name)) for name in policies}
+    checks = log.check(policies)
+    found = {name: " ".join(checks.refusals(name)) for name in policies}
     return {name: why for name, why in found.items() if why}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -86,18 +87,13 @@ class Judge:
         pairs = [] if against is None else [(at, judged.index(against)) for at, policy in enumerate(judged) if policy != against]
         draws = resampled(families, pairs, self.doubt.draws, self.doubt.seed) if self.doubt.draws and families else [None] * len(families)
         found = {key: self._family(family, pairs, own) for key, family, own in zip(keys, families, draws, strict=True)}
-        rows = []
-        for reward in rewards:
-            for name in self.estimators:
-                for policy in policies:
-                    said = found[reward, name][judged.index(policy)] if policy in judged else {}
-                    rows.append(
-                        {
-                            key: None if number != number else number
-                            for key, number in (self._row(policy, reward, name, against) | said).items()
-                        }
-                    )
-        return pl.DataFrame(rows, schema=SCHEMA)
+        rows = [
+            self._row(policy, reward, name, against) | (found[reward, name][judged.index(policy)] if policy in judged else {})
+            for reward in rewards for name in self.estimators for policy in policies
+        ]  # fmt: skip
+        return pl.DataFrame(
+            [{key: None if isinstance(cell, float) and isnan(cell) else cell for key, cell in row.items()} for row in rows], schema=SCHEMA
+        )
 
     def _row(self, policy: str, reward: str, estimator: str, baseline: str | None) -> dict[str, Any]:
         """What is known without an estimate."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError, ParameterError
@@ -14,7 +15,11 @@ from vitrina.evaluate.people import persons_of
 from vitrina.policy.estimate import doubt_of, named_estimators, require_baseline, told_by
 from vitrina.policy.estimators import DR, IPS, SNIPS, Estimator, Weighted
 from vitrina.policy.judge import Judge
+from vitrina.policy.log import DecisionLog
+from vitrina.policy.overlap import overlap
+from vitrina.policy.units import Units
 from vitrina.policy.values import PolicyValues
+from vitrina.policy.weights import Weights
 from vitrina.types import Float64, Recommendations
 
 
@@ -30,6 +35,7 @@ def evaluate_lists(
     confidence: float = 0.95,
     bootstrap: int | None = None,
     seed: int = 0,
+    force: bool = False,
 ) -> PolicyValues:
     """What lists in another order, or sessions with other items, would have brought per request.
 
@@ -47,7 +53,7 @@ def evaluate_lists(
         weights: "list" or "above".
         fitted: (requests,) prediction of the reward of the list that was shown, out of fold; with `planned` for DR and its kin, and weights of whole lists.
         planned: policy -> (requests,) mean prediction over the lists that it would show.
-        estimators, baseline, confidence, bootstrap, seed: as in `evaluate`.
+        estimators, baseline, confidence, bootstrap, seed, force: as in `evaluate`. Whether the log speaks of a policy is told by the weights of whole lists.
 
     Raises:
         DataError: there are no propensities or outcomes, or a place is missing.
@@ -70,15 +76,17 @@ def evaluate_lists(
         (IPS(), SNIPS(), *((DR(),) if fitted is not None else ())) if estimators is None else estimators, fitted is not None
     )
     baseline = require_baseline(policies, baseline)
-    judge = Judge(_people(log), chosen, doubt_of(confidence, bootstrap, seed))
+    reward, people = "value" if log.values is not None else "outcome", _people(log)
+    judge, lists = Judge(people, chosen, doubt_of(confidence, bootstrap, seed)), _as_decisions(log, people)
     for name, policy in policies.items():
-        ratio = _chances(log, name, policy) / np.asarray(log.propensities, np.float64)
-        judge.take(
-            name,
-            "value" if log.values is not None else "outcome",
-            _stages(log, ratio, weights, fitted, None if planned is None else planned[name]),
-        )
-    table = judge.table(list(policies), ["value" if log.values is not None else "outcome"], baseline)
+        chances = _chances(log, name, policy)
+        own = _product(log, chances)
+        why = " ".join(check.sentence for check in overlap(lists, name, own) if check.verdict == "refuse")
+        if why and not force:
+            judge.refuse(name, why, Weights.of(own / lists.propensity))
+            continue
+        judge.take(name, reward, _stages(log, chances, weights, fitted, None if planned is None else planned[name]))
+    table = judge.table(list(policies), [reward], baseline)
     note = "What a place brought has the weight of the places down to it: nobody's answer may depend on what stands below."
     return PolicyValues(table, baseline, confidence, told_by(chosen), (note,) if weights == "above" else (), "request")
 
@@ -130,23 +138,37 @@ def _chances(log: Impressions, name: str, policy: Any) -> Float64:
     return chances
 
 
-def _stages(log: Impressions, ratio: Float64, weights: str, fitted: Any, planned: Any) -> tuple[Weighted, ...]:
+def _product(log: Impressions, chances: NDArray[Any]) -> Float64:
+    """(requests,) the chance of each list."""
+    out = np.ones(len(log.requests))
+    np.multiply.at(out, log.request_of, chances.astype(np.float64))
+    return out
+
+
+def _as_decisions(log: Impressions, people: NDArray[Any]) -> DecisionLog:
+    """Whole lists as decisions, to be asked whether they speak of a policy."""
+    assert log.propensities is not None
+    units = Units(log.requests.ids, pl.DataFrame(), ())
+    clusters, n = people.astype(np.int32), len(log.requests)
+    ids = pl.Series("cluster", np.arange(int(people.max(initial=-1)) + 1))
+    return DecisionLog(units, np.zeros(n, np.int32), {}, clusters, ids, propensities=_product(log, log.propensities))
+
+
+def _stages(log: Impressions, chances: Float64, weights: str, fitted: Any, planned: Any) -> tuple[Weighted, ...]:
     """What estimators need: of the whole request, or of each place."""
     requests, lengths = len(log.requests), np.diff(log.by_request)
     assert log.outcomes is not None
+    assert log.propensities is not None
     earned = log.outcomes.astype(np.float64) * (1.0 if log.values is None else log.values)
+    ratio = chances / log.propensities.astype(np.float64)
+    if weights == "list":
+        return (Weighted(_product(log, ratio), np.bincount(log.request_of, earned, requests), fitted, planned),)
     product, stages = np.ones(requests), []
-    whole = np.zeros(requests)
     for place in range(int(lengths.max(initial=0))):
         there = lengths > place
         rows = log.by_request[:-1][there] + place
-        product = product.copy()
+        product, brought = product.copy(), np.zeros(requests)
         product[there] *= ratio[rows]
-        brought = np.zeros(requests)
         brought[there] = earned[rows]
-        whole += brought
-        if weights == "above":
-            stages.append(Weighted(product, brought))
-    if weights == "above":
-        return tuple(stages)
-    return (Weighted(product, whole, fitted, planned),)
+        stages.append(Weighted(product, brought))
+    return tuple(stages)

@@ -42,7 +42,7 @@ def weighted(
 
     Args:
         log: with known propensities.
-        chances: of the policy, as `chances_of` gives them.
+        chances: of the policy, as `chances_of` gives them; of a log of whole lists (n,) its chance of each.
         reward: its name.
         predictions: (n, arms) of that reward.
         groups: arm -> group, where the weights are those of groups (see `evaluate`).
@@ -66,6 +66,8 @@ def weights_of(log: DecisionLog, chances: Float64, groups: Mapping[str, str] | N
         ParameterError: an arm has no group.
     """
     if groups is None:
+        if chances.ndim == 1:
+            return chances / log.propensity
         return chances[np.arange(len(log)), log.actions] / log.propensity
     if log.design is None:
         raise DataError(
