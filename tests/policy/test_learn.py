@@ -17,7 +17,8 @@ from vitrina.policy import (
     aipw_scores,
     cross_fit,
     fit_policy,
-)
+    worth_of_biased,
+)  # fmt: skip
 from vitrina.policy.greedy import Greedy
 from vitrina.policy.outcome import fitted_on, folds_of
 from vitrina.policy.policies import chances_of
@@ -145,3 +146,34 @@ def test_what_is_no_learner_is_refused():
         fit_policy(biased_log(100, 1), PolicyTree())
     with pytest.raises(ParameterError, match="not fitted"):
         chances_of(PolicyTree(), log)
+
+
+def test_what_biased_decisions_bought_is_told():
+    rng = np.random.default_rng(0)
+
+    def rows(n):
+        x = rng.normal(size=(n, 12))
+        arm = rng.integers(0, 2, n)
+        y = 2 * x.sum(axis=1) + arm * (x[:, 0] > 0) + rng.normal(size=n)
+        return pl.DataFrame({f"x{i}": x[:, i] for i in range(12)} | {"arm": arm, "y": y})
+
+    names = {"action": "arm", "reward": "y", "features": [f"x{i}" for i in range(12)]}
+    log = DecisionLog.of_frame(rows(60), **names, propensity={0: 0.5, 1: 0.5})
+    history = DecisionLog.of_frame(rows(5000), **names)
+    table = worth_of_biased(log, history, {"none": np.zeros(60, int), "all": np.ones(60, int)}, force=True)
+    assert table["policy"].to_list() == ["none", "all"]
+    assert (table["ratio"] < 0.97).all()
+    assert (table["rows"] > 0).all()
+    assert np.allclose(table["error_with"], table["ratio"] * table["error"])
+    alone = cross_fit(log, reward="y")
+    assert table["value"][1] == pytest.approx(aipw_scores(log, alone)[:, 1].mean())
+
+
+def test_the_better_of_two_models_is_taken_where_there_are_rows_for_it():
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    x, arm = rng.normal(size=20_000), rng.integers(0, 2, 20_000)
+    names = {"action": "arm", "reward": "y", "features": ["x"], "propensity": {0: 0.5, 1: 0.5}}
+    for truth, wanted in ((x, "Linear"), (np.sin(4 * x), "Boosted")):
+        log = DecisionLog.of_frame(pl.DataFrame({"x": x, "arm": arm, "y": 3 * truth + rng.normal(size=20_000)}), **names)
+        assert type(fitted_on(log, None).models[0]).__name__ == wanted

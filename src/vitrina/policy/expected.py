@@ -19,7 +19,8 @@ from vitrina.types import Float32, Float64
 
 MANY = 10  # arms for which one model each would have too few rows
 FEW = 50  # rows of an arm, likewise
-LARGE = 20_000  # rows from which boosted trees are the default
+LARGE = 20_000  # rows from which boosted trees are tried
+HELD = 0.2  # of the rows, on which they must be better than a ridge
 Monotone = Literal["increasing", "decreasing"]
 
 
@@ -28,9 +29,10 @@ class Outcome(Config):
     """How the reward of each arm is predicted from the features of a unit.
 
     Args:
-        model: what has `fit(X, y)` and `predict(X)`: `Ridge()`, `Boosting()`, or anybody's. None: Ridge below 20,000 rows, Boosting from there on.
+        model: what has `fit(X, y)` and `predict(X)`: `Ridge()`, `Boosting()`, or anybody's. None: Ridge below 20,000 rows; from there on Ridge or Boosting, whichever has the
+            smaller error on a fifth of the rows.
         together: one model for all arms, the arm being a feature of it; False: one model per arm. None: one for all where the order of arms means something (`monotone`),
-            where there are more than 10 of them or one has fewer than 50 rows.
+            where there are more than 10 of them or one has fewer than 50 rows, and for Boosting, which finds by itself what differs between arms.
         monotone: what the reward does from each arm to the next one in their order, whatever the unit. Boosting grows its trees so; predictions of other models are put right per
             unit, by the nearest monotone numbers (weighted by the rows of each arm).
 
@@ -66,13 +68,14 @@ class Outcome(Config):
         Raises:
             DataError: an arm that should have a model of its own has no row.
         """
-        arms = len(units.arms)
+        if self.model is None and len(rewards) >= LARGE:
+            return self._better(units, actions, rewards, prior).fit(units, actions, rewards, prior)
+        arms, model = len(units.arms), Ridge() if self.model is None else self.model
         view = View(Encoder.of(units), prior, float(rewards.std() or 1.0))
         seen, counts = view.matrix(units), np.bincount(actions, minlength=arms)
         together = self.together
         if together is None:
-            together = self.monotone is not None or arms > MANY or counts.min() < FEW
-        model = self.sized(len(rewards))
+            together = self.monotone is not None or arms > MANY or counts.min() < FEW or isinstance(model, Boosting)
         form = FittedOutcome(view, units.arms, (), self._layout(model, together=together), self.monotone, counts.astype(np.float64))
         if together:
             return form.with_models((_learned(model, form.joint(seen, actions), rewards, self._rising(model, form, seen.shape[1])),))
@@ -81,9 +84,15 @@ class Outcome(Config):
             raise DataError(f"The arm {arm!r} has no row to learn from. Use Outcome(together=True), or leave the arm out of the log.")
         return form.with_models(tuple(_learned(model, seen[actions == arm], rewards[actions == arm]) for arm in range(arms)))
 
-    def sized(self, rows: int) -> Any:
-        """The model, or the one that so many rows take."""
-        return self.model if self.model is not None else Ridge() if rows < LARGE else Boosting()
+    def _better(self, units: Units, actions: NDArray[Any], rewards: NDArray[Any], prior: FittedOutcome | None) -> Outcome:
+        """Ridge or Boosting, whichever predicts a fifth of the rows better from the others."""
+        held = np.random.default_rng(0).random(len(rewards)) < HELD
+        rows, errors = np.arange(int(held.sum())), {}
+        for model in (Ridge(), Boosting()):
+            one = self.model_copy(update={"model": model})
+            fitted = one.fit(units.rows(~held), actions[~held], rewards[~held], prior)
+            errors[one] = float(((fitted.predict(units.rows(held))[rows, actions[held]] - rewards[held]) ** 2).mean())
+        return min(errors, key=lambda one: errors[one])
 
     def _layout(self, model: Any, *, together: bool) -> Layout:
         if not together:
@@ -153,8 +162,11 @@ class FittedOutcome:
 
     @classmethod
     def of_columns(cls, units: Units, columns: Float64, outcome: Outcome) -> FittedOutcome:
-        """A model for each of (n, arms) columns of numbers that are known for every unit; nothing is learned of a column of zeros."""
-        view, model = View(Encoder.of(units)), outcome.sized(len(columns))
+        """A model for each of (n, arms) columns of numbers that are known for every unit; nothing is learned of a column of zeros.
+
+        Where no model is named it is Ridge: columns are scores, whose noise is large beside what there is to find in them.
+        """
+        view, model = View(Encoder.of(units)), Ridge() if outcome.model is None else outcome.model
         seen = view.matrix(units)
         models = tuple(_learned(model, seen, column) if column.any() else Linear.zero(seen.shape[1]) for column in columns.T)
         return cls(view, units.arms, models, "each", outcome.monotone, np.full(columns.shape[1], float(len(columns))))

@@ -44,7 +44,7 @@ class Plugin(Learner):
     """Each unit gets the arm of the largest predicted reward.
 
     Args:
-        model: of rewards: anything with `fit` and `predict`, or an `Outcome`. None: ridge or boosted trees by size.
+        model: of rewards: anything with `fit` and `predict`, or an `Outcome`. None: see `Outcome`.
 
     >>> Plugin()
     Plugin()
@@ -62,7 +62,7 @@ class DRLearner(Learner):
     theirs plus a correction learned from the scores: tau(x) = tau_biased(x) + delta(x) ([Kallus, Puli and Shalit 2018](https://arxiv.org/abs/1810.11646)).
 
     Args:
-        model: of rewards, and of effects: anything with `fit` and `predict`, or an `Outcome`. None: ridge or boosted trees by size.
+        model: of rewards, and of effects: anything with `fit` and `predict`, or an `Outcome`. None: see `Outcome` for rewards, and Ridge for effects.
 
     >>> DRLearner()
     DRLearner()
@@ -83,7 +83,7 @@ class PolicyTree(Learner):
 
     Args:
         depth: tests on the way to a leaf: 1, 2 or 3.
-        model: of rewards, behind the scores: anything with `fit` and `predict`, or an `Outcome`. None: ridge or boosted trees by size.
+        model: of rewards, behind the scores: anything with `fit` and `predict`, or an `Outcome`. None: see `Outcome`.
         bins: parts that a column is cut into.
         min_rows: of a leaf.
 

@@ -80,7 +80,7 @@ def cross_fit(
 
     Args:
         log: decisions.
-        model: what has `fit(X, y)` and `predict(X)`; an `Outcome`, which says how arms are treated; None: ridge or boosted trees by size.
+        model: what has `fit(X, y)` and `predict(X)`; an `Outcome`, which says how arms are treated; None: see `Outcome`.
         reward: its name, where the log has several.
         folds: parts; each is predicted by the others.
         seed: of the hash.

@@ -124,9 +124,9 @@ class Boosting(Config):
 
     rounds: int = Field(default=200, ge=1)
     learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=8, ge=2, le=LEAVES)
-    min_rows: int = Field(default=50, ge=1)
-    patience: int = Field(default=10, ge=1)
+    leaves: int = Field(default=4, ge=2, le=LEAVES)
+    min_rows: int = Field(default=200, ge=1)
+    patience: int = Field(default=20, ge=1)
     seed: int = Field(default=0, ge=0)
 
     def fit(self, X: NDArray[Any], y: NDArray[Any], *, rising: tuple[int, ...] | None = None) -> Boosted:
