@@ -63,7 +63,7 @@ class Outcome(Config):
             units: (n rows) who was decided on.
             actions: (n,) codes of `units.arms`.
             rewards: (n,).
-            prior: what other data say. Its predictions are features, so that as much of them is taken as is right.
+            prior: what other data say. Only the difference to it is learned: mu(x) = mu_prior(x) + delta(x), which is little where the other data are right.
 
         Raises:
             DataError: an arm that should have a model of its own has no row.
@@ -71,12 +71,16 @@ class Outcome(Config):
         if self.model is None and len(rewards) >= LARGE:
             return self._better(units, actions, rewards, prior).fit(units, actions, rewards, prior)
         arms, model = len(units.arms), Ridge() if self.model is None else self.model
-        view = View(Encoder.of(units), prior, float(rewards.std() or 1.0))
-        seen, counts = view.matrix(units), np.bincount(actions, minlength=arms)
+        encoder, counts = Encoder.of(units), np.bincount(actions, minlength=arms)
+        seen = encoder.matrix(units)
+        if prior is not None:
+            rewards = rewards - prior.predict(units)[np.arange(len(actions)), actions]
         together = self.together
         if together is None:
             together = self.monotone is not None or arms > MANY or counts.min() < FEW or isinstance(model, Boosting)
-        form = FittedOutcome(view, units.arms, (), self._layout(model, together=together), self.monotone, counts.astype(np.float64))
+        form = FittedOutcome(
+            encoder, units.arms, (), self._layout(model, together=together), self.monotone, counts.astype(np.float64), prior
+        )
         if together:
             return form.with_models((_learned(model, form.joint(seen, actions), rewards, self._rising(model, form, seen.shape[1])),))
         if not counts.min():
@@ -112,53 +116,27 @@ Layout = Literal["each", "arms", "place", "products"]
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class View:
-    """What a model sees of a unit: its features, and what other data say of each arm for it.
-
-    Args:
-        encoder: of features.
-        prior: fitted on other data; None: there are none.
-        scale: what its predictions are divided by.
-    """
-
-    encoder: Encoder
-    prior: FittedOutcome | None = None
-    scale: float = 1.0
-
-    def matrix(self, units: Units) -> Float32:
-        """(units, columns)."""
-        seen = self.encoder.matrix(units)
-        return seen if self.prior is None else np.column_stack([seen, (self.prior.predict(units) / self.scale).astype(np.float32)])
-
-    def state(self) -> State:
-        return State({"scale": self.scale}, children={"encoder": self.encoder} | ({} if self.prior is None else {"prior": self.prior}))
-
-    @classmethod
-    def of_state(cls, state: State) -> View:
-        return cls(state.children["encoder"], state.children.get("prior"), state.config["scale"])
-
-
-@final
 @dataclass(frozen=True, eq=False, repr=False)
 class FittedOutcome:
     """Predicts the reward of each arm.
 
     Args:
-        view: what the models see of a unit.
+        encoder: of features.
         arms: their names.
         models: one per arm, or one for all.
         layout: what the one for all sees of the arm: "arms" a flag each; "place" its place in the order; "products" flags, and its place times each feature. "each": there is a model per arm.
         monotone: what predictions do from arm to arm.
         rows: (arms,) that each was learned from.
+        prior: what other data say; the models are of what differs from it.
     """
 
-    view: View
+    encoder: Encoder
     arms: tuple[str, ...]
     models: tuple[Any, ...]
     layout: Layout
     monotone: Monotone | None
     rows: Float64
+    prior: FittedOutcome | None = None
 
     @classmethod
     def of_columns(cls, units: Units, columns: Float64, outcome: Outcome) -> FittedOutcome:
@@ -166,10 +144,10 @@ class FittedOutcome:
 
         Where no model is named it is Ridge: columns are scores, whose noise is large beside what there is to find in them.
         """
-        view, model = View(Encoder.of(units)), Ridge() if outcome.model is None else outcome.model
-        seen = view.matrix(units)
+        encoder, model = Encoder.of(units), Ridge() if outcome.model is None else outcome.model
+        seen = encoder.matrix(units)
         models = tuple(_learned(model, seen, column) if column.any() else Linear.zero(seen.shape[1]) for column in columns.T)
-        return cls(view, units.arms, models, "each", outcome.monotone, np.full(columns.shape[1], float(len(columns))))
+        return cls(encoder, units.arms, models, "each", outcome.monotone, np.full(columns.shape[1], float(len(columns))))
 
     def with_models(self, models: tuple[Any, ...]) -> Self:
         return replace(self, models=models)
@@ -184,7 +162,7 @@ class FittedOutcome:
         Raises:
             DataError: a feature isn't there, or a model gives something else than a finite number per unit.
         """
-        seen = self.view.matrix(units)
+        seen = self.encoder.matrix(units)
         out = np.empty((len(units), len(self.arms)))
         for arm in range(len(self.arms)):
             model = self.models[arm if self.layout == "each" else 0]
@@ -195,6 +173,7 @@ class FittedOutcome:
                     f"{type(model).__name__}.predict must give a finite number per row ({len(units):,}). Got the shape {values.shape}."
                 )
             out[:, arm] = values
+        out = out if self.prior is None else out + self.prior.predict(units)
         return out if self.monotone is None or self.layout == "place" else monotone_rows(out, self.rows, self.monotone)
 
     def errors(self, units: Units) -> Float64:
@@ -207,7 +186,7 @@ class FittedOutcome:
             raise ParameterError(
                 f"{self!r} doesn't know how far off its predictions may be. Use a Ridge() per arm as the model, or a PolicyTree; or explore with AtRandom()."
             )
-        seen = self.view.matrix(units)
+        seen = self.encoder.matrix(units)
         return np.stack([model.error(seen) for model in self.models], axis=1)
 
     def joint(self, seen: Float32, actions: NDArray[Any]) -> Float32:
@@ -225,15 +204,23 @@ class FittedOutcome:
                     f"What {type(model).__name__} has learned can't be saved: an artifact holds no code and no pickle. Use Ridge() or Boosting() as the model; "
                     "or save the decisions, as a table of units and arms."
                 )
+        prior = {} if self.prior is None else {"prior": self.prior}
         return State(
             {"arms": self.arms, "layout": self.layout, "monotone": self.monotone}, {"rows": self.rows},
-            children={"view": self.view} | {f"model_{at}": model for at, model in enumerate(self.models)},
+            children=prior | {"encoder": self.encoder} | {f"model_{at}": model for at, model in enumerate(self.models)},
         )  # fmt: skip
 
     @classmethod
     def of_state(cls, state: State) -> FittedOutcome:
-        models = tuple(state.children[f"model_{at}"] for at in range(len(state.children) - 1))
-        return cls(state.children["view"], models=models, rows=state.arrays["rows"], **state.config)
+        children = dict(state.children)
+        encoder, prior = children.pop("encoder"), children.pop("prior", None)
+        return cls(
+            encoder,
+            models=tuple(children[f"model_{at}"] for at in range(len(children))),
+            rows=state.arrays["rows"],
+            prior=prior,
+            **state.config,
+        )
 
 
 def _learned(model: Any, X: Float32, y: NDArray[Any], rising: tuple[int, ...] | None = None) -> Any:

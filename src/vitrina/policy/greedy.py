@@ -8,7 +8,8 @@ from typing import final
 import numpy as np
 
 from vitrina.base.state import State
-from vitrina.policy.expected import FittedOutcome, Outcome, View
+from vitrina.policy.encoder import Encoder
+from vitrina.policy.expected import FittedOutcome, Outcome
 from vitrina.policy.policies import one_hot
 from vitrina.policy.units import Units
 from vitrina.types import Float64
@@ -41,9 +42,9 @@ class Effects:
         return f"Effects({self.correction!r}{', and what biased decisions say' * (self.prior is not None)})"
 
     @property
-    def view(self) -> View:
-        """What the correction sees of a unit."""
-        return self.correction.view
+    def encoder(self) -> Encoder:
+        """Of the features that the correction sees."""
+        return self.correction.encoder
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ class Greedy:
 
     def examples(self) -> Units:
         """Units that nobody is, to ask it about."""
-        return self.model.view.encoder.examples(self.arms)
+        return self.model.encoder.examples(self.arms)
 
     def state(self) -> State:
         return State(children={"model": self.model})

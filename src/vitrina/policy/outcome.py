@@ -84,8 +84,8 @@ def cross_fit(
         reward: its name, where the log has several.
         folds: parts; each is predicted by the others.
         seed: of the hash.
-        biased: decisions whose chances nobody knows, such as those of a marketing department. A model of them is fitted first, and what it predicts of each arm is a feature of the
-            model of the log. They teach nothing else: they are not predicted and never judged. A row of a cluster that is in the log teaches only where that cluster does.
+        biased: decisions whose chances nobody knows, such as those of a marketing department. A model of them is fitted first, and the log teaches what differs from it:
+            mu(x) = mu_biased(x) + delta(x). They are not predicted and never judged. A row of a cluster that is in the log teaches only where that cluster does.
 
     Raises:
         ParameterError: fewer clusters than folds, or fewer than 2 folds.

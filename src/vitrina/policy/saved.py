@@ -1,7 +1,7 @@
 """Every class of a fitted policy that an artifact can hold."""
 
 from vitrina.policy.encoder import Encoder
-from vitrina.policy.expected import FittedOutcome, View
+from vitrina.policy.expected import FittedOutcome
 from vitrina.policy.explore import Explored, Thompson
 from vitrina.policy.greedy import Effects, Greedy
 from vitrina.policy.policies import Always, AtRandom, Columns
@@ -21,5 +21,4 @@ __all__ = [
     "Linear",
     "Thompson",
     "TreePolicy",
-    "View",
 ]
