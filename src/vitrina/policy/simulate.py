@@ -120,7 +120,7 @@ class OfferWorld(Config):
 
         Cost: 0.1 s, and what the policy takes for so many units.
         """
-        units, means = self._population(n) if n != PLENTY else self._plenty
+        units, means = self.population(n) if n != PLENTY else self._plenty
         return float((chances_of(policy, units) * means[reward]).sum(axis=1).mean())
 
     def oracle(self, reward: str = "orders") -> Oracle:
@@ -146,9 +146,10 @@ class OfferWorld(Config):
 
     @cached_property
     def _plenty(self) -> tuple[Units, dict[str, Float64]]:
-        return self._population(PLENTY)
+        return self.population(PLENTY)
 
-    def _population(self, n: int) -> tuple[Units, dict[str, Float64]]:
+    def population(self, n: int) -> tuple[Units, dict[str, Float64]]:
+        """`n` clients, always the same ones, and reward -> (clients, arms) what each arm would bring each on average."""
         from vitrina.policy.units import Units  # noqa: PLC0415
 
         clients, activity = self._clients(n, 1 << 30)
