@@ -196,7 +196,9 @@ class PolicyJob:
     def baseline(self, log: DecisionLog, policies: Collection[str]) -> str:
         """The policy that all are compared with."""
         if not policies:
-            raise ParameterError(f"{self.file.path}: there is no policy to judge. Add a table [policies.NAME], or leave out: always = false")
+            raise ParameterError(
+                f"{self.file.path}: there is no policy to judge. Add a table [policies.NAME], or leave out: always = false"
+            )
         given = self.settings.evaluate.baseline
         if given is not None and given not in policies:
             with build.located(self.file, ("evaluate", "baseline")):

@@ -62,7 +62,11 @@ def _how_much(view: View) -> str:
     difference = runner.difference
     told_apart = {"unsure": "which can’t be told from zero", "better": "measurably more", "worse": "measurably less"}[told(difference)]
     if study.found.advised == runner.policy:
-        beside = "" if runner.against == study.baseline else f" Against {runner.against}, the best single arm, it is {said_difference(difference)}, {told_apart}."
+        beside = (
+            ""
+            if runner.against == study.baseline
+            else f" Against {runner.against}, the best single arm, it is {said_difference(difference)}, {told_apart}."
+        )
         return first + beside
     return f"{first} “{runner.policy}” brings {said_difference(difference)} against {runner.against}, {told_apart}."
 
