@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
@@ -78,8 +78,8 @@ def test_every_key_is_documented_and_the_example_is_valid(folder: Path) -> None:
     for name, field in Settings.model_fields.items():
         section = re.search(rf"^## \[{name}.*?\]\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert section, name
-        cls = field.annotation
-        keys = cls.model_fields if isinstance(cls, type) and issubclass(cls, Section) else ()
+        kinds = [cls for cls in (field.annotation, *get_args(field.annotation)) if isinstance(cls, type) and issubclass(cls, Section)]
+        keys = kinds[0].model_fields if kinds else ()
         assert [key for key in keys if f"| `{key}` |" not in section[1]] == []
     (folder / "job.toml").write_text(re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     assert read_policy_file(folder / "job.toml").learner == vt.policy.PolicyTree(depth=2)
@@ -177,6 +177,29 @@ def test_a_policy_is_learned_saved_and_assigned_within_its_budget(folder: Path, 
     assert done.exit_code == 2
     assert "The random share of 10% alone costs" in done.stderr
     assert not (folder / "none.csv").exists()
+
+
+def test_what_comes_later_is_linked(folder: Path, table: pl.DataFrame) -> None:
+    decided = table.select("client", "arm", "propensity", "rides").with_columns(at=pl.lit("2026-03-01"))
+    decided.write_csv(folder / "offers.csv")
+    rides = pl.DataFrame(
+        {"who": table["client"].to_list() * 2, "when": ["2026-03-02"] * 3000 + ["2026-05-01"] * 3000, "fare": [2.0] * 6000}
+    )
+    rides.write_csv(folder / "rides.csv")
+    text = HEAD.partition("reward =")[0] + 'propensity = "propensity"\ntime = "at"\n'
+    (folder / "job.toml").write_text(text)
+    done = typed("check", "job.toml")
+    assert "line 2: there is no reward. Name its column" in done.stderr
+    later = (
+        '[late]\npath = "rides.csv"\nunit = "who"\ntime = "when"\ndays = 28\nvalue = "fare"\nrewards = {fares = "sum", rides = "count"}\n'
+    )
+    (folder / "job.toml").write_text(text + later)
+    log = read_policy_file(folder / "job.toml").log()
+    assert {name: set(values.tolist()) for name, values in log.rewards.items()} == {"fares": {2.0}, "rides": {1.0}}
+    assert any("3,000 events came before a decision or after its window" in note for note in log.notes)
+    (folder / "job.toml").write_text(text + later.replace("days", "dayz"))
+    done = typed("check", "job.toml")
+    assert "There is no [late] key 'dayz'. Did you mean 'days'" in done.stderr
 
 
 def test_an_interruption_leaves_nothing_half_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,6 @@ def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: st
         raise ParameterError(f"The arms go into a file that ends in {' or '.join(FILES)}. Got {out}.")
     outputs.check_file(out, {"source": job.sources()}, units_at, job.file.path, force=force)
     policy = _policy(folder, trust=job.file.trust)
-    log = job.settings.log
     with console.working(f"Reading {units_at}"):
         units = _units(job, units_at, policy.examples().arms)
         cost = arm_costs(job, units_at, units)
@@ -41,7 +40,7 @@ def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: st
         made.write_parquet(path) if out.suffix == ".parquet" else made.write_csv(path)
     counts = made["arm"].value_counts(sort=True)
     return {
-        "out": out, "units": len(made), "round": round_, "arms": dict(counts.iter_rows()), "reward": log.reward if isinstance(log.reward, str) else log.reward[0],
+        "out": out, "units": len(made), "round": round_, "arms": dict(counts.iter_rows()), "reward": job.reward,
         "value": float(made["value"].sum()) if made["value"].null_count() == 0 else None, "cost": None if cost is None else float(made["cost"].sum()),
         "budget": job.settings.budget.spend, "least_propensity": float(made["propensity"].min()),  # type: ignore[arg-type]
     }  # fmt: skip

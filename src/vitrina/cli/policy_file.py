@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,10 @@ class LogSection(Section):
 
     path: str | list[str] = Field(description="The log: CSV or Parquet, a row per decision; a path, a glob or a list of paths.")
     action: str = Field(description="Column of the arm that was given.")
-    reward: str | list[str] = Field(description="Column of what came of it, or several; the first is what policies are judged by.")
+    reward: str | list[str] | None = Field(
+        default=None,
+        description="Column of what came of it, or several; the first is what policies are judged by. Left out where [late] has them.",
+    )
     unit: str | None = Field(default=None, description="Column of who was decided on: client, order; each row is one when left out.")
     propensity: str | dict[str, float] | dict[str, str] | None = Field(
         default=None,
@@ -53,6 +56,23 @@ class LogSection(Section):
     winsorise: float | None = Field(
         default=None, gt=0.5, lt=1, description="Quantile at which rewards are cut, for heavy tails; both numbers are shown."
     )
+
+
+class LateSection(Section):
+    """What came later, in a file of its own: the arguments of `vitrina.policy.link_outcomes`."""
+
+    path: str | list[str] = Field(description="Orders, rides, whatever came: CSV or Parquet, a row per event.")
+    time: str = Field(description="Column of the time of the event.")
+    days: float = Field(
+        gt=0, description="Days from a decision on in which an event counts for it; decisions that are younger are left out."
+    )
+    unit: str | None = Field(default=None, description="Column of ids of the log's units.")
+    cluster: str | None = Field(default=None, description="Instead of it, column of ids of the log's clusters.")
+    value: str | None = Field(default=None, description="Column of numbers, for sums.")
+    rewards: dict[str, Literal["any", "count", "sum"]] | None = Field(
+        default=None, description='{name = "any" | "count" | "sum"}: the rewards that are made, the first to be judged by.'
+    )
+    until: str | None = Field(default=None, description="Until when events are known; that of the last one when left out.")
 
 
 class EvaluateSection(Section):
@@ -113,6 +133,7 @@ class Settings(Section):
     """The whole file."""
 
     log: LogSection
+    late: LateSection | None = Field(default=None, description="What came later, where it stands in another file.")
     policies: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="One table per policy; the name of the table is its name on the page."
     )
@@ -147,9 +168,16 @@ class PolicyJob:
     def title(self) -> str:
         return self.settings.report.title or self.file.path.stem
 
+    @property
+    def reward(self) -> str:
+        """What the policy was learned from, as far as the file says it."""
+        given, later = self.settings.log.reward, self.settings.late
+        first = given if isinstance(given, str) else given[0] if given else next(iter((later and later.rewards) or {"reward": ""}))
+        return self.settings.learn.reward or first
+
     def sources(self) -> list[str]:
         """All that the job reads, absolute."""
-        given = [self.settings.log.path, self.settings.outcome.biased]
+        given = [self.settings.log.path, self.settings.outcome.biased, self.settings.late.path if self.settings.late else None]
         return [absolute(path, self.folder) for one in given if one is not None for path in ([one] if isinstance(one, str) else one)]
 
     def outcome(self) -> Any:
@@ -209,9 +237,18 @@ class PolicyJob:
     def _read(self, path: str | list[str], keys: Keys) -> DecisionLog:
         from vitrina.policy import DecisionLog
 
-        given = self.settings.log.model_dump(exclude=set(LOG_ONLY), exclude_none=True)
+        given = self.settings.log.model_dump(exclude={*LOG_ONLY, "reward"}, exclude_none=True)
         with build.located(self.file, keys if keys[0] != "log" else ("log",)):
-            return DecisionLog.of_frame(absolute(path, self.folder), **given)
+            log = DecisionLog.of_frame(absolute(path, self.folder), reward=self.settings.log.reward, **given)
+        return log if self.settings.late is None else self._linked(log, self.settings.late)
+
+    def _linked(self, log: DecisionLog, later: LateSection) -> DecisionLog:
+        """The log with what came later; what was counted and left out is among its notes."""
+        from vitrina.policy import link_outcomes
+
+        with build.located(self.file, ("late",)):
+            linked = link_outcomes(log, absolute(later.path, self.folder), **later.model_dump(exclude={"path"}, exclude_none=True))
+        return replace(linked.log, notes=(*linked.log.notes, *linked.sentences))
 
 
 def read_policy_file(path: Path, *, trust: bool = False) -> PolicyJob:
@@ -248,7 +285,16 @@ def absolute(paths: str | list[str], folder: Path) -> Any:
 
 def _check_files(file: TomlFile, settings: Settings) -> None:
     """What is missing is said before anything is read; a glob is left to the reader."""
-    for keys, given in ((("log", "path"), settings.log.path), (("outcome", "biased"), settings.outcome.biased or [])):
+    if settings.log.reward is None and settings.late is None:
+        raise ParameterError(
+            f"{file.where(('log',))}: there is no reward. Name its column with reward = in [log], or the file of what came later with [late]."
+        )
+    later = settings.late.path if settings.late else []
+    for keys, given in (
+        (("log", "path"), settings.log.path),
+        (("outcome", "biased"), settings.outcome.biased or []),
+        (("late", "path"), later),
+    ):
         for path in [given] if isinstance(given, str) else given:
             if not any(c in path for c in "*?[") and not Path(absolute(path, file.path.parent)).exists():
                 raise DataError(f"{file.where(keys)}: there is no file {path}. Paths are relative to the file of the job.")
