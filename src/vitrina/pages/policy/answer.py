@@ -28,8 +28,10 @@ def answer(view: View) -> list[str]:
 
 
 def _refused(view: View) -> list[str]:
-    refusals = view.study.checks.table.filter(verdict="refuse")["sentence"].to_list()
+    refusals = [r.sentence for r in view.study.checks.rows if r.verdict == "refuse"]
     first = refusals[0] if refusals else "No policy has a value."
+    if view.study.checks.verdict != "refuse":
+        return ["This log says too little of the policies to judge them.", first, "The checks below say of each policy what is missing."]
     then = (
         f"Draw the arms at random for a share of the decisions ({percent(SHARE)} will do to begin with), write down the chance of each arm with the decision, "
         "and ask again when there are some thousands of them."
