@@ -56,9 +56,9 @@ def _seen(plan: Plan) -> Html:
     lines = [one, *([Curve(daily, "base", "the always-valid interval, looked at every day", name="looked at daily")] if daily else [])]
     asked = abs(plan.relative) if plan.relative is not None and share else None
     top = max(y for line in lines for _, y in line.points)
-    note = (plan.days, plan.row[f"detectable{key}"], f"{plan.days} days: {shown(plan.row[f'detectable{key}'])}")
+    mark = (plan.days, plan.row[f"detectable{key}"])
     lines += [Curve([(rows[0]["days"], asked), (rows[-1]["days"], asked)], "other", "the effect that has to be seen")] if asked else []
-    drawn = _by_days(rows, lines, (0.0, 1.08 * max(top, asked or 0.0)), shown, note, f"Smallest difference in {plan.metric} that is seen, by days: " + "; ".join(
+    drawn = _by_days(rows, lines, (0.0, 1.08 * max(top, asked or 0.0)), shown, mark, f"Smallest difference in {plan.metric} that is seen, by days: " + "; ".join(
         f"{r['days']} days {shown(r[f'detectable{key}'])}" for r in rows) + ".")  # fmt: skip
     heading = f"After {plan.days} days a difference of {shown(plan.row[f'detectable{key}'])} is seen"
     unit = f"difference in {plan.metric}" + (", as a share of control" if share else "") + f", seen in {plan.power:.0%} of experiments"
@@ -76,13 +76,13 @@ def _power(plan: Plan) -> Html | None:
     lines = [Curve([(r["days"], r["power"]) for r in rows], "lead", "looked at once, at the end", name="at the end")]
     lines += [Curve(daily, "base", "the always-valid interval, looked at every day", name="looked at daily")] if daily else []
     lines.append(Curve([(rows[0]["days"], plan.power), (rows[-1]["days"], plan.power)], "faint"))
-    note = (plan.days, plan.row["power"], f"{plan.days} days: {percent(plan.row['power'])}")
+    mark = (plan.days, plan.row["power"])
     drawn = _by_days(
         rows,
         lines,
         (0.0, 1.08),
         percent,
-        note,
+        mark,
         "Chance to see the effect, by days: " + "; ".join(f"{r['days']} days {percent(r['power'])}" for r in rows) + ".",
     )
     heading = (
@@ -100,7 +100,8 @@ def _power(plan: Plan) -> Html | None:
     return section("power", "How sure", *_finding(plan, "looking", "care"), plot)
 
 
-def _by_days(rows: Sequence[ROW], lines: Sequence[Curve], up: tuple[float, float], shown: Callable[[float], str], note: tuple[float, float, str], description: str) -> Any:  # fmt: skip
+def _by_days(rows: Sequence[ROW], lines: Sequence[Curve], up: tuple[float, float], shown: Callable[[float], str], mark: tuple[float, float], description: str) -> Any:  # fmt: skip
+    """Lines by days; the dot at `mark` is the planned length, whose number the title says."""
     first, last = rows[0]["days"], max(rows[-1]["days"], rows[0]["days"] + 1)
     across = Linear(first, last + ROOM * (last - first), 0, 1)
     ticks = [(r["days"], str(r["days"])) for r in rows] if len(rows) <= 8 else [(t, text) for t, text in across.tick_labels(7) if t <= last]
@@ -111,7 +112,7 @@ def _by_days(rows: Sequence[ROW], lines: Sequence[Curve], up: tuple[float, float
         up=up,
         across_ticks=ticks,
         up_ticks=levels,
-        note=note if note[0] < last else None,
+        note=(*mark, ""),
         description=description,
         tall=260,
     )
@@ -182,13 +183,13 @@ def _money(plan: Plan) -> Html | None:
         Curve([(r["days"], r["cost"]) for r in rows], "lead", "treatments", name="treatments"),
     ]
     up = (0.0, 1.08 * max(1e-9, *(r["worst"] for r in rows)))
-    note = (plan.days, plan.row["cost"], f"{plan.days} days: {count(plan.row['cost'])}")
+    mark = (plan.days, plan.row["cost"])
     drawn = _by_days(
         rows,
         lines,
         up,
         short_count,
-        note,
+        mark,
         f"Cost by days; after {plan.days} days {count(plan.row['cost'])}, at worst {count(plan.row['worst'])}.",
     )
     heading = f"After {plan.days} days the treatments have cost {count(plan.row['cost'])}, at worst {count(plan.row['worst'])} are lost"
