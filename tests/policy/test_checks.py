@@ -194,6 +194,23 @@ def test_units_that_come_back():
     assert {"units", "clusters"} <= set(verdicts(both))
 
 
+def test_small_and_odd_logs_are_looked_at_without_a_fault():
+    rng = np.random.default_rng(0)
+    for seed in range(24):
+        n = int(rng.integers(1, 40))
+        frame = table(n, seed, vary=True, house=rng.integers(0, 3 + n // 2, n)).with_columns(
+            city=pl.when(pl.Series(rng.random(n) < 0.2)).then(None).otherwise("city"),
+            rides=pl.when(pl.Series(rng.random(n) < 0.3)).then(None).otherwise("rides"),
+            adult=pl.lit(True),
+        )
+        changes = [KNOWN, PER_ROW, {"propensity": "p"}, {"propensity": None}][seed % 4] | ({"cluster": "house"} if seed % 3 == 0 else {})
+        log = read(frame, **changes, arms=ARMS)
+        checks = log.check({"mail": Always("mail"), "any": AtRandom()})
+        assert checks.verdict_of("mail") == "refuse"
+        assert str(checks)
+        assert not any(row.p is not None and not 0 <= row.p <= 1 for row in checks.rows)
+
+
 def test_what_cannot_be_looked_at_is_said():
     checks = DecisionLog.of_frame(table(), action="arm", reward="spent", propensity="p").check()
     assert any("name columns with features=" in s for s in checks.skipped)

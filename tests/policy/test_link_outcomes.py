@@ -171,6 +171,21 @@ def test_whole_lists_as_decisions():
         DecisionLog.of_impressions(SHOWN, whole=True, features=pl.DataFrame({"old": [1]}))
 
 
+def test_whole_lists_are_judged_as_lists_are():
+    rng = np.random.default_rng(5)
+    order = np.array([rng.permutation(3) for _ in range(600)])
+    shown = vt.Impressions.of_frame(pl.DataFrame({
+        "request_id": np.repeat(np.arange(600), 3), "user_id": np.repeat(np.arange(600) // 2, 3), "item_id": order.ravel(), "position": np.tile([1, 2, 3], 600),
+        "propensity": np.tile([1 / 3, 1 / 2, 1.0], 600), "outcome": rng.integers(0, 2, 1800), "value": rng.random(1800),
+    }))  # fmt: skip
+    chances = np.tile([0.4, 0.5, 1.0], 600)
+    values = vt.policy.evaluate_lists(shown, {"other": chances}, estimators=[vt.policy.IPS()])
+    log = DecisionLog.of_impressions(shown, whole=True)
+    weights = chances.reshape(600, 3).prod(axis=1) / log.propensity
+    assert values.table["value"][0] == pytest.approx((weights * log.reward("value")).mean(), rel=1e-6)
+    assert len(log.cluster_ids) == 300
+
+
 def test_a_list_whose_chance_is_no_number():
     long = vt.Impressions.of_frame(
         pl.DataFrame(

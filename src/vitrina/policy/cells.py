@@ -9,6 +9,8 @@ log tells that from a fault: too little weight is told only of arms whose chance
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import gammainc, gammaincc, ndtr
 
@@ -21,22 +23,23 @@ STEADY = 0.8  # (sum w)^2 / (n sum w^2) of an arm, 1 where its chances are all t
 FEWEST_STEADY = 20  # rows of such an arm
 
 
-def tail(total: float, wanted: float, variance: float, third: float) -> float:
-    """How often a sum of weights is as far off on either side: by the normal distribution, or by the gamma distribution that has its third central moment, whichever
-    says that it is oftener; 1 where the sum stands on fewer than 5 rows.
+def tail(total: Any, wanted: Any, variance: Any, third: Any) -> Float64:
+    """How often sums of weights are as far off on either side: by the normal distribution, or by the gamma distribution that has their third central moment, whichever
+    says that it is oftener; 1 where a sum stands on fewer than 5 rows.
 
-    >>> round(tail(20_300, 20_000, 40_000, 0.0), 4), round(tail(36, 20, 20, 20), 4), round(tail(8, 20, 20, 20), 4)
-    (0.1336, 0.0013, 0.0073)
+    >>> tail([20_300, 36, 8, 9], [20_000, 20, 20, 1], [40_000, 20, 20, 9], [0.0, 20, 20, 9]).round(4).tolist()
+    [0.1336, 0.0013, 0.0073, 1.0]
     """
-    if variance <= 0 or wanted <= 0 or wanted**2 < FEWEST_RARE * variance:
-        return 1.0
-    z, skewness = (total - wanted) / np.sqrt(variance), third / variance**1.5
-    own = float(ndtr(-abs(z)))
-    if abs(skewness) >= ROUND:
-        shape = 4 / skewness**2
-        place = max(shape + z * np.sqrt(shape) * np.sign(skewness), 0.0)
-        own = max(own, float(gammaincc(shape, place) if z * skewness > 0 else gammainc(shape, place)))
-    return min(1.0, 2 * own)
+    total, wanted, variance, third = np.broadcast_arrays(*(np.asarray(given, np.float64) for given in (total, wanted, variance, third)))
+    tested = (variance > 0) & (wanted > 0) & (np.square(wanted) >= FEWEST_RARE * variance)
+    spread = np.sqrt(np.where(tested, variance, 1.0))
+    z, skewness = (total - wanted) / spread, third / spread**3
+    skew = np.abs(skewness) >= ROUND
+    shape = 4 / np.square(np.where(skew, skewness, 1.0))
+    place = np.maximum(shape + z * np.sqrt(shape) * np.sign(skewness), 0.0)
+    gamma = np.where(z * skewness > 0, gammaincc(shape, place), gammainc(shape, place))
+    own = np.maximum(ndtr(-np.abs(z)), np.where(skew, gamma, 0.0))
+    return np.where(tested, np.minimum(1.0, 2 * own), 1.0)
 
 
 def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: Int64, arms: int) -> tuple[Tested, Float64]:
@@ -66,9 +69,7 @@ def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: I
     missing = np.divide(sizes, totals, out=np.ones_like(totals), where=totals > 0)
     variance = np.maximum(own * np.square(np.maximum(missing, 1)), whole)
     third = np.square(variance) / np.maximum(sizes, 1)  # as skew as a count
-    ps = np.array([[tail(totals[a, c], sizes[c], variance[a, c], third[a, c]) for c in range(cells)] for a in range(arms)]).reshape(
-        arms, cells
-    )
+    ps = tail(totals, sizes, variance, third)
     ps[(totals < sizes) & ~steady(actions, logged, arms)[:, None]] = 1.0
     tested = ps < 1
     z = np.divide(totals - sizes, np.sqrt(variance), out=np.zeros_like(totals), where=tested & (variance > 0))

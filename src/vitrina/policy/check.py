@@ -112,7 +112,7 @@ def _mean_weight(drawing: Drawing) -> list[Check]:
     else:
         wanted, variance, third = _of_design(drawing)
         z = np.divide(totals - wanted, np.sqrt(variance), out=np.zeros(len(totals)), where=variance > 0)
-        tails = np.array([tail(*one) for one in zip(totals.tolist(), wanted.tolist(), variance.tolist(), third.tolist(), strict=True)])
+        tails = tail(totals, wanted, variance, third)
         deviates, p = 1 - tails, min(1.0, max(int((tails < 1).sum()), 1) * float(tails.min()))
     at, means = int(np.abs(deviates).argmax()), np.divide(totals, wanted, out=np.ones(len(totals)), where=wanted > 0)
     order = np.argsort(-np.abs(z), kind="stable")[:8]

@@ -21,6 +21,8 @@ def drift(drawing: Drawing, times: Int64, unit: TimeUnit | None) -> list[Check]:
     if len(starts) < 2:
         return []
     test, z = _tested(drawing, period, len(starts))
+    if not test.freedom:
+        return []
     moved = _moved(drawing, period, len(starts))
     group, at = (int(i) for i in np.unravel_index(np.abs(z).argmax(), z.shape))
     names = [drawing.arms[group]] if drawing.design is None else [drawing.arms[a] for a in np.flatnonzero(drawing.groups == group)]

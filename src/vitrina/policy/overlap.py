@@ -91,7 +91,7 @@ def _mean(log: DecisionLog, name: str, weights: Float64, clusters: Int32 | None,
         square, cube = _powers(log, weights, chances)
         variance, third = square - wanted, cube - 3 * square + 2 * wanted
     told = log.design is not None or total >= wanted or total**2 >= STEADY * np.count_nonzero(weights) * float(np.square(weights).sum())
-    p = tail(total, wanted, variance, third) if told else 1.0  # small chances that were not drawn make as little of it
+    p = float(tail(total, wanted, variance, third)) if told else 1.0  # small chances that were not drawn make as little of it
     mean, z = total / max(wanted, 1e-300), (total - wanted) / np.sqrt(variance) if variance > 0 else 0.0
     detail = f"mean weight {total / max(len(weights), 1):.4f}, z {z:+.2f}, {p_text(p)}"
     return of_weights(f"the policy {name!r}", mean, z, p, detail, name)
