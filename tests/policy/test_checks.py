@@ -211,6 +211,22 @@ def test_small_and_odd_logs_are_looked_at_without_a_fault():
         assert not any(row.p is not None and not 0 <= row.p <= 1 for row in checks.rows)
 
 
+def test_many_arms_of_which_only_logged_chances_are_known():
+    rng = np.random.default_rng(2)
+    frame = pl.DataFrame(
+        {
+            "item": rng.integers(0, 2000, 6000),
+            "who": rng.integers(0, 900, 6000),
+            "click": rng.integers(0, 2, 6000),
+            "p": 0.9 / 2000 * (1 + 0.2 * rng.random(6000)),
+            "old": rng.random(6000),
+        }
+    )
+    checks = DecisionLog.of_frame(frame, unit="who", action="item", reward="click", propensity="p", features=["old"]).check()
+    assert row(checks, "omnibus").p == 1  # three rows per arm tell nothing
+    assert verdicts(checks)["units"] == "pass"
+
+
 def test_what_cannot_be_looked_at_is_said():
     checks = DecisionLog.of_frame(table(), action="arm", reward="spent", propensity="p").check()
     assert any("name columns with features=" in s for s in checks.skipped)

@@ -63,10 +63,10 @@ def cells_test(actions: Int32, logged: Float64, clusters: Int32 | None, codes: I
     totals = np.bincount(place, weights, arms * cells).reshape(arms, cells)
     if clusters is None:
         own = np.bincount(place, weights * (1 - p) / p, arms * cells).reshape(arms, cells)
+        missing = np.divide(sizes, totals, out=np.ones_like(totals), where=totals > 0)
     else:
-        own = _of_clusters(clusters[inside], place, weights, codes[inside], arms, cells)
+        own, missing = _of_clusters(clusters[inside], place, weights, codes[inside], arms, cells), np.ones_like(totals)
     whole = own.sum(axis=1, keepdims=True) * sizes / max(sizes.sum(), 1)
-    missing = np.divide(sizes, totals, out=np.ones_like(totals), where=totals > 0)
     variance = np.maximum(own * np.square(np.maximum(missing, 1)), whole)
     third = np.square(variance) / np.maximum(sizes, 1)  # as skew as a count
     ps = tail(totals, sizes, variance, third)
@@ -85,12 +85,11 @@ def steady(actions: Int32, logged: Float64, arms: int) -> Bool:
 
 
 def _of_clusters(clusters: Int32, place: Int64, weights: Float64, codes: Int64, arms: int, cells: int) -> Float64:
-    """(arms, cells) sums over clusters of the squares of their weights less the rows that they have in the cell."""
-    count = int(clusters.max(initial=-1)) + 1
-    variance = np.zeros((arms, cells))
-    for a in range(arms):
-        residual = np.where(place // cells == a, weights, 0.0) - 1
-        for c in range(cells):
-            here = codes == c
-            variance[a, c] = np.square(np.bincount(clusters[here], residual[here], count)).sum()
-    return variance
+    """(arms, cells) sums over clusters of the squares of their weights less the rows that they have in the cell: of T^2 - 2 T N + N^2, where T is of few clusters."""
+    rows, own = np.unique(clusters.astype(np.int64) * cells + codes, return_inverse=True)
+    count = np.bincount(own, minlength=len(rows)).astype(np.float64)
+    keys, of_key = np.unique(own * (arms * cells) + place, return_inverse=True)
+    total = np.bincount(of_key, weights, len(keys))
+    at, inside = keys % (arms * cells), keys // (arms * cells)
+    square = np.bincount(at, np.square(total) - 2 * total * count[inside], arms * cells).reshape(arms, cells)
+    return square + np.bincount(rows % cells, np.square(count), cells)

@@ -88,7 +88,7 @@ class Drawing:
             return {name: score.test(np.array([c.name == name for c in covariates])) for name in names}, score.test()
         own = {name: self.by_cells(cells)[0] for name, cells in cells_by_name(features, covariates).items()}
         worst, count = min(own.values(), key=lambda test: test.p), sum(test.freedom for test in own.values())
-        p = min(1.0, worst.p / max(worst.freedom, 1) * count)
+        p = min(1.0, worst.p / max(worst.freedom, 1) * max(count, 1))
         return own, Tested(worst.statistic, count, p, f"largest of {count:,} z {worst.statistic:.2f}, corrected for their number")
 
 

@@ -68,10 +68,11 @@ def _kept(drawing: Drawing, groups: Int32, what: Literal["unit", "cluster"]) -> 
 
 def _alone(drawing: Drawing, groups: Int32, count: int) -> Float64:
     """(groups,) the chance that all rows of a group have one arm, if each were drawn by itself."""
+    if drawing.design is None or drawing.design.ndim == 1:
+        p = drawing.counts / len(drawing) if drawing.design is None else drawing.design
+        sizes, which = np.unique(np.bincount(groups, minlength=count), return_inverse=True)
+        return np.array([np.power(p, size).sum() for size in sizes.tolist()])[which]
     total = np.zeros(count)
-    shares = drawing.counts / len(drawing)
     for arm in range(len(drawing.arms)):
-        p = shares[arm] if drawing.design is None else drawing.design[arm] if drawing.design.ndim == 1 else drawing.design[:, arm]
-        logs = np.log(np.broadcast_to(np.maximum(p, 1e-300), (len(drawing),)))
-        total += np.exp(np.bincount(groups, logs, count))
+        total += np.exp(np.bincount(groups, np.log(np.maximum(drawing.design[:, arm], 1e-300)), count))
     return np.minimum(total, 1.0)
