@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
@@ -193,6 +194,14 @@ def test_what_is_asked_wrongly_is_refused():
             arm="group",
             unit="user",
         )
+    with pytest.raises(ParameterError, match="are a list of columns"):
+        ex.analyse(table, mean, arm="group", slices="orders")
+    with pytest.raises(ParameterError, match="must leave something"):
+        ex.analyse(
+            table.with_columns(revenue=(pl.col("user") == 3).cast(float)),
+            {"revenue": ex.Mean(column="revenue", winsorised=0.99)},
+            arm="group",
+        )
     with pytest.raises(ParameterError, match="covariate_numerator"):
         ex.Ratio(numerator="a", covariate_denominator="b")
     with pytest.raises(ParameterError, match="share above 0"):
@@ -277,3 +286,30 @@ def test_false_winners_are_rare_over_arms_and_metrics():
         )
         won += found.table["verdict"].is_in(["better", "worse"]).any()
     assert won / worlds < 0.05 + 2 * np.sqrt(0.05 * 0.95 / worlds)
+
+
+def test_values_of_zero_and_below_have_no_quotient_and_keep_their_interval():
+    rng = np.random.default_rng(11)
+    table = pl.DataFrame({"arm": np.arange(2000) % 2, "profit": rng.normal(0, 5, 2000)}).with_columns(
+        bought=((pl.col("arm") == 1) & (pl.int_range(pl.len()) % 40 == 1)).cast(int)
+    )
+    metrics = {"bought": ex.Share(column="bought"), "profit": ex.Mean(column="profit"), "loss": ex.Mean(column="loss")}
+    found = ex.analyse(table.with_columns(loss=pl.col("profit") - 20), metrics, arm="arm", shares={0: 1, 1: 1})
+    for name in metrics:
+        row, values = only(found, name, "1"), table.with_columns(loss=pl.col("profit") - 20).partition_by("arm", as_dict=True)
+        known = stats.ttest_ind(values[(1,)][name], values[(0,)][name], equal_var=False)
+        assert (row["p"], row["low"]) == pytest.approx((known.pvalue, known.confidence_interval(0.95).low))
+        assert row["relative"] is None
+    assert only(found, "bought", "1")["verdict"] == "better"
+
+
+def test_what_says_nothing_is_told():
+    table = shop(400).with_columns(nothing=pl.lit(0.0), unknown=pl.lit(None, dtype=pl.Float64))
+    metrics = {
+        "a": ex.Mean(column="revenue", covariate="unknown"),
+        "b": ex.Mean(column="revenue", covariate="nothing"),
+        "c": ex.Ratio(numerator="revenue", denominator="nothing"),
+    }
+    found = ex.analyse(table, metrics, arm="group", control="old", shares=EVEN)
+    assert sum("takes no noise away" in s for s in found.sentences) == 2
+    assert "the total that it is divided by is 0" in only(found, "c")["sentence"]

@@ -140,6 +140,10 @@ def analyse(
             f'The \'metrics\' of analyse are {{name: metric}}, such as {{"revenue": Mean(column="revenue")}}. Got {metrics!r}.',
             parameter="metrics",
         )
+    if isinstance(slices, str):
+        raise ParameterError(
+            f"The 'slices' of analyse are a list of columns: [{slices!r}]. Got {slices!r}.", parameter="slices", value=slices
+        )
     planned = shares_of(shares)
     trial = read_trial(table, metrics, arm=arm, unit=unit, control=control, shares=planned, cluster=cluster, slices=slices)
     samples = {name: trial.sample(name) for name in metrics}
@@ -158,6 +162,11 @@ def _rows(trial: Trial, samples: Mapping[str, Any], confidence: float) -> Iterat
         yield from _compared(name, "guard" if metric.guards else "goal", trial, sample, confidence)
         if isinstance(metric, Mean) and metric.winsorised is not None and len(sample.arms):
             cap = float(np.quantile(sample.columns["numerator"], metric.winsorised))
+            if cap <= sample.columns["numerator"].min():
+                raise ParameterError(
+                    f"The 'winsorised' of {name!r} must leave something: at the quantile {metric.winsorised:g} all units would have {cap:g}. Take a higher one, or leave it out.",
+                    parameter="winsorised", value=metric.winsorised,
+                )  # fmt: skip
             label = f"{name}, at most {cap:,.6g} (quantile {metric.winsorised:g})"
             yield from _compared(label, "beside", trial, trial.sample(name, cap=cap), confidence, metric=name)
 

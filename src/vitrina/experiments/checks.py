@@ -109,6 +109,13 @@ def _covariate(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
     """A covariate that differs between arms wasn't known before the assignment."""
     if "covariate" not in sample.columns:
         return
+    if sample.filled == len(sample.arms) or not np.ptp(sample.columns["covariate"]):
+        yield Check(
+            f"covariate: {name}",
+            "warn",
+            f"The covariate of {name!r} is the same for all units, or not known of any, so it takes no noise away.",
+        )
+        return
     if sample.filled:
         text = f"{sample.filled:,} of {len(sample.arms):,} units have no covariate of {name!r}; they have the mean of the others, which shifts no arm."
         yield Check(f"covariate missing: {name}", "pass", text, float(sample.filled))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from vitrina.base.errors import MissingExtraError
 from vitrina.experiments.moments import Moments
@@ -13,6 +14,7 @@ from vitrina.types import Float64
 
 PARTS = ("numerator", "denominator", "covariate", "covariate_denominator")  # the order of the columns of moments
 NAN = float("nan")
+NEAR_ZERO = 100.0  # errors for each unit of the value; the logarithm of a quotient with more of them doesn't fit a number
 
 
 class Effect(NamedTuple):
@@ -53,6 +55,8 @@ def effect_of(names: Sequence[str], control: Moments, treatment: Moments, confid
     if not error > 0:
         old, new = float(looks.control), float(looks.treatment)
         return Effect(old, new, new - old, error, NAN, NAN, NAN, NAN, NAN, NAN)
+    if not (looks.control > 0 and looks.treatment > 0 and error < NEAR_ZERO * min(looks.control, looks.treatment)):
+        return _absolute(looks, np.array([control.counts, treatment.counts]), confidence)
     try:
         from tea_tasting import RatioOfMeans  # noqa: PLC0415  an extra
     except ImportError:
@@ -63,11 +67,9 @@ def effect_of(names: Sequence[str], control: Moments, treatment: Moments, confid
         alternative="two-sided", confidence_level=confidence, equal_var=False, use_t=True,
     )  # fmt: skip
     found = metric.analyze_aggregates(aggregates(names, control), aggregates(names, treatment))
-    relative = (found.rel_effect_size, found.rel_effect_size_ci_lower, found.rel_effect_size_ci_upper)
-    sound = found.control > 0 and found.treatment > 0  # a share of what is 0 or below means nothing
     return Effect(
         found.control, found.treatment, found.effect_size, error, found.effect_size_ci_lower, found.effect_size_ci_upper,
-        *(relative if sound else (NAN, NAN, NAN)), found.pvalue,
+        found.rel_effect_size, found.rel_effect_size_ci_lower, found.rel_effect_size_ci_upper, found.pvalue,
     )  # fmt: skip
 
 
@@ -78,6 +80,16 @@ def aggregates(names: Sequence[str], arm: Moments) -> Any:
     mean, cov = arm.means.tolist(), arm.covariances.tolist()
     pairs = {(a, b): cov[i][j] for i, a in enumerate(names) for j, b in enumerate(names) if a < b}
     return Aggregates(int(arm.counts), dict(zip(names, mean, strict=True)), {n: cov[i][i] for i, n in enumerate(names)}, pairs)
+
+
+def _absolute(looks: Looks, counts: Float64, confidence: float) -> Effect:
+    """Welch's t without the interval of the quotient, which means nothing where a value is 0 or below, and which tea-tasting can't make near 0."""
+    variances = np.array([looks.control_variance, looks.treatment_variance])
+    freedom = variances.sum() ** 2 / (variances**2 / (counts - 1)).sum()
+    difference, error = float(looks.treatment - looks.control), float(np.sqrt(looks.variance))
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
+    p = float(2 * stdtr(freedom, -abs(difference) / error))
+    return Effect(float(looks.control), float(looks.treatment), difference, error, difference - half, difference + half, NAN, NAN, NAN, p)
 
 
 class Looks(NamedTuple):
@@ -125,7 +137,9 @@ def differences(names: Sequence[str], control: Moments, treatment: Moments) -> L
 def _ratio(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Float64:
     top, below = parts
     means = arm.means
-    return means[..., names.index(top)] / (means[..., names.index(below)] if below in names else 1.0)
+    if below not in names:
+        return means[..., names.index(top)]
+    return means[..., names.index(top)] / np.where(means[..., names.index(below)] == 0, NAN, means[..., names.index(below)])
 
 
 def gradient_of(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Float64:

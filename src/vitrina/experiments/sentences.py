@@ -34,7 +34,7 @@ def of_row(row: Mapping[str, Any], metric: Metric, family: int, confidence: floa
     name, arm, control = row["metric"], repr(row["arm"]), repr(row["control"])
     if math.isnan(row["p"]):
         return f"{name}: {_nothing(row, arm, control)}."
-    values = f"{_number(row['value'], metric)} against {_number(row['control_value'], metric)}"
+    values = f"{_number(row['value'], row['error'], metric)} against {_number(row['control_value'], row['error'], metric)}"
     if row["role"] == "guard":
         worse = f"less than {percent(row['margin'], sign=False)} worse than {control}"
         return f"{name} (guard): {GUARDS[row['verdict']].format(arm=arm, worse=worse)}: {values}, {_effect(row, metric)}."
@@ -52,6 +52,8 @@ def _nothing(row: Mapping[str, Any], arm: str, control: str) -> str:
         return f"{arm if not row['units'] else control} has no units, so nothing is known of it"
     if row["error"] == 0 and not row["difference"]:
         return f"all units of {arm} and {control} have {row['value']:g}, so nothing can differ"
+    if math.isnan(row["value"]) or math.isnan(row["control_value"]):
+        return f"the total that it is divided by is 0 in {arm} or {control}"
     return f"{arm} and {control} have too few units, or too few that differ, for an interval"
 
 
@@ -60,8 +62,8 @@ GUARDS = {
 }  # fmt: skip
 
 
-def _number(value: float, metric: Metric) -> str:
-    return percent(value, sign=False) if isinstance(metric, Share) else fixed(value, places_of(value))
+def _number(value: float, error: float, metric: Metric) -> str:
+    return f"{fixed(100 * value, max(places_of(100 * error) - 1, 1))}%" if isinstance(metric, Share) else fixed(value, places_of(value))
 
 
 def _size(value: float, metric: Metric) -> str:
