@@ -15,7 +15,7 @@ FOLDER = ROOT / "benchmarks"
 SCRIPTS = [
     f"benchmarks.{folder}.{path.stem}" for folder in ("speed", "quality", "additions") for path in sorted((FOLDER / folder).glob("*.py"))
 ]
-MODULES = sorted(FOLDER.rglob("*.py"))
+MODULES = sorted(path for path in FOLDER.rglob("*.py") if ".cache" not in path.parts)
 
 
 @pytest.fixture(autouse=True)
