@@ -48,7 +48,7 @@ def test_no_tree_is_better(depth, cases, rows, min_rows):
         tree = grown(units, scores, depth=depth, bins=32, min_rows=min_rows)
         reached = (tree.probabilities(units) * scores).sum()
         assert reached == pytest.approx(best_of_all(Encoder.of(units).matrix(units), scores, depth, min_rows))
-        assert np.bincount(tree.leaves(units))[tree._leaf].min() >= min_rows
+        assert np.bincount(tree.leaves(units), minlength=len(tree.arm))[tree.arm >= 0].min() >= min_rows
 
 
 def test_it_obeys_masks_and_knows_what_the_masked_get():

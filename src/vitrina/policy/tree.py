@@ -67,7 +67,7 @@ class TreePolicy:
     @property
     def rules(self) -> pl.DataFrame:
         """A row per leaf: rule, arm, share (of the rows it was fitted on), value (of the arm there), and the value of the arm that is best for all."""
-        common = int((self.share[:, None] * self.value)[self._leaf].sum(axis=0).argmax())
+        common = int((self.share[:, None] * self.value)[self.arm >= 0].sum(axis=0).argmax())
         rows = [
             (
                 " and ".join(way) or "everybody",
@@ -86,10 +86,6 @@ class TreePolicy:
             f"value of {self.arms[common]}": pl.Float64,
         }
         return pl.DataFrame(rows, schema, orient="row")
-
-    @property
-    def _leaf(self) -> Int64:
-        return np.flatnonzero(self.arm >= 0)
 
     def _ways(self, node: int, way: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]]:
         """Each leaf below a node with the tests on the way to it."""
@@ -113,7 +109,7 @@ class TreePolicy:
         return f"{name} ≤ {cut}{counts}", f"{name} > {cut}{counts}"
 
     def __repr__(self) -> str:
-        return f"TreePolicy({len(self._leaf)} leaves, {len(self.arms)} arms)"
+        return f"TreePolicy({int((self.arm >= 0).sum())} leaves, {len(self.arms)} arms)"
 
     def __str__(self) -> str:
         return as_text(self)
