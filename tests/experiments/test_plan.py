@@ -198,6 +198,14 @@ def test_a_part_of_the_people_takes_longer():
     assert part.row["units"] == pytest.approx(part.days * 25)
 
 
+def test_one_heavy_unit_is_said():
+    heavy = pl.DataFrame({"spent": [1e6, *np.ones(2000)]})
+    found = plan(HALVES, Past.of_units(heavy, SPENT, per_day=100), days=28)
+    assert any("A few units make most of the spread of spent" in s for s in found.sentences)
+    assert found.peeking is None
+    assert not any("A few units" in s for s in plan(HALVES, past_of(), days=28).sentences)
+
+
 def test_it_prints_and_is_plain():
     found = plan(UNEVEN, past_of(), relative=0.3, money=Money(costs={"ten": 1.0}))
     text = str(found)

@@ -18,6 +18,7 @@ from vitrina.base.tables import Fitted
 from vitrina.experiments.assign import Experiment
 from vitrina.experiments.past import Past
 from vitrina.experiments.sentences import percent
+from vitrina.experiments.sequential import BURN_IN
 
 WORTH_SAYING = 0.03  # by how much other shares see more
 YEAR = 365
@@ -172,6 +173,12 @@ def _care(plan: Plan) -> Iterator[str]:
         yield (
             f"{plan.comparisons} comparisons share the error of {percent(1 - plan.confidence, sign=False)}, so that by chance none of them is called a difference more often than that; "
             "the smallest treatment decides."
+        )
+    effective = plan.past.effective[plan.metric][plan.days - 1] * plan.arms["units"].min()
+    if effective < BURN_IN:
+        yield (
+            f"A few units make most of the spread of {plan.metric}: the smallest arm counts as {effective:,.0f} units, and below {BURN_IN} a plan and its intervals are a rough guide. "
+            "Plan on a metric that they can't make alone, such as the share who buy."
         )
     if plan.days % 7:
         yield f"{plan.days} days are no whole weeks: some weekdays count more than others."
