@@ -22,6 +22,7 @@ from scipy.special import stdtrit
 
 from vitrina.base.errors import ParameterError
 from vitrina.base.kernels import kernel
+from vitrina.evaluate.bootstrap import Jackknife
 from vitrina.policy.hull import Floats, Steps, floats
 from vitrina.types import Float64, Int32, Int64
 
@@ -98,16 +99,15 @@ class Sample:
         """(clusters,) the sums of what is left of each unit's value without the mean of all."""
         return sums - sums.sum() / self.total * self.sizes
 
-    def error(self, influence: Float64) -> float:
-        """The standard error of a mean whose clusters have this influence, (clusters,) sums of it.
+    def doubt(self, influence: Float64, confidence: float) -> tuple[float, float]:
+        """The standard error of a mean whose clusters have this influence, (clusters,) sums of it, and half of its interval.
 
-        Clusters are independent: sqrt(G / (G - 1) sum of squares) / sum of weights, with G clusters.
+        By leaving out each cluster, with Student's t, as `vt.policy.evaluate` does (see `vitrina.evaluate.bootstrap`).
         """
-        return float(np.sqrt(self.groups / (self.groups - 1) * (influence @ influence)) / self.total)
-
-    def half_width(self, error: float, confidence: float) -> float:
-        """Half of the interval: Student's t with a degree of freedom per cluster but one."""
-        return float(stdtrit(self.groups - 1, (1 + confidence) / 2)) * error
+        rest = self.total - self.sizes
+        jackknife = Jackknife.of(np.divide(influence, rest, out=np.zeros_like(influence), where=rest > 0)[:, None], np.array([self.groups]))
+        error = float(jackknife.error[0])
+        return error, float(stdtrit(jackknife.freedom[0], (1 + confidence) / 2)) * error
 
     def same(self, other: Sample) -> bool:
         """Whether these are the same units, as far as lengths, weights and clusters tell."""

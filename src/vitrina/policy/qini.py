@@ -308,8 +308,7 @@ class Qini:
         })  # fmt: skip
 
     def _measured(self, at: At) -> Measured:
-        error = self.path.sample.error(at.influence)
-        half = self.path.sample.half_width(error, self.confidence)
+        error, half = self.path.sample.doubt(at.influence, self.confidence)
         return Measured(at.gain, error, at.gain - half, at.gain + half)
 
     def _walk_of(self, other: Qini | Walk) -> Walk:

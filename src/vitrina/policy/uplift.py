@@ -60,8 +60,7 @@ def modified_uplift(
     level, rest = float(start.sum() / sample.total), sample.centred(start)
     asked, rows = _shares(shares), []
     for at in path.at(asked):
-        error, over = sample.error(at.influence + rest), sample.error(at.influence)
-        half, wide = sample.half_width(error, confidence), sample.half_width(over, confidence)
+        (error, half), (over, wide) = sample.doubt(at.influence + rest, confidence), sample.doubt(at.influence, confidence)
         value = level + at.gain
         rows.append((value, error, value - half, value + half, at.gain, over, at.gain - wide, at.gain + wide))
     names = ["value", "error", "low", "high", "gain", "gain_error", "gain_low", "gain_high"]
@@ -107,10 +106,10 @@ def uplift_by_part(
     for k in range(parts):
         own = part == k
         size = float(sample.summed(own.astype(np.float64)).sum())
-        mean = float(sample.summed(np.where(own, gain, 0.0)).sum() / size) if size else float("nan")
-        error = sample.error(sample.summed(np.where(own, gain - mean, 0.0)) * (sample.total / size)) if size else float("nan")
-        half = sample.half_width(error, confidence)
-        predicted = float(sample.summed(np.where(own, benefit, 0.0)).sum() / size) if size else float("nan")
+        mean, predicted = (
+            float(sample.summed(np.where(own, column, 0.0)).sum() / size) if size else float("nan") for column in (gain, benefit)
+        )
+        error, half = sample.doubt(sample.summed(np.where(own, gain - mean, 0.0)) * (sample.total / size if size else np.nan), confidence)
         rows.append((k + 1, int(own.sum()), predicted, mean, error, mean - half, mean + half))
     return pl.DataFrame(rows, schema=["part", "units", "predicted", "gain", "error", "low", "high"], orient="row")
 
