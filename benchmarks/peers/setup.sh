@@ -1,6 +1,6 @@
 #!/bin/sh
 # Put the libraries that Vitrina is measured against into environments of their own, so that they can't touch ours.
-# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [expectation] [obp]      (all by default; an environment that exists is kept)
+# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [scikit-uplift] [expectation] [obp]      (all by default; an environment that exists is kept)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -11,9 +11,10 @@ requirements() {
     rectools-torch) echo "rectools[torch]==0.19.* torch==2.13.0 polars" ;;
     irspack) echo "irspack==0.5.* polars" ;;
     pyversity) echo "pyversity==0.2.*" ;;
+    scikit-uplift) echo "scikit-uplift==0.5.1 polars" ;;
     expectation) echo "expectation==0.6.1" ;;
     obp) echo "sb-obp==0.5.10 numpy<2" ;;
-    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, expectation, obp." >&2 && exit 2 ;;
+    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, scikit-uplift, expectation, obp." >&2 && exit 2 ;;
     esac
 }
 
@@ -29,7 +30,7 @@ interpreter() {
     esac
 }
 
-[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity expectation obp
+[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity scikit-uplift expectation obp
 for peer in "$@"; do
     packages=$(requirements "$peer")
     folder="$here/../.cache/venvs/$peer"

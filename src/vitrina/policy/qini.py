@@ -168,11 +168,10 @@ class RandomShare:
     @classmethod
     def of(cls, table: Table, scores: Floats, sample: Sample, control: int) -> RandomShare:
         blank = cls((control,), np.zeros(1), np.zeros(1), scores, table.cost, table.allowed, sample)
-        columns = range(table.value.shape[1])
-        promised, cost, gain = ([blank.mean(array, a) for a in columns] for array in (table.value, table.cost, scores))
-        steps = Steps.of(Table(np.array([promised]), np.array([cost]), np.ones((1, len(columns)), bool)))
+        promised, cost, gain = (blank.means(array) for array in (table.value, table.cost, scores))
+        steps = Steps.of(Table(promised[None], cost[None], np.ones((1, len(cost)), bool)))
         arms = (control, *steps.arms.tolist())
-        return cls(arms, np.array(cost)[list(arms)], np.array(gain)[list(arms)], scores, table.cost, table.allowed, sample)
+        return cls(arms, cost[list(arms)], gain[list(arms)], scores, table.cost, table.allowed, sample)
 
     @property
     def end(self) -> float:
@@ -183,8 +182,12 @@ class RandomShare:
         more = array[:, arm].astype(np.float64) - array[:, self.arms[0]]
         return np.where(self.allowed[:, arm], np.broadcast_to(more, self.sample.units), 0.0)
 
-    def mean(self, array: Floats, arm: int) -> float:
-        return float(self.sample.summed(self.column(array, arm)).sum() / self.sample.total)
+    def means(self, array: Floats) -> Float64:
+        """(arms,) of all units."""
+        if self.sample.weights is None and self.allowed.all():
+            means = array.mean(axis=0, dtype=np.float64)  # one pass, where one is enough
+            return means - means[self.arms[0]]
+        return np.array([self.sample.summed(self.column(array, arm)).sum() for arm in range(array.shape[1])]) / self.sample.total
 
     def mixed(self, array: Floats, shares: Float64) -> Float64:
         """(clusters,) sums of the arms' numbers, by the share of units that has each arm."""
