@@ -152,7 +152,8 @@ def main() -> None:
         return compiling()
     print(f"Least of {options.repeat}, in turns with the peer. {machine()}.\n")
     print(
-        "| what | threads | Vitrina, s | NumPy, s | Vitrina is faster by | relative gap to the bound |\n|---|---|---|---|---|---|",
+        "| what | threads | Vitrina, s | NumPy, s | Vitrina is faster by | of the processor, s | NumPy, of the processor, s | relative gap to the bound |\n"
+        f"|{'---|' * 8}",
         flush=True,
     )
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -77,9 +79,9 @@ def test_arms_that_save_money_pay_for_others():
     assert value[np.arange(1000), arms].sum() > 0.9 * assign_with_budget(value, cost, 0).value
 
 
-def test_a_pacer_comes_back_from_a_state_as_it_was():
+def test_a_pacer_goes_on_from_its_numbers():
     _, pacer = BudgetPacer.of(*day(9, 500), budget=200, requests=500).assign(*day(10, 100))
-    back = BudgetPacer.of_state(pacer.state())
+    back = BudgetPacer(**dataclasses.asdict(pacer))
     assert repr(back) == repr(pacer)
     np.testing.assert_array_equal(back.assign(*day(11, 100))[0], pacer.assign(*day(11, 100))[0])
 
@@ -131,8 +133,9 @@ def test_a_price_is_a_policy():
 
 def test_a_price_is_saved_and_judged(tmp_path):
     priced, asked = Priced(fitted(), (0.0, 1.0), 0.6), units(400)
-    back = Priced.of_state(priced.state())
-    np.testing.assert_array_equal(back.probabilities(asked), priced.probabilities(asked))
+    for rule in (priced, Priced(fitted(), fitted(2.0), 0.4)):
+        back = vt.load(vt.save(rule, tmp_path / "priced")).policy
+        np.testing.assert_array_equal(back.probabilities(asked), rule.probabilities(asked))
     table = asked.features.with_columns(arm=pl.Series(np.where(np.arange(400) % 2, "mail", "none")), reward=pl.col("x"))
     log = vt.policy.DecisionLog.of_frame(
         table, action="arm", reward="reward", propensity={"none": 0.5, "mail": 0.5}, features=["x"], arms=["none", "mail"]

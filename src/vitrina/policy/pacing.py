@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from vitrina.base.errors import ParameterError
 from vitrina.base.kernels import kernel
 from vitrina.base.printing import short
-from vitrina.base.state import State
 from vitrina.policy.budget import chosen
 from vitrina.policy.hull import Steps, Table
 from vitrina.types import Float64, Int32
@@ -30,6 +29,8 @@ class BudgetPacer:
     A sample of earlier requests says what is spent per request at each price of money. A request is decided at the price at which what is left would be spent on those that are still to come; it takes the arm
     of the largest value - price * cost that what is left can pay. Where requests turn out to be dearer or cheaper than the sample, the spend that is expected is corrected by what was spent lately beside what was
     expected: earlier requests count half after a twentieth of the requests. An order of the requests by value, such as dear ones in the evening, isn't foreseen: the price is right where the hours of a day are alike.
+
+    It holds numbers alone: `dataclasses.asdict` gives what a service keeps between two processes, and `BudgetPacer(**kept)` goes on.
 
     Args:
         prices: (points,) falling.
@@ -160,14 +161,6 @@ class BudgetPacer:
 
     def __repr__(self) -> str:
         return f"BudgetPacer({short(self.spent)} of {short(self.budget)} spent on {self.seen:,} of {self.requests:,.0f} requests; the price of money is {short(self.price())})"
-
-    def state(self) -> State:
-        names = ("budget", "requests", "spent", "seen", "actual", "expected")
-        return State({name: getattr(self, name) for name in names}, {"prices": self.prices, "spends": self.spends})
-
-    @classmethod
-    def of_state(cls, state: State) -> Self:
-        return cls(np.asarray(state.arrays["prices"]), np.asarray(state.arrays["spends"]), **state.config)
 
 
 @kernel

@@ -60,7 +60,8 @@ class Sample:
                     owner=owner,
                     parameter="clusters",
                 )
-            codes = np.unique(given, return_inverse=True)[1].astype(np.int32)
+            names, places = np.unique(given, return_inverse=True)
+            codes = None if len(names) == units else places.astype(np.int32)  # where all are alone it is quicker to say so
         if weights is not None:
             kept = floats(owner, "weights", weights).astype(np.float64)
             if kept.shape != (units,) or not np.isfinite(kept).all() or (kept < 0).any() or not kept.sum() > 0:

@@ -78,6 +78,11 @@ class Priced:
         dear = np.where(worth == worth.max(axis=1, keepdims=True), cost, np.inf)
         return one_hot(dear.argmin(axis=1), len(self.arms))
 
+    def examples(self) -> Units | None:
+        """Units that nobody is, about which a saved policy is asked when it is read; None where the model makes up none."""
+        view = getattr(self.values, "view", None)
+        return None if view is None else view.encoder.examples(self.arms)
+
     def state(self) -> State:
         children: dict[str, Any] = {"values": self.values}
         if isinstance(self.cost, PredictsArms):

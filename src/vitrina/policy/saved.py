@@ -5,6 +5,7 @@ from vitrina.policy.expected import FittedOutcome
 from vitrina.policy.explore import Explored, Thompson
 from vitrina.policy.greedy import Effects, Greedy
 from vitrina.policy.policies import Always, AtRandom, Columns
+from vitrina.policy.priced import Priced
 from vitrina.policy.regress import Boosted, Linear
 from vitrina.policy.tree import TreePolicy
 
@@ -19,6 +20,7 @@ __all__ = [
     "FittedOutcome",
     "Greedy",
     "Linear",
+    "Priced",
     "Thompson",
     "TreePolicy",
 ]
