@@ -15,10 +15,11 @@ from benchmarks.kit.places import ROOT
 from benchmarks.quality.boards import JOBS
 from benchmarks.quality.boards import compare as run_board
 
-SEQUENCE, BOARDS, METRICS = (ROOT / "docs" / name for name in ("sequence.md", "boards.md", "metrics.md"))
+SEQUENCE, BOARDS, METRICS, VALUES = (ROOT / "docs" / name for name in ("sequence.md", "boards.md", "metrics.md", "policy-values.md"))
 ON_THE_SEQUENCE_PAGE = ("quality.sequence_repeats", "quality.sequence_rare_items", "quality.sequence_tuned", "quality.sequence_times")
 ON_THE_PAGE_OF_BOARDS = ("quality.ties",)
 ON_THE_PAGE_OF_METRICS = ("quality.verdicts",)
+ON_THE_PAGE_OF_VALUES = ("quality.policy_intervals",)
 WRITES_ITS_OWN = ("quality.boards", "quality.two_stage", "quality.sequence_parts")
 
 
@@ -34,12 +35,13 @@ def main() -> None:
         [
             name
             for name in scripts("quality")
-            if name not in ON_THE_SEQUENCE_PAGE + ON_THE_PAGE_OF_BOARDS + ON_THE_PAGE_OF_METRICS + WRITES_ITS_OWN
+            if name not in ON_THE_SEQUENCE_PAGE + ON_THE_PAGE_OF_BOARDS + ON_THE_PAGE_OF_METRICS + ON_THE_PAGE_OF_VALUES + WRITES_ITS_OWN
         ]
     )
     failed += run_all(ON_THE_SEQUENCE_PAGE, SEQUENCE)
     failed += run_all(ON_THE_PAGE_OF_BOARDS, BOARDS)
     failed += run_all(ON_THE_PAGE_OF_METRICS, METRICS)
+    failed += run_all(ON_THE_PAGE_OF_VALUES, VALUES)
     failed += [name for name in WRITES_ITS_OWN[1:] if run(name) is None]
     finish(failed)
 

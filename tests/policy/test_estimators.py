@@ -150,3 +150,19 @@ def test_parameters_have_domains():
         DRos(shrinkage=-1.0)
     with pytest.raises(ParameterError, match="needs predictions of an outcome model"):
         DR().terms(Weighted(np.ones(2), np.ones(2)))
+
+
+def test_golden_values_of_obp():
+    """What sb-obp 0.5.10 (PyPI) says of the same arrays: estimate_policy_value of each of its estimators, with lambda_ for clip, threshold and shrinkage."""
+    i = np.arange(40)
+    actions, propensity, rewards = (i * 7) % 3, 0.2 + ((i * 5) % 7) / 10, np.round(np.sin(i), 3) + 1
+    chances = np.stack([1 + (i % 4), 2 + (i % 3), 1 + (i % 5)], 1) / (4 + (i % 4) + (i % 3) + (i % 5))[:, None]
+    mu = np.round(np.cos(i[:, None] * np.arange(1, 4)), 3) + 1
+    rows = Weighted(chances[i, actions] / propensity, rewards, mu[i, actions], (chances * mu).sum(axis=1))
+    golden = {
+        DM(): 1.0041059794372296, IPS(): 0.8967539280668074, IPS(clip=1.0): 0.727697222619477, SNIPS(): 1.1228761299399916,
+        DR(): 0.9217744068770186, DR(clip=1.0): 0.8824634220285337, SNDR(): 0.901013977635152, SwitchDR(threshold=1.0): 0.9125384220285337,
+        DRos(shrinkage=2.0): 0.914325461342148,
+    }  # fmt: skip
+    for estimator, value in golden.items():
+        assert sums_of(estimator, rows, i).value == pytest.approx(value, abs=1e-9)
