@@ -162,7 +162,7 @@ def _stages(log: Impressions, chances: Float64, weights: str, fitted: Any, plann
     earned = log.outcomes.astype(np.float64) * (1.0 if log.values is None else log.values)
     ratio = chances / log.propensities.astype(np.float64)
     if weights == "list":
-        return (Weighted(_product(log, ratio), np.bincount(log.request_of, earned, requests), fitted, planned),)
+        return (Weighted(_product(log, ratio), np.bincount(log.request_of, earned, requests).astype(np.float64), fitted, planned),)
     product, stages = np.ones(requests), []
     for place in range(int(lengths.max(initial=0))):
         there = lengths > place

@@ -72,7 +72,7 @@ class _Family(NamedTuple):
         columns = [family[0].counts, *(column for sums in family for column in sums.columns)]
         groups = min(len(columns[0]), BUCKETS)
         place = np.arange(len(columns[0])) % groups
-        table = np.stack([np.bincount(place, column, groups) for column in columns], axis=1)
+        table = np.stack([np.bincount(place, column, groups).astype(np.float64) for column in columns], axis=1)
         products = (table[:, :, None] * table[:, None, :]).reshape(groups, -1)
         values = np.array([sums.value for sums in family])
         return cls(family, pairs, table, products, np.append(values, [values[a] - values[b] for a, b in pairs]))
