@@ -178,7 +178,7 @@ def test_whole_lists_are_judged_as_lists_are():
         "request_id": np.repeat(np.arange(600), 3), "user_id": np.repeat(np.arange(600) // 2, 3), "item_id": order.ravel(), "position": np.tile([1, 2, 3], 600),
         "propensity": np.tile([1 / 3, 1 / 2, 1.0], 600), "outcome": rng.integers(0, 2, 1800), "value": rng.random(1800),
     }))  # fmt: skip
-    chances = np.tile([0.4, 0.5, 1.0], 600)
+    chances = np.stack([np.where(order[:, 0] == 0, 0.4, 0.3), np.full(600, 0.5), np.ones(600)], axis=1).ravel()
     values = vt.policy.evaluate_lists(shown, {"other": chances}, estimators=[vt.policy.IPS()])
     log = DecisionLog.of_impressions(shown, whole=True)
     weights = chances.reshape(600, 3).prod(axis=1) / log.propensity
