@@ -216,6 +216,9 @@ def test_the_plan_of_an_experiment_is_its_shares():
     )
     found = ex.analyse(table, {"revenue": ex.Mean(column="revenue")}, arm="arm", unit="user", shares=plan)
     assert (found.table["control"][0], found.checks.verdict) == ("old", "pass")
+    sessions = plan.model_copy(update={"unit": "session"})
+    warned = ex.analyse(table, {"revenue": ex.Mean(column="revenue")}, arm="arm", unit="user", shares=sessions)
+    assert warned.sentences[0].startswith("Sessions are assigned, not people")
 
 
 def households(rng, homes=300, effect=0.0):

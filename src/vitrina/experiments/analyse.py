@@ -15,7 +15,7 @@ from vitrina.base.power import POWER
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.experiments import sentences
-from vitrina.experiments.checks import trial_checks
+from vitrina.experiments.checks import design_notes, trial_checks
 from vitrina.experiments.effects import NAN, effect_of
 from vitrina.experiments.holm import holm
 from vitrina.experiments.metrics import Mean, Metric
@@ -149,7 +149,7 @@ def analyse(
     samples = {name: trial.sample(name) for name in metrics}
     rows = with_verdicts(list(_rows(trial, samples, confidence)), metrics, confidence)
     groups, heterogeneity, more = by_slice(trial, confidence) if slices else (None, None, [])
-    checks = Checks((*trial_checks(trial, planned, samples), *more))
+    checks = Checks((*design_notes(shares), *trial_checks(trial, planned, samples), *more))
     refused = checks.verdict == "refuse" and not force
     found = pl.DataFrame([_shown(row, refused) for row in rows], schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
     return Analysis(found, checks, confidence, *((None, None) if refused else (groups, heterogeneity)), force)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
 
+from vitrina.experiments.assign import Experiment
 from vitrina.experiments.effects import effect_of
 from vitrina.experiments.metrics import Share
 from vitrina.experiments.trial import Sample, Trial
@@ -36,6 +38,11 @@ def trial_checks(trial: Trial, shares: Mapping[str, float] | None, samples: Mapp
     for name, sample in samples.items():
         found += [*_missing(name, trial, sample), *_covariate(name, trial, sample), *_tail(name, trial, sample)]
     return found
+
+
+def design_notes(design: Any) -> list[Check]:
+    """What an `Experiment` itself warns of: that sessions were assigned, not people."""
+    return [Check("unit", "warn", note) for note in (design.notes if isinstance(design, Experiment) else ())]
 
 
 def counted(counts: Int64, arms: Sequence[str], shares: Mapping[str, float] | None, what: str = "units") -> Check:

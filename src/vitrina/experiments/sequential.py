@@ -14,7 +14,7 @@ from vitrina.base.printing import between, fixed, places_of, signed
 from vitrina.base.showing import html_of
 from vitrina.base.time import DAY
 from vitrina.data.read.clock import Clock
-from vitrina.experiments.checks import trial_checks
+from vitrina.experiments.checks import design_notes, trial_checks
 from vitrina.experiments.effects import PARTS, differences, gradient_of
 from vitrina.experiments.metrics import Metric
 from vitrina.experiments.moments import Moments
@@ -162,7 +162,7 @@ def sequential(
     step = round(every * DAY) if clock.real else 1
     moments, look = np.unique(trial.times // step, return_inverse=True)
     samples = {name: trial.sample(name) for name in metrics}
-    checks = Checks(tuple(trial_checks(trial, share, samples)))
+    checks = Checks((*design_notes(shares), *trial_checks(trial, share, samples)))
     goals = sum(not metric.guards for metric in metrics.values()) * (len(trial.arms) - 1)
     rows: list[dict[str, Any]] = []
     for name, metric in metrics.items():
