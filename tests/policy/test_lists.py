@@ -140,3 +140,17 @@ def test_what_is_refused():
     refused = evaluate_lists(shown, {"new": rare})
     assert refused.table["value"].null_count() == refused.table.height
     assert "has no value" in refused.sentences[0]
+
+
+def test_whole_lists_as_decisions_say_the_same():
+    shown = shown_by(0, requests=300)
+    chances = shown.propensities * np.random.default_rng(0).uniform(0.8, 1.0, len(shown))
+    log = vt.policy.DecisionLog.of_impressions(shown, whole=True)
+    own = np.ones(300)
+    np.multiply.at(own, shown.request_of, chances)
+    lists = evaluate_lists(shown, {"new": chances}, force=True).table
+    decisions = vt.policy.evaluate(log, {"new": own}, reward="value", force=True).table
+    for column in ("value", "error", "ess"):
+        np.testing.assert_allclose(lists[column].to_numpy(), decisions[column].to_numpy(), rtol=1e-5)
+    with pytest.raises(ParameterError, match="its chance, from 0 to 1, of each list that was shown"):
+        vt.policy.evaluate(log, {"new": own[:5]}, force=True)
