@@ -65,6 +65,12 @@ def test_one_arm_for_all_is_advised_where_choosing_brings_nothing() -> None:
     assert answer(View(found))[0] == "Give mail & call to all: no policy that chooses is measurably better."
 
 
+def test_a_single_arm_under_a_name_of_its_own_is_no_policy_that_chooses() -> None:
+    policies = {"ours": vt.policy.Always(ARMS[1]), "none to all": vt.policy.Always("none"), "chooser": np.full(4000, 1)}
+    found = study(log_of(the_second), policies, baseline="none to all", model=RIDGE, folds=2)
+    assert answer(View(found))[0] == "Take “ours”, which gives everybody the same: no policy that chooses is measurably better."
+
+
 def test_a_policy_that_chooses_is_advised_where_it_is_told_from_the_best_that_does_not() -> None:
     log = log_of(by_sign)
     found = studied(log, np.where(log.units.features["x"].to_numpy() > 0, 1, 2))

@@ -92,4 +92,4 @@ def _of_clusters(clusters: Int32, place: Int64, weights: Float64, codes: Int64, 
     total = np.bincount(of_key, weights, len(keys))
     at, inside = keys % (arms * cells), keys // (arms * cells)
     square = np.bincount(at, np.square(total) - 2 * total * count[inside], arms * cells).reshape(arms, cells)
-    return square + np.bincount(rows % cells, np.square(count), cells)
+    return np.asarray(square + np.bincount(rows % cells, np.square(count), cells), np.float64)

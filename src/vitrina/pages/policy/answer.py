@@ -46,9 +46,10 @@ def _what(view: View) -> str:
     if advised == study.baseline:
         keep = f"Stay with {advised}"
         return f"{keep}: nothing that was judged is measurably better." if others else f"{keep}: there is nothing else to compare."
-    if advised.endswith(TO_ALL):
-        rest = ": no policy that chooses is measurably better" if any(not p.endswith(TO_ALL) for p in others) else ""
-        return f"Give {advised}{rest}."
+    runner = study.found.runner
+    if runner is None or runner.policy != advised:
+        give = f"Give {advised}" if advised.endswith(TO_ALL) else f"Take “{advised}”, which gives everybody the same"
+        return f"{give}{': no policy that chooses is measurably better' if runner else ''}."
     return f"Decide by “{advised}”: it brings measurably more than {study.found.rival}."
 
 
