@@ -152,6 +152,38 @@ def test_a_heavy_tail_has_both_numbers():
     assert found.table["p_adjusted"].to_list() == [found.table["p"][0], None]
 
 
+def test_one_large_cluster_decides_though_no_unit_does():
+    """A home of 60 among homes of one: the unit's numbers are as tame as can be, and the difference hangs on where the home is."""
+    rng = np.random.default_rng(6)
+    home = np.concatenate([np.arange(100), np.full(60, 100)])
+    table = pl.DataFrame({"home": home, "arm": home % 2, "spent": rng.normal(5, 1, 101)[home] + (home == 100), "orders": 1})
+    told = {}
+    for cluster in (None, "home"):
+        metrics = {"spent": ex.Mean(column="spent"), "per order": ex.Ratio(numerator="spent", denominator="orders")}
+        found = ex.analyse(table, metrics, arm="arm", cluster=cluster, shares={0: 1, 1: 1}, force=True)
+        told[cluster] = [c.sentence for c in found.checks.rows if c.name.startswith("tail")]
+    sums, sizes = (np.bincount(home, table[column]) for column in ("spent", "orders"))
+    off = sums - sums.sum() / sizes.sum() * sizes
+    share = (off**2).max() / (off**2).sum()
+    assert share > 0.5
+    assert told[None] == []
+    assert [
+        f"One cluster makes {share:.0%} of the spread of '{name}'" in text for name, text in zip(metrics, told["home"], strict=True)
+    ] == [True, True]
+
+
+def test_the_tail_of_a_ratio_is_that_of_what_a_unit_moves():
+    """Who has a thousand times the orders and pays the usual price for each moves the price by nothing; who pays another price for them does."""
+    orders = np.where(np.arange(2000) == 7, 2000, 1 + np.arange(2000) % 3)
+    price = np.random.default_rng(2).normal(10, 1, 2000)
+    usual = np.average(price, weights=np.where(np.arange(2000) == 7, 0, orders))
+    for whale, warned in ((usual, False), (usual + 2, True)):
+        paid = np.where(np.arange(2000) == 7, whale, price) * orders
+        table = pl.DataFrame({"arm": np.arange(2000) % 2, "paid": paid, "orders": orders})
+        found = ex.analyse(table, {"price": ex.Ratio(numerator="paid", denominator="orders")}, arm="arm", shares={0: 1, 1: 1})
+        assert any("of the spread of 'price'" in s for s in found.sentences) == warned
+
+
 def test_an_arm_without_units_and_a_metric_without_spread():
     table = shop(400).with_columns(nothing=pl.lit(0))
     found = ex.analyse(table, {"nothing": ex.Mean(column="nothing")}, arm="group", shares={"old": 1, "new": 1, "third": 1}, force=True)

@@ -9,15 +9,16 @@ import numpy as np
 from scipy.special import chdtrc
 
 from vitrina.experiments.assign import Experiment
-from vitrina.experiments.effects import effect_of
-from vitrina.experiments.metrics import Share
+from vitrina.experiments.effects import effect_of, influence_of
+from vitrina.experiments.metrics import Mean, Share
+from vitrina.experiments.moments import Moments
 from vitrina.experiments.trial import Sample, Trial
 from vitrina.policy.checks import ALARM, DOUBT, Check, by_chance, p_text
 from vitrina.types import Int64
 
 FEW_CROSS = 0.01  # share of units in several arms, above which nothing is said
 LOPSIDED = 355**-0.5  # skewness of a difference of means from which on 355 skewness^2 units are too few, Kohavi et al. 2014
-DECIDES = 0.1  # share of the spread that one unit may have
+DECIDES = 0.1  # share of the spread that one unit, or cluster, may have
 FEW_EVENTS = 10  # of the rarer answer of a share, in each arm
 
 
@@ -138,30 +139,40 @@ def _covariate(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
 
 
 def _tail(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
-    """Whether there are units enough for how rare or how skewed the number is."""
-    values, counts = sample.columns["numerator"], np.bincount(sample.arms, minlength=len(trial.arms))
-    least = int(counts[counts > 0].min()) if len(values) else 0
+    """Whether there are enough of what is independent for how rare, how skewed or how unequal it is."""
     if isinstance(trial.metrics[name], Share):
-        yes = np.bincount(sample.arms, values, len(trial.arms))
-        rare = int(np.minimum(yes, counts - yes)[counts > 0].min()) if len(values) else 0
-        if rare < FEW_EVENTS:
-            text = f"{name!r} has {rare} of the rarer answer in an arm; below {FEW_EVENTS} its interval is a rough guide."
-            yield Check(f"few: {name}", "warn", text, float(rare))
+        yield from _few(name, trial, sample)
+        if sample.clusters is None:  # the skewness of yes and no is that of the rarer answer
+            return
+    columns, arms = sample.independent(sample.arms)
+    counts = np.bincount(arms, minlength=len(trial.arms))
+    if not len(arms) or counts[counts > 0].min() < 2:
         return
-    if least < 2 or not (spread := float(values.std())):
+    off = influence_of(list(columns), columns.values(), Moments.of(list(columns.values()), np.zeros(len(arms), np.int64), 1)[0])
+    if not (spread := float(np.sqrt(np.square(off).mean()))) > 0:
         return
-    off = (values - values.mean()) / spread
+    off = off / spread
     square = off * off
-    largest, skew = float(square.max() / len(off)), float((square * off).mean())
+    largest, skew, one = float(square.max() / len(off)), float((square * off).mean()), "unit" if sample.clusters is None else "cluster"
     if largest > DECIDES:
-        text = (
-            f"One unit makes {largest:.0%} of the spread of {name!r}: whichever arm it is in by chance decides. Look at it winsorised too."
-        )
+        able = isinstance(trial.metrics[name], Mean) and sample.clusters is None
+        todo = "Look at it winsorised too" if able else "Its interval is too narrow"
+        text = f"One {one} makes {largest:.0%} of the spread of {name!r}: whichever arm it is in by chance decides. {todo}."
         yield Check(f"tail: {name}", "warn", text, largest)
         return
     parts = 1 / counts[counts > 0]
     lopsided = max(abs(skew * (a**2 - b**2)) / (a + b) ** 1.5 for a in parts for b in parts)
     if lopsided > LOPSIDED:
         needed = int(counts.sum() * (lopsided / LOPSIDED) ** 2)
-        text = f"{name!r} is skewed and the arms are not alike in size, so its interval is off by more at one end; with {needed:,} units it wouldn't be."
+        text = f"{name!r} is skewed and the arms are not alike in size, so its interval is off by more at one end; with {needed:,} {one}s it wouldn't be."
         yield Check(f"tail: {name}", "warn", text, lopsided)
+
+
+def _few(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
+    """Whether there are enough of the rarer answer."""
+    values, counts = sample.columns["numerator"], np.bincount(sample.arms, minlength=len(trial.arms))
+    yes = np.bincount(sample.arms, values, len(trial.arms))
+    rare = int(np.minimum(yes, counts - yes)[counts > 0].min()) if len(values) else 0
+    if rare < FEW_EVENTS:
+        text = f"{name!r} has {rare} of the rarer answer in an arm; below {FEW_EVENTS} its interval is a rough guide."
+        yield Check(f"few: {name}", "warn", text, float(rare))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,6 +151,28 @@ def gradient_of(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Flo
     if below in names:
         gradient[..., names.index(below)] = -_ratio(names, arm, parts) / mean
     return gradient
+
+
+def influence_of(names: Sequence[str], columns: Iterable[Float64], whole: Moments) -> Float64:
+    """(n,) by how much each of those who are independent is off the mean, or moves the ratio of totals: linearised, without its covariate.
+
+    Args:
+        names: of the columns.
+        columns: (n,) each.
+        whole: moments of one group, around whose means it is.
+    """
+    slope, means = gradient_of(names, whole, PARTS[:2]), whole.means
+    return np.asarray(sum(g * (v - m) for g, v, m in zip(slope, columns, means, strict=True) if g))
+
+
+def effective(off: Float64) -> float:
+    """(sum |d|)^2 / sum d^2: as many of one size would tell as much; 0 where nothing differs.
+
+    >>> effective(np.array([1.0, -1.0, 1.0])), round(effective(np.array([9.0, -1.0, 1.0])), 2)
+    (3.0, 1.46)
+    """
+    square = float(np.square(off).sum())
+    return float(np.abs(off).sum()) ** 2 / square if square > 0 else 0.0
 
 
 def _form(a: Float64, spread: Float64, b: Float64) -> Float64:

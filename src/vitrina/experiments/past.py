@@ -16,7 +16,7 @@ from vitrina.base.time import DAY
 from vitrina.data.columns import Column
 from vitrina.data.read.clock import Clock, GivenUnit
 from vitrina.data.read.sources import Source, find_sources
-from vitrina.experiments.effects import PARTS, differences, gradient_of
+from vitrina.experiments.effects import PARTS, differences, effective, influence_of
 from vitrina.experiments.metrics import Metric, Part
 from vitrina.experiments.moments import Moments
 from vitrina.experiments.trial import Outcomes, Sample, read_trial
@@ -260,10 +260,8 @@ def _measured(sample: Sample) -> tuple[list[str], Moments, float]:
     """The names and moments of the parts over all that are independent, and the share (sum |d|)^2 / (n sum d^2) that is effective, with d what each is off the mean."""
     columns, together = sample.independent(sample.arms)
     names, whole = list(columns), Moments.of(list(columns.values()), together, 1)[0]
-    slope, means = gradient_of(names, whole, PARTS[:2]), whole.means
-    off = np.asarray(sum(g * (v - m) for g, v, m in zip(slope, columns.values(), means, strict=True) if g))
-    square = float(np.square(off).sum())
-    return names, whole, float(np.abs(off).sum()) ** 2 / (square * off.size) if square > 0 else 0.0
+    off = influence_of(names, columns.values(), whole)
+    return names, whole, effective(off) / max(off.size, 1)
 
 
 def _by_day(

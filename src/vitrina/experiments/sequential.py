@@ -15,7 +15,7 @@ from vitrina.base.showing import html_of
 from vitrina.base.time import DAY
 from vitrina.data.read.clock import Clock
 from vitrina.experiments.checks import design_notes, trial_checks
-from vitrina.experiments.effects import PARTS, differences, gradient_of
+from vitrina.experiments.effects import differences, effective, influence_of
 from vitrina.experiments.metrics import Metric
 from vitrina.experiments.moments import Moments
 from vitrina.experiments.trial import Sample, Trial, read_trial, shares_of
@@ -226,12 +226,9 @@ def _burnt_in(columns: Mapping[str, Float64], code: Any, so_far: Moments, arm: i
     """
     mine = code % arms == arm
     look, values = code[mine] // arms, [column[mine] for column in columns.values()]
-    slope, means = gradient_of(list(columns), so_far, PARTS[:2]), so_far.means
     for at in range(len(so_far.counts)):
         known = look <= at
-        off = sum(g * (v[known] - m) for g, v, m in zip(slope[at], values, means[at], strict=True) if g)
-        square = float(np.square(off).sum())
-        if square > 0 and float(np.abs(off).sum()) ** 2 / square >= burn_in:
+        if effective(influence_of(list(columns), (v[known] for v in values), so_far[at])) >= burn_in:
             return at
     return len(so_far.counts)
 
