@@ -262,6 +262,25 @@ def test_bootstrap_agrees_with_the_jackknife_and_sees_skew():
     assert row(again, "one", "SNIPS", "r") == got
 
 
+def test_an_interval_that_rests_on_few_buyers_says_so():
+    """One in two hundred buys: thousands of rows of one weight, and the interval of what is spent is that of a dozen of them."""
+    rng = np.random.default_rng(0)
+    arm, bought = rng.integers(0, 2, 4000), rng.random(4000) < 0.005
+    table = pl.DataFrame({"arm": arm, "spent": np.where(bought, rng.lognormal(3, 1, 4000), 0), "visits": rng.poisson(3, 4000)})
+    log = DecisionLog.of_frame(table, action="arm", reward=["spent", "visits"], propensity={0: 0.5, 1: 0.5})
+    plain, drawn = (evaluate(log, {"one": Always("1")}, estimators=[IPS()], bootstrap=b) for b in (None, 400))
+    column = 2 * (arm == 1) * table["spent"].to_numpy()
+    square = (column - column.mean()) ** 2
+    freedom = 2 * square.sum() ** 2 / ((square**2).sum() - square.sum() ** 2 / 4000)
+    assert row(plain, "one", "IPS", "spent")["freedom"] == pytest.approx(freedom, rel=1e-9)
+    assert freedom < 30 < row(plain, "one", "IPS", "visits")["freedom"]
+    assert [warning[:28] for warning in plain.warnings] == ["The interval of spent is to "]
+    assert f"no more than {freedom:.0f} alike ones" in plain.warnings[0]
+    assert plain.warnings[0][:28] in str(plain)
+    assert drawn.warnings == ()
+    assert row(drawn, "one", "IPS", "spent")["freedom"] is None
+
+
 def test_quotients_are_resampled_as_quotients():
     """With a constant of 10 in all rewards, w r / mean(w) resampled row by row has an error many times too large; the true one doesn't change."""
     log, _ = a_log(n=1000, offset=10.0)

@@ -26,7 +26,7 @@ SCHEMA = {
     "reward": pl.String, "estimator": pl.String, "policy": pl.String, "value": pl.Float64, "error": pl.Float64, "low": pl.Float64, "high": pl.Float64,
     "baseline": pl.String, "difference": pl.Float64, "difference_error": pl.Float64, "difference_low": pl.Float64, "difference_high": pl.Float64,
     "p": pl.Float64, "p_adjusted": pl.Float64, "detectable": pl.Float64, "verdict": pl.String, "ess": pl.Float64, "mean_weight": pl.Float64,
-    "largest_weight": pl.Float64, "rows": pl.Int64, "clusters": pl.Int64, "refused": pl.String,
+    "largest_weight": pl.Float64, "rows": pl.Int64, "clusters": pl.Int64, "freedom": pl.Float64, "refused": pl.String,
 }  # fmt: skip
 
 
@@ -110,9 +110,10 @@ class Judge:
         there = family[0].counts > 0
         people = np.full(len(family), int(there.sum()))
         jackknife = Jackknife.of(parts[there], people)
+        freedom = [None] * len(family) if own is not None else np.where(np.isfinite(jackknife.error), jackknife.freedom, np.nan).tolist()
         said = [
-            {"value": value, "error": error, "low": low, "high": high}
-            for value, error, (low, high) in zip(values.tolist(), *self._intervals(values, jackknife, own), strict=True)
+            {"value": value, "error": error, "low": low, "high": high, "freedom": free}
+            for value, error, (low, high), free in zip(values.tolist(), *self._intervals(values, jackknife, own), freedom, strict=True)
         ]
         if not pairs:
             return said

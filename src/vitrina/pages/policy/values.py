@@ -28,6 +28,7 @@ def values(view: View) -> Html:
         el("p", _finding(view, shown), class_="finding"),
         pair,
         el("p", note, class_="sub"),
+        *(el("p", warning, class_="sub") for warning in view.study.told.warnings),
         _every(view),
     )
 
