@@ -80,3 +80,18 @@ def test_a_refused_analysis_shows_the_checks_first(results):
     assert "No effect is told" in page
     assert page.index('id="checks"') < page.index('id="results"')
     assert "is better than" not in page
+
+
+def test_a_broken_guard_is_among_the_first_sentences_and_slices_are_summed_up(results):
+    harmed = results.with_columns(seen=pl.when(pl.col("arm") == EVIL).then(0.3 * pl.col("seen")).otherwise("seen"))
+    metrics = {
+        "spent": Mean(column="spent"),
+        "again": Mean(column="spent"),
+        "third": Mean(column="spent"),
+        "seen": Mean(column="seen", margin=0.2),
+    }
+    page = render_analysis(analyse(harmed, metrics, arm="arm", unit="user", shares=OFFER, slices=["city"]), title="t")
+    top = page.partition("<nav")[0]
+    assert top.index("spent: ") < top.index("seen (guard): is broken")
+    assert "a guard is green where it holds" in page
+    assert page.count("no sign that the effect") + page.count("the effect differs between groups") <= len(metrics)

@@ -161,6 +161,18 @@ def test_a_policy_that_was_seldom_followed():
     assert checks.verdict_of("none") == "pass"
 
 
+def test_one_unit_with_half_of_the_rows():
+    actions = np.random.default_rng(0).integers(0, 2, 4000)
+    frame = pl.DataFrame(
+        {"unit": np.where(np.arange(4000) < 2000, 0, np.arange(4000)), "arm": np.array(["a", "b"])[actions], "reward": 1.0}
+    )
+    log = DecisionLog.of_frame(frame, unit="unit", action="arm", reward="reward", propensity={"a": 0.5, "b": 0.5})
+    check = row(log.check({"a": Always("a")}), "effective size", "a")
+    assert check.verdict == "refuse"
+    assert "of all weight" in check.sentence
+    assert "seldom" not in check.sentence
+
+
 def clustered(n=3000, share=0.0, seed=4, *, by="cluster"):
     """Rows of households that keep one arm, but for a share of them."""
     rng = np.random.default_rng(seed)

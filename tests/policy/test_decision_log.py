@@ -239,3 +239,25 @@ def test_the_fields_of_a_log_are_looked_at():
 def test_the_names_are_public():
     assert vt.policy.DecisionLog is DecisionLog
     assert vt.policy.Units is Units
+
+
+def test_an_arm_unlike_any_other_is_named():
+    table = pl.DataFrame({"arm": ["0", "7", "1"], "reward": [1.0, 2.0, 3.0]})
+    with pytest.raises(DataError, match=r"one of the arms '0', '1', but holds another \('7'\) in row 2. Write it as one of the arms"):
+        DecisionLog.of_frame(table, action="arm", reward="reward", propensity={"0": 0.5, "1": 0.5})
+
+
+def test_a_broken_row_of_a_file_gets_no_remedy_that_this_reader_lacks(tmp_path):
+    (tmp_path / "log.csv").write_text("arm,reward\na,1\nb,2,3\n")
+    with pytest.raises(DataError, match=r"row 2 \(line 3\) has 3 fields") as raised:
+        DecisionLog.of_frame(tmp_path / "log.csv", action="arm", reward="reward", propensity={"a": 0.5, "b": 0.5})
+    assert "on_bad_row" not in str(raised.value)
+
+
+def test_a_feature_that_is_not_there_is_not_taken_by_a_name_alone():
+    table = pl.DataFrame({"arm": ["a", "b"], "reward": [1.0, 2.0], "rides": [1, 2]})
+    settings = {"action": "arm", "reward": "reward", "propensity": {"a": 0.5, "b": 0.5}}
+    with pytest.raises(DataError, match=r"no column 'ride' for the features. Closest: 'rides'. Its columns: arm, reward, rides."):
+        DecisionLog.of_frame(table, features=["ride"], **settings)
+    with pytest.raises(DataError, match=r"no column 'x' for the features. Name one of them. Its columns: arm"):
+        DecisionLog.of_frame(table, features=["x"], **settings)

@@ -35,6 +35,15 @@ def test_arrays_names_and_codes_mean_the_same():
         assert np.array_equal(chances_of(given, units()), wanted)
 
 
+def test_numbers_in_a_column_are_names_of_arms(tmp_path):
+    pl.DataFrame({"old": [1, 3, 2, 1]}).write_csv(tmp_path / "units.csv")
+    for table in (tmp_path / "units.csv", pl.DataFrame({"old": [1, 3, 2, 1]}), pl.DataFrame({"old": [1.0, 3.0, 2.0, 1.0]})):
+        these = Units.of_frame(table, features=["old"], arms=[1, 2, 3])
+        assert chances_of(Columns(arm="old"), these).argmax(axis=1).tolist() == [0, 2, 1, 0]
+    with pytest.raises(UnknownNameError, match="'3'"):
+        chances_of(Columns(arm="old"), Units.of_frame(table, features=["old"], arms=[0, 1, 2]))
+
+
 def test_arms_are_matched_by_name():
     class Other:
         arms = ("call", "fax", "none")

@@ -193,7 +193,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not folder.exists():
-        raise ArtifactError(f"There is no folder {folder} (looked from {Path.cwd()}). Name the one that vitrina fit wrote.")
+        raise ArtifactError(
+            f"There is no folder {folder} (looked from {Path.cwd()}). Name the one that vitrina fit, or vitrina policy learn, wrote."
+        )
     if not path.is_file():
         raise ArtifactError(f"{folder} is not an artifact of Vitrina: it has no {MANIFEST}. Make one with vitrina fit.")
     try:

@@ -60,14 +60,23 @@ def effective(name: str, weights: Float64, clusters: Int32 | None) -> Check:
     what = "rows" if clusters is None else "clusters"
     detail = f"effective sample size {size:,.1f} of {len(own):,} {what}; largest weight {heaviest:,.4g}, {share:.1%} of all weight in one of the {what}"
     verdict: Verdict = "refuse" if size < FEWEST else "warn" if size < FEW or share > HEAVY else "pass"
+    return Check("effective size", verdict, _speaks(verdict, size, len(own), what, share), size, None, detail, name)
+
+
+def _speaks(verdict: Verdict, size: float, count: int, what: str, share: float) -> str:
+    """What the effective size means, and why it is small: one cluster that is nearly all, or a policy that was seldom tried."""
     if verdict == "pass":
-        sentence = f"The log speaks of this policy as {size:,.0f} {what} of its own would."
-    else:
-        sentence = f"The log did what this policy would do so seldom that its {len(own):,} {what} tell no more of it than {size:,.{1 if size < 10 else 0}f} {what} of its own would"
-        sentence += (
-            ". Try it on a share of the units, and log the chances." if verdict == "refuse" else ": read its interval before its value."
+        return f"The log speaks of this policy as {size:,.0f} {what} of its own would."
+    little = f"{count:,} {what} tell no more of it than {size:,.{1 if size < 10 else 0}f} {what} of its own would"
+    if what == "clusters" and share > HEAVY:
+        return f"One cluster has {share:.0%} of all weight, so that {little}" + (
+            ". Where it is a shop or a robot and no customer, leave it out; else take one decision of each cluster."
+            if verdict == "refuse"
+            else ": read its interval before its value."
         )
-    return Check("effective size", verdict, sentence, size, None, detail, name)
+    return f"The log did what this policy would do so seldom that its {little}" + (
+        ". Try it on a share of the units, and log the chances." if verdict == "refuse" else ": read its interval before its value."
+    )
 
 
 def _seen(log: DecisionLog, name: str, lost: float) -> Check:

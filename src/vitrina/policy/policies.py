@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.base.state import State
+from vitrina.policy.reading import arm_texts
 from vitrina.policy.units import Units
 from vitrina.types import Float64, Int64
 
@@ -121,7 +122,8 @@ class Columns(PlainPolicy):
 
     def probabilities(self, units: Units) -> Float64:
         if self.arm is not None:
-            return one_hot(_codes_of(_feature(units, self.arm), units.arms, f"the column {self.arm!r}"), len(units.arms))
+            names = arm_texts(_feature(units, self.arm), self.arm).values  # numbers of a file are names of arms, never codes
+            return one_hot(_codes_of(names, units.arms, f"the column {self.arm!r}"), len(units.arms))
         chances = np.zeros((len(units), len(units.arms)))
         for arm, name in (self.chances or {}).items():
             column = _feature(units, name)

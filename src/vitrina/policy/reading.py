@@ -19,7 +19,7 @@ from vitrina.data.read.number_column import number
 from vitrina.data.read.numerals import Numerals
 from vitrina.data.read.sources import Source
 from vitrina.data.read.table_columns import numbers
-from vitrina.data.read.validate import BadRows, choose_columns
+from vitrina.data.read.validate import BadRows, choose_columns, refuse_broken
 from vitrina.types import Int32, Int64
 from vitrina.vocabulary import numbers_or_text
 
@@ -66,7 +66,8 @@ def read_columns(sources: Sequence[Source], wanted: Mapping[str, Wanted]) -> Col
     bad = BadRows("error", Path())
     for source in sources:
         for chunk in source.chunks(names):
-            bad.take_broken(source, chunk.broken)
+            if chunk.broken:
+                refuse_broken(source, chunk.broken, can_quarantine=False)
             for key, want in wanted.items():
                 try:
                     column = want.convert(chunk.frame[want.column], want.column, source)
@@ -168,7 +169,9 @@ class Arms:
         known = self.known or ()
         example = text.filter(codes < 0)[0]
         near = get_close_matches(example, known, n=1, cutoff=0.5)
-        remedy = f"{f'Did you mean {near[0]!r}? ' * bool(near)}Write it as one of the arms, or name it among them: arms=, and its chance."
+        remedy = (
+            f"{f'Did you mean {near[0]!r}? ' if near else ''}Write it as one of the arms, or name it among them: arms=, and its chance."
+        )
         return [Problem(codes < 0, f"hold one of the arms {listed(known)}", "holds another", repr(example), remedy, remedy)]
 
     def order(self) -> tuple[str, ...]:

@@ -80,19 +80,21 @@ def _printed(title: str, rows: pl.DataFrame, baseline: str | None) -> Table:
         table.add_column(heading)
     for heading in ("value", "interval", *(() if baseline is None else (f"minus {baseline}", "interval")), "effective rows"):
         table.add_column(heading, justify="right")
-    places = decimals(rows["value"], [half_width(low, high) for low, high in rows.select("low", "high").iter_rows()])
+    places = _places(rows, "value", "low", "high")
+    apart = _places(rows, "difference", "difference_low", "difference_high")
     for row in rows.iter_rows(named=True):
         cells = [row["policy"], row["estimator"], fixed(row["value"], places), between(row["low"], row["high"], places)]
         if baseline is not None:
-            own = (
-                decimals([row["difference"]], [half_width(row["difference_low"], row["difference_high"])]) if row["difference"] else places
-            )
-            cells += [
-                "" if row["difference"] is None else signed(row["difference"], own),
-                between(row["difference_low"], row["difference_high"], own),
-            ]
+            difference = "" if row["difference"] is None else signed(row["difference"], apart)
+            cells += [difference, between(row["difference_low"], row["difference_high"], apart)]
         table.add_row(*cells, f"{row['ess']:,.0f} of {row['rows']:,}")
     return table
+
+
+def _places(rows: pl.DataFrame, value: str, low: str, high: str) -> int:
+    """Decimals of a column with its intervals: one more than the intervals can tell apart, so that an end close to zero has its digit."""
+    widths = [half_width(*ends) for ends in rows.select(low, high).iter_rows()]
+    return decimals(rows[value], [width / 3 for width in widths if width])
 
 
 def _sentence(row: Mapping[str, Any], per: str) -> str:

@@ -24,6 +24,7 @@ from vitrina.data.read.sources import Chunk, CsvFile, Source
 from vitrina.data.read.text import headless_sentence
 
 OnBadRow = Literal["error", "quarantine"]
+SEVERAL = ("features", "allowed", "metrics", "slices")  # parameters that hold more than a name
 SHOWN = 3  # rows named in a message
 USUAL = {  # names that logs use, for the hint when a column is missing
     "user": ("user", "userid", "customer", "customerid", "uid", "visitorid", "visitor", "client", "clientid", "household", "householdid",
@@ -75,7 +76,9 @@ def _missing(source: Source, role: str, name: str) -> str:
     plain = {_plain(column): column for column in source.columns}
     usual = [plain[n] for n in USUAL.get(role, ()) if n in plain]
     near = list(dict.fromkeys([*usual, *(plain[n] for n in get_close_matches(_plain(name), plain, n=2, cutoff=0.6))]))[:3]
-    hint = f"Closest: {', '.join(map(repr, near))}; take it with {role}={near[0]!r}." if near else f"Name yours with {role}='...'."
+    one = role.isidentifier() and role not in SEVERAL
+    take = f"; take it with {role}={near[0]!r}" * one if near else ""
+    hint = f"Closest: {', '.join(map(repr, near))}{take}." if near else f"Name yours with {role}='...'." if one else "Name one of them."
     form = source.format if isinstance(source, CsvFile) else None
     if form is not None and form.headless:
         return headless_sentence(source.label, form.columns, form.suggested)

@@ -9,6 +9,7 @@ import polars as pl
 
 from vitrina.experiments import Analysis, Sequential
 from vitrina.experiments.sentences import percent as signed_percent
+from vitrina.experiments.slices import sentences_of
 from vitrina.pages.frame import framed
 from vitrina.report.charts import Dot, dots, interval
 from vitrina.report.curves import Curve, curves
@@ -47,14 +48,16 @@ def render_analysis(
 
 
 def _answer(analysis: Analysis, rows: Sequence[Row]) -> list[str]:
-    """The goals first, unless something refuses them."""
+    """The goals first and what harms beside them, unless something refuses them."""
     refusals = [c.sentence for c in analysis.checks.rows if c.verdict == "refuse"]
     if analysis.refused:
         return [f"No effect is told. {refusals[0]}", *refusals[1:3]]
-    order = sorted(rows, key=lambda r: (r["role"] != "goal", r["verdict"] not in CLASSES))
+    order = sorted(rows, key=lambda r: (r["verdict"] != "broken", r["role"] != "goal", r["verdict"] not in CLASSES))
     told = [r["sentence"] for r in order if r["role"] != "beside"]
+    broken = sum(r["verdict"] == "broken" for r in rows)
+    told = [*told[broken : broken + 1], *told[:broken], *told[broken + 1 :]] if broken < len(told) else told  # a harm is never left out
     warned = [c.sentence for c in analysis.checks.rows if c.verdict == "warn"]
-    return [*(f"Shown although a check refuses it: {s}" for s in refusals), *told[:3], *warned[:1]]
+    return [*(f"Shown although a check refuses it: {s}" for s in refusals), *told[: max(3, broken + 1)], *warned[:1]]
 
 
 def _results(analysis: Analysis, rows: Sequence[Row]) -> Html:
@@ -88,7 +91,8 @@ def _effects(analysis: Analysis, rows: Sequence[Row]) -> Html:
     spoken = "; ".join(f"{m.label} {signed(m.value, 1)}% {between(m.low, m.high, 1)}" for m in marks)
     columns = [Column("Metric", number=False), *map(Column, ("Change", "from", "to"))]
     body = [[name(m.label), *(f"{signed(v, 2)}%" for v in (m.value, m.low, m.high))] for m in marks]
-    note = f"change to {rows[0]['control']}, per cent, {analysis.confidence:.0%} intervals; grey can’t be told from no change"
+    guarded = "; a guard is green where it holds" * any(r["role"] == "guard" for r in rows)
+    note = f"change from {rows[0]['control']}, per cent, {analysis.confidence:.0%} intervals; grey can’t be told from no change{guarded}"
     return figure(
         "effects-plot",
         title,
@@ -212,7 +216,7 @@ def _segments(analysis: Analysis) -> Html | None:
     key = ["slice", "group", "metric", "arm", "units", "difference", "low", "high", "p_adjusted"]
     columns = [Column(h.replace("_", " ").capitalize(), number=h not in ("slice", "group", "metric", "arm")) for h in key]
     body = [[_plain(v) for v in row] for row in analysis.slices.select(key).iter_rows()]
-    told = [] if analysis.heterogeneity is None else analysis.heterogeneity["sentence"].to_list()
+    told = [] if analysis.heterogeneity is None else sentences_of(analysis.heterogeneity, 1 - analysis.confidence)
     made = panels(
         "segments-plot",
         "The difference in each group",

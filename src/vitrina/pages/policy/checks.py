@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from vitrina.pages.policy.view import View, p_value
 from vitrina.policy.checks import worst
 from vitrina.report.html import Column, Html, el, section, table
-from vitrina.report.words import fixed, listed
+from vitrina.report.words import count, fixed, listed, percent
 
 if TYPE_CHECKING:
-    from vitrina.policy.checks import Checks
+    from vitrina.policy.checks import Check, Checks
 
 CLASSES = {"pass": "better", "warn": "unsure", "refuse": "worse"}
 MARKS = {"pass": "✓ passed", "warn": "! look", "refuse": "✕ refused"}
+HEADINGS = {"effective size": "Effective decisions", "overlap": "Never tried", "mean weight": "Mean weight, z"}
 SAID = {
     "pass": "Nothing speaks against the log: what is estimated from it can be believed as far as the intervals go.",
     "warn": "The log can be used, with the caution that the marked checks ask for.",
@@ -50,7 +51,7 @@ def _of_policies(view: View) -> Html | None:
     columns = [
         Column("Policy", number=False, class_="first"),
         Column("Verdict", number=False, class_="mark"),
-        *(Column(k.capitalize()) for k in kinds),
+        *(Column(HEADINGS.get(k, k.capitalize())) for k in kinds),
         Column("What it means", number=False, class_="explained"),
     ]
     body = []
@@ -61,11 +62,18 @@ def _of_policies(view: View) -> Html | None:
             [
                 view.cell(policy),
                 _mark(worst(r.verdict for r in own.values())),
-                *(fixed(own[k].statistic, 3) if k in own else "–" for k in kinds),
+                *(_statistic(own[k]) if k in own else "–" for k in kinds),
                 said,
             ]
         )
     return table(columns, body, caption="Whether the log speaks of each policy", class_="metrics")
+
+
+def _statistic(check: Check) -> str:
+    """The number behind a check of a policy, as its column has it."""
+    if check.name == "overlap":
+        return percent(check.statistic)
+    return fixed(check.statistic, 2) if check.name == "mean weight" else count(check.statistic)
 
 
 def _mark(verdict: str) -> Html:

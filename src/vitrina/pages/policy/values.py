@@ -45,7 +45,7 @@ def _finding(view: View, shown: Sequence[str]) -> str:
         else f"No policy is measurably better than {base}"
     ]
     parts += [f"{worse} {'is' if worse == 1 else 'are'} worse"] if worse else []
-    parts += [f"{unsure} can’t be told from it"] if unsure else []
+    parts += [f"{unsure} can’t be told from {base}"] if unsure else []
     return f"{listed(parts)}, in {view.study.reward} per decision."
 
 
