@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from vitrina.base.arrays import Float64
 
@@ -67,7 +67,7 @@ def _slope(x: Float64, sx: Float64, y: Float64, sy: Float64) -> tuple[float | No
     best = int(fits.argmin())
     around = slopes[max(best - 1, 0)], slopes[min(best + 1, GRID - 1)]
     found = minimize_scalar(lambda slope: _fitted(slope, x, sx, y, sy), bounds=around, method="bounded", options={"xatol": 1e-4})
-    limit = found.fun + float(t.ppf(0.975, len(x) - 2)) ** 2
+    limit = found.fun + float(stdtrit(len(x) - 2, 0.975)) ** 2
     within = np.flatnonzero(fits <= limit)
     first, last = (int(within[0]), int(within[-1])) if len(within) else (best, best)
     inside = [slopes[first], slopes[last]] if len(within) else [found.x, found.x]

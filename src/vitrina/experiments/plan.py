@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 
 import numpy as np
 import polars as pl
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from vitrina.base.arrays import Float64, Int64
 from vitrina.base.errors import MissingExtraError, ParameterError, UnknownNameError
@@ -315,9 +315,9 @@ def _peeking(
     if looks is None or at_look[last] < 0:
         return None
     until = at_look[last] + 1
-    z = float(norm.isf(design.alpha / 2))
+    z = float(-ndtri(design.alpha / 2))
     ordinary = RepeatedTest(looks.information[:until], np.full(until, z)).ended(0.0)[-1]
-    one = float(2 * norm.sf(z))
+    one = float(2 * ndtr(-z))
     if not wanted.given:
         return Peeking(float(ordinary), one, None, None)
     ended = _ended(design, wanted, looks, at_look)

@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from vitrina.base.arrays import Float64
 from vitrina.base.errors import ParameterError
@@ -63,7 +63,7 @@ class RepeatedTest:
 
     def detectable(self, power: float) -> Float64:
         """(looks,) the difference with which the test has ended by each look with this chance."""
-        low, high = np.zeros(len(self.bounds)), (self.bounds + float(norm.ppf(power)) + 1) / np.sqrt(self.information)
+        low, high = np.zeros(len(self.bounds)), (self.bounds + float(ndtri(power)) + 1) / np.sqrt(self.information)
         for _ in range(40):
             middle = (low + high) / 2
             enough = self.ended(middle) >= power
