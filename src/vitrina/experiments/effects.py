@@ -161,7 +161,8 @@ def influence_of(names: Sequence[str], columns: Iterable[Float64], whole: Moment
         columns: (n,) each.
         whole: moments of one group, around whose means it is.
     """
-    slope, means = gradient_of(names, whole, PARTS[:2]), whole.means
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a total of 0 nothing is known
+        slope, means = gradient_of(names, whole, PARTS[:2]), whole.means
     return np.asarray(sum(g * (v - m) for g, v, m in zip(slope, columns, means, strict=True) if g))
 
 

@@ -16,7 +16,7 @@ from vitrina.base.time import DAY
 from vitrina.data.columns import Column
 from vitrina.data.read.clock import Clock, GivenUnit
 from vitrina.data.read.sources import Source, find_sources
-from vitrina.experiments.effects import PARTS, differences, effective, influence_of
+from vitrina.experiments.effects import differences, effective, influence_of
 from vitrina.experiments.metrics import Metric, Part
 from vitrina.experiments.moments import Moments
 from vitrina.experiments.trial import Outcomes, Sample, read_trial
