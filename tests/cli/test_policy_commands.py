@@ -159,12 +159,16 @@ def test_a_policy_is_learned_saved_and_assigned_within_its_budget(folder: Path, 
     done = typed(*give, "arms.csv", "--json")
     assert done.exit_code == 0, done.output
     made = pl.read_csv(folder / "arms.csv")
-    assert made.columns == ["unit", "arm", "propensity", "value", "cost"]
+    assert made.columns == ["unit", "arm", "propensity", "gain", "cost"]
     assert made["unit"].to_list() == table["client"].head(1000).to_list()
     assert 850 < made["cost"].sum() <= 900
+    assert set(made.filter(arm="0%")["gain"]) == {0.0}
+    assert json.loads(done.stdout)["gain"] == pytest.approx(made["gain"].sum())
     assert made["propensity"].min() == pytest.approx(0.1 / 3)  # type: ignore[arg-type]
     assert json.loads(done.stdout)["arms"] == dict(made["arm"].value_counts().iter_rows())
-    assert typed(*give, "again.csv").exit_code == 0
+    again = typed(*give, "again.csv")
+    assert again.exit_code == 0
+    assert "more orders than '0%' for all" in again.stdout.replace("\n", " ")
     assert (folder / "again.csv").read_text() == (folder / "arms.csv").read_text()
     assert typed(*give, "other.parquet", "--round", "june").exit_code == 0
     assert pl.read_parquet(folder / "other.parquet")["arm"].to_list() != made["arm"].to_list()

@@ -93,7 +93,7 @@ def assign(
     force: o.Force = False,
     json: o.Json = False,
 ) -> None:
-    """Give each unit an arm, with its chance, expected value and cost; within the budget of the file, and with its random share."""
+    """Give each unit an arm, with its chance, what the model says it gains, and its cost; within the budget of the file, and with its random share."""
     from vitrina.cli import console, policy_assign
     from vitrina.cli.policy_file import read_policy_file
 

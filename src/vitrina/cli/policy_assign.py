@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.files import atomic_file
 from vitrina.cli import build, console, outputs
+from vitrina.report.words import about
 
 if TYPE_CHECKING:
     from vitrina.cli.policy_file import PolicyJob
@@ -22,7 +23,7 @@ FILES = (".csv", ".parquet")
 
 
 def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: str, *, force: bool) -> dict[str, Any]:
-    """Write unit, arm, propensity, value and cost of each unit; say in numbers what that comes to.
+    """Write unit, arm, propensity, gain and cost of each unit; say in numbers what that comes to.
 
     Raises:
         ParameterError: the file isn't .csv or .parquet, would destroy what is read, or the budget can't be kept.
@@ -41,15 +42,16 @@ def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: st
     counts = made["arm"].value_counts(sort=True)
     return {
         "out": out, "units": len(made), "round": round_, "arms": dict(counts.iter_rows()), "reward": job.reward,
-        "value": float(made["value"].sum()) if made["value"].null_count() == 0 else None, "cost": None if cost is None else float(made["cost"].sum()),
+        "control": policy.examples().arms[arms_control(job, units)], "gain": float(made["gain"].sum()) if made["gain"].null_count() == 0 else None, "cost": None if cost is None else float(made["cost"].sum()),
         "budget": job.settings.budget.spend, "least_propensity": float(made["propensity"].min()),  # type: ignore[arg-type]
     }  # fmt: skip
 
 
 def in_words(said: dict[str, Any]) -> str:
     """What was written, for people."""
-    arms = ", ".join(f"{arm} {n:,} ({n / max(said['units'], 1):.1%})" for arm, n in said["arms"].items())
-    worth = "" if said["value"] is None else f" Expected {said['reward']}: {said['value']:,.0f}."
+    arms = ", ".join(f"'{arm}' {n:,} ({n / max(said['units'], 1):.1%})" for arm, n in said["arms"].items())
+    claimed = said["gain"]
+    worth = "" if claimed is None else f" The model claims {about(claimed)} more {said['reward']} than '{said['control']}' for all."
     cost = (
         ""
         if said["cost"] is None
@@ -62,14 +64,15 @@ def in_words(said: dict[str, Any]) -> str:
 
 
 def drawn(policy: Any, units: Units, cost: NDArray[Any] | None, job: PolicyJob, round_: str) -> pl.DataFrame:
-    """A row per unit: unit, arm, propensity, value (null where the policy predicts none), cost (null where nobody knows it)."""
+    """A row per unit: unit, arm, propensity, gain over the control (null where the policy predicts none), cost (null where nobody knows it)."""
     from vitrina.policy import Explored, assign
 
     budget = job.settings.budget
     chooser, share = (policy.policy, policy.share) if isinstance(policy, Explored) else (policy, 0.0)
     values = chooser.values(units)[0] if hasattr(chooser, "values") else None
     if budget.spend is None and budget.roi is None:
-        return _with_numbers(assign(policy, units, salt=round_), units, values, cost)
+        gains = None if values is None else values - values[:, [arms_control(job, units)]]
+        return _with_numbers(assign(policy, units, salt=round_), units, gains, cost)
     with build.located(job.file, ("budget",)):
         if values is None:
             raise ParameterError(
@@ -98,7 +101,7 @@ def _within(values: NDArray[Any], cost: NDArray[Any], units: Units, share: float
             break
         chosen = assign_with_budget(gains, cost, left, allowed=units.allowed, roi=budget.roi)
         chances = (1 - share) * one_hot(chosen.arms, len(units.arms)) + share * random
-        made = _with_numbers(assign(chances, units, salt=round_), units, values, cost)
+        made = _with_numbers(assign(chances, units, salt=round_), units, gains, cost)
         spent = float(made["cost"].sum())
         if spent <= most:
             return made
@@ -108,14 +111,14 @@ def _within(values: NDArray[Any], cost: NDArray[Any], units: Units, share: float
     )
 
 
-def _with_numbers(made: pl.DataFrame, units: Units, values: NDArray[Any] | None, cost: NDArray[Any] | None) -> pl.DataFrame:
-    """With the expected reward of the arm, and its cost."""
+def _with_numbers(made: pl.DataFrame, units: Units, gains: NDArray[Any] | None, cost: NDArray[Any] | None) -> pl.DataFrame:
+    """With what the model says that the arm gains over the control, and its cost."""
     codes = made["arm"].replace_strict(list(units.arms), range(len(units.arms)), return_dtype=pl.Int64).to_numpy()
     rows = np.arange(len(made))
-    known = None if values is None else values[rows, codes]
+    known = None if gains is None else gains[rows, codes]
     paid = None if cost is None else np.broadcast_to(cost, (len(made), len(units.arms)))[rows, codes]
     return made.with_columns(
-        value=pl.lit(None, pl.Float64) if known is None else pl.Series(known),
+        gain=pl.lit(None, pl.Float64) if known is None else pl.Series(known),
         cost=pl.lit(None, pl.Float64) if paid is None else pl.Series(paid),
     )
 

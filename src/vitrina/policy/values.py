@@ -9,9 +9,11 @@ from typing import Any, final
 import polars as pl
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from vitrina.base.printing import as_text, between, decimals, fixed, half_width, short_interval, signed
 from vitrina.base.showing import html_of
+from vitrina.base.tables import Fitted
 
 SHOWN = 160  # columns that a print takes
 FEW = 30  # degrees of freedom: with fewer, 90% of 95% intervals of rare and skewed rewards hold the truth; with 30 to 80, 94%
@@ -69,13 +71,14 @@ class PolicyValues:
     def __rich__(self) -> RenderableType:
         parts: list[RenderableType] = []
         for (reward,), rows in self.table.group_by("reward", maintain_order=True):
-            parts += [_printed(f"{reward} per {self.per}, {self.confidence:.0%} intervals", rows, self.baseline), ""]
+            title = Text(f"{reward} per {self.per}, {self.confidence:.0%} intervals", style="italic")
+            parts += [title, Fitted(_printed(rows, self.baseline)), ""]
         return Group(*parts, *self.sentences, *self.warnings, *self.notes)
 
 
-def _printed(title: str, rows: pl.DataFrame, baseline: str | None) -> Table:
+def _printed(rows: pl.DataFrame, baseline: str | None) -> Table:
     """One reward as a table."""
-    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("policy", "by"):
         table.add_column(heading)
     for heading in ("value", "interval", *(() if baseline is None else (f"minus {baseline}", "interval")), "effective rows"):

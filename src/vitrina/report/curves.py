@@ -30,7 +30,8 @@ def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, flo
     """Lines on one pair of axes; `note` is a point of the curve with the words that belong to it."""
 
     def draw(width: int) -> Html:
-        wide = type(across)(across.low, across.high, 6, width - 10)
+        left = 10 + max((text_width(text) for _, text in up_ticks), default=0)  # lines begin beside the labels of the levels
+        wide = type(across)(across.low, across.high, left, width - 10)
         high = Linear(*up, tall - AXIS, 16)
         grid = join(level(high(t), text, width) for t, text in up_ticks)
         below = join(upright_tick(wide(t), text, tall - AXIS, width) for t, text in across_ticks)

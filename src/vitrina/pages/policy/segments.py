@@ -73,7 +73,7 @@ def share(value: float, width: int = 56) -> Html:
     """A share with a bar of its length, for a table's cell."""
     bar = el("rect", x=0, y=4, width=max(value * width, 0.5), height=10, class_="other")
     drawn = el("svg", bar, viewBox=f"0 0 {width} 18", width=width, height=18, class_="cell", aria_hidden="true")
-    return el("span", percent(value), " ", drawn, class_="share")
+    return el("span", percent(value, 0), " ", drawn, class_="share")
 
 
 def slices(column: pl.Series) -> Iterator[tuple[str, NDArray[np.bool_]]]:
