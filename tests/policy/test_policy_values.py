@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.base.printing import as_text
 from vitrina.policy import DM, DR, IPS, SNDR, SNIPS, Always, AtRandom, DecisionLog, DRos, SwitchDR, evaluate
 
 DATA = Path(os.environ.get("VITRINA_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -383,3 +384,16 @@ def test_open_bandit():
             assert got["mean_weight"] == pytest.approx(3.13, abs=0.01)
             assert got["largest_weight"] == pytest.approx(21_739, rel=1e-3)
             assert row(evaluate(log, policy), "random", "SNIPS", "click")["value"] is None
+
+
+def test_a_printed_table_keeps_its_numbers_whole_and_one_precision():
+    rng = np.random.default_rng(0)
+    arm = rng.integers(0, 3, 3000)
+    table = pl.DataFrame({"arm": pl.Series(["nothing at all", "a mail", "two"]).gather(arm), "r": rng.normal(size=3000) + 0.11 * arm})
+    log = DecisionLog.of_frame(table, action="arm", reward="r", propensity=dict.fromkeys(["nothing at all", "a mail", "two"], 1 / 3))
+    values = evaluate(log, {f"{arm} to everybody": Always(arm) for arm in log.arms}, estimators=[SNIPS()])
+    for width in (60, 80, 160):
+        text = as_text(values, width)
+        ends = re.findall(r"[+−]\d\.(\d+)(?:\s*\n\s*interval:)?\s+\((?:[<>]?−?)\d\.(\d+) to (?:[<>]?−?)\d\.(\d+)\)", text)
+        assert len(ends) == 2
+        assert len({len(part) for found in ends for part in found}) == 1

@@ -83,8 +83,8 @@ def _printed(rows: pl.DataFrame, baseline: str | None) -> Table:
         table.add_column(heading)
     for heading in ("value", "interval", *(() if baseline is None else (f"minus {baseline}", "interval")), "effective rows"):
         table.add_column(heading, justify="right")
-    places = _places(rows, "value", "low", "high")
-    apart = _places(rows, "difference", "difference_low", "difference_high")
+    places = decimals(rows["value"], [half_width(*ends) for ends in rows.select("low", "high").iter_rows()])
+    apart = _apart(rows)
     for row in rows.iter_rows(named=True):
         cells = [row["policy"], row["estimator"], fixed(row["value"], places), between(row["low"], row["high"], places)]
         if baseline is not None:
@@ -94,10 +94,10 @@ def _printed(rows: pl.DataFrame, baseline: str | None) -> Table:
     return table
 
 
-def _places(rows: pl.DataFrame, value: str, low: str, high: str) -> int:
-    """Decimals of a column with its intervals: one more than the intervals can tell apart, so that an end close to zero has its digit."""
-    widths = [half_width(*ends) for ends in rows.select(low, high).iter_rows()]
-    return decimals(rows[value], [width / 3 for width in widths if width])
+def _apart(rows: pl.DataFrame) -> int:
+    """Decimals of differences: one more than their intervals can tell apart, so that an end close to zero has its digit."""
+    widths = [half_width(*ends) for ends in rows.select("difference_low", "difference_high").iter_rows()]
+    return decimals(rows["difference"], [width / 3 for width in widths if width])
 
 
 def _sentence(row: Mapping[str, Any], per: str) -> str:
