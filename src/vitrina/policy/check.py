@@ -11,7 +11,7 @@ from vitrina.policy.cells import tail
 from vitrina.policy.checks import Check, Checks, by_chance, of_weights, p_text
 from vitrina.policy.drawing import Drawing
 from vitrina.policy.drift import drift
-from vitrina.policy.repeats import repeats
+from vitrina.policy.repeats import repeats, summed_moments
 from vitrina.types import Float64
 
 if TYPE_CHECKING:
@@ -122,19 +122,19 @@ def _mean_weight(drawing: Drawing) -> list[Check]:
 
 
 def _of_design(drawing: Drawing) -> tuple[Float64, Float64, Float64]:
-    """(arms,) what the weights of each arm sum to, the variance of that, and its third central moment."""
-    design, moments = drawing.design, []
+    """(arms,) what the weights of each arm sum to, the variance of that, and its third central moment (see `summed_moments`)."""
+    design, moments, clusters = drawing.design, [], drawing.clusters
     assert design is not None
     for arm in range(len(drawing.arms)):
-        p = design[..., arm] if design.ndim == 2 else np.full(1, design[arm])
-        possible = p > 0
-        if drawing.clusters is not None:
-            parts = np.bincount(drawing.clusters, (drawing.actions == arm) / drawing.logged - possible)
-            variance = float(np.square(parts).sum())
-            wanted = float(possible.mean()) * len(drawing)
-            moments.append((wanted, variance, variance**2 / max(wanted, 1.0)))
+        p = design[..., arm] if design.ndim == 2 or clusters is None else np.broadcast_to(design[arm], len(drawing))
+        p = np.atleast_1d(p)
+        possible, least = p > 0, np.where(p > 0, p, 1.0)
+        variances, thirds = (1 - least) / least, (1 - least) * (1 - 2 * least) / np.square(least)
+        wanted = len(drawing) * float(possible.mean())
+        if clusters is None:
+            moments.append((wanted, *(len(drawing) / len(p) * float(v.sum()) for v in (variances, thirds))))
         else:
-            p, times = p[possible], len(drawing) / len(p)
-            moments.append(tuple(times * float(v.sum()) for v in (np.ones(len(p)), (1 - p) / p, (1 - p) * (1 - 2 * p) / np.square(p))))
+            seen = float(np.square(np.bincount(clusters, (drawing.actions == arm) / drawing.logged - possible)).sum())
+            moments.append((wanted, *summed_moments(variances, thirds, drawing.actions, clusters, seen, wanted)))
     wanted, variance, third = np.array(moments, np.float64).T
     return wanted, variance, third

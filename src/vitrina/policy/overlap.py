@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitrina.policy.cells import STEADY, tail
 from vitrina.policy.checks import Check, Verdict, of_weights, p_text
+from vitrina.policy.repeats import summed_moments
 from vitrina.types import Float64, Int32
 
 if TYPE_CHECKING:
@@ -93,12 +94,7 @@ def _seen(log: DecisionLog, name: str, lost: float) -> Check:
 def _mean(log: DecisionLog, name: str, weights: Float64, clusters: Int32 | None, lost: float, chances: Float64) -> Check:
     """The mean weight, which is 1 less what is lost; its variance by the design where that is known."""
     wanted, total = len(weights) * (1 - lost), float(weights.sum())
-    if clusters is not None:
-        variance = float(np.square(np.bincount(clusters, weights - (1 - lost))).sum())
-        third = variance**2 / max(wanted, 1.0)
-    else:
-        square, cube = _powers(log, weights, chances)
-        variance, third = square - wanted, cube - 3 * square + 2 * wanted
+    variance, third = _moments(log, weights, chances, clusters, wanted)
     told = log.design is not None or total >= wanted or total**2 >= STEADY * np.count_nonzero(weights) * float(np.square(weights).sum())
     p = float(tail(total, wanted, variance, third)) if told else 1.0  # small chances that were not drawn make as little of it
     mean, z = total / max(wanted, 1e-300), (total - wanted) / np.sqrt(variance) if variance > 0 else 0.0
@@ -106,19 +102,20 @@ def _mean(log: DecisionLog, name: str, weights: Float64, clusters: Int32 | None,
     return of_weights(f"the policy {name!r}", mean, z, p, detail, name)
 
 
-def _powers(log: DecisionLog, weights: Float64, chances: Float64) -> tuple[float, float]:
-    """What squares and cubes of the weights sum to on average: by the design where it is known, else as they do, and no less than in a log whose weights add up."""
-    if log.design is not None:
-        terms = [_terms(chances[:, arm], log.design[..., arm]) for arm in range(len(log.arms))]
-        return sum(square for square, _ in terms), sum(cube for _, cube in terms)
-    missing = max(1.0, len(weights) / max(float(weights.sum()), 1e-300))
-    return missing * float(np.square(weights).sum()), missing * float((np.square(weights) * weights).sum())
-
-
-def _terms(chances: Float64, design: Any) -> tuple[float, float]:
-    """sum of pi^2 / p, and of pi^3 / p^2."""
-    if np.ndim(design) == 0:
-        square = float(chances @ chances)
-        return (square / design, float(np.square(chances) @ chances) / design**2) if design > 0 else (0.0, 0.0)
-    ratio = np.divide(chances, design, out=np.zeros(len(chances)), where=design > 0)
-    return float((ratio * chances).sum()), float((np.square(ratio) * chances).sum())
+def _moments(log: DecisionLog, weights: Float64, chances: Float64, clusters: Int32 | None, wanted: float) -> tuple[float, float]:
+    """The variance and the third central moment of the sum of weights: by the design where it is known, else as they are seen, and no less than in a log whose weights add up."""
+    seen = 0.0 if clusters is None else float(np.square(np.bincount(clusters, weights - wanted / max(len(weights), 1))).sum())
+    if log.design is None:
+        if clusters is not None:
+            return seen, seen**2 / max(wanted, 1.0)
+        missing = max(1.0, len(weights) / max(float(weights.sum()), 1e-300))
+        square, cube = (missing * float((weights**power).sum()) for power in (2, 3))
+        return square - wanted, cube - 3 * square + 2 * wanted
+    mean, square, cube = np.zeros(len(weights)), np.zeros(len(weights)), np.zeros(len(weights))
+    for arm in range(len(log.arms)):
+        possible = log.design[..., arm] > 0
+        ratio = np.divide(chances[:, arm], log.design[..., arm], out=np.zeros(len(weights)), where=possible)
+        mean += np.where(possible, chances[:, arm], 0.0)
+        square += ratio * chances[:, arm]
+        cube += np.square(ratio) * chances[:, arm]
+    return summed_moments(square - mean**2, cube - 3 * square * mean + 2 * mean**3, log.actions, clusters, seen, wanted)

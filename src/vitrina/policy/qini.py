@@ -50,6 +50,9 @@ def qini(
     Predictions must not have been fitted on the rows that are judged here, or on others of the same cluster: cross-fitted ones are right (`vt.policy.cross_fit`). This can't be seen from numbers, but two
     things can: predictions that are the scores themselves are refused, and the table has what was promised beside what was gained.
 
+    Cross-fitted predictions that know nothing put first the fold whose own rows say least, as its predictions come of the others. So a curve of noise lies below a random share, and never looks good: of 186 curves of
+    noise (1,500 units, 5 folds, ridge) the area was below with its whole interval in 21%, above in none. Where a curve lies below, fit on one part of the units and judge on another before you call targeting harmful.
+
     Args:
         scores: (units, arms) what each arm is worth to each unit without bias: `vt.policy.aipw_scores`, or reward / chance in the column of the arm that was given and 0 elsewhere. Only differences to
             the control's column count, so scores of a log are taken as they are.

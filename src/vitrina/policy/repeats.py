@@ -9,7 +9,7 @@ import numpy as np
 from vitrina.policy.checks import Check, Verdict
 from vitrina.policy.drawing import Drawing
 from vitrina.policy.reading import coded
-from vitrina.types import Float64, Int32
+from vitrina.types import Bool, Float64, Int32
 
 if TYPE_CHECKING:
     from vitrina.policy.log import DecisionLog
@@ -34,16 +34,12 @@ def _units(log: DecisionLog) -> Int32:
 
 def _kept(drawing: Drawing, groups: Int32, what: Literal["unit", "cluster"]) -> Check | None:
     """Groups of several rows that have one arm, against how many would if each row were drawn by itself."""
-    sizes = np.bincount(groups)
-    several = sizes > 1
+    crosses, several = crossing(drawing.actions, groups)
     count = int(several.sum())
     if not count:
         return None
-    low, high = np.full(len(sizes), len(drawing.arms)), np.full(len(sizes), -1)
-    np.minimum.at(low, groups, drawing.actions)
-    np.maximum.at(high, groups, drawing.actions)
-    one = (low == high)[several]
-    alone = _alone(drawing, groups, len(sizes))[several]
+    one = ~crosses[several]
+    alone = _alone(drawing, groups, len(several))[several]
     mean, spread = float(alone.sum()), float(np.sqrt((alone * (1 - alone)).sum()))
     crossed = int(count - one.sum())
     drawn_together = one.sum() - mean > APART * spread and spread > 0
@@ -64,6 +60,34 @@ def _kept(drawing: Drawing, groups: Int32, what: Literal["unit", "cluster"]) -> 
         None,
         detail,
     )
+
+
+def crossing(actions: Int32, groups: Int32) -> tuple[Bool, Bool]:
+    """(groups,) whether each has several arms, and whether it has several rows."""
+    sizes = np.bincount(groups)
+    low, high = np.full(len(sizes), np.iinfo(np.int32).max, np.int32), np.full(len(sizes), -1, np.int32)
+    np.minimum.at(low, groups, actions)
+    np.maximum.at(high, groups, actions)
+    return (low < high), sizes > 1
+
+
+def summed_moments(
+    variances: Float64, thirds: Float64, actions: Int32, clusters: Int32 | None, seen: float, wanted: float
+) -> tuple[float, float]:
+    """The variance and the third central moment of a sum over rows of which each has these (rows,), by the design.
+
+    Rows drawn one by one add theirs up. Where clusters keep their arm, their rows rise and fall together, at most as if they were one: (sum of roots)^2. Where clusters cross arms,
+    what is `seen` of them counts where it is more than single draws make. A small chance that wasn't drawn is in the design, and in nothing that is seen: a
+    variance that is seen alone refuses sound logs.
+    """
+    if clusters is None:
+        return float(variances.sum()), float(thirds.sum())
+    crosses, several = crossing(actions, clusters)
+    if crosses.sum() <= CROSSED * max(several.sum(), 1):
+        roots = (np.sqrt(np.maximum(variances, 0)), 2), (np.cbrt(thirds), 3)
+        variance, third = (float((np.bincount(clusters, root) ** power).sum()) for root, power in roots)
+        return variance, third
+    return (seen, seen**2 / max(wanted, 1.0)) if seen > variances.sum() else (float(variances.sum()), float(thirds.sum()))
 
 
 def _alone(drawing: Drawing, groups: Int32, count: int) -> Float64:
