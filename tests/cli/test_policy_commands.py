@@ -183,6 +183,20 @@ def test_a_policy_is_learned_saved_and_assigned_within_its_budget(folder: Path, 
     assert not (folder / "none.csv").exists()
 
 
+def test_a_policy_is_not_judged_by_what_taught_it(folder: Path, table: pl.DataFrame) -> None:
+    assert typed("learn", "job.toml").exit_code == 0
+    (folder / "job.toml").write_text(HEAD + "[policies.old]\nfolder = 'vitrina-policy/policy'\n")
+    for command in ("evaluate", "learn"):
+        done = typed(command, "job.toml")
+        assert done.exit_code == 2
+        assert "'old' was learned from this very log" in done.stderr.replace("\n", " ")
+    assert typed("evaluate", "job.toml", "--anyway").exit_code == 0
+    table.tail(2000).write_csv(folder / "offers.csv")
+    done = typed("evaluate", "job.toml", "--json")
+    assert done.exit_code == 0
+    assert "old" in {row["policy"] for row in json.loads(done.stdout)["values"]}
+
+
 def test_what_comes_later_is_linked(folder: Path, table: pl.DataFrame) -> None:
     decided = table.select("client", "arm", "propensity", "rides").with_columns(at=pl.lit("2026-03-01"))
     decided.write_csv(folder / "offers.csv")

@@ -73,7 +73,7 @@ def learn(
     policy_runs.check_artifact(job, kept, force=force)
     log = policy_runs.read_log(job)
     found, learned = policy_runs.learned(job, log, anyway=anyway)
-    policy_runs.save(job, learned, kept)
+    policy_runs.save(job, learned, log, kept)
     _told(found, page, json=json, artifact=kept)
     if not json:
         console.note(f"Policy: {kept}\nAssign with: vitrina policy assign {config} --policy {kept} --units UNITS.csv --out ARMS.csv")

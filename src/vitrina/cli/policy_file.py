@@ -154,6 +154,7 @@ class PolicyJob:
     estimators: tuple[Any, ...] | None
     model: Any
     learner: Any
+    taught: Mapping[str, str]  # saved policies, by name, and the fingerprint of the decisions that taught each
 
     @property
     def folder(self) -> Path:
@@ -266,13 +267,15 @@ def read_policy_file(path: Path, *, trust: bool = False) -> PolicyJob:
     settings = settings_of(file, Settings, EXAMPLE)
     _check_files(file, settings)
     estimators = settings.evaluate.estimators
+    taught: dict[str, str] = {}
     return PolicyJob(
         file,
         settings,
-        dict(_policies(file, settings)),
+        dict(_policies(file, settings, taught)),
         None if estimators is None else tuple(parts.made(file, ("evaluate", "estimators"), e, parts.ESTIMATOR) for e in estimators),
         parts.made(file, ("outcome", "model"), settings.outcome.model, parts.MODEL),
         parts.made(file, ("learn", "learner"), settings.learn.learner, parts.LEARNER),
+        taught,
     )
 
 
@@ -300,8 +303,8 @@ def _check_files(file: TomlFile, settings: Settings) -> None:
                 raise DataError(f"{file.where(keys)}: there is no file {path}. Paths are relative to the file of the job.")
 
 
-def _policies(file: TomlFile, settings: Settings) -> Iterator[tuple[str, Any]]:
-    """Each table [policies.NAME] as a policy; a parameter `policy` is the name of one that stands above."""
+def _policies(file: TomlFile, settings: Settings, taught: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Each table [policies.NAME] as a policy; a parameter `policy` is the name of one that stands above. What taught a saved one is noted in `taught`."""
     made: dict[str, Any] = {}
     for name, table in settings.policies.items():
         keys: Keys = ("policies", name)
@@ -311,13 +314,18 @@ def _policies(file: TomlFile, settings: Settings) -> Iterator[tuple[str, Any]]:
                 if given["policy"] not in made:
                     raise UnknownNameError.of("policy above this one", given["policy"], made)
             given["policy"] = made[given["policy"]]
-        made[name] = _saved(file, keys, given["folder"]) if set(given) == {"folder"} else parts.made(file, keys, given, parts.POLICY)
+        if set(given) == {"folder"}:
+            made[name], taught[name] = _saved(file, keys, given["folder"])
+        else:
+            made[name] = parts.made(file, keys, given, parts.POLICY)
         yield name, made[name]
 
 
-def _saved(file: TomlFile, keys: Keys, folder: Any) -> Any:
-    """A policy that `vitrina policy learn` has written."""
+def _saved(file: TomlFile, keys: Keys, folder: Any) -> tuple[Any, str]:
+    """A policy that `vitrina policy learn` has written, and the fingerprint of what taught it; empty where somebody else saved it."""
     from vitrina import artifacts
 
     with build.located(file, (*keys, "folder")):
-        return artifacts.load(absolute(str(folder), file.path.parent), trust=file.trust).recommender
+        found = artifacts.load(absolute(str(folder), file.path.parent), trust=file.trust)
+    source = found.manifest.get("source")
+    return found.recommender, str(source.get("decisions", "")) if isinstance(source, dict) else ""
