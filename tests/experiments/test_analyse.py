@@ -152,6 +152,26 @@ def test_a_heavy_tail_has_both_numbers():
     assert found.table["p_adjusted"].to_list() == [found.table["p"][0], None]
 
 
+def test_a_number_that_depends_on_the_arm_has_no_verdict():
+    """Orders of buyers alone: ten per cent off brings buyers who spend less each, and the mean over those who bought says that it does harm."""
+    rng = np.random.default_rng(3)
+    arm = np.arange(8000) % 2
+    bought = rng.random(8000) < np.where(arm, 0.4, 0.2)
+    table = pl.DataFrame(
+        {"arm": arm, "order": np.where(bought, rng.gamma(4, np.where(arm, 4.0, 5.0)), np.nan), "visits": rng.poisson(3, 8000)}
+    )
+    metrics = {"order": ex.Mean(column="order"), "guarded": ex.Mean(column="order", margin=0.1), "visits": ex.Mean(column="visits")}
+    found = ex.analyse(table, metrics, arm="arm", shares={0: 1, 1: 1})
+    assert dict(found.table.select("metric", "verdict").rows()) == {
+        "order": "not known",
+        "guarded": "not proved",
+        "visits": "no measurable difference",
+    }
+    assert found.table["p_adjusted"][0] is None
+    assert "order: not known of '1', as who has a number depends on the arm." in found.sentences
+    assert ex.analyse(table, metrics, arm="arm", shares={0: 1, 1: 1}, force=True).table["verdict"][0] == "worse"
+
+
 def test_one_large_cluster_decides_though_no_unit_does():
     """A home of 60 among homes of one: the unit's numbers are as tame as can be, and the difference hangs on where the home is."""
     rng = np.random.default_rng(6)

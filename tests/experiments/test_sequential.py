@@ -163,3 +163,17 @@ def test_the_width_is_that_of_another_library(planned, alpha, bounds):
     """`TwoSidedNormalMixture(planned, alpha).bound(v, log(1 / alpha))` of expectation 0.6.1: the boundary of a sum whose terms have the variance 1."""
     for n, bound in bounds.items():
         assert n * half_width(n, 1 / np.sqrt(n), planned, alpha) == pytest.approx(bound, rel=1e-12)
+
+
+def test_a_number_that_depends_on_the_arm_is_never_decided():
+    """Orders of buyers alone, where one arm has twice the buyers: what those who bought spent is another question."""
+    rng = np.random.default_rng(3)
+    arm = np.arange(8000) % 2
+    bought = rng.random(8000) < np.where(arm, 0.4, 0.2)
+    order = np.where(bought, rng.gamma(4, np.where(arm, 4.0, 5.0)), np.nan)
+    table = pl.DataFrame({"arm": arm, "order": order, "day": np.sort(rng.integers(0, 10, 8000))})
+    asked = {"arm": "arm", "time": "day", "planned": 8000, "shares": {0: 1, 1: 1}}
+    found, forced = (ex.sequential(table, {"order": ex.Mean(column="order")}, **asked, force=force) for force in (False, True))
+    assert found.stops.height == 0
+    assert "as who has a number depends on the arm" in found.sentences[-1]
+    assert forced.stops["verdict"].to_list() == ["worse"]

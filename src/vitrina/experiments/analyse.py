@@ -15,7 +15,7 @@ from vitrina.base.power import POWER
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.experiments import sentences
-from vitrina.experiments.checks import design_notes, trial_checks
+from vitrina.experiments.checks import design_notes, incomparable, trial_checks
 from vitrina.experiments.effects import NAN, effect_of
 from vitrina.experiments.holm import holm
 from vitrina.experiments.metrics import Mean, Metric
@@ -151,6 +151,8 @@ def analyse(
     groups, heterogeneity, more = by_slice(trial, confidence) if slices else (None, None, [])
     checks = Checks((*design_notes(shares), *trial_checks(trial, planned, samples), *more))
     refused = checks.verdict == "refuse" and not force
+    if not force:
+        rows = [row | _untold(row) if row["of"] in incomparable(checks.rows) else row for row in rows]
     found = pl.DataFrame([_shown(row, refused) for row in rows], schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
     return Analysis(found, checks, confidence, *((None, None) if refused else (groups, heterogeneity)), force)
 
@@ -221,6 +223,16 @@ def guard_verdict(row: Mapping[str, Any], metric: Metric) -> str:
         same = row["difference"] == 0 and row["error"] == 0
         return "holds" if same else "not proved"
     return "holds" if low > -metric.margin else "broken" if high < -metric.margin else "not proved"
+
+
+def _untold(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a metric that who has depends on the arm: the numbers of those who have it, and no verdict."""
+    verdict = "not proved" if row["role"] == "guard" else "not known"
+    return {
+        "p_adjusted": NAN,
+        "verdict": verdict,
+        "sentence": f"{row['metric']}: {verdict} of {row['arm']!r}, as who has a number depends on the arm.",
+    }
 
 
 def _shown(row: dict[str, Any], refused: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from vitrina.types import Int64
 FEW_CROSS = 0.01  # share of units in several arms, above which nothing is said
 LOPSIDED = 355**-0.5  # skewness of a difference of means from which on 355 skewness^2 units are too few, Kohavi et al. 2014
 DECIDES = 0.1  # share of the spread that one unit, or cluster, may have
+MISSING = "missing: "  # of the names of checks
 FEW_EVENTS = 10  # of the rarer answer of a share, in each arm
 
 
@@ -102,7 +103,12 @@ def _missing(name: str, trial: Trial, sample: Sample) -> Iterator[Check]:
         if p < DOUBT
         else ""
     )
-    yield Check(f"missing: {name}", "warn", text + more, statistic, p)
+    yield Check(f"{MISSING}{name}", "warn", text + more, statistic, p)
+
+
+def incomparable(checks: Iterable[Check]) -> set[str]:
+    """Metrics of which who has a number depends on the arm, as chance alone doesn't make it: those who are left are others in each arm."""
+    return {c.name.removeprefix(MISSING) for c in checks if c.name.startswith(MISSING) and c.p is not None and c.p < ALARM}
 
 
 def independent(table: Int64, totals: Int64) -> tuple[float, float]:

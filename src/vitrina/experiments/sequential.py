@@ -14,7 +14,7 @@ from vitrina.base.printing import between, fixed, places_of, signed
 from vitrina.base.showing import html_of
 from vitrina.base.time import DAY
 from vitrina.data.read.clock import Clock
-from vitrina.experiments.checks import design_notes, trial_checks
+from vitrina.experiments.checks import design_notes, incomparable, trial_checks
 from vitrina.experiments.effects import differences, effective, influence_of
 from vitrina.experiments.metrics import Metric
 from vitrina.experiments.moments import Moments
@@ -168,6 +168,9 @@ def sequential(
     for name, metric in metrics.items():
         alpha = (1 - confidence) / (1 if metric.guards else goals)
         rows += _looks(name, metric, trial, samples[name], look, len(moments), _of_pairs(planned, share, trial), alpha, burn_in)
+    if not force:
+        lost = incomparable(checks.rows)
+        rows = [row | {"verdict": "not known"} if row["metric"] in lost else row for row in rows]
     found = pl.DataFrame(rows, schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
     if clock.real:
         until = pl.Series("until", (moments + 1) * step).cast(pl.Datetime("us"))
@@ -260,6 +263,8 @@ def _sentence(row: Mapping[str, Any], stop: Mapping[str, Any] | None) -> str:
     now = f"{signed(row['difference'], places)} {between(row['low_so_far'], row['high_so_far'], places)}".strip()
     if row["verdict"] == "too early":
         return f"{name}: too early to say anything of {pair}: {row['units']:,} units."
+    if row["verdict"] == "not known":
+        return f"{name}: not known of {pair}, as who has a number depends on the arm."
     if row["verdict"] == "contradictory":
         return f"{name}: the looks at {pair} contradict one another, so the effect isn't the same all the time; look at it by day."
     if stop is None:

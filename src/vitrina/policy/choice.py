@@ -45,7 +45,8 @@ def slope(
     Candidates go by the half width c of their intervals, the widest (least biased) first. One passes while |value_j - value| <= c + (sqrt(6) - 1) c_j for all j that passed before, and the
     last that passes is chosen. [Su, Srinath and Krishnamurthy 2020](https://arxiv.org/abs/2003.03446). Half widths are one-sided.
 
-    What is chosen by looking at values has an interval that doesn't know of the choice: choose on one log and judge on another, or take a few candidates.
+    It weighs bias against width, so what is chosen may be biased by as much as its competitors are unsure, and its interval knows neither of that nor of the choice: with chances down to 0.005 and clips from 2 on,
+    it held the truth in 6% of 150 logs. Judge on another log by an estimator without bias, and take what is chosen here for ranking.
 
     Args:
         log: decisions with known chances.
