@@ -169,3 +169,12 @@ def test_slices_hold_every_row_once() -> None:
         assert len(parts) <= 7
         assert len({label for label, _ in parts}) == len(parts)
     assert [label for label, _ in slices(columns[3])] == ["0", "1"]
+
+
+def test_the_point_of_the_random_share_is_the_number_of_the_sentence() -> None:
+    page = render(studied(log_of(by_sign), np.random.default_rng(0).integers(0, 3, 4000)))
+    said = re.search(r"where the difference is ([\d.]+) or more", page)
+    drawn = re.search(r"5%: ([\d.]+)</text>", page)
+    assert said
+    assert drawn
+    assert said[1] == drawn[1]

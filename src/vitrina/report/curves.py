@@ -37,7 +37,7 @@ def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, flo
         below = join(upright_tick(wide(t), text, tall - AXIS, width) for t, text in across_ticks)
         bands = join(_band(c, wide, high) for c in lines if c.band)
         drawn = join(path([(wide(x), high(y)) for x, y in c.points], f"curve {c.class_}", c.detail) for c in lines)
-        return join((bands, grid, below, drawn, _noted(note, wide, high, width), _names(lines, wide, high, width)))
+        return join((bands, grid, below, drawn, _noted(note, lines[0], wide, high, width), _names(lines, wide, high, width)))
 
     return Drawing(draw, lambda _: tall, description)
 
@@ -48,13 +48,15 @@ def _band(curve: Curve, wide: Linear | Log, high: Linear) -> Html:
     return path([*upper, *lower], f"band {curve.class_}", close=True)
 
 
-def _noted(note: tuple[float, float, str] | None, wide: Linear | Log, high: Linear, width: int) -> Html | None:
+def _noted(note: tuple[float, float, str] | None, line: Curve, wide: Linear | Log, high: Linear, width: int) -> Html | None:
+    """A point with its words: to the right of it, below a line that rises and above one that falls."""
     if note is None:
         return None
     x, y, text = wide(note[0]), high(note[1]), note[2]
     left = x + 9 + text_width(text) < width
     dot = el("circle", cx=x, cy=y, r=4, class_="lead")
-    return join((dot, write(text, x + 9 if left else x - 9, y + 14 + BASE, "said", "start" if left else "end")))
+    base = y - 8 if line.points[0][1] > line.points[-1][1] else y + 14 + BASE
+    return join((dot, write(text, x + 9 if left else x - 9, base, "said", "start" if left else "end")))
 
 
 def _names(lines: Sequence[Curve], wide: Linear | Log, high: Linear, width: int) -> Html:

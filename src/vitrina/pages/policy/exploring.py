@@ -61,10 +61,10 @@ def _cost(chosen: Mapping[str, Any], places: int) -> str:
 
 
 def _plot(view: View, data: Html) -> Html:
-    points = explored(view, np.geomspace(0.01, 1.0, 24).tolist()).select("share", "detectable").rows()
+    points = explored(view, sorted({SHOWN, *np.geomspace(0.01, 1.0, 24).tolist()})).select("share", "detectable").rows()
     up = spanning([s for _, s in points], 0, 1, zero=True)
     scale = Linear(0.0, 1.0, 0, 1)
-    chosen = next(s for x, s in points if x >= SHOWN)
+    chosen = dict(points)[SHOWN]
     drawn = curves(
         [Curve(points, "lead", "difference that is seen in four cases of five")], across=scale, up=(up.low, up.high),
         across_ticks=[(s, percent(s)) for s in (0.05, 0.2, 0.5, 1.0)], up_ticks=up.tick_labels(4), note=(SHOWN, chosen, f"{percent(SHOWN)}: {about(chosen)}"),
