@@ -147,6 +147,7 @@ def gradient_of(names: Sequence[str], arm: Moments, parts: Sequence[str]) -> Flo
     top, below = parts
     gradient = np.zeros((*arm.counts.shape, len(names)))
     mean = arm.means[..., names.index(below)] if below in names else np.ones(arm.counts.shape)
+    mean = np.where(mean == 0, NAN, mean)  # a ratio to nothing is no number
     gradient[..., names.index(top)] = 1 / mean
     if below in names:
         gradient[..., names.index(below)] = -_ratio(names, arm, parts) / mean
