@@ -178,3 +178,9 @@ def test_the_point_of_the_random_share_is_the_number_of_the_sentence() -> None:
     assert said
     assert drawn
     assert said[1] == drawn[1]
+
+
+def test_a_small_log_is_said_to_say_little_and_nothing_is_said_twice() -> None:
+    page = render(studied(log_of(nothing, n=300, seed=1), np.random.default_rng(1).integers(0, 3, 300)))
+    assert "It says little of any policy: read what is marked before any value." in page
+    assert "No policy can be told from none to all, in euros per decision." in page

@@ -397,3 +397,11 @@ def test_a_printed_table_keeps_its_numbers_whole_and_one_precision():
         ends = re.findall(r"[+−]\d\.(\d+)(?:\s*\n\s*interval:)?\s+\((?:[<>]?−?)\d\.(\d+) to (?:[<>]?−?)\d\.(\d+)\)", text)
         assert len(ends) == 2
         assert len({len(part) for found in ends for part in found}) == 1
+
+
+def test_names_in_brackets_are_printed():
+    table = pl.DataFrame({"arm": ["[red]", "[bold]"] * 200, "r": np.random.default_rng(0).normal(size=400)})
+    log = DecisionLog.of_frame(table, action="arm", reward="r", propensity={"[red]": 0.5, "[bold]": 0.5})
+    text = str(evaluate(log, {f"{arm} to all": Always(arm) for arm in log.arms}, estimators=[SNIPS()]))
+    assert text.count("[bold] to all") >= 2
+    assert "minus [red] to all" in text

@@ -73,7 +73,7 @@ class PolicyValues:
         for (reward,), rows in self.table.group_by("reward", maintain_order=True):
             title = Text(f"{reward} per {self.per}, {self.confidence:.0%} intervals", style="italic")
             parts += [title, Fitted(_printed(rows, self.baseline)), ""]
-        return Group(*parts, *self.sentences, *self.warnings, *self.notes)
+        return Group(*parts, *map(Text, (*self.sentences, *self.warnings, *self.notes)))
 
 
 def _printed(rows: pl.DataFrame, baseline: str | None) -> Table:
@@ -82,11 +82,11 @@ def _printed(rows: pl.DataFrame, baseline: str | None) -> Table:
     for heading in ("policy", "by"):
         table.add_column(heading)
     for heading in ("value", "interval", *(() if baseline is None else (f"minus {baseline}", "interval")), "effective rows"):
-        table.add_column(heading, justify="right")
+        table.add_column(Text(heading), justify="right")
     places = decimals(rows["value"], [half_width(*ends) for ends in rows.select("low", "high").iter_rows()])
     apart = _apart(rows)
     for row in rows.iter_rows(named=True):
-        cells = [row["policy"], row["estimator"], fixed(row["value"], places), between(row["low"], row["high"], places)]
+        cells = [Text(row["policy"]), row["estimator"], fixed(row["value"], places), between(row["low"], row["high"], places)]
         if baseline is not None:
             difference = "" if row["difference"] is None else signed(row["difference"], apart)
             cells += [difference, between(row["difference_low"], row["difference_high"], apart)]

@@ -81,7 +81,11 @@ def _mark(verdict: str) -> Html:
 
 
 def _said(found: Checks) -> str:
-    refused = [p for p in dict.fromkeys(r.policy for r in found.rows) if p is not None and found.verdict_of(p) == "refuse"]
+    of = {p: worst(r.verdict for r in found.rows if r.policy == p) for p in dict.fromkeys(r.policy for r in found.rows) if p is not None}
+    refused, little = ([p for p, verdict in of.items() if verdict == kind] for kind in ("refuse", "warn"))
     if found.verdict != "refuse" and refused:
         return f"The log can be used. It says too little of {listed(refused)}, and no value is given there."
+    if found.verdict == "pass" and little:
+        those = listed(little) if len(little) < len(of) else "any policy"
+        return f"Nothing speaks against the log. It says little of {those}: read what is marked before any value."
     return SAID[found.verdict]

@@ -39,6 +39,8 @@ def _finding(view: View, shown: Sequence[str]) -> str:
     better = [r["policy"] for r in others if told(r) == "better"]
     worse = sum(told(r) == "worse" for r in others)
     unsure = len(others) - len(better) - worse
+    if unsure == len(others) > 0:
+        return f"No policy can be told from {base}, in {view.study.reward} per decision."
     parts = [
         f"{listed(better) if len(better) < 4 else plural(len(better), 'policy', 'policies')} {'is' if len(better) == 1 else 'are'} better than {base}"
         if better
