@@ -172,6 +172,13 @@ def test_a_policy_is_learned_saved_and_assigned_within_its_budget(folder: Path, 
     assert (folder / "again.csv").read_text() == (folder / "arms.csv").read_text()
     assert typed(*give, "other.parquet", "--round", "june").exit_code == 0
     assert pl.read_parquet(folder / "other.parquet")["arm"].to_list() != made["arm"].to_list()
+    table.head(10).with_columns(city=pl.when(pl.col("city") == table["city"][0]).then(pl.lit("new")).otherwise("city")).write_csv(
+        folder / "later.csv"
+    )
+    done = typed("assign", "job.toml", "--policy", "vitrina-policy/policy", "--units", "later.csv", "--out", "later-arms.csv")
+    assert done.exit_code == 0
+    changed_rows = (table["city"].head(10) == table["city"][0]).sum()
+    assert f"{changed_rows} of 10 units have a value of 'city' that the policy never saw" in done.stderr.replace("\n", " ")
     for bad, said in (("arms.txt", "ends in .csv or .parquet"), ("units.csv", "is what this command reads")):
         done = typed(*give, bad)
         assert done.exit_code == 2

@@ -36,6 +36,7 @@ def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: st
     with console.working(f"Reading {units_at}"):
         units = _units(job, units_at, policy.examples().arms)
         cost = arm_costs(job, units_at, units)
+    _note_unseen(policy, units)
     made = drawn(policy, units, cost, job, round_)
     with atomic_file(out) as path:
         made.write_parquet(path) if out.suffix == ".parquet" else made.write_csv(path)
@@ -45,6 +46,16 @@ def assigned(job: PolicyJob, folder: Path, units_at: Path, out: Path, round_: st
         "control": policy.examples().arms[arms_control(job, units)], "gain": float(made["gain"].sum()) if made["gain"].null_count() == 0 else None, "cost": None if cost is None else float(made["cost"].sum()),
         "budget": job.settings.budget.spend, "least_propensity": float(made["propensity"].min()),  # type: ignore[arg-type]
     }  # fmt: skip
+
+
+def _note_unseen(policy: Any, units: Units) -> None:
+    """A word on values that the policy never learned from."""
+    chooser = getattr(policy, "policy", policy)
+    encoder = getattr(chooser, "encoder", None) or getattr(getattr(chooser, "model", None), "encoder", None)
+    for name, count in ({} if encoder is None else encoder.unseen(units)).items():
+        console.note(
+            f"{count:,} of {len(units):,} units have a value of '{name}' that the policy never saw: it decides on them by the other features."
+        )
 
 
 def in_words(said: dict[str, Any]) -> str:

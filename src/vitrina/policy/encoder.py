@@ -100,6 +100,15 @@ class Encoder:
             )
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
+    def unseen(self, units: Units) -> dict[str, int]:
+        """Per category how many units have a value of it that wasn't there when the encoder was made; those with more values than are kept aren't looked at."""
+        counts = {}
+        for (name,), part in self.levels.group_by("column", maintain_order=True):
+            if part.height < LEVELS:
+                column = _column(units, str(name))
+                counts[str(name)] = int((column.is_not_null() & ~_texts(column).is_in(part["level"].to_list())).sum())
+        return {name: count for name, count in counts.items() if count}
+
     def examples(self, arms: tuple[str, ...]) -> Units:
         """Three units that nobody is: of mean and frequent values, of others, and one of whom nothing is known."""
         columns: dict[str, pl.Series] = {}
