@@ -236,3 +236,12 @@ def test_an_interruption_leaves_nothing_half_written(folder: Path, monkeypatch: 
     done = typed("learn", "job.toml")
     assert done.exit_code == 130
     assert not (folder / "vitrina-policy").exists()
+
+
+def test_arms_that_are_numbers_may_stand_in_the_file_as_numbers(folder: Path) -> None:
+    pl.DataFrame({"arm": [0, 1] * 200, "spent": [1.0, 2.0, 3.0, 5.0] * 100}).write_csv(folder / "numbers.csv")
+    head = '[log]\npath = "numbers.csv"\naction = "arm"\nreward = "spent"\npropensity = {0 = 0.5, 1 = 0.5}\narms = [1, 0]\ncontrol = 0\n'
+    (folder / "job.toml").write_text(head)
+    assert typed("check", "job.toml").exit_code == 0
+    (folder / "job.toml").write_text(head + '[policies.one]\ntype = "Always"\narm = 1\n')
+    assert "line 10: The 'arm' of Always must be the name of an arm, as text: \"1\". Got 1." in typed("check", "job.toml").output

@@ -48,10 +48,10 @@ class LogSection(Section):
         default=None, description="What the arms cost: a column of what the given one cost, {arm = cost}, or {arm = column}."
     )
     features: list[str] | None = Field(default=None, description="Columns known before the decision, which policies may look at.")
-    arms: list[str] | None = Field(
+    arms: list[str | int] | None = Field(
         default=None, description="The arms in order, the control first; needed where they are ordered (0%, 5%, 10%)."
     )
-    control: str | None = Field(default=None, description="The arm that does nothing, where it isn't the first.")
+    control: str | int | None = Field(default=None, description="The arm that does nothing, where it isn't the first.")
     allowed: dict[str, str] | None = Field(default=None, description="{arm = column} of true or false: who may get it.")
     winsorise: float | None = Field(
         default=None, gt=0.5, lt=1, description="Quantile at which rewards are cut, for heavy tails; both numbers are shown."

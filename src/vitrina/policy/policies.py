@@ -72,7 +72,11 @@ class Always(PlainPolicy):
 
     def __post_init__(self) -> None:
         if not isinstance(self.arm, str):
-            raise ParameterError(f"The 'arm' of Always must be the name of an arm. Got {self.arm!r}.", owner="Always", parameter="arm")
+            raise ParameterError(
+                f"The 'arm' of Always must be the name of an arm, as text: \"{self.arm}\". Got {self.arm!r}.",
+                owner="Always",
+                parameter="arm",
+            )
 
     def probabilities(self, units: Units) -> Float64:
         return one_hot(within(np.full(len(units), arm_code(self.arm, units.arms)), units.allowed), len(units.arms))
