@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -150,6 +151,16 @@ def test_the_page_is_whole_escaped_and_stands_alone() -> None:
     assert text.count("<desc") >= 8
     assert text.count("The numbers of this plot") >= 4
     assert render(found) == text
+
+
+def test_the_best_share_to_treat_is_told_with_its_doubt_and_without_money_where_there_are_no_costs() -> None:
+    found = studied(replace(log_of(by_sign), arm_costs=None, costs=None))
+    text = render(found)
+    assert "What money buys" not in text
+    assert "Who comes first" in text
+    title = re.search(r"euros is highest with (\d+%) treated, those first who are predicted to gain most: ([^<]*)", text)
+    assert title is not None
+    assert title[2].count(" to ") == (1 if title[1] == "100%" else 2)
 
 
 def test_slices_hold_every_row_once() -> None:

@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[View], Html | None]], ...] = (
     ("checks", "Can the log answer?", checks),
     ("values", "What each policy is worth", values),
     ("claims", "Claimed and proved", claims),
-    ("spend", "What money buys", spend),
+    ("spend", "Who comes first", spend),
     ("segments", "Who gets what", segments),
     ("rules", "The policy as rules", rules),
     ("tails", "A few large rewards", tails),

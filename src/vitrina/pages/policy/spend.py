@@ -25,7 +25,7 @@ def spend(view: View) -> Html | None:
         _uplift(view, study.uplift) if study.uplift is not None else None,
     ]
     saying = el("p", _finding(view), class_="finding") if study.curve is not None else None
-    return section("spend", "What money buys", saying, *parts)
+    return section("spend", "Who comes first" if study.curve is None else "What money buys", saying, *parts)
 
 
 def _finding(view: View) -> str:
@@ -73,7 +73,10 @@ def _uplift(view: View, found: pl.DataFrame) -> Html:
         [percent(r["share"]), fixed(r["value"], places), between(r["low"], r["high"], places), fixed(r["random"], places)] for r in chosen
     ]
     best = max(rows, key=lambda r: r["value"])
-    title = f"{view.study.reward} is highest with {percent(best['share'])} treated, those first who are predicted to gain most"
+    worth = f"{fixed(best['value'], places)} {between(best['low'], best['high'], places)}"
+    title = f"{view.study.reward} is highest with {percent(best['share'])} treated, those first who are predicted to gain most: {worth}"
+    if best is not rows[-1]:
+        title += f"; with all it is {fixed(rows[-1]['value'], places)} {between(rows[-1]['low'], rows[-1]['high'], places)}"
     note = f"across: share of the units that get the arm predicted best for them, the rest {view.study.log.arms[view.study.log.control]}; up: {view.study.reward} per decision. Band: {view.confidence} interval"
     described = "; ".join(f"{percent(r['share'])} treated: {fixed(r['value'], places)}" for r in chosen)
     return figure(
