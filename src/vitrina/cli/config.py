@@ -144,12 +144,7 @@ class Plan:
 
     @property
     def out(self) -> Path:
-        return self.folder / self.settings.report.out
-
-    @property
-    def folder(self) -> Path:
-        """Paths in the file are relative to where the file is."""
-        return self.file.path.parent
+        return self.file.folder / self.settings.report.out
 
     def model(self, name: str) -> Any:
         """One model by its name in the file."""
@@ -162,7 +157,7 @@ class Plan:
         given = self.settings.data.model_dump(exclude_defaults=True)
         for key in ("source", "items", "users"):
             if key in given:
-                given[key] = _absolute(given[key], self.folder)
+                given[key] = _absolute(given[key], self.file.folder)
         return given
 
     def log(self) -> Dataset:

@@ -110,13 +110,8 @@ class ExperimentJob:
     money: Money | None
 
     @property
-    def folder(self) -> Path:
-        """Paths in the file are relative to where the file is."""
-        return self.file.path.parent
-
-    @property
     def out(self) -> Path:
-        return self.folder / self.settings.report.out
+        return self.file.folder / self.settings.report.out
 
     def section(self, name: str) -> Any:
         """One of the tables that not every command needs.
@@ -141,11 +136,11 @@ class ExperimentJob:
         """
         given = self.section(name).path
         for one in [given] if isinstance(given, str) else given:
-            if not any(c in one for c in "*?[") and not (self.folder / Path(one).expanduser()).exists():
+            if not any(c in one for c in "*?[") and not (self.file.folder / Path(one).expanduser()).exists():
                 raise DataError(
                     f"{self.file.where((name, 'path'))}: there is no file {one}. Paths are relative to the file of the experiment."
                 )
-        return [str((self.folder / Path(one).expanduser()).resolve()) for one in ([given] if isinstance(given, str) else given)]
+        return [str((self.file.folder / Path(one).expanduser()).resolve()) for one in ([given] if isinstance(given, str) else given)]
 
     def past(self) -> Past:
         """What the plan is made on."""

@@ -157,13 +157,8 @@ class PolicyJob:
     taught: Mapping[str, str]  # saved policies, by name, and the fingerprint of the decisions that taught each
 
     @property
-    def folder(self) -> Path:
-        """Paths in the file are relative to where the file is."""
-        return self.file.path.parent
-
-    @property
     def out(self) -> Path:
-        return self.folder / self.settings.report.out
+        return self.file.folder / self.settings.report.out
 
     @property
     def title(self) -> str:
@@ -179,7 +174,7 @@ class PolicyJob:
     def sources(self) -> list[str]:
         """All that the job reads, absolute."""
         given = [self.settings.log.path, self.settings.outcome.biased, self.settings.late.path if self.settings.late else None]
-        return [absolute(path, self.folder) for one in given if one is not None for path in ([one] if isinstance(one, str) else one)]
+        return [absolute(path, self.file.folder) for one in given if one is not None for path in ([one] if isinstance(one, str) else one)]
 
     def outcome(self) -> Any:
         """The outcome model with how it treats arms."""
@@ -240,7 +235,7 @@ class PolicyJob:
 
         given = self.settings.log.model_dump(exclude={*LOG_ONLY, "reward"}, exclude_none=True)
         with build.located(self.file, keys if keys[0] != "log" else ("log",)):
-            log = DecisionLog.of_frame(absolute(path, self.folder), reward=self.settings.log.reward, **given)
+            log = DecisionLog.of_frame(absolute(path, self.file.folder), reward=self.settings.log.reward, **given)
         return log if self.settings.late is None else self._linked(log, self.settings.late)
 
     def _linked(self, log: DecisionLog, later: LateSection) -> DecisionLog:
@@ -248,7 +243,7 @@ class PolicyJob:
         from vitrina.policy import link_outcomes
 
         with build.located(self.file, ("late",)):
-            linked = link_outcomes(log, absolute(later.path, self.folder), **later.model_dump(exclude={"path"}, exclude_none=True))
+            linked = link_outcomes(log, absolute(later.path, self.file.folder), **later.model_dump(exclude={"path"}, exclude_none=True))
         return replace(linked.log, notes=(*linked.log.notes, *linked.sentences))
 
 

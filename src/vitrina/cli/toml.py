@@ -26,6 +26,11 @@ class TomlFile:
     lines: Mapping[Keys, int]
     trust: bool = False
 
+    @property
+    def folder(self) -> Path:
+        """Paths in the file are relative to where the file is."""
+        return self.path.parent
+
     @classmethod
     def read(cls, path: Path, *, trust: bool = False, remedy: str = "") -> TomlFile:
         """Parse `path`.

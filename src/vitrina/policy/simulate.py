@@ -89,11 +89,11 @@ class OfferWorld(Config):
         rng = np.random.default_rng([self.seed, seed, 1])
         rows = np.repeat(np.arange(n), self.months)
         lot = rng.random(n)[rows] < random
-        action = np.where(lot, rng.integers(0, len(self.arms), len(rows)), self._marketing(activity, rng)[rows])
+        action = np.where(lot, rng.integers(0, len(self.arms), len(rows)), _marketing(activity, self.blur, len(self.arms), rng)[rows])
         if arms is not None:
             lot, action = np.zeros(len(rows), bool), np.array([arm_code(arm, self.arms) for arm in arms])
         orders = rng.poisson(self.mean_orders(clients, activity)[rows, action])
-        mean_fare = self._mean_fare(clients)[rows]
+        mean_fare = _mean_fare(clients)[rows]
         fares = _sums_of_fares(orders, mean_fare, rng)
         discount = np.array(self.discounts)[action]
         return clients[rows].with_columns(
@@ -132,16 +132,11 @@ class OfferWorld(Config):
         more = np.array(self.effects) + np.outer(clients["promo_share"].to_numpy() - 0.5, self.slopes)
         return np.maximum(activity[:, None] + more, LEAST)
 
-    def seen_activity(self, clients: pl.DataFrame) -> Float64:
-        """(clients,) the mean activity of those who made as many rides: the posterior mean of a Gamma after a Poisson."""
-        rate = self.activity / self.spread**2
-        return (self.activity * rate + clients["rides"].to_numpy()) / (rate + 1)
-
     def of_reward(self, orders: Float64, clients: pl.DataFrame, reward: str) -> Float64:
         """(clients, arms) the mean reward where so many orders are made on average."""
         if reward == "orders":
             return orders
-        fares = orders * self._mean_fare(clients)[:, None]
+        fares = orders * _mean_fare(clients)[:, None]
         return fares if reward == "fares" else fares * (self.margin - np.array(self.discounts))
 
     @cached_property
@@ -168,14 +163,6 @@ class OfferWorld(Config):
             "city": pl.Series(CITIES).gather(rng.integers(0, len(CITIES), n)), "age": pl.select(pl.when(pl.Series(rng.random(n) > 0.1)).then(age).alias("age"))["age"],
         }), activity  # fmt: skip
 
-    def _marketing(self, activity: Float64, rng: np.random.Generator) -> Int32:
-        """(clients,) arms: the less a client seems to order, the larger the discount."""
-        order = np.argsort(np.argsort(-activity * rng.lognormal(0, self.blur, len(activity))))
-        return (order * len(self.arms) // max(len(activity), 1)).astype(np.int32)
-
-    def _mean_fare(self, clients: pl.DataFrame) -> Float64:
-        return clients["city"].replace_strict(FARE, return_dtype=pl.Float64).to_numpy()
-
 
 @final
 class Oracle:
@@ -186,8 +173,24 @@ class Oracle:
 
     def probabilities(self, units: Units) -> Float64:
         seen = units.features
-        orders = self.world.mean_orders(seen, self.world.seen_activity(seen))
+        orders = self.world.mean_orders(seen, self.seen_activity(seen))
         return one_hot(self.world.of_reward(orders, seen, self.reward).argmax(axis=1), len(self.arms))
+
+    def seen_activity(self, clients: pl.DataFrame) -> Float64:
+        """(clients,) the mean activity of those who made as many rides: the posterior mean of a Gamma after a Poisson."""
+        world = self.world
+        rate = world.activity / world.spread**2
+        return (world.activity * rate + clients["rides"].to_numpy()) / (rate + 1)
+
+
+def _marketing(activity: Float64, blur: float, arms: int, rng: np.random.Generator) -> Int32:
+    """(clients,) arms: the less a client seems to order, the larger the discount."""
+    order = np.argsort(np.argsort(-activity * rng.lognormal(0, blur, len(activity))))
+    return (order * arms // max(len(activity), 1)).astype(np.int32)
+
+
+def _mean_fare(clients: pl.DataFrame) -> Float64:
+    return clients["city"].replace_strict(FARE, return_dtype=pl.Float64).to_numpy()
 
 
 def _sums_of_fares(orders: Any, mean_fare: Float64, rng: np.random.Generator) -> Float64:

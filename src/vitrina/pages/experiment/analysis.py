@@ -13,7 +13,7 @@ from vitrina.experiments.slices import sentences_of
 from vitrina.pages.frame import framed
 from vitrina.report.charts import Dot, dots, interval
 from vitrina.report.curves import Curve, curves
-from vitrina.report.html import Column, Html, Panel, el, figure, name, panels, section, sentence, table
+from vitrina.report.html import Column, Drawing, Html, Panel, el, figure, name, panels, section, sentence, table
 from vitrina.report.scales import Linear, spanning
 from vitrina.report.words import between, count, decimals, fixed, half_width, percent, plural, signed
 
@@ -152,34 +152,8 @@ def _days(sequential: Sequential | None) -> Html | None:
     parts = []
     for (metric, arm), part in sequential.table.group_by("metric", "arm", maintain_order=True):
         known = part.filter(pl.col("low").is_not_null())
-        if known.height < 2:
-            continue
-        looks, band = known["look"].to_list(), list(known.select("look", "low", "high").iter_rows())
-        up = spanning([0.0, *known["low"].tail(known.height * 3 // 4), *known["high"].tail(known.height * 3 // 4)], 0, 1)
-        across = Linear(looks[0], looks[-1], 0, 1)
-        lines = [
-            Curve(
-                list(known.select("look", "difference").iter_rows()),
-                "lead",
-                "difference so far",
-                band=[(x, max(a, up.low), min(b, up.high)) for x, a, b in band],
-            ),
-            Curve([(looks[0], 0.0), (looks[-1], 0.0)], "other"),
-        ]
-        last = known.row(-1, named=True)
-        described = (
-            f"{metric}, {arm}: after {last['look']} looks {last['difference']:.4g}, between {last['low']:.4g} and {last['high']:.4g}."
-        )
-        drawn = curves(
-            lines,
-            across=across,
-            up=(up.low, up.high),
-            across_ticks=across.tick_labels(4),
-            up_ticks=up.tick_labels(4),
-            note=None,
-            description=described,
-        )
-        parts.append(Panel(f"{metric}, {arm}", drawn, last["verdict"]))
+        if known.height >= 2:
+            parts.append(Panel(f"{metric}, {arm}", _so_far(f"{metric}, {arm}", known), known["verdict"][-1]))
     if not parts:
         return section("days", "Day by day", *(el("p", s, class_="finding") for s in sequential.sentences))
     key = ["metric", "arm", "look", "units", "difference", "low", "high", "verdict"]
@@ -195,6 +169,33 @@ def _days(sequential: Sequential | None) -> Html | None:
     )
     said = [s for s in sequential.sentences if s not in {c.sentence for c in sequential.checks.rows}]
     return section("days", "Day by day", *(el("p", s, class_="finding") for s in said), made)
+
+
+def _so_far(title: str, known: pl.DataFrame) -> Drawing:
+    """The difference so far with its band, look by look."""
+    looks, band = known["look"].to_list(), list(known.select("look", "low", "high").iter_rows())
+    up = spanning([0.0, *known["low"].tail(known.height * 3 // 4), *known["high"].tail(known.height * 3 // 4)], 0, 1)
+    across = Linear(looks[0], looks[-1], 0, 1)
+    lines = [
+        Curve(
+            list(known.select("look", "difference").iter_rows()),
+            "lead",
+            "difference so far",
+            band=[(x, max(a, up.low), min(b, up.high)) for x, a, b in band],
+        ),
+        Curve([(looks[0], 0.0), (looks[-1], 0.0)], "other"),
+    ]
+    last = known.row(-1, named=True)
+    described = f"{title}: after {last['look']} looks {last['difference']:.4g}, between {last['low']:.4g} and {last['high']:.4g}."
+    return curves(
+        lines,
+        across=across,
+        up=(up.low, up.high),
+        across_ticks=across.tick_labels(4),
+        up_ticks=up.tick_labels(4),
+        note=None,
+        description=described,
+    )
 
 
 def _plain(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from vitrina.pages.policy.view import Row, View, known, p_value, said_difference, told
 from vitrina.report.charts import Dot, dots
@@ -161,15 +162,7 @@ def claims(view: View) -> Html | None:
     ]
     widest = max(shown, key=lambda p: abs(claimed[p] - rows[p]["value"]))
     gap = claimed[widest] - rows[widest]["value"]
-    finding = (
-        f"For {widest} the model claims {fixed(claimed[widest], places)}; the draw proves {fixed(rows[widest]['value'], places)} "
-        f"{between(rows[widest]['low'], rows[widest]['high'], places)}. "
-        + (
-            f"For {plural(len(far), 'policy', 'policies')} the claim lies outside the interval."
-            if far
-            else "No claim lies outside its interval."
-        )
-    )
+    finding = f"{_beside(widest, claimed[widest], rows[widest], places)} {_outside(len(far))}"
     columns = [Column("Policy", number=False), *map(Column, ("Claimed", "Proved", "Interval", "Too much by"))]
     body = [
         [
@@ -193,6 +186,17 @@ def claims(view: View) -> Html | None:
         note=f"{view.study.reward} per decision: the dot with its interval is proved, the upright mark is claimed",
     )
     return section("claims", "What the model claims, what the draw proves", el("p", finding, class_="finding"), plot)
+
+
+def _beside(policy: str, claimed: float, row: Mapping[str, Any], places: int) -> str:
+    proved = f"{fixed(row['value'], places)} {between(row['low'], row['high'], places)}"
+    return f"For {policy} the model claims {fixed(claimed, places)}; the draw proves {proved}."
+
+
+def _outside(far: int) -> str:
+    if not far:
+        return "No claim lies outside its interval."
+    return f"For {plural(far, 'policy', 'policies')} the claim lies outside the interval."
 
 
 def percent_of(gap: float, whole: float) -> str:
