@@ -1,0 +1,69 @@
+"""What the service keeps: rows as they go to the store, and as they come back."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from vitrina.wire import Value
+
+
+class Event(Struct, frozen=True, gc=False):
+    """An event that was accepted: ids are texts, times microseconds since 1970."""
+
+    event_id: str
+    kind: str
+    user: str | None
+    item: str | None
+    time: int
+    received: int
+    value: float | None = None
+    basket: str | None = None
+    recommendation_id: str | None = None
+    position: int | None = None
+    session: str | None = None
+    properties: bytes = b"{}"  # JSON
+
+
+class Shown(Struct, frozen=True):
+    """An answer that went out: a row per place, when it is read as a table."""
+
+    recommendation_id: str
+    time: int
+    scenario: str
+    version: str
+    user: str | None
+    session: str | None
+    experiment: str | None
+    variant: str | None
+    propensity: float | None
+    items: list[str]
+    scores: list[float | None]
+    sources: list[str]
+    propensities: list[float | None] | None = None
+
+
+class Attributes(Struct, frozen=True):
+    """Columns of an item or of a person that are set; `delete` takes it away."""
+
+    id: str
+    columns: dict[str, Value]
+    delete: bool = False
+
+
+class Rejected(Struct, frozen=True):
+    """A row that was refused, and why."""
+
+    received: int
+    row: bytes  # the JSON as it came, cut at 4 KiB
+    reason: str
+
+
+class Audited(Struct, frozen=True):
+    """Something that an operator, or the service by itself, did: who (the name of the key), what, on what, and how it ended."""
+
+    time: int
+    tenant: str
+    who: str
+    action: str  # "load", "rollback", "erase", "retention", "seal", "migrate"
+    subject: str
+    detail: str = ""

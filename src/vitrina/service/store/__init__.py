@@ -1,0 +1,1 @@
+"""What is kept: events, what was shown, items, people. One writer, several databases."""

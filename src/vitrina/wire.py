@@ -1,0 +1,220 @@
+"""What goes over the wire of the service, as JSON: the one definition for the service, its OpenAPI description, and the client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Id = Annotated[str, Meta(min_length=1, max_length=256)] | int  # of a person or an item: compared as text, as everywhere (vitrina.base.ids)
+Value = str | int | float | bool | None  # of a column of items or people, or of the context
+Name = Annotated[str, Meta(min_length=1, max_length=128)]
+
+MOST_ITEMS = 1000  # of an answer
+MOST_CANDIDATES = 10_000  # ids in one list of a request
+MOST_EVENTS = 1000  # of a batch
+
+
+class HistoryItem(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that the person did, where the client tells it.
+
+    Args:
+        item: its id.
+        time: when, ISO 8601 with an offset, or seconds since 1970; events without times are taken in the order of the list.
+        kind: of event, as in the log.
+    """
+
+    item: Id
+    time: str | float | None = None
+    kind: Name | None = None
+
+
+class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to recommend to whom.
+
+    Args:
+        user: the person; their events are the history. Nobody known, or none, is a visitor.
+        history: what they did, oldest first; it comes after what is known of the user.
+        k: how many items.
+        scenario: the name of the place where they are shown.
+        candidates: only these.
+        where: only items of which the columns are so, as in the rules: {"aisle": "drinks", "brand": ["a", "b"], "price": {"max": 5}}.
+        exclude: never these.
+        repeat: may items of the history come back; by default as the model was fitted for.
+        context: of this request: what rules and features read beside the person.
+        diversity: 0 to 1, where the scenario re-ranks by it.
+        weights: of the heads of the ranker, where it has several.
+        session: shared by the requests of one visit.
+        explain: with columns of why.
+    """
+
+    user: Id | None = None
+    history: Annotated[list[HistoryItem | Id], Meta(max_length=MOST_CANDIDATES)] | None = None
+    k: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 10
+    scenario: Name = "default"
+    candidates: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] | None = None
+    where: dict[str, Any] | None = None
+    exclude: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] = []
+    repeat: bool | None = None
+    context: dict[str, Value] = {}
+    diversity: Annotated[float, Meta(ge=0, le=1)] | None = None
+    weights: dict[str, float] | None = None
+    session: Name | None = None
+    explain: bool = False
+
+
+class RecommendedItem(Struct, frozen=True, omit_defaults=True):
+    """A place of a list.
+
+    Args:
+        item: its id.
+        rank: from 1.
+        score: what orders the list; null where popularity filled the place.
+        source: who proposed it: "model", "fallback", or the name of a source.
+        title: to show, where there is one.
+        reasons: names of the rules that moved it.
+        propensity: chance of this item at this place, where it is known.
+        why: what the model says of it, where it was asked to explain.
+    """
+
+    item: str
+    rank: int
+    score: float | None
+    source: str
+    title: str | None = None
+    reasons: list[str] = []
+    propensity: float | None = None
+    why: dict[str, Any] | None = None
+
+
+class RecommendAnswer(Struct, frozen=True):
+    """A list.
+
+    Args:
+        recommendation_id: name it in events about these items.
+        scenario: as asked.
+        model_version: what answered.
+        items: best first; shorter than k only where nothing else is eligible.
+        experiment: the running experiment that the person is in, if any.
+        variant: its arm.
+        propensity: the arm's chance.
+        empty: why there is nothing, in a sentence; null where there is something.
+        notes: what the client should know: parts that were skipped, ids that nobody knows.
+    """
+
+    recommendation_id: str
+    scenario: str
+    model_version: str
+    items: list[RecommendedItem]
+    experiment: str | None = None
+    variant: str | None = None
+    propensity: float | None = None
+    empty: str | None = None
+    notes: list[str] = []
+
+
+class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which items are like one: `item`, and as in a request for recommendations the rest."""
+
+    item: Id
+    k: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 10
+    scenario: Name = "default"
+    candidates: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] | None = None
+    where: dict[str, Any] | None = None
+    exclude: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] = []
+
+
+class EventIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that happened.
+
+    Args:
+        event_id: the client's; a second event with it is the first one, sent again.
+        kind: "impression", "click", "purchase", or any other word.
+        user: who; none for an unknown visitor.
+        item: what it is about.
+        time: when, ISO 8601 with an offset, or seconds since 1970; by default when it arrives.
+        value: money, stars, seconds.
+        basket: shared by events of one purchase.
+        recommendation_id: of the answer that showed the item.
+        position: the item's place in it, from 1.
+        session: as in the request.
+        properties: whatever else is to be kept with it.
+    """
+
+    event_id: Name
+    kind: Name
+    user: Id | None = None
+    item: Id | None = None
+    time: str | float | None = None
+    value: float | None = None
+    basket: Name | None = None
+    recommendation_id: Name | None = None
+    position: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] | None = None
+    session: Name | None = None
+    properties: dict[str, Value] = {}
+
+
+class RowResult(Struct, frozen=True, omit_defaults=True):
+    """What became of a row of a batch: "stored", "duplicate" (kept before, nothing changed) or "rejected", and then why; "deleted" or "unknown" too, of items and people."""
+
+    status: str
+    id: str | None = None
+    reason: str | None = None
+
+
+class BatchAnswer(Struct, frozen=True):
+    """What became of a batch, in the order of its rows. What is stored or duplicate is on disk."""
+
+    stored: int
+    duplicates: int
+    rejected: int
+    results: list[RowResult]
+
+
+class ItemIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """An item: columns that are named are set (null empties one), others stay; `delete` takes it out of every list."""
+
+    item: Id
+    columns: dict[str, Value] = {}
+    delete: bool = False
+
+
+class UserIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person: as an item. `delete` takes the columns away; to forget a person altogether is another call."""
+
+    user: Id
+    columns: dict[str, Value] = {}
+    delete: bool = False
+
+
+class ModelRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another model for a scenario: the `folder` of an artifact, or `rollback` to the one before."""
+
+    folder: str | None = None
+    rollback: bool = False
+
+
+class ModelAnswer(Struct, frozen=True):
+    """What serves a scenario now, and what it can go back to."""
+
+    scenario: str
+    version: str
+    model: str
+    previous: str | None = None
+    notes: list[str] = []
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """A refusal: what is wrong, in a sentence with the remedy.
+
+    Args:
+        error: a word for programs: "invalid", "unauthorized", "forbidden", "not_found", "too_large", "too_many", "unavailable", "internal".
+        message: the sentence.
+        retry_after: seconds, where trying again helps.
+        request_id: to find it in the logs.
+    """
+
+    error: str
+    message: str
+    retry_after: float | UnsetType = UNSET
+    request_id: str | None = None
