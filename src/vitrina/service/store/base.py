@@ -12,7 +12,7 @@ from vitrina.base.errors import VitrinaError
 from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
 
 
-class StoreUnavailable(VitrinaError):
+class StoreUnavailableError(VitrinaError):
     """The database doesn't answer: nothing was kept, and the same rows may be sent again."""
 
 
@@ -70,7 +70,7 @@ class Backend(Protocol):
     """A database. `write` is called by one thread; the readers by any, at the same time.
 
     Raises:
-        StoreUnavailable: from every method, where it can't be reached; the next call tries again.
+        StoreUnavailableError: from every method, where it can't be reached; the next call tries again.
     """
 
     def migrate(self) -> list[str]:
