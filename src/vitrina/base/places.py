@@ -34,3 +34,16 @@ def places(purpose: str, salt: str, ids: pl.Series) -> tuple[Float64, Float64]:
     words = np.frombuffer(digests, ">u8").reshape(-1, 4)[:, :2] >> np.uint64(64 - BITS)
     both = words.astype(np.float64) / 2.0**BITS
     return both[:, 0], both[:, 1]
+
+
+def place(purpose: str, salt: str, id: str) -> tuple[float, float]:
+    """The two places of one id: those of `places`, without tables.
+
+    Cost: a microsecond.
+
+    >>> [round(value, 6) for value in place("arm", "taxi", "ann")]
+    [0.386768, 0.032684]
+    """
+    digest = sha256(f"{purpose}:{salt}:{id}".encode()).digest()
+    first, second = (int.from_bytes(digest[at : at + 8], "big") >> 64 - BITS for at in (0, 8))
+    return first / 2.0**BITS, second / 2.0**BITS

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
-from typing import Annotated, Any, Literal, Self, final
+from itertools import accumulate, combinations
+from typing import Annotated, Any, Literal, NamedTuple, Self, final
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from pydantic import Field, model_validator
 from vitrina.base.arrays import Float64, Int32
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
-from vitrina.base.places import places
+from vitrina.base.places import place, places
 from vitrina.experiments.buckets import texts_of
 
 BUCKETS = 1000  # of a layer
@@ -25,6 +26,20 @@ AS_SESSION = (
     "Sessions are assigned, not people: whoever comes twice may see both arms. Effects that last longer than a session are mixed between the "
     "arms, and errors that take sessions for independent people are too small. Take unit='user' unless nothing is carried from one session to the next."
 )
+
+
+class Assigned(NamedTuple):
+    """Where one unit stands.
+
+    Args:
+        arm: None outside of the experiment.
+        propensity: the arm's chance, None outside.
+        outside: why: "holdout", "layer" or "ramp".
+    """
+
+    arm: str | None
+    propensity: float | None
+    outside: str | None
 
 
 @final
@@ -114,6 +129,28 @@ class Experiment(Config):
     def arm(self, id: Any) -> str | None:
         """The arm of one person; None for who is not in the experiment."""
         return self.assign([id])["arm"][0]
+
+    def one(self, id: str) -> Assigned:
+        """Where one unit stands, as `assign` says it, for who answers requests one by one.
+
+        Args:
+            id: as the text that `vitrina.base.ids` gives.
+
+        Cost: some 5 microseconds.
+
+        >>> Experiment(name="offer", arms={"none": 0.5, "five": 0.25, "ten": 0.25}).one("ann")
+        Assigned(arm='five', propensity=0.25, outside=None)
+        """
+        if self.holdout and place("holdout", self.holdout_salt, id)[0] < self.holdout:
+            return Assigned(None, None, "holdout")
+        first, stop = self.buckets
+        if self.layer is not None and not first <= int(place("layer", self.layer, id)[0] * BUCKETS) < stop:
+            return Assigned(None, None, "layer")
+        where, second = place("arm", self.salt or self.name, id)
+        if second >= self.ramp:
+            return Assigned(None, None, "ramp")
+        arm = list(self.arms)[bisect_right(list(accumulate(self.arms.values()))[:-1], where)]
+        return Assigned(arm, self.arms[arm], None)
 
     def assign(self, ids: Iterable[Any] | pl.Series, *, strata: Sequence[Any] | pl.Series | None = None) -> pl.DataFrame:
         """The arm of each id, its chance, and why somebody is outside.

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from vitrina.service.records import Attributes, Event, Rejected
-from vitrina.service.scenario import Scenario
+from vitrina.base.errors import UnknownNameError
+from vitrina.experiments.assign import Assigned
+from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
+from vitrina.service.registry import ModelRefusedError
+from vitrina.service.scenario import NO_ID, Scenario, Way
+from vitrina.service.store.base import StoreUnavailableError
 from vitrina.service.trace import Trace
-from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendRequest, SimilarRequest
+from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendRequest, RowResult, SimilarRequest
 
 if TYPE_CHECKING:
     from vitrina.service.facts import Facts
     from vitrina.service.histories import Histories
     from vitrina.service.metrics import Metrics
+    from vitrina.service.pipeline import Answered
     from vitrina.service.store.store import Store
+
+LOG = logging.getLogger(__name__)
+Row = TypeVar("Row")
 
 
 class Tenant:
@@ -37,7 +48,10 @@ class Tenant:
         Raises:
             UnknownNameError: there is none of that name.
         """
-        raise NotImplementedError
+        found = self.scenarios.get(name)
+        if found is None:
+            raise UnknownNameError.of("scenario", name, self.scenarios)
+        return found
 
     async def recommend(self, request: RecommendRequest, *, traced: bool = False) -> tuple[RecommendAnswer, Trace | None]:
         """A list for who asks: the experiment's arm answers, and what is shown is queued to be kept.
@@ -46,31 +60,93 @@ class Tenant:
             UnknownNameError: there is no such scenario.
             ParameterError: the request can't be answered as it is; says why.
         """
-        raise NotImplementedError
+        scenario = self.scenario(request.scenario)
+        assigned = scenario.assign(request)
+        way = scenario.way(assigned)
+        answered = await way.batcher.ask(request, traced=traced)
+        user = None if request.user is None else str(request.user)
+        return self._shown(scenario, way, answered, user, request.session, assigned), answered.trace
 
     async def similar(self, request: SimilarRequest) -> RecommendAnswer:
-        """Items like one; kept as what was shown, as lists are."""
-        raise NotImplementedError
+        """Items like one, by the version that serves who is in no experiment; kept as what was shown, as lists are."""
+        scenario = self.scenario(request.scenario)
+        way = scenario.way(None)
+        answered = await way.batcher.similar(request)
+        return self._shown(scenario, way, answered, None, None, None)
+
+    def _shown(
+        self, scenario: Scenario, way: Way, answered: Answered, user: str | None, session: str | None, assigned: Assigned | None
+    ) -> RecommendAnswer:
+        """The answer, and what is kept of it."""
+        now = time.time_ns() // 1000
+        name = f"{now:014x}{secrets.token_hex(8)}"  # rises with time, so that tables of them grow at their end
+        inside = assigned is not None and assigned.arm is not None and scenario.experiment is not None
+        experiment = scenario.experiment.name if inside and scenario.experiment is not None else None
+        variant, chance = (None, None) if assigned is None else (assigned.arm, assigned.propensity)
+        notes = list(answered.notes)
+        if assigned is not None and assigned.outside == NO_ID and scenario.experiment is not None:
+            notes.append(f"Outside of the experiment {scenario.experiment.name!r}: the request has no {scenario.experiment.unit}.")
+        items = answered.items
+        if items:
+            chances = [item.propensity for item in items]
+            kept = Shown(
+                name, now, scenario.name, way.version.id, user, session, experiment, variant, chance,
+                [item.item for item in items], [item.score for item in items], [item.source for item in items],
+                None if all(one is None for one in chances) else chances,
+            )  # fmt: skip
+            self.store.show(self.name, kept)
+        self._metrics.answered(self.name, scenario.name, empty=not items, fallback=any(item.source == "fallback" for item in items))
+        return RecommendAnswer(name, scenario.name, way.version.id, items, experiment, variant, chance, answered.empty, notes)
 
     async def add_events(self, rows: Sequence[Event | Rejected]) -> BatchAnswer:
         """Keep events, then let them count in histories. A row that was refused is kept with its reason; each row has its result.
 
         Raises:
-            StoreUnavailableError: nothing was kept.
+            StoreUnavailableError: nothing more was kept; what was is a duplicate when the batch is sent again.
         """
-        raise NotImplementedError
+        events = [row for row in rows if isinstance(row, Event)]
+        stored = await self.store.append(self.name, events) if events else []
+        self.histories.add([event for event, new in zip(events, stored, strict=True) if new])
+        refused = [row for row in rows if isinstance(row, Rejected)]
+        if refused:
+            await self.store.reject(self.name, refused)
+        answer = _answer(rows, stored, lambda event: event.event_id, ("stored", "duplicate"))
+        self._metrics.ingested(self.name, stored=answer.stored, duplicates=answer.duplicates, rejected=answer.rejected)
+        return answer
 
     async def set_items(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
-        """Set columns of items, or take items out of every list."""
-        raise NotImplementedError
+        """Set columns of items, or take items out of every list.
+
+        Raises:
+            StoreUnavailableError: nothing was kept.
+        """
+        return await self._set(rows, self.store.set_items, self.items)
 
     async def set_users(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
         """Set columns of people."""
-        raise NotImplementedError
+        return await self._set(rows, self.store.set_users, self.users)
+
+    async def _set(
+        self, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts
+    ) -> BatchAnswer:
+        given = [row for row in rows if isinstance(row, Attributes)]
+        known = await keep(self.name, given) if given else []
+        facts.set(given)
+        refused = [row for row in rows if isinstance(row, Rejected)]
+        if refused:
+            await self.store.reject(self.name, refused)
+        return _answer(rows, known, lambda row: row.id, ("stored", "unknown"))
 
     async def erase(self, user: str, who: str) -> int:
-        """Forget a person: in the store, in what is sealed, and in memory; the number of rows that are gone."""
-        raise NotImplementedError
+        """Forget a person: in the store, in what is sealed, and in memory; the number of rows that are gone.
+
+        Raises:
+            StoreUnavailableError: nothing was erased for good; ask again.
+        """
+        gone = await self.store.erase(self.name, user, who)
+        self.histories.erase(user)
+        self.users.set([Attributes(user, {}, delete=True)])
+        return gone
 
     async def load(self, scenario: str, folder: str, who: str) -> ModelAnswer:
         """Another model for a scenario; what became of it is audited, with who asked.
@@ -79,7 +155,7 @@ class Tenant:
             UnknownNameError: there is no such scenario.
             ModelRefusedError: the folder isn't allowed, or holds no sound artifact; the model before goes on serving.
         """
-        raise NotImplementedError
+        return await self._changed(scenario, who, "load", self.scenario(scenario).load(folder))
 
     async def roll_back(self, scenario: str, who: str) -> ModelAnswer:
         """The model before for a scenario.
@@ -88,4 +164,43 @@ class Tenant:
             UnknownNameError: there is no such scenario.
             ModelRefusedError: there is none before.
         """
-        raise NotImplementedError
+        return await self._changed(scenario, who, "rollback", self.scenario(scenario).roll_back())
+
+    async def _changed(self, scenario: str, who: str, action: str, change: Awaitable[ModelAnswer]) -> ModelAnswer:
+        try:
+            answer = await change
+        except ModelRefusedError as error:
+            self._metrics.loads.labels(self.name, scenario, "refused").inc()
+            await self._audit(who, action, scenario, f"refused: {error}")
+            raise
+        self._metrics.loads.labels(self.name, scenario, "loaded").inc()
+        await self._audit(who, action, scenario, f"{answer.version}, before {answer.previous}")
+        return answer
+
+    async def _audit(self, who: str, action: str, subject: str, detail: str) -> None:
+        """A model is changed although the database is away: then the log alone says so."""
+        try:
+            await self.store.audit(Audited(time.time_ns() // 1000, self.name, who, action, subject, detail))
+        except StoreUnavailableError as error:
+            LOG.warning("not audited: %s of %s by %s: %s (%s)", action, subject, who, detail, error)
+
+
+def _answer(rows: Sequence[Row | Rejected], done: Sequence[bool], id_of: Callable[[Row], str], words: tuple[str, str]) -> BatchAnswer:
+    """What became of each row, in their order.
+
+    Args:
+        done: of the rows that weren't refused, what the store said.
+        words: for what it did, and what it didn't.
+    """
+    left = iter(done)
+    results = []
+    for row in rows:
+        if isinstance(row, Rejected):
+            results.append(RowResult("rejected", reason=row.reason))
+            continue
+        status = words[0] if next(left) else words[1]
+        deleted = isinstance(row, Attributes) and row.delete and status == "stored"
+        results.append(RowResult("deleted" if deleted else status, id_of(row)))
+    counted = [result.status for result in results]
+    stored, refused = counted.count("stored") + counted.count("deleted"), counted.count("rejected")
+    return BatchAnswer(stored, counted.count("duplicate"), refused, results)
