@@ -228,3 +228,16 @@ def test_a_session_level_experiment_says_what_it_risks():
     assert "may see both arms" in sessions.notes[0]
     assert sessions.assign(["s1"]).columns[0] == "session"
     assert OFFER.notes == ()
+
+
+def test_one_unit_stands_where_the_table_of_many_says():
+    rng = np.random.default_rng(3)
+    for number in range(200):
+        shares = rng.dirichlet(np.ones(rng.integers(2, 6)))
+        arms = {f"a{place}": float(share) for place, share in enumerate(shares)}
+        first, stop = sorted(rng.choice(1001, 2, replace=False).tolist())
+        layered = {"layer": "page", "buckets": (first, stop)} if rng.random() < 0.5 else {}
+        some = {"holdout": float(rng.choice([0.0, 0.2])), "ramp": float(rng.choice([1.0, 0.5]))}
+        experiment = vt.experiments.Experiment(name=f"e{number}", arms=arms, **layered, **some)
+        ids = [f"p{id}" for id in rng.integers(0, 10_000, 20)]
+        assert [experiment.one(id) for id in ids] == [tuple(row[1:]) for row in experiment.assign(ids).rows()]
