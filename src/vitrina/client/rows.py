@@ -54,7 +54,7 @@ def encoded(value: Any) -> bytes:
 
 def _row_of(kind: type[Row], row: Any) -> Row:
     if not isinstance(row, Mapping):
-        raise ParameterError(f"What is sent is a {kind.__name__}, or a dictionary of its fields. Got {row!r}.")
+        raise ParameterError(f"What is sent must be of {kind.__name__}, or a dictionary of its fields. Got {row!r}.")
     new = {"event_id": uuid4().hex, "time": time.time()} if kind is EventIn else {}
     return struct_of(kind, {**new, **row})
 
