@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Id = Annotated[str, Meta(min_length=1, max_length=256)] | int  # of a person or an item: compared as text, as everywhere (vitrina.base.ids)
-Value = str | int | float | bool | None  # of a column of items or people, or of the context
+Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Id = Annotated[str, Meta(min_length=1, max_length=256)] | Int  # of a person or an item: compared as text, as everywhere (vitrina.base.ids)
+Value = str | Int | float | bool | None  # of a column of items or people, or of the context
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Values = Annotated[dict[Name, Value], Meta(max_length=256)]
 
 MOST_ITEMS = 1000  # of an answer
 MOST_CANDIDATES = 10_000  # ids in one list of a request
@@ -56,9 +58,9 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
     where: dict[str, Any] | None = None
     exclude: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] = []
     repeat: bool | None = None
-    context: dict[str, Value] = {}
+    context: Values = {}
     diversity: Annotated[float, Meta(ge=0, le=1)] | None = None
-    weights: dict[str, float] | None = None
+    weights: Annotated[dict[Name, float], Meta(max_length=256)] | None = None
     session: Name | None = None
     explain: bool = False
 
@@ -151,7 +153,7 @@ class EventIn(Struct, frozen=True, forbid_unknown_fields=True):
     recommendation_id: Name | None = None
     position: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] | None = None
     session: Name | None = None
-    properties: dict[str, Value] = {}
+    properties: Values = {}
 
 
 class RowResult(Struct, frozen=True, omit_defaults=True):
@@ -175,7 +177,7 @@ class ItemIn(Struct, frozen=True, forbid_unknown_fields=True):
     """An item: columns that are named are set (null empties one), others stay; `delete` takes it out of every list."""
 
     item: Id
-    columns: dict[str, Value] = {}
+    columns: Values = {}
     delete: bool = False
 
 
@@ -183,7 +185,7 @@ class UserIn(Struct, frozen=True, forbid_unknown_fields=True):
     """A person: as an item. `delete` takes the columns away; to forget a person altogether is another call."""
 
     user: Id
-    columns: dict[str, Value] = {}
+    columns: Values = {}
     delete: bool = False
 
 
@@ -208,7 +210,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """A refusal: what is wrong, in a sentence with the remedy.
 
     Args:
-        error: a word for programs: "invalid", "unauthorized", "forbidden", "not_found", "too_large", "too_many", "unavailable", "internal".
+        error: a word for programs: "invalid", "unauthorized", "forbidden", "not_found", "not_allowed", "unsupported", "too_slow", "too_large", "too_many",
+            "unavailable", "internal".
         message: the sentence.
         retry_after: seconds, where trying again helps.
         request_id: to find it in the logs.
@@ -218,3 +221,53 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     message: str
     retry_after: float | UnsetType = UNSET
     request_id: str | None = None
+
+
+class RejectedRow(Struct, frozen=True):
+    """A row that was refused: when it came (seconds since 1970), the JSON as it came (its first 4,096 bytes), and why."""
+
+    received: float
+    row: str
+    reason: str
+
+
+class RejectedAnswer(Struct, frozen=True):
+    """Rows that were refused, newest first."""
+
+    rows: list[RejectedRow]
+
+
+class ErasedAnswer(Struct, frozen=True):
+    """A person who was forgotten, and how many rows went; 0 where nothing was kept."""
+
+    user: str
+    rows: int
+
+
+class ModelsAnswer(Struct, frozen=True):
+    """What serves each scenario."""
+
+    models: list[ModelAnswer]
+
+
+class AuditRow(Struct, frozen=True):
+    """Something that was done: when (seconds since 1970), by whom (the name of the key), what, on what, and how it ended."""
+
+    time: float
+    who: str
+    action: str
+    subject: str
+    detail: str
+
+
+class AuditAnswer(Struct, frozen=True):
+    """What was done, newest first."""
+
+    entries: list[AuditRow]
+
+
+class Health(Struct, frozen=True):
+    """How the service is: "live", "ready" or "not ready", and why not."""
+
+    status: str
+    reasons: list[str] = []

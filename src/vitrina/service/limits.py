@@ -1,0 +1,104 @@
+"""How much is let in: requests per second of a key, requests that wait for the model, bytes of a body."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from vitrina.service.problems import RefusedError
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class Bucket:
+    """A bucket of `burst` tokens that fills by `rate` per second; a request takes one.
+
+    >>> bucket = Bucket(rate=2, burst=1, now=0.0)
+    >>> bucket.wait(0.0), bucket.wait(0.0), bucket.wait(0.5)
+    (0.0, 0.5, 0.0)
+    """
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._rate, self._burst, self._tokens, self._at = rate, burst, float(burst), now
+
+    def wait(self, now: float) -> float:
+        """Take a token: 0, or the seconds until there is one."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._rate
+
+
+class Rates:
+    """A bucket per key, in the memory of this process."""
+
+    def __init__(self, rate: float | None, burst: int) -> None:
+        self._rate, self._burst = rate, burst
+        self._buckets: dict[str, Bucket] = {}
+
+    def check(self, name: str) -> None:
+        """Count a request of a key.
+
+        Raises:
+            RefusedError: 429, and says when to come again.
+        """
+        if self._rate is None:
+            return
+        now = time.monotonic()
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = Bucket(self._rate, self._burst, now)
+        if wait := bucket.wait(now):
+            raise RefusedError(
+                429, f"The key {name!r} may send {self._rate:g} requests per second, {self._burst} at once. Come again in {wait:.1f} s.", retry_after=wait
+            )
+
+
+class Gate:
+    """Requests that wait for the model: as many as are let in; who comes then is told so at once, so that those inside are answered in time."""
+
+    __slots__ = ("inside", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most, self.inside = most, 0
+
+    def __enter__(self) -> None:
+        if self.inside >= self.most:
+            raise RefusedError(503, f"{self.inside:,} requests wait for the model already. Come again in a second.", retry_after=1.0)
+        self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.inside -= 1
+
+
+async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
+    """The body of a request, of which never more than `most` bytes are held.
+
+    Raises:
+        RefusedError: 413.
+    """
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > 18 or int(length) > most):
+        raise _too_large(most)
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> RefusedError:
+    # what is left of the body is never read, so that the connection can't go on
+    return RefusedError(413, f"A body may have {most:,} bytes. Send it in parts.", headers=[(b"connection", b"close")])
