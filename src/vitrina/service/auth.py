@@ -11,6 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -40,7 +41,9 @@ class Caller:
             RefusedError: 403.
         """
         if scope not in self.scopes:
-            raise RefusedError(403, f"The key {self.name!r} doesn't open this: it needs the scope {scope!r}. Ask the operator for a key with it.")
+            raise RefusedError(
+                403, f"The key {self.name!r} doesn't open this: it needs the scope {scope!r}. Ask the operator for a key with it."
+            )
 
 
 class Auth:
@@ -49,18 +52,18 @@ class Auth:
     Sessions of people are signed with a secret in the state folder, so that they outlive a restart; they end with their key, or after 12 hours.
     """
 
-    def __init__(self, keys: Mapping[str, Key], tenants: tuple[str, ...], secret: bytes) -> None:
+    def __init__(self, keys: Mapping[str, Key], tenants: tuple[str, ...], secret: bytes, origins: tuple[str, ...] = ()) -> None:
         self._callers = [
             (bytes.fromhex(key.hash.removeprefix(HASHED)), Caller(name, key.tenant, frozenset(key.scopes))) for name, key in keys.items()
         ]
-        self._secret = secret
+        self._secret, self._origins = secret, origins
         self.open = not keys
         self.local = Caller("local", tenants[0] if len(tenants) == 1 else "default", frozenset(SCOPES))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The keys of a service. Two of one service know the same sessions."""
-        return cls(settings.keys, settings.tenants, _secret_in(Path(settings.state)))
+        return cls(settings.keys, settings.tenants, _secret_in(Path(settings.state)), settings.origins)
 
     def caller_of(self, key: str) -> Caller | None:
         """Whose key it is. Its hash is compared with all of them, each in constant time: how long it takes tells nothing."""
@@ -78,7 +81,7 @@ class Auth:
             RefusedError: 401 without a key or with an unknown one; 403 where a service without keys is asked from elsewhere.
         """
         if self.open:
-            check_local(headers)
+            self.check_place(headers)
             return self.local
         given = headers.get(b"x-api-key")
         if (authorization := headers.get(b"authorization")) is not None:
@@ -93,6 +96,25 @@ class Auth:
             raise RefusedError(401, "The service doesn't know this key. Ask the operator for one.", headers=CHALLENGE)
         return caller
 
+    def check_place(self, headers: Mapping[bytes, bytes]) -> None:
+        """Where there are no keys, refuse what a page of another site might send through a browser of this machine: to a name that was bound to this
+        address, or from another origin.
+
+        Raises:
+            RefusedError: 403.
+        """
+        if not self.open:
+            return
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not _is_here(host):
+            raise RefusedError(
+                403,
+                f"The service has no keys and answers this machine alone, and was asked as {host[:256]!r}. Ask it as localhost, or give it keys.",
+            )
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and origin.partition("://")[2] != host and origin not in self._origins:
+            raise RefusedError(403, "The service has no keys and answers no page of another site. Name the site in 'origins'.")
+
     def session(self, caller: Caller, now: float | None = None) -> str:
         """The value of the cookie of somebody who logged in."""
         until = int((time.time() if now is None else now) + SESSION_SECONDS)
@@ -106,7 +128,12 @@ class Auth:
             until, _, name = urlsafe_b64decode(content.encode("ascii")).decode().split(":", 2)
             known = self.local if self.open else next((caller for _, caller in self._callers if caller.name == name), None)
             fresh = int(until) > (time.time() if now is None else now)
-            if known is not None and known.name == name and fresh and hmac.compare_digest(self._signed("session", content, known), signature):
+            if (
+                known is not None
+                and known.name == name
+                and fresh
+                and hmac.compare_digest(self._signed("session", content, known), signature)
+            ):
                 return known
         return None
 
@@ -134,24 +161,17 @@ def cookie_header(value: str, *, secure: bool = False) -> str:
     return f"{COOKIE}={value}; Path=/; Max-Age={lifetime}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
 
 
-def check_local(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse what a page of another site might send through the browser of this machine: another host by a name that was bound anew, or another origin.
+@lru_cache(maxsize=64)
+def _is_here(host: str) -> bool:
+    """Whether a `Host` names this machine.
 
-    Raises:
-        RefusedError: 403.
+    >>> _is_here("localhost:8000"), _is_here("[::1]:8000"), _is_here("rebound.example"), _is_here("")
+    (True, True, False, False)
     """
-    host = headers.get(b"host", b"").decode("latin-1")
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        return is_local(urlsplit(f"//{host}").hostname or "")
     except ValueError:
-        name = ""
-    if not is_local(name):
-        raise RefusedError(
-            403, f"The service has no keys and answers this machine alone, and was asked as {host[:256]!r}. Ask it as localhost, or give it keys."
-        )
-    origin = headers.get(b"origin")
-    if origin is not None and origin.decode("latin-1").partition("://")[2] != host:
-        raise RefusedError(403, "The service has no keys and answers no page of another site. Give it keys, and name the site in 'origins'.")
+        return False
 
 
 def _secret_in(state: Path) -> bytes:

@@ -123,7 +123,9 @@ def _no_json(body: bytes, message: str) -> str:
     if body.startswith(BOMS) or body[:2].count(0):
         return "The body begins with a byte order mark, or is in UTF-16 or UTF-32. Send plain UTF-8, without a mark."
     if "utf-8" in message or re.search(rb"\\u[dD][89a-fA-F]", body):
-        return "The body holds characters that are no text: bytes that aren't UTF-8, or half of a pair (\\ud800 to \\udfff). Send plain UTF-8."
+        return (
+            "The body holds characters that are no text: bytes that aren't UTF-8, or half of a pair (\\ud800 to \\udfff). Send plain UTF-8."
+        )
     if re.search(rb"\b(NaN|Infinity)\b", body):
         return "JSON has neither NaN nor Infinity. Send null, or leave the value out."
     return f"The body is no JSON: {message.removeprefix('JSON is malformed: ')}. Send one JSON object."
@@ -160,7 +162,9 @@ def moment(value: str | float, now: float, *, any_year: bool = False) -> int:
         except ValueError:
             raise ValueError(f"The time {value[:64]!r} can't be read: send ISO 8601 with an offset, such as 2026-11-26T14:00:00Z") from None
         if parsed.tzinfo is None:
-            raise ValueError(f"The time {value[:64]!r} has no offset, so that it may be any hour: send {value[:40]}Z if it is UTC, or +02:00 and the like")
+            raise ValueError(
+                f"The time {value[:64]!r} has no offset, so that it may be any hour: send {value[:40]}Z if it is UTC, or +02:00 and the like"
+            )
         try:
             seconds = parsed.timestamp()
         except OverflowError:  # an offset at the end of time
@@ -168,7 +172,9 @@ def moment(value: str | float, now: float, *, any_year: bool = False) -> int:
     else:
         seconds = float(value)
     if seconds > now + AHEAD:
-        hint = ": numbers are seconds, and this looks like milliseconds" if not isinstance(value, str) and seconds / 1000 < now + AHEAD else ""
+        hint = (
+            ": numbers are seconds, and this looks like milliseconds" if not isinstance(value, str) and seconds / 1000 < now + AHEAD else ""
+        )
         raise ValueError(f"The time {value!r:.64} is more than a day ahead of the service's clock{hint}")
     if seconds < EARLIEST and (not any_year or seconds < -62_135_596_800):
         raise ValueError(f"The time {value!r:.64} is before 1990, which is likely a mistake: leave the time out if it isn't known")
@@ -264,7 +270,9 @@ def event_of(raw: msgspec.Raw, now: float, depth: int, *, any_year: bool = False
     )  # fmt: skip
 
 
-def attributes_of(raw: msgspec.Raw, decoder: msgspec.json.Decoder[ItemIn] | msgspec.json.Decoder[UserIn], now: float, depth: int) -> Attributes | Rejected:
+def attributes_of(
+    raw: msgspec.Raw, decoder: msgspec.json.Decoder[ItemIn] | msgspec.json.Decoder[UserIn], now: float, depth: int
+) -> Attributes | Rejected:
     """A row of items or people, or why it is none."""
     try:
         row = row_of(raw, decoder, depth)

@@ -8,6 +8,7 @@ from typing import Any
 
 from vitrina.service.problems import RefusedError
 
+READ_ON = 8  # times the limit
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -55,7 +56,9 @@ class Rates:
             bucket = self._buckets[name] = Bucket(self._rate, self._burst, now)
         if wait := bucket.wait(now):
             raise RefusedError(
-                429, f"The key {name!r} may send {self._rate:g} requests per second, {self._burst} at once. Come again in {wait:.1f} s.", retry_after=wait
+                429,
+                f"The key {name!r} may send {self._rate:g} requests per second, {self._burst} at once. Come again in {wait:.1f} s.",
+                retry_after=wait,
             )
 
 
@@ -79,11 +82,14 @@ class Gate:
 async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
     """The body of a request, of which never more than `most` bytes are held.
 
+    What is somewhat larger is read to its end and thrown away, as a client that is still sending doesn't see the answer.
+
     Raises:
         RefusedError: 413.
+        ConnectionResetError: the client went away.
     """
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > 18 or int(length) > most):
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or len(length) > 18 or int(length) > (most if b"expect" in headers else most * READ_ON):
         raise _too_large(most)
     parts, size = [], 0
     while True:
@@ -92,13 +98,16 @@ async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -
             raise ConnectionResetError
         part = message.get("body", b"")
         size += len(part)
-        if size > most:
+        if size <= most:
+            parts.append(part)
+        elif size > most * READ_ON:
             raise _too_large(most)
-        parts.append(part)
         if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            break
+    if size > most:
+        raise _too_large(most)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(most: int) -> RefusedError:
-    # what is left of the body is never read, so that the connection can't go on
     return RefusedError(413, f"A body may have {most:,} bytes. Send it in parts.", headers=[(b"connection", b"close")])

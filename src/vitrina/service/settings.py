@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, model_validator
 
-from vitrina.base.config import Config, Days
+from vitrina.base.config import Config, Days, Names
 from vitrina.base.errors import ParameterError
 from vitrina.experiments import Experiment
 from vitrina.rerank.base import RerankerConfig
@@ -164,6 +164,7 @@ class Limits(Config):
         depth: brackets within brackets of a request's JSON.
         waiting: requests that may wait for the model; the next is told to come back.
         seconds: a request that takes longer is given up with 503.
+        any_year: times before 1990 are taken as they are.
     """
 
     rate: float | None = Field(default=None, gt=0)
@@ -173,6 +174,7 @@ class Limits(Config):
     depth: int = Field(default=16, ge=2, le=100)
     waiting: int = Field(default=1000, ge=1)
     seconds: float = Field(default=10.0, gt=0)
+    any_year: bool = False
 
 
 @final
@@ -224,6 +226,7 @@ class Settings(Config):
         redis: "redis://host:6379/0", where several processes share what just happened.
         histories: from the "log" that the artifact names, or from the "store" alone.
         keys: by name; the name is what logs and the audit say.
+        origins: sites whose pages may call the API from a browser (CORS): "https://shop.example". None by default.
         experiments: by name.
         stop_seconds: how long requests that run may take to end when the service stops.
         logs: "json" lines, "text" for people, or "auto": text on a terminal.
@@ -245,6 +248,7 @@ class Settings(Config):
     redis: str | None = None
     histories: Literal["log", "store"] = "log"
     keys: Mapping[Name, Key] = Field(default_factory=dict)
+    origins: Names = ()
     experiments: Mapping[Name, ServedExperiment] = Field(default_factory=dict)
     limits: Limits = Limits()
     keep: Keeping = Keeping()

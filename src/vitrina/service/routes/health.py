@@ -23,5 +23,7 @@ async def ready(call: Call) -> Reply:
 
 ROUTES = [
     Endpoint("GET", "/v1/health/live", live, None, "Whether the process lives", Health, answered={"status": "live", "reasons": []}),
-    Endpoint("GET", "/v1/health/ready", ready, None, "Whether it can serve, and why not", Health, answered={"status": "ready", "reasons": []}),
+    Endpoint(
+        "GET", "/v1/health/ready", ready, None, "Whether it can serve, and why not", Health, answered={"status": "ready", "reasons": []}
+    ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +41,9 @@ class Call:
         """Whose data the caller sees, and no other."""
         tenant = self.service.tenants.get(self.caller.tenant)
         if tenant is None:
-            raise RefusedError(404, f"The tenant {self.caller.tenant!r} of this key has no scenario. Add one to the settings of the service.")
+            raise RefusedError(
+                404, f"The tenant {self.caller.tenant!r} of this key has no scenario. Add one to the settings of the service."
+            )
         return tenant
 
     def scenario(self, name: str) -> Scenario:
@@ -53,6 +56,10 @@ class Call:
         if name not in known:
             raise RefusedError(404, f"There is no scenario {name[:128]!r}. Known: {', '.join(known)}.")
         return known[name]
+
+    async def in_thread(self, reader: Callable[..., T], *arguments: Any) -> T:
+        """What a reader of the store gives, without holding up others."""
+        return await asyncio.to_thread(reader, *arguments)
 
     def read(self, decoder: msgspec.json.Decoder[T]) -> T:
         """The body."""

@@ -1,0 +1,267 @@
+"""The service as ASGI applications: the API with the console, and what operators watch.
+
+A request goes: route, caller, rate, body, handler, answer. All of it is here in a few calls, without layers of middleware: an answer costs some ten
+microseconds beside the handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+from starlette.routing import Router
+
+from vitrina.service import console
+from vitrina.service.auth import Auth
+from vitrina.service.limits import Gate, Rates, Receive, body_of
+from vitrina.service.problems import Header, RefusedError, refusal_of
+from vitrina.service.routes import API, WATCHED
+from vitrina.service.routes.table import Call, Endpoint, Reply
+
+if TYPE_CHECKING:
+    from vitrina.service.service import Service
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = Mapping[str, Any]
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("vitrina.service")
+encode = msgspec.json.Encoder().encode
+
+JSON = b"application/json"
+SAME_ID = re.compile(rb"[\w.:-]{1,128}").fullmatch  # of a request, that a client may choose
+NOWHERE = "(none)"  # the route of what has none
+MOST_SUBJECT = 256  # characters of the last part of a path
+FIXED: list[Header] = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+PREFLIGHT: list[Header] = [
+    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
+    (b"access-control-max-age", b"600"),
+]
+
+
+def application(service: Service) -> ASGI:
+    """The API under /v1, its description, and the console at /."""
+    pages = getattr(console, "routes", None)
+    return Application(service, API, Auth.of(service.settings), None if pages is None else Router(pages(service), default=_nothing_here))
+
+
+def admin(service: Service) -> ASGI:
+    """What operators watch: health and metrics, without keys; for a port of its own that clients don't reach."""
+    return Application(service, WATCHED, None, None)
+
+
+class Application:
+    """Routes of a table, and pages for what is in none. Without `auth` everybody may ask."""
+
+    def __init__(self, service: Service, table: Sequence[Endpoint], auth: Auth | None, pages: ASGI | None) -> None:
+        self._service, self._auth, self._pages = service, auth, pages
+        limits = service.settings.limits
+        self._limits = limits
+        self._rates, self._gate = Rates(limits.rate, limits.burst), Gate(limits.waiting)
+        self._origins = frozenset(origin.encode() for origin in service.settings.origins)
+        self._at: dict[str, dict[str, Endpoint]] = {}  # by the path, or its part before the braces, and the method
+        for endpoint in table:
+            self._at.setdefault(endpoint.path.partition("{")[0], {})[endpoint.method] = endpoint
+        self._under = {endpoint.path.partition("{")[0] for endpoint in table if "{" in endpoint.path}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _no_http(scope, receive, send)
+            return
+        started = perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given if SAME_ID(given) else os.urandom(8).hex().encode()
+        route, status = NOWHERE, 0
+        try:
+            methods, subject = self._find(scope)
+            if methods is None:
+                route, status = await self._page(scope, headers, receive, send)
+                return
+            route = next(iter(methods.values())).path
+            endpoint = _method(methods, scope["method"])
+            reply = self._options(methods, headers) if endpoint is None else await self._answer(endpoint, subject, scope, headers, receive)
+        except ConnectionResetError:
+            return
+        except Exception as error:
+            reply = self._refused(error, request_id, scope["method"], route)
+        finally:
+            if status:
+                self._service.metrics.request(route, status, perf_counter() - started)
+        await self._send(reply, request_id, headers, send)
+        self._service.metrics.request(route, reply.status, perf_counter() - started)
+
+    def _find(self, scope: Scope) -> tuple[dict[str, Endpoint] | None, str]:
+        """The methods of a path, and its last part where it stands for a name."""
+        path = scope["path"]
+        if path in self._at and path not in self._under:
+            return self._at[path], ""
+        before, _, last = (scope.get("raw_path") or path.encode()).rpartition(b"/")  # raw: a name may hold an escaped slash
+        methods = self._at.get(before.decode("latin-1") + "/")
+        if methods is not None and last and before.decode("latin-1") + "/" in self._under:
+            return methods, _subject(last)
+        if self._pages is None or path.startswith("/v1/"):
+            raise RefusedError(404, "There is nothing at this path. What there is: /openapi.json, or /docs to read.")
+        return None, ""
+
+    async def _answer(self, endpoint: Endpoint, subject: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
+        """Who asks, what, and the answer."""
+        call = Call(self._service, self._caller(endpoint, scope, headers), subject=subject, query=_query(endpoint, scope["query_string"]))
+        reading = True
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                if endpoint.has_body:
+                    _check_type(headers)
+                    call.body = await body_of(receive, headers, self._limits.body)
+                elif headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
+                    raise RefusedError(
+                        422, f"{endpoint.method} {endpoint.path} takes no body. Send none.", headers=[(b"connection", b"close")]
+                    )
+                reading = False
+                if endpoint.model:
+                    with self._gate:
+                        answer = await endpoint.handler(call)
+                else:
+                    answer = await endpoint.handler(call)
+        except TimeoutError:
+            if reading:
+                raise RefusedError(
+                    408, f"The body didn't come within {self._limits.seconds:g} s. Send it at once.", headers=[(b"connection", b"close")]
+                ) from None
+            raise RefusedError(503, f"There was no answer within {self._limits.seconds:g} s. Come again.", retry_after=1.0) from None
+        return answer if type(answer) is Reply else Reply(encode(answer))
+
+    def _caller(self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes]) -> Any:
+        """Who asks, if that is asked; one header that comes twice could be read in two ways."""
+        if self._auth is None or endpoint.scope is None:
+            return None
+        names = [name for name, _ in scope["headers"] if name in ONCE]
+        if len(set(names)) < len(names):
+            raise RefusedError(400, f"The headers {', '.join(sorted(name.decode() for name in ONCE))} may come once each.")
+        caller = self._auth.caller(headers)
+        self._rates.check(caller.name)
+        caller.check(endpoint.scope)
+        return caller
+
+    def _refused(self, error: Exception, request_id: bytes, method: str, route: str) -> Reply:
+        refused = refusal_of(error)
+        if refused is None:
+            log.error("%s %s failed (request %s)", method, route, request_id.decode(), exc_info=error)
+            refused = RefusedError(500, "The service failed to answer; its log says why, under the request_id.")
+        return Reply(refused.body(request_id.decode()), refused.status, headers=tuple(refused.headers))
+
+    def _options(self, methods: Mapping[str, Endpoint], headers: Mapping[bytes, bytes]) -> Reply:
+        """What may be asked here, and of pages of a site that is allowed."""
+        allowed = (b"allow", _allowed(methods))
+        if headers.get(b"origin") not in self._origins:
+            return Reply(b"", 204, headers=(allowed,))
+        return Reply(b"", 204, headers=(allowed, (b"access-control-allow-methods", allowed[1]), *PREFLIGHT))
+
+    async def _page(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> tuple[str, int]:
+        """A page of the console; its route and status. Its body is held, within the limit, before it is asked."""
+        assert self._pages is not None
+        if self._auth is not None:
+            self._auth.check_place(headers)
+        body = b""
+        if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
+            async with asyncio.timeout(self._limits.seconds):
+                body = await body_of(receive, headers, self._limits.body)
+        status = 500
+
+        async def again() -> Mapping[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def sent(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await self._pages(scope, again, sent)
+        return "(console)", status
+
+    async def _send(self, reply: Reply, request_id: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
+        answered = [(b"content-length", b"%d" % len(reply.body)), (b"x-request-id", request_id), *FIXED, *reply.headers]
+        if reply.body:
+            answered.append((b"content-type", reply.content_type))
+        if self._origins:
+            answered.append((b"vary", b"origin"))
+            if (origin := headers.get(b"origin")) in self._origins:
+                answered += [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", b"x-request-id, retry-after")]
+        await send({"type": "http.response.start", "status": reply.status, "headers": answered})
+        await send({"type": "http.response.body", "body": reply.body})
+
+
+ONCE = frozenset((b"authorization", b"x-api-key", b"host", b"origin", b"content-type", b"content-length", b"content-encoding"))
+
+
+def _method(methods: Mapping[str, Endpoint], method: str) -> Endpoint | None:
+    """The endpoint of a method; None for OPTIONS."""
+    endpoint = methods.get("GET" if method == "HEAD" else method)
+    if endpoint is None and method != "OPTIONS":
+        allowed = _allowed(methods)
+        raise RefusedError(405, f"This path takes {allowed.decode()}, and no {method[:32]}.", headers=[(b"allow", allowed)])
+    return endpoint
+
+
+def _allowed(methods: Mapping[str, Endpoint]) -> bytes:
+    return ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})).encode()
+
+
+def _subject(raw: bytes) -> str:
+    """The name that ends a path."""
+    try:
+        name = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise RefusedError(400, "The path holds bytes that aren't UTF-8. Escape the name as UTF-8, byte by byte.") from None
+    if not 0 < len(name) <= MOST_SUBJECT or "\0" in name:
+        raise RefusedError(422, f"The name that ends the path may have {MOST_SUBJECT} characters, none of them NUL.")
+    return name
+
+
+def _query(endpoint: Endpoint, raw: bytes) -> dict[str, int]:
+    """The parameters of a route, with their defaults."""
+    if not endpoint.query and not raw:
+        return {}
+    values = {name: default for name, (default, _, _) in endpoint.query.items()}
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        if name not in endpoint.query:
+            known = f"It takes {', '.join(endpoint.query)}." if endpoint.query else "It takes none; what is asked stands in the body."
+            raise RefusedError(422, f"{endpoint.method} {endpoint.path} has no parameter {name[:128]!r} behind the question mark. {known}")
+        _, least, most = endpoint.query[name]
+        if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
+            raise RefusedError(422, f"The parameter {name!r} is a whole number from {least:,} to {most:,}. Got {value[:64]!r}.")
+        values[name] = int(value)
+    return values
+
+
+def _check_type(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse what isn't said to be plain JSON in UTF-8. A page of another site can't send that type without asking first."""
+    kind = headers.get(b"content-type", b"")
+    if kind != JSON:
+        kind, _, parameter = kind.lower().partition(b";")
+        if kind.strip() != JSON or parameter.strip().replace(b'"', b"") not in (b"", b"charset=utf-8"):
+            raise RefusedError(415, "A body is JSON in UTF-8. Send it with 'Content-Type: application/json'.")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise RefusedError(415, "A body can't be compressed. Send it plain, without Content-Encoding.")
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RefusedError(404, "There is nothing at this path. What there is: /, /docs, /openapi.json.")
+
+
+async def _no_http(scope: Scope, receive: Receive, send: Send) -> None:
+    """The start and the stop of a server, and web sockets, which there are none of."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while (message := await receive())["type"] != "lifespan.shutdown":
+        await send({"type": f"{message['type']}.complete"})
+    await send({"type": "lifespan.shutdown.complete"})
