@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from vitrina.wire import Value
@@ -67,3 +69,33 @@ class Audited(Struct, frozen=True):
     action: str  # "load", "rollback", "erase", "retention", "seal", "migrate"
     subject: str
     detail: str = ""
+
+
+Sealable = Literal["events", "shown"]  # what is moved into files
+
+
+class Segment(Struct, frozen=True):
+    """A file of rows that were moved out of the database: all of a tenant from the sequence `first` to `last`."""
+
+    tenant: str
+    kind: Sealable
+    first: int
+    last: int
+    rows: int
+    oldest: int  # when the first of them was accepted
+    newest: int
+    state: Literal["writing", "sealed", "dropping"] = "sealed"
+
+    @property
+    def name(self) -> str:
+        """Of the file, in the tenant's folder: names sort as the sequence does."""
+        return f"{self.kind}-{self.first:015d}.parquet"
+
+
+class Erasure(Struct, frozen=True):
+    """A person who is being forgotten, until nothing is left of them."""
+
+    tenant: str
+    user: str
+    who: str
+    time: int

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 import polars as pl
 
 from vitrina.base.errors import VitrinaError
-from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
+from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Sealable, Segment, Shown
 
 
 class StoreUnavailableError(VitrinaError):
@@ -63,34 +64,76 @@ class Audit:
     entry: Audited
 
 
-Job = AddEvents | AddShown | SetItems | SetUsers | Reject | Audit
+@dataclass(frozen=True, slots=True)
+class Retain:
+    """Drop rows that were accepted before a moment, and ids of events with them; of events and of what was shown those that aren't sealed. The result is how many rows there were."""
+
+    tenant: str
+    kind: Literal["events", "shown", "rejected"]
+    before: int  # microseconds since 1970
 
 
-class Backend(Protocol):
-    """A database. `write` is called by one thread; the readers by any, at the same time.
+@dataclass(frozen=True, slots=True)
+class ForgetIds:
+    """Forget ids of events that were sealed and dropped: a second event with such an id is a new one."""
+
+    tenant: str
+    event_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Begin to forget a person: note it, and drop what the database has of them (digests of event ids stay). The result is how many rows there were."""
+
+    erasure: Erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Nothing is left of a person in files: the note goes, and `scrub` is due."""
+
+    erasure: Erasure
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Note how far a segment is. From `sealed` on its rows are no longer among the live ones; `gone` takes the note away."""
+
+    segment: Segment
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Delete some rows that are in segments; the result is how many were deleted, 0 where none is left."""
+
+    tenant: str
+    kind: Sealable
+
+
+Job = AddEvents | AddShown | SetItems | SetUsers | Reject | Audit | Retain | ForgetIds | Erase | Erased | Mark | Trim
+Result = list[bool] | int | None
+
+
+class Readings(Protocol):
+    """What a database may be asked by any thread, while another one writes.
 
     Raises:
         StoreUnavailableError: from every method, where it can't be reached; the next call tries again.
     """
 
-    def migrate(self) -> list[str]:
-        """Bring the schema to this version, one step per transaction; the names of the steps that were taken."""
-        ...
-
-    def write(self, jobs: Sequence[Job]) -> list[list[bool] | None]:
-        """All jobs in one transaction, which is on disk when this returns; the result of each."""
-        ...
-
     def events(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
         """Events that are not sealed, in the order in which they were accepted, some 10,000 at a time: `sequence` (rises), and the fields of `Event`."""
         ...
 
-    def shown(self, tenant: str, since: int = 0) -> Iterator[pl.DataFrame]:
-        """Answers that are not sealed, a row per place: recommendation_id, time, scenario, version, user, session, experiment, variant, propensity (of the
-        variant), position (from 1), item, score, source, item_propensity."""
+    def shown(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
+        """Answers that are not sealed, a row per place: sequence (of the answer), recommendation_id, time, scenario, version, user, session, experiment,
+        variant, propensity (of the variant), position (from 1), item, score, source, item_propensity."""
         ...
 
-    def items(self, tenant: str) -> list[Attributes]: ...
+    def items(self, tenant: str) -> list[Attributes]:
+        """Those that were set, and those that were deleted, which stay as `delete`."""
+        ...
 
     def users(self, tenant: str) -> list[Attributes]: ...
 
@@ -98,8 +141,49 @@ class Backend(Protocol):
         """The latest, newest first."""
         ...
 
-    def audited(self, tenant: str, most: int = 100) -> list[Audited]: ...
+    def audited(self, tenant: str, most: int = 100) -> list[Audited]:
+        """The latest, newest first; with those of the whole service (tenant "")."""
+        ...
 
     def tenants(self) -> list[str]: ...
+
+    def segments(self, tenant: str, kind: Sealable | None = None) -> list[Segment]:
+        """By their sequence, in any state; none where the database doesn't seal."""
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """Those that have begun and not ended."""
+        ...
+
+    def copy(self, folder: Path) -> None:
+        """Write a copy of the database, as of one moment, into a folder."""
+        ...
+
+
+class Backend(Protocol):
+    """A database. Its methods are called by one thread; `read` by any, at the same time.
+
+    Args:
+        seals: whether rows are moved into files beside the database (`Mark` and `Trim` come only then).
+        read: what readers ask.
+
+    Raises:
+        StoreUnavailableError: from every method, where it can't be reached; the next call tries again.
+    """
+
+    seals: bool
+    read: Readings
+
+    def migrate(self) -> list[str]:
+        """Bring the schema to this version, one step per transaction; the names of the steps that were taken."""
+        ...
+
+    def write(self, jobs: Sequence[Job]) -> list[Result]:
+        """All jobs in one transaction, which is on disk when this returns; the result of each. After an error nothing of them is kept."""
+        ...
+
+    def scrub(self) -> None:
+        """Nothing that was deleted may be left in the files; does nothing where no erasure has asked for it."""
+        ...
 
     def close(self) -> None: ...

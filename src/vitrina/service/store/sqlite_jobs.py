@@ -1,0 +1,197 @@
+"""What each job does to the embedded database, within the transaction of its batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from vitrina.service.records import Attributes
+from vitrina.service.store.base import (
+    AddEvents,
+    AddShown,
+    Audit,
+    Erase,
+    Erased,
+    ForgetIds,
+    Mark,
+    Reject,
+    Result,
+    Retain,
+    SetItems,
+    SetUsers,
+    Trim,
+)
+
+Tenants = dict[str, int]  # the number of each that has one
+TRIMMED = 2_000  # rows that one transaction deletes: others wait for it
+EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ANSWER = "INSERT INTO shown VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_json = msgspec.json.encode
+
+
+def digest(event_id: str) -> bytes:
+    """What is remembered of an event's id: 16 bytes, from which nobody reads the id, and by which it is known again."""
+    return blake2b(event_id.encode(), digest_size=16).digest()
+
+
+def tenant_number(connection: Any, tenants: Tenants, name: str) -> int:
+    """Of a tenant, who gets one at the first row."""
+    number = tenants.get(name)
+    if number is None:
+        connection.execute("INSERT INTO tenants (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+        number = tenants[name] = connection.execute("SELECT id FROM tenants WHERE name = ?", (name,)).get
+    return number
+
+
+def _next(connection: Any, count: int) -> int:
+    """The first of `count` numbers that no row has had."""
+    return connection.execute("UPDATE counter SET sequence = sequence + ? RETURNING sequence", (count,)).get - count + 1
+
+
+def _add_events(connection: Any, tenants: Tenants, job: AddEvents) -> list[bool]:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    sequence = _next(connection, len(job.events))
+    stored = []
+    for number, e in enumerate(job.events, sequence):
+        connection.execute("INSERT INTO ids VALUES (?, ?) ON CONFLICT DO NOTHING", (tenant, digest(e.event_id)))
+        new = connection.changes() == 1
+        if new:
+            connection.execute(EVENT, (
+                number, tenant, e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session,
+                e.properties.decode(),
+            ))  # fmt: skip
+        stored.append(new)
+    return stored
+
+
+def _add_shown(connection: Any, tenants: Tenants, job: AddShown) -> None:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    sequence = _next(connection, len(job.shown))
+    connection.executemany(ANSWER, (
+        (number, tenant, s.recommendation_id, s.time, s.scenario, s.version, s.user, s.session, s.experiment, s.variant, s.propensity,
+         _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
+        for number, s in enumerate(job.shown, sequence)
+    ))  # fmt: skip
+
+
+def _set_items(connection: Any, tenants: Tenants, job: SetItems) -> list[bool]:
+    return _set(connection, "items", tenant_number(connection, tenants, job.tenant), job.rows)
+
+
+def _set_users(connection: Any, tenants: Tenants, job: SetUsers) -> list[bool]:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    known = _set(connection, "users", tenant, job.rows)
+    connection.execute("DELETE FROM users WHERE tenant = ? AND deleted", (tenant,))
+    return known
+
+
+def _set(connection: Any, table: str, tenant: int, rows: Sequence[Attributes]) -> list[bool]:
+    """Merge columns by the rules of a JSON merge patch: those that are named are set, null takes one away. What is deleted leaves its id."""
+    upsert = (
+        f"INSERT INTO {table} VALUES (:tenant, :id, json_patch('{{}}', :columns), 0) ON CONFLICT DO UPDATE "
+        "SET columns = json_patch(columns, :columns), deleted = 0"
+    )
+    delete = f"INSERT INTO {table} VALUES (:tenant, :id, '{{}}', 1) ON CONFLICT DO UPDATE SET columns = '{{}}', deleted = 1"
+    known = []
+    for row in rows:
+        found = connection.execute(f"SELECT count(*) FROM {table} WHERE tenant = ? AND id = ? AND NOT deleted", (tenant, row.id)).get
+        known.append(bool(found) or not row.delete)
+        connection.execute(delete if row.delete else upsert, {"tenant": tenant, "id": row.id, "columns": _json(row.columns).decode()})
+    return known
+
+
+def _reject(connection: Any, tenants: Tenants, job: Reject) -> None:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    query = "INSERT INTO rejected (tenant, received, row, reason) VALUES (?, ?, ?, ?)"
+    connection.executemany(query, ((tenant, row.received, row.row, row.reason) for row in job.rows))
+
+
+def _audit(connection: Any, tenants: Tenants, job: Audit) -> None:
+    e = job.entry
+    query = "INSERT INTO audited (time, tenant, who, action, subject, detail) VALUES (?, ?, ?, ?, ?, ?)"
+    connection.execute(query, (e.time, e.tenant, e.who, e.action, e.subject, e.detail))
+
+
+def _retain(connection: Any, tenants: Tenants, job: Retain) -> int:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    moment = "time" if job.kind == "shown" else "received"
+    if job.kind == "events":
+        old = connection.execute("SELECT event_id FROM events WHERE tenant = ? AND received < ?", (tenant, job.before)).fetchall()
+        _forget(connection, tenant, [event_id for (event_id,) in old])
+    connection.execute(f"DELETE FROM {job.kind} WHERE tenant = ? AND {moment} < ?", (tenant, job.before))
+    return connection.changes()
+
+
+def _forget_ids(connection: Any, tenants: Tenants, job: ForgetIds) -> None:
+    _forget(connection, tenant_number(connection, tenants, job.tenant), job.event_ids)
+
+
+def _forget(connection: Any, tenant: int, event_ids: Sequence[str]) -> None:
+    connection.executemany("DELETE FROM ids WHERE tenant = ? AND digest = ?", ((tenant, digest(event_id)) for event_id in event_ids))
+
+
+def _erase(connection: Any, tenants: Tenants, job: Erase) -> int:
+    e = job.erasure
+    tenant = tenant_number(connection, tenants, e.tenant)
+    connection.execute("INSERT INTO erasures VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (e.tenant, e.user, e.who, e.time))
+    rows = 0
+    for table, column in (("events", "user"), ("shown", "user"), ("users", "id")):
+        connection.execute(f"DELETE FROM {table} WHERE tenant = ? AND {column} = ?", (tenant, e.user))
+        rows += connection.changes()
+    named = naming(e.user)
+    refused = connection.execute("SELECT id, row, reason FROM rejected WHERE tenant = ?", (tenant,))
+    gone = [(number,) for number, row, reason in refused if named.search(bytes(row).decode(errors="replace")) or named.search(reason)]
+    connection.executemany("DELETE FROM rejected WHERE id = ?", gone)
+    return rows + len(gone)
+
+
+def naming(user: str) -> re.Pattern[str]:
+    """Finds a person's id where it stands as a whole, as it is or as JSON writes it; one that is part of a longer word or number is another's."""
+    escaped = "".join(c if c.isascii() else "".join(f"\\u{unit:04x}" for unit in _units(c)) for c in _json(user).decode()[1:-1])
+    forms = {user, _json(user).decode()[1:-1], escaped}
+    return re.compile(r"(?<![\w])(?:" + "|".join(re.escape(form) for form in sorted(forms)) + r")(?![\w])", re.IGNORECASE)
+
+
+def _units(character: str) -> Sequence[int]:
+    """The UTF-16 units of a character, by which JSON escapes it."""
+    packed = character.encode("utf-16-be", errors="surrogatepass")
+    return [int.from_bytes(packed[i : i + 2], "big") for i in range(0, len(packed), 2)]
+
+
+def _erased(connection: Any, tenants: Tenants, job: Erased) -> None:
+    e = job.erasure
+    connection.execute("DELETE FROM erasures WHERE tenant = ? AND user = ?", (e.tenant, e.user))
+    connection.execute("UPDATE scrubs SET due = 1")
+
+
+def _mark(connection: Any, tenants: Tenants, job: Mark) -> None:
+    s = job.segment
+    tenant = tenant_number(connection, tenants, s.tenant)
+    if job.gone:
+        connection.execute("DELETE FROM segments WHERE tenant = ? AND kind = ? AND first = ?", (tenant, s.kind, s.first))
+        return
+    connection.execute(
+        "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (tenant, s.kind, s.first, s.last, s.rows, s.oldest, s.newest, s.state),
+    )
+    if s.state == "sealed":
+        query = "INSERT INTO sealed VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last = max(last, excluded.last)"
+        connection.execute(query, (tenant, s.kind, s.last))
+
+
+def _trim(connection: Any, tenants: Tenants, job: Trim) -> int:
+    tenant = tenant_number(connection, tenants, job.tenant)
+    last = connection.execute("SELECT last FROM sealed WHERE tenant = ? AND kind = ?", (tenant, job.kind)).get
+    chosen = f"SELECT sequence FROM {job.kind} WHERE tenant = ? AND sequence <= ? ORDER BY sequence LIMIT {TRIMMED}"
+    connection.execute(f"DELETE FROM {job.kind} WHERE sequence IN ({chosen})", (tenant, last or 0))
+    return connection.changes()
+
+
+HANDLERS: Mapping[type, Callable[[Any, Tenants, Any], Result]] = {
+    AddEvents: _add_events, AddShown: _add_shown, SetItems: _set_items, SetUsers: _set_users, Reject: _reject, Audit: _audit, Retain: _retain,
+    ForgetIds: _forget_ids, Erase: _erase, Erased: _erased, Mark: _mark, Trim: _trim,
+}  # fmt: skip
