@@ -98,14 +98,27 @@ def _reranker(file: TomlFile, keys: Keys, value: Any) -> Any:
     return tunable(file, keys, cls, {name: inner for name, inner in table.items() if name != "type"})
 
 
-def rules(file: TomlFile, tables: Mapping[str, Mapping[str, Any]], item: str) -> Rules | None:
+def one_reranker(file: TomlFile, keys: Keys, given: Any) -> RerankerConfig:
+    """A re-ranker from a name or a table with a `type`; no search.
+
+    Raises:
+        ParameterError: it is a list, or has lists or ranges of values to search.
+    """
+    made = _reranker(file, keys, given)
+    if not isinstance(made, RerankerConfig):
+        with located(file, keys):
+            raise ParameterError(f"Here is one re-ranker, with one value per parameter. Got {given!r}.")
+    return made
+
+
+def rules(file: TomlFile, tables: Mapping[str, Mapping[str, Any]], item: str, at: Keys = ("rules",)) -> Rules | None:
     """The rules of the file, each a table [rules.NAME] with a `type`; None where there are none.
 
-    Files that they name are beside the config, and conditions on the log's own column of items (`item`) are on ids.
+    Files that they name are beside the config, and conditions on the log's own column of items (`item`) are on ids. `at` is where the tables stand.
     """
     made: dict[str, Rule] = {}
     for name, table in tables.items():
-        keys: Keys = ("rules", name)
+        keys: Keys = (*at, name)
         with located(file, (*keys, "type")):
             if "type" not in table:
                 raise ParameterError(f"The rule {name!r} needs a type: {', '.join(sorted(names.kinds(Rule)))}.")
@@ -120,7 +133,7 @@ def rules(file: TomlFile, tables: Mapping[str, Mapping[str, Any]], item: str) ->
         where = getattr(made[name], "where", None)
         if isinstance(where, Mapping) and item in where:
             made[name] = made[name].model_copy(update={"where": {ITEM if column == item else column: v for column, v in where.items()}})
-    with located(file, ("rules",)):
+    with located(file, at):
         check_together(made)
         return Rules(rules=made) if made else None
 

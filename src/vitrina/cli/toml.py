@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ class TomlFile:
 
     Args:
         trust: whether what it names may be code of somebody's own.
+        elsewhere: keys that the environment or the command gave, and by what name.
     """
 
     path: Path
     content: Mapping[str, Any]
     lines: Mapping[Keys, int]
     trust: bool = False
+    elsewhere: Mapping[Keys, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -54,6 +56,20 @@ class TomlFile:
         except tomllib.TOMLDecodeError as error:
             raise ParameterError(f"{path} is not TOML: {error}.") from None
 
+    def with_values(self, values: Mapping[Keys, tuple[Any, str]]) -> TomlFile:
+        """The file with other values at some keys, each with the name of where it comes from.
+
+        >>> file = TomlFile(Path("a.toml"), {"service": {"port": 1}}, {("service", "port"): 2})
+        >>> changed = file.with_values({("service", "port"): (8000, "VITRINA_PORT")})
+        >>> changed.content, changed.where(("service", "port")), file.where(("service", "port"))
+        ({'service': {'port': 8000}}, 'VITRINA_PORT', 'a.toml, line 2')
+        """
+        content = dict(self.content)
+        for (table, key), (value, _) in values.items():
+            content[str(table)] = {**content.get(str(table), {}), key: value}
+        elsewhere = {**self.elsewhere, **{keys: name for keys, (_, name) in values.items()}}
+        return replace(self, content=content, lines={**self.lines, **dict.fromkeys(elsewhere, 0)}, elsewhere=elsewhere)
+
     def line_of(self, keys: Keys) -> int | None:
         """The line of the longest known beginning of `keys`."""
         for length in range(len(keys), 0, -1):
@@ -63,6 +79,8 @@ class TomlFile:
 
     def where(self, keys: Keys) -> str:
         """ "orders.toml, line 12"."""
+        if keys in self.elsewhere:
+            return self.elsewhere[keys]
         line = self.line_of(keys)
         return f"{self.path}, line {line}" if line else str(self.path)
 

@@ -224,6 +224,7 @@ class Settings(Config):
         state: folder of what the service keeps; by default beside the artifact.
         store: "sqlite" (in the state folder), or "postgresql://user:password@host/name".
         redis: "redis://host:6379/0", where several processes share what just happened.
+        models: folders from which another model may be loaded; by default those that hold the artifacts of the scenarios.
         histories: from the "log" that the artifact names, or from the "store" alone.
         keys: by name; the name is what logs and the audit say.
         origins: sites whose pages may call the API from a browser (CORS): "https://shop.example". None by default.
@@ -246,6 +247,7 @@ class Settings(Config):
     state: Folder
     store: str = "sqlite"
     redis: str | None = None
+    models: Annotated[tuple[Folder, ...], Field(strict=False)] = ()
     histories: Literal["log", "store"] = "log"
     keys: Mapping[Name, Key] = Field(default_factory=dict)
     origins: Names = ()
@@ -301,6 +303,12 @@ class Settings(Config):
         return f"Settings({', '.join(self.scenarios)} at {self.host}:{self.port}, store={without_password(self.store)!r}, state={str(self.state)!r})"
 
     __str__ = __repr__
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Folders from which another model may be loaded."""
+        arms = [arm for served in self.experiments.values() for arm in served.arms.values()]
+        return self.models or tuple(dict.fromkeys(one.artifact.resolve().parent for one in (*self.scenarios.values(), *arms)))
 
     @property
     def tenants(self) -> tuple[str, ...]:
