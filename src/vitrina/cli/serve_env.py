@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -124,7 +123,7 @@ def _value(text: str, keys: Keys) -> Any:
     if text.lower() == NONE and accepts(annotation, None):
         return None
     if get_origin(annotation) is tuple:
-        return text.split(os.pathsep)
+        return [one.strip() for one in text.split(",")]
     with suppress(ValidationError):
         return TypeAdapter(annotation).validate_python(text)
     return text
