@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_origin
@@ -36,8 +36,8 @@ class Environment:
         notes: sentences on variables that have no effect.
     """
 
-    values: Mapping[Keys, tuple[Any, str]]
-    keys: Mapping[str, str]
+    values: Mapping[Keys, tuple[Any, str]] = field(repr=False)
+    keys: Mapping[str, str] = field(repr=False)
     notes: tuple[str, ...]
 
 
