@@ -163,16 +163,19 @@ class Readings(Protocol):
 class Backend(Protocol):
     """A database. Its methods are called by one thread; `read` by any, at the same time.
 
-    Args:
-        seals: whether rows are moved into files beside the database (`Mark` and `Trim` come only then).
-        read: what readers ask.
-
     Raises:
         StoreUnavailableError: from every method, where it can't be reached; the next call tries again.
     """
 
-    seals: bool
-    read: Readings
+    @property
+    def seals(self) -> bool:
+        """Whether rows are moved into files beside the database; `Mark`, `Trim` and `ForgetIds` come only then."""
+        ...
+
+    @property
+    def read(self) -> Readings:
+        """What readers ask."""
+        ...
 
     def migrate(self) -> list[str]:
         """Bring the schema to this version, one step per transaction; the names of the steps that were taken."""

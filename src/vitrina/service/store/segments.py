@@ -18,6 +18,7 @@ from msgspec import structs
 
 from vitrina.base.errors import DataError
 from vitrina.base.files import atomic_file, speaking_of
+from vitrina.report.words import plural
 from vitrina.service.records import Sealable, Segment
 from vitrina.service.store import frames
 from vitrina.service.store.base import Job, Mark, Readings, Trim
@@ -55,20 +56,26 @@ def read(state: Path, readings: Readings, kind: Sealable, tenant: str, after: in
 
 
 def _opened(state: Path, readings: Readings, segment: Segment) -> pl.DataFrame:
+    try:
+        return frames.of_file(_file(state, segment))
+    except DataError:
+        if segment in readings.segments(segment.tenant, segment.kind):
+            raise
+        return pl.DataFrame(schema={"sequence": pl.Int64})  # its time was over
+
+
+def _file(state: Path, segment: Segment) -> pl.DataFrame:
     path = folder_of(state, segment.tenant) / segment.name
     try:
-        return frames.of_file(pl.read_parquet(path))
+        return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        if segment not in readings.segments(segment.tenant, segment.kind):  # its time was over
-            return pl.DataFrame({"sequence": []}, schema={"sequence": pl.Int64})
-        raise DataError(f"{path} can't be read: {error}. It holds {segment.rows} rows; bring it back from a backup.") from error
+        raise DataError(f"{path} can't be read: {error}. It held {plural(segment.rows, 'row')}; bring it back from a backup.") from error
 
 
 def seal(state: Path, readings: Readings, ask: Ask, tenant: str, before: int) -> list[Segment]:
     """Move what was accepted before a moment into files; the new ones."""
     made = []
     for kind in KINDS:
-        trim(ask, tenant, kind)
         while (frame := _to_seal(readings, kind, tenant, before)) is not None:
             first, last = frame["sequence"][0], frame["sequence"][-1]
             segment = Segment(tenant, kind, first, last, len(frame), *_span(frame, kind), "writing")
@@ -109,7 +116,7 @@ def write(path: Path, frame: pl.DataFrame) -> None:
         frame.write_parquet(staging)
         with speaking_of(path):
             _flush(staging)
-    for folder in (path.parent, path.parent.parent, path.parent.parent.parent) if new else (path.parent,):
+    for folder in path.parents[:3] if new else path.parents[:1]:  # of the tenant, of all tenants, of the state
         _flush(folder)
 
 
@@ -123,13 +130,12 @@ def _flush(path: Path) -> None:
 
 def keep(state: Path, ask: Ask, segment: Segment, condition: pl.Expr) -> pl.DataFrame:
     """Leave only those rows of a file that meet a condition, and drop a file that has none; those that went."""
-    path = folder_of(state, segment.tenant) / segment.name
-    frame = pl.read_parquet(path)
+    frame = _file(state, segment)
     kept, gone = frame.filter(condition), frame.filter(~condition)
     if not len(kept):
         drop(state, ask, segment)
     elif len(gone):
-        write(path, kept)
+        write(folder_of(state, segment.tenant) / segment.name, kept)
         oldest, newest = _span(kept, segment.kind)
         ask(Mark(structs.replace(segment, rows=len(kept), oldest=oldest, newest=newest)))
     return gone

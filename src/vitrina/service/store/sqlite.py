@@ -45,7 +45,7 @@ class SQLite:
     """A `Backend` in one file of a folder.
 
     `synchronous=FULL`: a commit returns when the disk says that it has the bytes. `secure_delete`: what is deleted is overwritten.
-    After any error the connection is given up, and the next call opens another: what a disk does after it has failed once, nobody promises.
+    After an error of the database the connection is given up, and the next call opens another: what a disk does after it has failed once, nobody promises.
 
     Raises:
         MissingExtraError: apsw isn't installed.
@@ -92,9 +92,14 @@ class SQLite:
                 if self._connection is None:
                     self._connection = self._opened()
                 yield self._connection
-            except BaseException:
+            except (self._apsw.Error, OSError):
                 with contextlib.suppress(self._apsw.Error):
                     self.close()
+                raise
+            except BaseException:  # a row that is no good
+                if self._connection is not None:
+                    self._connection.execute("ROLLBACK")
+                self._tenants.clear()
                 raise
 
     def _opened(self) -> Any:

@@ -122,8 +122,13 @@ def _retain(connection: Any, tenants: Tenants, job: Retain) -> int:
     if job.kind == "events":
         old = connection.execute("SELECT event_id FROM events WHERE tenant = ? AND received < ?", (tenant, job.before)).fetchall()
         _forget(connection, tenant, [event_id for (event_id,) in old])
-    connection.execute(f"DELETE FROM {job.kind} WHERE tenant = ? AND {moment} < ?", (tenant, job.before))
-    return connection.changes()
+    return _deleted(connection, job.kind, f"tenant = ? AND {moment} < ?", (tenant, job.before))
+
+
+def _deleted(connection: Any, table: str, condition: str, bindings: Sequence[Any]) -> int:
+    """How many rows a deletion took; an answer counts a row per place."""
+    counted = "json_array_length(items)" if table == "shown" else "1"
+    return sum(rows for (rows,) in connection.execute(f"DELETE FROM {table} WHERE {condition} RETURNING {counted}", bindings))
 
 
 def _forget_ids(connection: Any, tenants: Tenants, job: ForgetIds) -> None:
@@ -138,10 +143,8 @@ def _erase(connection: Any, tenants: Tenants, job: Erase) -> int:
     e = job.erasure
     tenant = tenant_number(connection, tenants, e.tenant)
     connection.execute("INSERT INTO erasures VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (e.tenant, e.user, e.who, e.time))
-    rows = 0
-    for table, column in (("events", "user"), ("shown", "user"), ("users", "id")):
-        connection.execute(f"DELETE FROM {table} WHERE tenant = ? AND {column} = ?", (tenant, e.user))
-        rows += connection.changes()
+    columns = {"events": "user", "shown": "user", "users": "id"}
+    rows = sum(_deleted(connection, table, f"tenant = ? AND {column} = ?", (tenant, e.user)) for table, column in columns.items())
     named = naming(e.user)
     refused = connection.execute("SELECT id, row, reason FROM rejected WHERE tenant = ?", (tenant,))
     gone = [(number,) for number, row, reason in refused if named.search(bytes(row).decode(errors="replace")) or named.search(reason)]

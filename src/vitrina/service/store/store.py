@@ -70,8 +70,12 @@ class Store(Readable):
         return await self.writer.submit(AddEvents(tenant, events), len(events)) if events else []
 
     def show(self, tenant: str, shown: Shown) -> None:
-        """Keep an answer that went out, soon: what an end of the process or a full queue takes away is at most the last moments, and is counted in `lost` where it can be."""
-        self.writer.show(AddShown(tenant, [shown]))
+        """Keep an answer that went out, soon: what an end of the process or a full queue takes away is at most the last moments, and is counted in `lost` where it can be.
+
+        An answer without items has no place to keep.
+        """
+        if shown.items:
+            self.writer.show(AddShown(tenant, [shown]))
 
     async def set_items(self, tenant: str, rows: Sequence[Attributes]) -> list[bool]:
         """Set columns of items (null takes one away), or take items away; False where one to take away wasn't known, which is noted all the same."""
@@ -128,6 +132,8 @@ class Store(Readable):
     async def _in_turn(self, work: Callable[[], int]) -> int:
         def worked() -> int:
             with self._turn:
+                if self._backend.seals:
+                    segments.tidy(self.folder, self._read, self.writer.ask)  # after an error of the disk, say
                 return work()
 
         return await asyncio.to_thread(worked)

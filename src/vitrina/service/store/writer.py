@@ -127,7 +127,7 @@ class Writer:
                     break
             self.waiting -= rows
             if not entries or not callable(entries[0].job):
-                entries += [_Waiting(job, 0, None) for job in self._shown]
+                entries = [*(_Waiting(job, 0, None) for job in self._shown), *entries]  # first: who is erased must not come back by it
                 self._shown.clear()
             return entries
 
