@@ -22,6 +22,7 @@ from vitrina.service import console
 from vitrina.service.auth import Auth
 from vitrina.service.limits import Gate, Rates, Receive, body_of
 from vitrina.service.problems import Header, RefusedError, refusal_of
+from vitrina.service.reference import reference
 from vitrina.service.routes import API, WATCHED
 from vitrina.service.routes.table import Call, Endpoint, Reply
 
@@ -49,7 +50,12 @@ PREFLIGHT: list[Header] = [
 def application(service: Service) -> ASGI:
     """The API under /v1, its description, and the console at /."""
     pages = getattr(console, "routes", None)
-    return Application(service, API, Auth.of(service.settings), None if pages is None else Router(pages(service), default=_nothing_here))
+    return Application(
+        service,
+        (*API, *reference(API)),
+        Auth.of(service.settings),
+        None if pages is None else Router(pages(service), default=_nothing_here),
+    )
 
 
 def admin(service: Service) -> ASGI:

@@ -35,7 +35,7 @@ class RefusedError(VitrinaError):
         self.status, self.retry_after = status, retry_after
         self.headers = [*headers, (b"retry-after", b"%d" % -(-retry_after // 1))] if retry_after is not None else [*headers]
 
-    def body(self, request_id: str) -> bytes:
+    def body(self, request_id: str | None) -> bytes:
         """The `Problem` as JSON."""
         again = UNSET if self.retry_after is None else self.retry_after
         return encode(Problem(WORDS[self.status], str(self), again, request_id))

@@ -51,7 +51,7 @@ ROUTES = [
     ),
     Endpoint(
         "PUT", "/v1/users", set_users, "catalogue", "Set columns of people, or delete them: one, or a batch", BatchAnswer, UserIn, many="users",
-        example={"user": "ann", "columns": {"country": "SE"}},
+        example={"user": "ann", "columns": {"country": "SE"}}, links={"catalogue_erase": {"user": "$request.body#/user"}},
     ),
     Endpoint(
         "DELETE", "/v1/users/{user}", erase, "people", "Forget a person: events, what was shown, columns; on disk and in memory", ErasedAnswer,

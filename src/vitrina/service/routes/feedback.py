@@ -35,6 +35,7 @@ ROUTES = [
     Endpoint(
         "POST", "/v1/events", add, "events", "Keep events: one, or a batch; on disk when it is answered", BatchAnswer, EventIn, many="events",
         example=BUY, answered={"stored": 1, "duplicates": 0, "rejected": 0, "results": [{"status": "stored", "id": "e-1"}]},
+        links={"catalogue_erase": {"user": "$request.body#/user"}},
     ),
     Endpoint(
         "GET", "/v1/events/rejected", rejected, "read", "Rows of events, items and people that were refused, newest first", RejectedAnswer,

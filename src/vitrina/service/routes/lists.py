@@ -38,10 +38,8 @@ ROUTES = [
             ],
             "experiment": None, "variant": None, "propensity": None, "empty": None, "notes": [],
         },
-        statuses={404: "The tenant has no such scenario."},
     ),
     Endpoint(
         "POST", "/v1/similar", similar, "recommend", "Items like one", RecommendAnswer, SimilarRequest, model=True, example={"item": "tea", "k": 2},
-        statuses={404: "The tenant has no such scenario."},
     ),
 ]  # fmt: skip

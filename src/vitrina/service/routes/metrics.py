@@ -10,4 +10,4 @@ async def metrics(call: Call) -> Reply:
     return Reply(call.service.metrics.text(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
 
 
-ROUTES = [Endpoint("GET", "/metrics", metrics, None, "What the service counts", str)]
+ROUTES = [Endpoint("GET", "/metrics", metrics, None, "What the service counts", "text/plain")]

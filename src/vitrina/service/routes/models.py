@@ -46,14 +46,14 @@ async def audit(call: Call) -> AuditAnswer:
 
 
 SERVES = {"scenario": "default", "version": "3f2a9c1b-20261126T140700", "model": "EASE", "previous": None, "notes": []}
-NO_SCENARIO = {404: "The tenant has no such scenario."}
+LINKS = {name: {"scenario": "$response.body#/models/0/scenario"} for name in ("models_model", "models_change")}
 
 ROUTES = [
-    Endpoint("GET", "/v1/models", models, "read", "What serves each scenario", ModelsAnswer, answered={"models": [SERVES]}),
-    Endpoint("GET", "/v1/models/{scenario}", model, "read", "What serves a scenario", ModelAnswer, answered=SERVES, statuses=NO_SCENARIO),
+    Endpoint("GET", "/v1/models", models, "read", "What serves each scenario", ModelsAnswer, answered={"models": [SERVES]}, links=LINKS),
+    Endpoint("GET", "/v1/models/{scenario}", model, "read", "What serves a scenario", ModelAnswer, answered=SERVES),
     Endpoint(
         "POST", "/v1/models/{scenario}", change, "models", "Load another model, or roll back; what served goes on until the new one is checked and warm",
-        ModelAnswer, ModelRequest, example={"rollback": True}, answered=SERVES, statuses=NO_SCENARIO,
+        ModelAnswer, ModelRequest, example={"rollback": True}, answered=SERVES,
     ),
     Endpoint(
         "GET", "/v1/audit", audit, "read", "What operators, and the service by itself, did; newest first", AuditAnswer, query={"most": (100, 1, MOST_AUDITED)}

@@ -79,7 +79,7 @@ class Reply:
 Handler = Callable[[Call], Awaitable[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Endpoint:
     """A route.
 
@@ -89,14 +89,14 @@ class Endpoint:
         handler: gives a struct, or a `Reply`.
         scope: what the key must open; None: anybody, without a key.
         summary: a line for the description.
-        answer: the struct of a good answer.
+        answer: the struct of a good answer, or the type of its content where that is no JSON of ours.
         request: the struct of the body, where it has one.
         many: the name of a list of such bodies, which may come instead.
         query: parameters behind the question mark, all whole numbers: their defaults and limits.
         example: a body.
         answered: an answer to it.
         model: it waits for the model, and is refused at once where too many do.
-        statuses: that only this route has, with what they mean.
+        links: from what was asked or answered to parameters of other operations, by their ids.
     """
 
     method: str
@@ -111,7 +111,7 @@ class Endpoint:
     example: Any = None
     answered: Any = None
     model: bool = False
-    statuses: Mapping[int, str] = field(default_factory=dict)
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def has_body(self) -> bool:
