@@ -73,11 +73,11 @@ class Connection(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, status: int, message: str) -> None:
-        """Say what is wrong and end the connection; where an answer is still on its way, only end it: ours would be taken for that."""
+        """Say what is wrong and end the connection; where an earlier answer is still on its way, only end it: ours would be taken for that."""
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        if not self.pipeline and (self.cycle is None or self.cycle.response_complete or not self.cycle.response_started):
             body = RefusedError(status, message).body(None)
             head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(head.encode() + body)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from vitrina.report.html import Column, Html, el, table
+from vitrina.report.html import Column, Html, el, join, table
 from vitrina.report.page import document
 from vitrina.service.openapi import description
 from vitrina.service.routes.table import Call, Endpoint, Reply
@@ -50,44 +50,43 @@ def _as_page(routes: tuple[Endpoint, ...]) -> bytes:
         "ul",
         *(el("li", el("a", f"{method} {path}", href=f"#{one['operationId']}"), f": {one['summary']}") for method, path, one in operations),
     )
-    main = Html(
-        el("h1", "The API of this service")
-        + el("p", told["info"]["description"].replace("`", ""))
-        + el("p", "For programs: ", el("a", "openapi.json", href="/openapi.json"), ".")
-        + contents
-        + "".join(_section(method, path, one, told["components"]) for method, path, one in operations)
-        + el("h2", "Structures")
-        + "".join(_structure(name, schema) for name, schema in told["components"]["schemas"].items())
+    refusals = [
+        (name.removeprefix("Refused"), one["description"].replace("`", "")) for name, one in told["components"]["responses"].items()
+    ]
+    head = el("header", el("h1", "The API of this service"), el("p", told["info"]["description"].replace("`", ""), class_="lede"))
+    main = join(
+        (
+            head,
+            el("section", el("h2", "Operations"), contents, el("p", "For programs: ", el("a", "openapi.json", href="/openapi.json"), ".")),
+            *(_section(method, path, one) for method, path, one in operations),
+            el("section", el("h2", "Refusals"), _table("Statuses", ("Status", "Meaning"), refusals), id="refusals"),
+            el("section", el("h2", "Structures"), *(_structure(name, schema) for name, schema in told["components"]["schemas"].items())),
+        )
     )
     return document("API of Vitrina", main).encode()
 
 
-def _section(method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]) -> Html:
+def _section(method: str, path: str, operation: Mapping[str, Any]) -> Html:
     """An operation: what it does, a call by curl, what it takes and answers."""
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     good = operation["responses"]["200"].get("content", {}).get("application/json", {})
-    statuses = [(status, _meaning(one, components)) for status, one in operation["responses"].items()]
-    parts = [
-        el("h2", f"{method} {path}", id=operation["operationId"]),
-        el("p", operation["summary"], ". ", operation["description"].replace("`", "")),
-    ]
+    refused = ", ".join(sorted(status for status in operation["responses"] if status != "200"))
+    parts = [el("h2", f"{method} {path}"), el("p", f"{operation['summary']}. {operation['description']}".replace("`", ""))]
     if operation["parameters"]:
         rows = [(one["name"], one["in"], _kind(one["schema"]), one["description"]) for one in operation["parameters"]]
-        parts.append(table([Column(title, number=False) for title in ("Parameter", "In", "Type", "What")], rows, caption="Parameters"))
-    if body:
-        parts.append(el("p", "Takes ", _kind(body["schema"]), "."))
-    parts.append(el("pre", el("code", _curl(method, path, operation, body.get("example")))))
+        parts.append(_table("Parameters", ("Parameter", "In", "Type", "What"), rows))
+    parts += [
+        el("p", "Takes ", _kind(body["schema"]), ".") if body else None,
+        el("pre", el("code", _curl(method, path, operation, body.get("example")))),
+    ]
     if good:
-        parts.append(el("p", "Answers ", _kind(good["schema"]), "."))
-    if "example" in good:
-        parts.append(el("pre", el("code", json.dumps(good["example"], indent=2))))
-    parts.append(table([Column("Status", number=False), Column("Meaning", number=False)], statuses, caption="Statuses"))
-    return Html("".join(parts))
+        example = el("pre", el("code", json.dumps(good["example"], indent=2))) if "example" in good else None
+        parts += [el("p", "Answers ", _kind(good["schema"]), "."), example]
+    return el("section", *parts, el("p", el("a", "Refusals", href="#refusals"), f": {refused}."), id=operation["operationId"])
 
 
-def _meaning(response: Mapping[str, Any], components: Mapping[str, Any]) -> str:
-    found = components["responses"][response["$ref"].rpartition("/")[2]] if "$ref" in response else response
-    return found["description"].replace("`", "")
+def _table(caption: str, titles: tuple[str, ...], rows: Sequence[Sequence[object]]) -> Html:
+    return table([Column(title, number=False) for title in titles], rows, caption=caption)
 
 
 def _curl(method: str, path: str, operation: Mapping[str, Any], example: Any) -> str:
@@ -109,8 +108,8 @@ def _structure(name: str, schema: Mapping[str, Any]) -> Html:
         (field, _kind(one), "required" if field in required else json.dumps(one.get("default")), one.get("description", ""))
         for field, one in schema.get("properties", {}).items()
     ]
-    fields = table([Column(title, number=False) for title in ("Field", "Type", "Default", "What")], rows, caption=f"Fields of {name}")
-    return Html(el("h3", name, id=f"struct-{name}") + el("p", schema.get("description", "")) + fields)
+    fields = _table(f"Fields of {name}", ("Field", "Type", "Default", "What"), rows)
+    return el("div", el("h3", name), el("p", schema.get("description", "")), fields, id=f"struct-{name}")
 
 
 def _kind(schema: Mapping[str, Any]) -> Html:
@@ -119,19 +118,15 @@ def _kind(schema: Mapping[str, Any]) -> Html:
         name = schema["$ref"].rpartition("/")[2]
         return el("a", name, href=f"#struct-{name}")
     if "anyOf" in schema:
-        return _joined((_kind(one) for one in schema["anyOf"] if one), " or ")
+        return join((_kind(one) for one in schema["anyOf"] if one), " or ")
     if schema.get("type") == "array":
-        return Html("list of " + _kind(schema.get("items", {})) + _limits(schema))
+        return join(("list of ", _kind(schema.get("items", {})), _limits(schema)))
     if schema.get("type") == "object" and "properties" in schema:
-        return _joined((Html("{" + el("code", field) + ": " + _kind(one) + "}") for field, one in schema["properties"].items()), ", ")
-    return Html(el("span", schema.get("type", "anything")) + _limits(schema))
+        return join(("{", join((join((field, ": ", _kind(one))) for field, one in schema["properties"].items()), ", "), "}"))
+    return join((schema.get("type", "anything"), _limits(schema)))
 
 
-def _limits(schema: Mapping[str, Any]) -> Html:
+def _limits(schema: Mapping[str, Any]) -> str:
     names = {"minimum": "from", "maximum": "to", "minLength": "at least", "maxLength": "at most", "maxItems": "at most"}
     said = [f"{word} {schema[key]:,}" for key, word in names.items() if key in schema]
-    return el("span", f" ({', '.join(said)})" if said else "")
-
-
-def _joined(parts: Iterable[Html], between: str) -> Html:
-    return Html(between.join(parts))
+    return f" ({', '.join(said)})" if said else ""
