@@ -39,6 +39,18 @@ def id_texts(ids: Iterable[Any] | pl.Series) -> pl.Series:
     return without_zero_fraction(as_written(ids))
 
 
+def id_text(id: Any) -> str | None:
+    """The text of one id, as `id_texts` has it; None for what is none.
+
+    Cost: less than a microsecond.
+
+    >>> id_text("7.0"), id_text(7), id_text(True)
+    ('7', '7', None)
+    """
+    text = _text_of(id)
+    return sub(ZERO_FRACTION, r"\1", text) if text is not None and text.endswith("0") and "." in text else text
+
+
 def as_written(ids: Iterable[Any] | pl.Series) -> pl.Series:
     """The same, with text exactly as it is."""
     series = ids if isinstance(ids, pl.Series) else _series(listed(ids))

@@ -85,7 +85,10 @@ class RankedLists:
             yield part, block.counted()
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        pairs = self.sources.candidates(queries, eligible=eligible)
+        return self.ranked(self.sources.candidates(queries, eligible=eligible), k, eligible)
+
+    def ranked(self, pairs: Pairs, k: int, eligible: Eligibility) -> Recommendations:
+        """The best of candidates that are there already, also where a source gave none: a part of `recommend`, which is held in memory as a whole."""
         return self._listed(pairs, self.scores(pairs), k, eligible)
 
     def _listed(self, pairs: Pairs, scores: Float32, k: int, eligible: Eligibility) -> Recommendations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from pydantic import Field
@@ -51,6 +51,20 @@ class Source(Config):
     def title(self) -> str:
         """What it is called."""
         return type(self.model).__name__ if self.name is None else self.name
+
+
+class Said(NamedTuple):
+    """The list of a source; and what it says of all items, (queries, items), where it makes its list of that anyway and a block holds it."""
+
+    lists: Recommendations
+    of_all: Float32 | None
+
+
+class Opinion(NamedTuple):
+    """What a source says of the candidates: (pairs,) scores and places in its list, NaN where it says nothing."""
+
+    scores: Float32
+    ranks: Float32
 
 
 @final
@@ -115,14 +129,33 @@ class Sources:
         Pairs(15 candidates for 6 queries from Popularity, Cooccurrence)
         """
         check_request(queries, 1, eligible)
-        said = [_said(r, queries, n, eligible) for r, n in zip(self.recommenders, self.quotas, strict=True)]
-        lists = [answer for answer, _ in said]
-        items = together(lists)
-        shape = (len(items.values), len(lists))
+        said = [self.asked(s, queries, eligible) for s in range(len(self.names))]
+        items = together([one.lists for one in said])
+        return self.paired(queries, items, [self.opinion(s, one, queries, items) for s, one in enumerate(said)])
+
+    def asked(self, source: int, queries: Queries, eligible: Eligibility) -> Said:
+        """What one source proposes: a part of `candidates`, for who asks the sources one by one."""
+        return _said(self.recommenders[source], queries, self.quotas[source], eligible)
+
+    def opinion(self, source: int, said: Said, queries: Queries, items: Ragged) -> Opinion:
+        """What one source says of the candidates of all."""
+        recommender, shape = self.recommenders[source], len(items.values)
+        opinion = Opinion(np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32))
+        _put_list(said.lists, items, len(self.vocabulary), *opinion)
+        _put_scores(recommender, said.of_all, queries, items, np.isnan(opinion.ranks), opinion.scores)
+        return opinion
+
+    def paired(self, queries: Queries, items: Ragged, opinions: Sequence[Opinion | None]) -> Pairs:
+        """The candidates with what the sources say; None is a source that gave no answer, as if it knew nothing of them.
+
+        Args:
+            items: what those that answered propose, as `together` joins it.
+        """
+        shape = (len(items.values), len(opinions))
         scores, ranks = np.full(shape, np.nan, np.float32, order="F"), np.full(shape, np.nan, np.float32, order="F")
-        for s, (recommender, (answer, of_all)) in enumerate(zip(self.recommenders, said, strict=True)):
-            _put_list(answer, items, len(self.vocabulary), scores[:, s], ranks[:, s])
-            _put_scores(recommender, of_all, queries, items, np.isnan(ranks[:, s]), scores[:, s])
+        for s, opinion in enumerate(opinions):
+            if opinion is not None:
+                scores[:, s], ranks[:, s] = opinion
         return Pairs(queries, items, self.names, scores, ranks, ~np.isnan(ranks))
 
     def state(self) -> State:
@@ -162,15 +195,14 @@ def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
     return names
 
 
-def _said(recommender: Recommender, queries: Queries, n: int, eligible: Eligibility) -> tuple[Recommendations, Float32 | None]:
-    """The list of a source; and what it says of all items, (queries, items), where it makes its list of that anyway and a block holds it."""
+def _said(recommender: Recommender, queries: Queries, n: int, eligible: Eligibility) -> Said:
     if not isinstance(recommender, Form) or (
         type(recommender).answer_block is not Form.answer_block or len(queries) > block_size(len(recommender.vocabulary))
     ):
-        return recommender.recommend(queries, n, eligible=eligible), None
+        return Said(recommender.recommend(queries, n, eligible=eligible), None)
     counted, k = queries.counted(), list_width(n, recommender.catalogue)
     of_all = recommender.score_block(counted)
-    return top_k_dense(of_all, counted, k, eligible, recommender.catalogue, recommender.vocabulary), of_all
+    return Said(top_k_dense(of_all, counted, k, eligible, recommender.catalogue, recommender.vocabulary), of_all)
 
 
 def _put_list(answer: Recommendations, items: Ragged, n_items: int, scores: Float32, ranks: Float32) -> None:

@@ -23,7 +23,7 @@ from vitrina.request import check_request, list_width
 from vitrina.rerank.base import RerankerConfig, falling, taken
 from vitrina.rerank.named import named, with_named
 from vitrina.told import explained, explained_again, labelled, tables_of
-from vitrina.types import Eligibility, Queries, Ragged, Recommendations
+from vitrina.types import Eligibility, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 BLOCK = 8192  # queries whose candidates are held at a time
@@ -137,20 +137,31 @@ class RerankedLists:
         return Recommendations.concat(parts or [self._answer(queries, k, eligible)])
 
     def _answer(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        eligible = self._narrowed(queries, eligible)
-        asks = getattr(self.reranker, "wanted", None)
-        wanted = [] if asks is None else asks(queries)
-        below = sum(count for _, count in wanted)  # of what comes after the candidates some may be called up among them
-        lists = self.recommender.recommend(queries, k + below if k > self.candidates else self.candidates, eligible=eligible)
+        eligible = self.narrowed(queries, eligible)
+        return self.arranged(queries, self.recommender.recommend(queries, self.depth(queries, k), eligible=eligible), k, eligible)
+
+    def narrowed(self, queries: Queries, eligible: Eligibility) -> Eligibility:
+        """What may be shown at all: the first part of `recommend`, before the model is asked."""
+        narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
+        return eligible if narrowed is None else narrowed(queries, eligible)
+
+    def depth(self, queries: Queries, k: int) -> int:
+        """How long a list the model is asked for."""
+        if k <= self.candidates:
+            return self.candidates
+        return k + sum(count for _, count in self._wanted(queries))  # of what comes after the candidates some may be called up among them
+
+    def arranged(self, queries: Queries, lists: Recommendations, k: int, eligible: Eligibility) -> Recommendations:
+        """The last part of `recommend`: the model's lists, of `depth`, in the order of the re-ranker. What it needs by name the model is asked for."""
         head = _places(lists, slice(0, self.candidates))
-        for items, count in wanted:
+        for items, count in self._wanted(queries):
             head = with_named(head, self.recommender, queries, items, count, eligible)
         ranked = self.reranker.rerank(queries, head, min(k, head.k), eligible=eligible)
         return ranked if k <= self.candidates else _gone_on(ranked, head, _places(lists, slice(self.candidates, None)), k)
 
-    def _narrowed(self, queries: Queries, eligible: Eligibility) -> Eligibility:
-        narrowed = getattr(self.reranker, "narrowed", None)  # a re-ranker of somebody's own may forbid nothing
-        return eligible if narrowed is None else narrowed(queries, eligible)
+    def _wanted(self, queries: Queries) -> list[tuple[Int32 | Ragged, int]]:
+        asks = getattr(self.reranker, "wanted", None)
+        return [] if asks is None else asks(queries)
 
     def explain(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
         """A row per place of the lists, with what the model says about the item; `rank_before` is the rank that the model gave it.
@@ -159,7 +170,7 @@ class RerankedLists:
         """
         numbered = replace(queries, labels=None)
         lists = self.recommend(numbered, k, eligible=eligible)
-        below = self._explained_below(numbered, lists, self._narrowed(queries, eligible))
+        below = self._explained_below(numbered, lists, self.narrowed(queries, eligible))
         return labelled(explained_again(lists, below), queries)
 
     def _explained_below(self, queries: Queries, lists: Recommendations, eligible: Eligibility) -> pl.DataFrame:

@@ -1,0 +1,186 @@
+"""Query enrichment: from requests to queries with histories, facts of people, context and the moment of asking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vitrina.base.arrays import Int64
+from vitrina.base.errors import ParameterError
+from vitrina.base.ids import id_text
+from vitrina.ranking.heads import WEIGHT
+from vitrina.service.facts import Facts
+from vitrina.service.histories import Histories
+from vitrina.types import Events, Int32, Queries
+from vitrina.vocabulary import Vocabulary
+from vitrina.wire import HistoryItem, RecommendRequest
+
+DIVERSITY = "diversity"
+FEW = 3  # ids that a note names
+
+
+@dataclass(eq=False)
+class Asked:
+    """One request on its way: what it is about, in codes of the model.
+
+    Args:
+        request: as it came.
+        user: the id of who asks.
+        history: all that they did, of what the model knows.
+        context: what is said of who asks, and of the request.
+        settings: what the request changes.
+        notes: for the client.
+    """
+
+    request: RecommendRequest
+    user: str | None
+    history: Events
+    now: int | None
+    context: Mapping[str, Any]
+    settings: Mapping[str, float]
+    notes: list[str] = field(default_factory=list)
+
+
+@final
+class Enrichment:
+    """The first stage, for the model of one version."""
+
+    def __init__(self, histories: Histories, people: Facts, vocabulary: Vocabulary) -> None:
+        self.histories, self.people, self.vocabulary = histories, people, vocabulary
+        self.to_model = histories.to_codes(vocabulary)
+        self.same = bool((self.to_model[: len(vocabulary)] == np.arange(len(vocabulary))).all())
+
+    def codes(self, ids: Iterable[Any], what: str, notes: list[str]) -> Int32:
+        """Items that a request names, in codes of the model; those that it doesn't know are left out and noted."""
+        texts = [id_text(id) or "" for id in ids]
+        codes = self._known(self.histories.items.codes(texts))
+        strange = [text for text, code in zip(texts, codes.tolist(), strict=True) if code < 0] if codes.min(initial=0) < 0 else []
+        if strange:
+            shown = ", ".join(map(repr, strange[:FEW])) + (" and more" if len(strange) > FEW else "")
+            notes.append(f"The model doesn't know {len(strange):,} of the {len(texts):,} ids in {what!r}: {shown}.")
+            codes = codes[codes >= 0]
+        return codes
+
+    def _known(self, items: Int32) -> Int32:
+        return self.to_model[np.minimum(items, len(self.to_model) - 1)] if len(items) else items
+
+    def asked(self, request: RecommendRequest, clock: int) -> Asked:
+        """One request with all that is known of it.
+
+        Raises:
+            ParameterError: a time of the given history is none, or the id of the person.
+        """
+        user = None if request.user is None else id_text(request.user)
+        known = self.histories.of("" if user is None else user)
+        history, newest = self._translated(known), _newest(known)
+        notes: list[str] = []
+        if request.history:
+            given = self._given(request.history, known, clock, notes)
+            history = _joined(history, given)
+            newest = max(newest, _newest(given))
+        facts = self.people.of(user) if user is not None else {}
+        said = {**facts, **request.context}
+        settings = {} if request.diversity is None else {DIVERSITY: request.diversity}
+        settings |= {WEIGHT + name: weight for name, weight in (request.weights or {}).items()}
+        return Asked(
+            request, user, history, None if known.times is None else max(clock, newest + 1) if self.histories.timed else max(self.histories.next_step, newest + 1),
+            {name: value for name, value in said.items() if value is not None}, settings, notes,
+        )  # fmt: skip
+
+    def _translated(self, events: Events) -> Events:
+        if self.same and events.items.max(initial=0) < len(self.vocabulary):
+            return events
+        codes = self._known(events.items)
+        if codes.min(initial=0) < 0:
+            events = events.take(codes >= 0)
+            codes = codes[codes >= 0]
+        return replace(events, items=codes)
+
+    def _given(self, history: Sequence[HistoryItem | Any], known: Events, clock: int, notes: list[str]) -> Events:
+        """The history that a request tells, in the columns that histories have."""
+        items = [one if isinstance(one, HistoryItem) else HistoryItem(one) for one in history]
+        codes = self._known(self.histories.items.codes([id_text(one.item) or "" for one in items]))
+        self.codes([one.item for one in items], "history", notes)
+        times, before = [], _newest(known)
+        for one in items:  # one that says no time was just now, and none was before what is known
+            at = clock if one.time is None else micros(one.time)
+            before = max(before, at) if self.histories.timed else before + 1
+            times.append(before)
+        kinds = np.array([self.histories.kind_code(one.kind) for one in items], np.uint8)
+        strange = sorted({one.kind for one in items if one.kind is not None and one.kind not in self.histories.kind_names})
+        if strange and known.kinds is not None:
+            notes.append(f"No event has the kind {', '.join(map(repr, strange[:FEW]))} of 'history'.")
+        columns: dict[str, NDArray[Any]] = {
+            "items": codes, "times": np.array(times, np.int64), "kinds": kinds, "values": np.full(len(items), np.nan, np.float32),
+            "baskets": np.full(len(items), -1, np.int32), "weights": np.array([self.histories.weight_of(kind) for kind in kinds.tolist()], np.float32),
+        }  # fmt: skip
+        return Events(**{name: columns[name][codes >= 0] for name in known.columns()})
+
+    def queries(self, asked: Sequence[Asked]) -> Queries:
+        """The queries of requests that say the same things of who asks, each with its own history."""
+        histories = [one.history for one in asked]
+        lengths = np.array([len(history) for history in histories], np.int64)
+        stop = np.cumsum(lengths)
+        events = histories[0]
+        if len(histories) > 1:
+            names = events.columns()
+            events = Events(**{name: np.concatenate([getattr(history, name) for history in histories]) for name in names})
+        named = [at for at, one in enumerate(asked) if one.user is not None]
+        users = np.full(len(asked), -1, np.int32)
+        users[named] = np.arange(len(named), dtype=np.int32)
+        ids = [one.user for one in asked]
+        return Queries(
+            events, stop - lengths, stop, self.vocabulary, users, now=_moments(asked), context=_context(asked), kind_names=self.histories.kind_names,
+            people=Vocabulary(pl.Series("id", [id for id in ids if id is not None], dtype=pl.String)), labels=pl.Series("user_id", ids, dtype=pl.String),
+        )  # fmt: skip
+
+
+def _newest(events: Events) -> int:
+    return -1 if events.times is None or not len(events.times) else int(events.times[-1])
+
+
+def _joined(first: Events, then: Events) -> Events:
+    return Events(**{name: np.concatenate([column, getattr(then, name)]) for name, column in first.columns().items()})
+
+
+def _moments(asked: Sequence[Asked]) -> Int64 | None:
+    moments = [one.now for one in asked if one.now is not None]
+    return np.array(moments, np.int64) if len(moments) == len(asked) else None
+
+
+def _context(asked: Sequence[Asked]) -> pl.DataFrame | None:
+    columns = {name: pl.Series(name, [one.context[name] for one in asked]) for name in asked[0].context}
+    for name in dict.fromkeys(name for one in asked for name in one.settings):
+        columns[name] = pl.Series(name, [one.settings.get(name) for one in asked], dtype=pl.Float64)
+    return pl.DataFrame(columns) if columns else None
+
+
+def micros(time: str | float) -> int:
+    """A moment of a request in microseconds since 1970.
+
+    Raises:
+        ParameterError: it is none.
+
+    >>> micros("2024-01-31T18:30:00+01:00"), micros(1706722200)
+    (1706722200000000, 1706722200000000)
+    """
+    try:
+        if not isinstance(time, str):
+            if not math.isfinite(time) or abs(time) > 2**43:
+                raise ValueError
+            return round(time * 1_000_000)
+        moment = datetime.fromisoformat(time)
+        if moment.tzinfo is None:
+            raise ValueError
+        return round(moment.timestamp() * 1_000_000)
+    except (ValueError, OverflowError):
+        raise ParameterError(
+            f"A time is ISO 8601 with an offset, such as 2024-01-31T18:30:00Z, or seconds since 1970. Got {time!r}.", parameter="time"
+        ) from None

@@ -1,0 +1,139 @@
+"""Columns of items as they are now: those of the model's table, with what was set since over them."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+
+from vitrina.base.arrays import Bool
+from vitrina.base.errors import ParameterError, UnknownNameError
+from vitrina.data.features import FeatureTable, as_kind
+from vitrina.rerank.rules.conditions import ITEM, check_where, holds
+from vitrina.service.facts import Facts, Kind
+from vitrina.vocabulary import Vocabulary
+
+MOST_MASKS = 64  # conditions whose items are remembered, of a byte per item each
+TYPES: Mapping[Kind, Any] = {"number": pl.Float64, "flag": pl.Boolean, "text": pl.String}
+
+
+@final
+class Columns:
+    """Item columns in the codes of one model. Used by one thread.
+
+    Args:
+        table: what the model knew of the items at its fit.
+        vocabulary: of its items.
+        facts: what is said of items now.
+    """
+
+    def __init__(self, table: FeatureTable | None, vocabulary: Vocabulary, texts: list[str], facts: Facts) -> None:
+        self.vocabulary, self._facts = vocabulary, facts
+        self._table = FeatureTable(pl.DataFrame({ITEM: vocabulary.ids}).select(), {}) if table is None else table
+        self._columns: dict[str, pl.Series] = {name: self._table.frame[name] for name in self._table.frame.columns}
+        self._columns.setdefault(ITEM, vocabulary.as_text().ids.alias(ITEM))
+        self._codes = {text: code for code, text in enumerate(texts)}
+        self._masks: OrderedDict[str, tuple[str, Bool]] = OrderedDict()
+        self._titles = [None] * len(texts) if table is None or table.title is None else list(table.titles(np.arange(len(texts))))
+        self._version = 0
+        self.changed: frozenset[str] = frozenset()  # columns that anything was set in
+        self.hidden: Bool | None = None  # (items,) what is deleted
+        facts.expect({name: _kind_of(column) for name, column in self._columns.items() if name != ITEM})
+
+    def refresh(self) -> bool:
+        """Take in what was set since the last time; whether anything was."""
+        version = self._facts.version
+        if version == self._version:
+            return False
+        rows = {self._codes[id]: self._facts.of(id) for id in self._facts.since(self._version) if id in self._codes}
+        set_now: dict[str, dict[int, Any]] = {}
+        for code, row in rows.items():
+            for name, value in row.items():
+                set_now.setdefault(name, {})[code] = value
+        for name, values in set_now.items():
+            self._columns[name] = self._patched(name, values)
+        for name, values in set_now.items():
+            if name == self._table.title:
+                for code, value in values.items():
+                    self._titles[code] = None if value is None else str(value)
+        self._masks = OrderedDict((key, known) for key, known in self._masks.items() if known[0] not in set_now)
+        self.changed |= set_now.keys()
+        gone = [self._codes[id] for id in list(self._facts.deleted) if id in self._codes]
+        self.hidden = None
+        if gone:
+            self.hidden = np.zeros(len(self._codes), np.bool_)
+            self.hidden[gone] = True
+        self._version = version
+        return True
+
+    def _patched(self, name: str, values: Mapping[int, Any]) -> pl.Series:
+        column = self._columns.get(name)
+        if column is None:
+            kind = self._facts.kinds.get(name, "text")
+            column = pl.Series(name, [None], dtype=TYPES[kind]).new_from_index(0, len(self._codes))
+        given = as_kind(pl.Series(name, list(values.values()), strict=False), self._table.kinds.get(name)).cast(column.dtype, strict=False)
+        place = np.arange(len(column), dtype=np.uint32)
+        place[list(values)] = len(column) + np.arange(len(values), dtype=np.uint32)
+        return pl.concat([column, given.alias(name)]).gather(place)
+
+    def where(self, where: Mapping[str, Any]) -> dict[str, Bool]:
+        """(items,) which items keep each condition, by its words.
+
+        Raises:
+            ParameterError: a condition is none.
+            UnknownNameError: there is no such column.
+
+        Cost: a pass over the column, and for a condition that was asked lately nothing.
+        """
+        try:
+            check_where(where)
+        except ValueError as error:
+            raise ParameterError(f"The 'where' of a request is wrong: {error}.", parameter="where") from None
+        return {in_words(name, wanted): self._mask(name, wanted) for name, wanted in where.items()}
+
+    def _mask(self, name: str, wanted: Any) -> Bool:
+        key = json.dumps([name, wanted])
+        known = self._masks.get(key)
+        if known is not None:
+            self._masks.move_to_end(key)
+            return known[1]
+        if name not in self._columns:
+            raise UnknownNameError.of("column of items", name, self._columns)
+        mask = holds(self._columns[name], wanted, "column")
+        self._masks[key] = name, mask
+        while len(self._masks) > MOST_MASKS:
+            self._masks.popitem(last=False)
+        return mask
+
+    def title(self, code: int) -> str | None:
+        return self._titles[code]
+
+    @property
+    def table(self) -> FeatureTable | None:
+        """The table as it is now; None where nothing is said of any item."""
+        own = [column.alias(name) for name, column in self._columns.items() if name != ITEM or ITEM in self._table.frame.columns]
+        return replace(self._table, frame=pl.DataFrame(own)) if own else None
+
+
+def in_words(name: str, wanted: Any) -> str:
+    """A condition as people read it.
+
+    >>> in_words("aisle", ["drinks", "dairy"]), in_words("price", {"at_most": 5})
+    ('aisle is drinks or dairy', 'price at most 5')
+    """
+    if not isinstance(wanted, Mapping):
+        return f"{name} is {_listed(wanted)}"
+    return f"{name} " + " and ".join(f"{test.replace('_', ' ')} {_listed(value)}" for test, value in wanted.items())
+
+
+def _listed(value: Any) -> str:
+    return " or ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _kind_of(column: pl.Series) -> Kind:
+    return "number" if column.dtype.is_numeric() else "flag" if column.dtype == pl.Boolean else "text"

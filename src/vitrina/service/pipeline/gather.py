@@ -1,0 +1,136 @@
+"""Sources in parallel, each within a time budget: what fails or is too slow is left out, and the others go on without it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar, final
+
+import numpy as np
+
+from vitrina.base.arrays import Ragged
+from vitrina.forms.blended import together
+from vitrina.protocols import Recommender
+from vitrina.ranking.ranked import RankedLists
+from vitrina.request import list_width
+from vitrina.retrieve.top_k import top_k_ragged
+from vitrina.service.pipeline.report import Report
+from vitrina.types import Eligibility, Queries, Recommendations
+
+T = TypeVar("T")
+MODEL, RANKER = "model", "ranker"  # what is skipped, where it isn't a source of several
+log = logging.getLogger(__name__)
+
+
+class _Worker:
+    """One thread for one source: while it is busy with an earlier request, the source is left out."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._pool = ThreadPoolExecutor(1, f"vitrina-{name}")
+        self._last: Future[Any] | None = None
+
+    def start(self, work: Callable[[], T]) -> Future[T] | None:
+        if self._last is not None and not self._last.done():
+            return None
+        self._last = self._pool.submit(work)
+        return self._last
+
+
+@final
+class Gathering:
+    """A fitted model as sources that are asked in parallel: two stages have several, any other model is one.
+
+    Args:
+        recommender: without the re-rankers over it.
+        budget: seconds that all sources have for a batch; None lets them take what they take.
+    """
+
+    def __init__(self, recommender: Recommender, budget: float | None) -> None:
+        self.recommender, self.budget = recommender, budget
+        self.names = recommender.sources.names if isinstance(recommender, RankedLists) else (MODEL,)
+        self._workers = [_Worker(name) for name in self.names]
+
+    def lists(self, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
+        """The model's lists without what is skipped; where nothing is left of it, what is popular.
+
+        Args:
+            report: takes the names of what failed or was too slow, and why.
+        """
+        until = None if self.budget is None or report.patient else time.monotonic() + self.budget
+        k = list_width(k, self.recommender.catalogue)
+        if isinstance(self.recommender, RankedLists):
+            return self._of_sources(self.recommender, queries, k, eligible, report, until)
+        with report.stage("scoring") as skipped:
+            (lists,) = self._all([lambda: _sound(self.recommender.recommend(queries, k, eligible=eligible), len(queries))], skipped, until)
+            return popular(self.recommender, queries, k, eligible) if lists is None else lists
+
+    def _of_sources(
+        self, ranked: RankedLists, queries: Queries, k: int, eligible: Eligibility, report: Report, until: float | None
+    ) -> Recommendations:
+        """The two stages of `RankedLists.recommend`, by its own parts."""
+        queries, sources = queries.counted(), ranked.sources
+        with report.stage("sources") as skipped:
+            said = self._all([partial(sources.asked, s, queries, eligible) for s in range(len(self.names))], skipped, until)
+            if all(one is None for one in said):
+                return popular(ranked, queries, k, eligible)
+            items = together([one.lists for one in said if one is not None])
+            parts = [None if one is None else partial(sources.opinion, s, one, queries, items) for s, one in enumerate(said)]
+            pairs = sources.paired(queries, items, self._all(parts, skipped, until))
+        with report.stage("scoring") as skipped:
+            try:
+                return ranked.ranked(pairs, k, eligible)
+            except Exception as error:
+                log.exception("The ranker failed; candidates stand as their sources have them.")
+                skipped[RANKER] = f"failed: {error}"
+                return replace(ranked, features=None, heads=()).ranked(pairs, k, eligible)
+
+    def _all(self, parts: Sequence[Callable[[], T] | None], skipped: dict[str, str], until: float | None) -> list[T | None]:
+        """What each part gives; None of one that is none, failed, or isn't there in time."""
+        started = [None if part is None else worker.start(part) for worker, part in zip(self._workers, parts, strict=True)]
+        found: list[T | None] = []
+        for name, part, future in zip(self.names, parts, started, strict=True):
+            found.append(None)
+            if part is None:
+                continue
+            if future is None:
+                skipped[name] = "is still busy with an earlier request"
+                continue
+            try:
+                found[-1] = future.result(None if until is None else max(until - time.monotonic(), 0))
+            except TimeoutError:
+                skipped[name] = f"took longer than {1000 * (self.budget or 0):g} ms"
+            except Exception as error:
+                log.exception("The source %r failed, and is left out.", name)
+                skipped[name] = f"failed: {error}"
+        return found
+
+
+@final
+class Within:
+    """The gathering as a recommender, for re-rankers that ask for items by name: what is skipped then is reported of the same batch."""
+
+    def __init__(self, gathering: Gathering, report: Report) -> None:
+        self._gathering, self._report = gathering, report
+        model = gathering.recommender
+        self.vocabulary, self.catalogue, self.notes = model.vocabulary, model.catalogue, model.notes
+
+    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
+        return self._gathering.lists(queries, k, eligible, self._report)
+
+
+def _sound(lists: Any, queries: int) -> Recommendations:
+    """Lists that can be read as such; what stands in them is looked at later."""
+    if not isinstance(lists, Recommendations) or len(lists) != queries or lists.scores.shape != lists.items.shape:
+        raise TypeError(f"it gave no Recommendations of {queries:,} lists")
+    return lists
+
+
+def popular(recommender: Recommender, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+    """The fallback list: what most people took of what may be shown."""
+    nothing = Ragged.empty(len(queries))
+    return top_k_ragged(nothing, np.empty(0, np.float32), queries, k, eligible, recommender.catalogue, recommender.vocabulary)

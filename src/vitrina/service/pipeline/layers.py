@@ -1,0 +1,79 @@
+"""The re-rankers over a model, with the columns of items as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from vitrina.base.state import Arrays
+from vitrina.batch import aligned
+from vitrina.data.dataset import Dataset
+from vitrina.protocols import Recommender
+from vitrina.rerank.base import Ordering, RerankerConfig
+from vitrina.rerank.reranked import RerankedLists
+from vitrina.rerank.rules.base import Rule
+from vitrina.rerank.rules.filters import Suits
+from vitrina.rerank.rules.movers import AtMost
+from vitrina.rerank.rules.ruled import Rules
+from vitrina.service.pipeline.columns import Columns
+from vitrina.types import Events
+from vitrina.vocabulary import Vocabulary
+
+
+def layers_of(
+    recommender: Recommender, reranker: RerankerConfig | None, candidates: int, log: Dataset | None, columns: Columns
+) -> tuple[list[RerankedLists], Recommender]:
+    """The re-rankers over a model, the outermost first, and the model inside.
+
+    Args:
+        reranker: of the scenario, put around all.
+        candidates: that it orders.
+        log: it is fitted on, with the items as they are now; without a log it knows nobody's events.
+
+    Raises:
+        VitrinaError: the re-ranker can't be fitted, such as rules that name a column that isn't there.
+    """
+    layers = []
+    if reranker is not None:
+        recommender = RerankedLists(recommender, reranker.fit(_with_items(log, columns), recommender=recommender), candidates)
+    while isinstance(recommender, RerankedLists):
+        layers.append(recommender)
+        recommender = recommender.recommender
+    return layers, recommender
+
+
+def _with_items(log: Dataset | None, columns: Columns) -> Dataset:
+    """A log in the codes of the model with the items as they are now; an empty one where there is none."""
+    if log is not None:
+        return replace(aligned(log, columns.vocabulary), item_table=columns.table)
+    nobody = Events(np.empty(0, np.int32), np.empty(0, np.int64))
+    return Dataset(nobody, np.zeros(1, np.int64), Vocabulary.of([]), columns.vocabulary, time_unit="us", item_table=columns.table)
+
+
+def refreshed(layers: list[RerankedLists], columns: Columns) -> list[RerankedLists]:
+    """The same with rules that read item columns as they are now. A column that nobody set since the fit is left as the rules have it.
+
+    These rules read them: all with `where`, `AtMost(each=...)` and `Suits`. Near-copies, pairs of a table and what is `New` stay as they were at the fit.
+    """
+    return [_refreshed(layer, columns) for layer in layers] if columns.changed else layers
+
+
+def _refreshed(layer: RerankedLists, columns: Columns) -> RerankedLists:
+    ordering = layer.reranker
+    if not isinstance(ordering, Ordering) or not isinstance(ordering.reranker, Rules):
+        return layer
+    arrays = dict(ordering.items)
+    for number, rule in enumerate(ordering.reranker.rules.values()):
+        arrays |= {f"{number}.{name}": values for name, values in _now(rule, columns).items()}
+    return replace(layer, reranker=Ordering(ordering.reranker, arrays))
+
+
+def _now(rule: Rule, columns: Columns) -> Arrays:
+    """What a rule takes of the items as they are now; nothing where it reads no column that changed."""
+    where = getattr(rule, "where", None)
+    if isinstance(where, Mapping):
+        return {"mask": np.logical_and.reduce(list(columns.where(where).values()))} if columns.changed & where.keys() else {}
+    read = rule.each if isinstance(rule, AtMost) else rule.item if isinstance(rule, Suits) else None
+    return rule.of_items(_with_items(None, columns)) if read in columns.changed else {}

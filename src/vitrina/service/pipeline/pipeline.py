@@ -1,0 +1,284 @@
+"""From requests to lists: the stages, in their order. Each is a few lines here and a module beside this one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self, final
+
+import numpy as np
+
+from vitrina.artifacts import Artifact
+from vitrina.base.arrays import Int32
+from vitrina.base.errors import VitrinaError
+from vitrina.base.ids import id_text
+from vitrina.data.dataset import Dataset
+from vitrina.protocols import Recommender
+from vitrina.request import list_width
+from vitrina.rerank.base import RerankerConfig
+from vitrina.rerank.narrow import without
+from vitrina.rerank.reranked import RerankedLists
+from vitrina.service.facts import Facts
+from vitrina.service.histories import Histories
+from vitrina.service.pipeline.answered import Answered
+from vitrina.service.pipeline.asked import Asked, Enrichment
+from vitrina.service.pipeline.check import checked
+from vitrina.service.pipeline.columns import Columns
+from vitrina.service.pipeline.eligible import Asking, dropped, narrowed, why_empty
+from vitrina.service.pipeline.gather import Gathering, Within
+from vitrina.service.pipeline.layers import layers_of, refreshed
+from vitrina.service.pipeline.listing import Listing, with_why
+from vitrina.service.pipeline.report import Report
+from vitrina.service.pipeline.similar import related
+from vitrina.service.trace import Stage, Trace
+from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.wire import RecommendedItem, RecommendRequest, SimilarRequest
+
+NOTHING = np.empty(0, np.int32)
+RESERVE = 10  # places beyond a list, from which it is filled where a check takes something out
+BUDGET = 0.05  # seconds
+log = logging.getLogger(__name__)
+
+
+class PipelineError(VitrinaError):
+    """A stage failed that nothing stands in for, such as a filter: rather no list than one that shows what may not be shown."""
+
+
+@final
+class Pipeline:
+    """One version of a model with all that makes lists of it. Used by one thread at a time.
+
+    The objects are those of the library: a model (`vt.ranking.TwoStage` has several sources), re-rankers and rules; a list is
+    what `recommend` of the same model gives for the same `vt.Eligibility`.
+    """
+
+    def __init__(
+        self, recommender: Recommender, layers: list[RerankedLists], enrichment: Enrichment, columns: Columns, listing: Listing, *,
+        repeat: bool, budget: float | None, version: str, clock: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self.recommender, self.version, self.repeat = recommender, version, repeat
+        self.watch: Callable[[Sequence[Stage]], None] | None = None  # is told of each batch, after it is answered
+        self.gathering = Gathering(recommender, budget)
+        self.enrichment, self.columns, self.listing = enrichment, columns, listing
+        self._fitted_layers, self._layers, self._clock = layers, layers, clock
+
+    @classmethod
+    def of(
+        cls, artifact: Artifact, histories: Histories, items: Facts, people: Facts, *, reranker: RerankerConfig | None = None,
+        candidates: int = 200, repeat: bool | None = None, budget: float | None = BUDGET, version: str = "", log: Dataset | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> Self:  # fmt: skip
+        """Of an artifact.
+
+        Args:
+            items: what is said of items now; `people` the same.
+            reranker: of the scenario, around the artifact's own.
+            candidates: that it orders.
+            repeat: may items of the history come back; by default as the model was fitted for.
+            budget: seconds that sources have for a batch; None is no bound.
+            log: the reranker is fitted on.
+            clock: the moment of asking, microseconds since 1970.
+
+        Raises:
+            ArtifactError: it holds a policy.
+            VitrinaError: the reranker can't be fitted.
+        """
+        source = artifact.manifest.get("source")
+        job = bool(source.get("repeat")) if isinstance(source, dict) else False
+        enrichment = Enrichment(histories, people, artifact.vocabulary)
+        texts = artifact.vocabulary.as_text().ids.to_list()
+        columns = Columns(artifact.item_table, artifact.vocabulary, texts, items)
+        columns.refresh()
+        layers, recommender = layers_of(artifact.recommender, reranker, candidates, log, columns)
+        return cls(
+            recommender, layers, enrichment, columns, Listing(texts, columns), repeat=job if repeat is None else repeat, budget=budget,
+            version=version, clock=clock,
+        )  # fmt: skip
+
+    def answer(self, requests: Sequence[RecommendRequest], *, traced: bool = False, patient: bool = False) -> list[Answered]:
+        """A list for each request, as if each had been asked alone.
+
+        Args:
+            traced: with what each stage did to each request, which is then answered alone.
+            patient: without the budget of the sources.
+        """
+        answers: dict[int, Answered] = {}
+        for rows in [[row] for row in range(len(requests))] if traced else [list(range(len(requests)))]:
+            report = Report(patient=patient)
+            asked: dict[int, Asked] = {}
+            with report.stage("history"):  # 1. query enrichment: histories, facts of people, context, the moment
+                self._refresh()
+                moment = self._clock()
+                for row in rows:
+                    try:
+                        asked[row] = self.enrichment.asked(requests[row], moment)
+                    except VitrinaError as error:
+                        answers[row] = Answered([], error=error, version=self.version)
+            for group in alike(asked, repeat=self.repeat):
+                answers |= self._answered(group, report, traced=traced)
+            if self.watch is not None:  # 7. side effects come after the answer; the tenant keeps what was shown
+                self.watch(report.stages)
+        return [answers[row] for row in range(len(requests))]
+
+    def _answered(self, asked: dict[int, Asked], report: Report, *, traced: bool) -> dict[int, Answered]:
+        """The answers of requests that go together; where that fails each is asked alone, so that only the one that is wrong has no list."""
+        try:
+            return dict(zip(asked, self._batch(list(asked.values()), report, traced=traced), strict=True))
+        except Exception as error:
+            if len(asked) > 1:
+                return {
+                    row: found for row, one in asked.items() for row, found in self._answered({row: one}, report, traced=traced).items()
+                }
+            if not isinstance(error, VitrinaError):
+                log.exception("A request could not be answered.")
+                error = PipelineError(f"The list could not be made: {type(error).__name__}.")
+            return {row: Answered([], error=error, version=self.version) for row in asked}
+
+    def _batch(self, asked: list[Asked], report: Report, *, traced: bool) -> list[Answered]:
+        queries = self.enrichment.queries(asked)
+        with report.stage("eligibility"):  # 2. what may be shown at all, before anything is scored
+            asking = self._asking(asked)
+            eligible = narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))
+        k = max(one.request.k for one in asked)
+        lists = self._ranked(queries, k + RESERVE, eligible, report)  # 3. to 5.
+        with report.stage("checks"):  # 6. what may not stand there after all, and what fills its place: the reserve, then what is popular
+            if self._refresh():
+                eligible = without(eligible, self.columns.hidden)
+            check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
+            found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
+        report.count("checks", {"not allowed": check.wrong})
+        return [
+            self._said(
+                items, one, queries[row], asking.rows(slice(row, row + 1)), eligible.rows(slice(row, row + 1)), report, traced=traced
+            )
+            for row, (items, one) in enumerate(zip(found, asked, strict=True))
+        ]
+
+    def _asking(self, asked: Sequence[Asked]) -> Asking:
+        """What these requests, which have the same conditions, may be shown."""
+        request = asked[0].request
+        conditions = {} if not request.where else self.columns.where(request.where)
+        candidates = None
+        if request.candidates is not None:
+            candidates = [self.enrichment.codes(one.request.candidates or (), "candidates", one.notes) for one in asked]
+        exclude = [self.enrichment.codes(one.request.exclude, "exclude", one.notes) if one.request.exclude else NOTHING for one in asked]
+        return Asking(candidates, conditions, exclude, self.repeat if request.repeat is None else request.repeat)
+
+    def _ranked(self, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
+        """The lists: sources in parallel, features and scores, then re-rankers and rules from the innermost outwards."""
+        depths = [list_width(k, self.recommender.catalogue)]
+        for layer in self._layers:
+            depths.append(layer.depth(queries, depths[-1]))
+        lists = self.gathering.lists(queries, depths[-1], eligible, report)  # 3. sources, 4. features and ranker
+        inner: Recommender = Within(self.gathering, report)
+        with report.stage("reranking") as skipped:  # 5. re-rankers and rules
+            for layer, depth in zip(reversed(self._layers), reversed(depths[:-1]), strict=True):
+                inner = replace(layer, recommender=inner)
+                try:
+                    lists = inner.arranged(queries, lists, depth, eligible)
+                except VitrinaError:
+                    raise
+                except Exception as error:
+                    log.exception("A re-ranker failed; lists stand as the model has them.")
+                    skipped["re-ranker"] = f"failed: {error}"
+        return lists
+
+    def _said(
+        self,
+        items: list[RecommendedItem],
+        one: Asked,
+        queries: Queries,
+        asking: Asking,
+        eligible: Eligibility,
+        report: Report,
+        *,
+        traced: bool,
+    ) -> Answered:
+        """The answer of one request, with what there is to say beside its items."""
+        notes = [*one.notes, *(f"The {name} was left out: it {why}." for name, why in report.skipped.items()), *unread(one.settings, self)]
+        if one.request.explain and items:
+            items = with_why(items, self._whole, queries, one.request.k, eligible, notes)
+        empty, trace = None, None
+        if traced or not items:
+            every = self.recommender.catalogue.mask
+            found = dropped(asking, self.columns.hidden, self._layers, queries, every)
+            empty = None if items else why_empty(found, int(every.sum()))
+            trace = Trace(_traced(report.stages, found, int(every.sum()), len(one.history), len(items))) if traced else None
+        return Answered(items, empty, notes, trace, self.version)
+
+    def similar(self, request: SimilarRequest) -> Answered:
+        """Items like one, of what may be shown; what is popular fills nothing here.
+
+        An item that the model doesn't know, or that nothing is like, has an empty list that says so.
+        """
+        self._refresh()
+        text = id_text(request.item) or ""
+        asked = self.enrichment.asked(
+            RecommendRequest(
+                history=[text], k=request.k, candidates=request.candidates, where=request.where, exclude=request.exclude, repeat=False
+            ),
+            self._clock(),
+        )
+        if not len(asked.history):
+            return Answered([], f"The model doesn't know the item {text!r}.", version=self.version)
+        try:
+            queries, asking = self.enrichment.queries([asked]), self._asking([asked])
+            eligible = narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))
+            lists = related(self.recommender).similar_items([text], request.k, eligible=eligible)
+        except VitrinaError as error:
+            return Answered([], error=error, version=self.version)
+        check = checked(lists.items, queries, lists.k, eligible, self.recommender.catalogue)
+        items = self.listing.items(lists, replace(check, popular=np.full_like(check.popular, -1)), 0, request.k)
+        return Answered(items, None if items else f"Nothing that may be shown is like {text!r}.", asked.notes, version=self.version)
+
+    def warm(self) -> None:
+        """Ask for everything once, so that nobody waits for what is done the first time.
+
+        Raises:
+            VitrinaError: the model can't answer.
+        """
+        some = self.listing.texts[:2]
+        for request in (RecommendRequest(), RecommendRequest(history=list(some), candidates=list(some), exclude=list(some))):
+            (answered,) = self.answer([request], patient=True)
+            if answered.error is not None:
+                raise answered.error
+
+    @property
+    def _whole(self) -> Recommender:
+        """The model with its re-rankers, as one."""
+        whole = self.recommender
+        for layer in reversed(self._layers):
+            whole = replace(layer, recommender=whole)
+        return whole
+
+    def _refresh(self) -> bool:
+        """Take in what was said of items since; whether anything was."""
+        if not self.columns.refresh():
+            return False
+        self._layers = refreshed(self._fitted_layers, self.columns)
+        return True
+
+
+def alike(asked: dict[int, Asked], *, repeat: bool) -> list[dict[int, Asked]]:
+    """Requests that can be answered together: they say the same columns of who asks and have the same conditions."""
+    groups: dict[Any, dict[int, Asked]] = {}
+    for row, one in asked.items():
+        request = one.request
+        context = tuple(sorted((name, type(value).__name__) for name, value in one.context.items()))
+        where = json.dumps(request.where) if request.where else ""
+        key = context, where, request.candidates is None, repeat if request.repeat is None else request.repeat
+        groups.setdefault(key, {})[row] = one
+    return list(groups.values())
+
+
+def unread(settings: Mapping[str, float], pipeline: Pipeline) -> list[str]:
+    """What a request changes that nothing here reads."""
+    return []
+
+
+def _traced(stages: Sequence[Stage], found: Sequence[tuple[str, Int32]], every: int, history: int, shown: int) -> tuple[Stage, ...]:
+    """The stages of one request, with what was dropped by which condition."""
+    return tuple(stages)
