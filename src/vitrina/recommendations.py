@@ -108,6 +108,8 @@ class Recommendations:
         """
         if not parts:
             raise ParameterError("Recommendations are put together from at least one part. Got none.")
+        if len(parts) == 1:
+            return parts[0]
         longest = max(parts, key=lambda part: len(part.vocabulary))
         for part in parts:
             longest.vocabulary.require_compatible(part.vocabulary, "parts of the recommendations")

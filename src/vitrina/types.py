@@ -171,7 +171,7 @@ class Queries:
         So that memory is bounded although one person with half of the log asks half of the queries.
         """
         for part in cuts(self.lengths, events, size):
-            yield part, self[part]
+            yield part, self if part.stop - part.start == len(self) else self[part]
 
     @property
     def lengths(self) -> Int64:

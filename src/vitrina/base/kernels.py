@@ -65,9 +65,10 @@ class Spread:
         self.compiled = kernel(function)
 
     def __call__(self, rows: int, *arguments: Any) -> None:
-        cuts = np.linspace(0, rows, runs_of(rows) + 1).astype(np.int64).tolist()
-        if len(cuts) <= 2:
+        runs = runs_of(rows)
+        if runs <= 1:
             return self.compiled(0, rows, *arguments)
+        cuts = np.linspace(0, rows, runs + 1).astype(np.int64).tolist()
         left = iter(list(pairwise(cuts)))
 
         def work() -> None:

@@ -85,11 +85,15 @@ class ItemMap(Form):
         rows[np.searchsorted(self._sparse.indptr, np.flatnonzero(tiny & (data > 0)), side="right") - 1] = True
         return float(np.log2(data.min(initial=1, where=~tiny))), rows
 
+    @cached_property
+    def _has_negative(self) -> bool:
+        return bool(self._sparse.data.min(initial=0) < 0)
+
     def _faint(self, queries: Queries) -> Bool:
         """(queries,) whose scores may not fit into float32."""
-        smallest, rows = self._smallest
-        if self._sparse.data.min(initial=0) < 0:
+        if self._has_negative:
             return np.zeros(len(queries), bool)
+        smallest, rows = self._smallest
         deep = self.reading.faint(queries, DEEP + smallest)
         if rows.any():
             known = known_only(queries, len(rows))

@@ -68,9 +68,9 @@ class Body(nn.Module):
     def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None) -> Tensor:
         """States of the asked tokens, (positions, dim); `people` are (windows, dim) vectors of what is known of the persons."""
         layout = batch.layout
-        # the mask is the row behind the table: -1 wraps to it
-        vectors = torch.cat([table, self.mask])
-        x = F.embedding(batch.rows % len(vectors), vectors) + self.positions[layout.from_end]
+        # -1 stands for the mask; as a row behind the table it would cost a copy of the table
+        known = F.embedding(batch.rows.clamp(min=0), table)
+        x = torch.where((batch.rows < 0)[:, None], self.mask, known) + self.positions[layout.from_end]
         x = self.drop(x if people is None else x + people[layout.window])
         for block in self.blocks[:-1]:
             x = block(x, layout, causal)

@@ -46,11 +46,10 @@ class Trends(FeatureGroup):
         return {"shares": np.array([c / max(c.sum(), 1) for c in counts]), "one": np.array([1 / max(c.sum(), 1) for c in counts])}
 
     def compute(self, pairs: Pairs, learned: Arrays) -> Columns:
-        shares, one, queries = learned["shares"], learned["one"], pairs.queries
-        columns = {f"item: share of {w:g} days": shares[at][pairs.codes] for at, w in enumerate(self._sorted)}
+        shares, one, queries = learned["shares"][:, pairs.codes], learned["one"], pairs.queries
+        columns = {f"item: share of {w:g} days": shares[at] for at, w in enumerate(self._sorted)}
         for at, (v, w) in enumerate(zip(self._sorted, self._sorted[1:], strict=False)):
-            trend = np.log((shares[at] + one[at]) / (shares[at + 1] + one[at]))
-            columns[f"item: trend of {v:g} days to {w:g}"] = trend[pairs.codes]
+            columns[f"item: trend of {v:g} days to {w:g}"] = np.log((shares[at] + one[at]) / (shares[at + 1] + one[at]))
         now, times = moments(queries)
         for w in self._sorted:
             counts = np.zeros(len(queries), np.int64)
