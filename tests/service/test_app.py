@@ -148,9 +148,23 @@ def test_the_id_of_a_request_comes_back(client):
     assert client.get("/v1/models", headers={"X-Request-ID": "a b"}).headers["x-request-id"] != "a b"
 
 
+def test_whole_numbers_may_be_written_with_a_fraction(client, service):
+    for body in (b'{"user": 7.0, "k": 1e0, "exclude": [8.0]}', b'{"user": 7, "k": 1, "exclude": ["8.0"]}'):
+        assert client.post("/v1/recommend", content=body, headers={"Content-Type": "application/json"}).status_code == 200
+    one, other = service.tenants["default"].asked
+    assert one == other
+
+
 @pytest.mark.parametrize(
     ("body", "status", "word"),
     [
+        (b'{"user": 7.5}', 422, "user"),
+        (b'{"k": 7.0, "k": 7}', 400, "twice"),
+        (b'{"k": 7.0, "user": "\\ud800"}', 422, "k"),
+        (b'{"k": 7.0, "context": {"a": NaN}}', 422, "k"),
+        (b'{"k": 1e400}', 422, "k"),
+        (b'{"k": 7.0, "context": {"a": 1e400}}', 422, "k"),
+        (b'{"user": 1e300}', 422, "user"),
         (b"", 400, "empty"),
         (b"{", 400, "no JSON"),
         (b"[]", 422, "object"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ AHEAD = 86_400  # seconds that a client's clock may be wrong
 ROW = 65_536  # bytes of a row of a batch
 KEPT = 4096  # bytes of a row that was refused
 STRINGS = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*:)?')  # and whether each is a key
+EXACT = 2**53  # below it floats count in ones
 BRACKETS = bytes(set(range(256)) - set(b"[]{}"))  # what is no bracket
 BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 ROWS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -45,7 +47,12 @@ def decoded(body: bytes | memoryview, decoder: msgspec.json.Decoder[T], depth: i
     if body.count(b"[") + body.count(b"{") > depth and depth_of(body) > depth:
         raise RefusedError(400, f"The JSON is nested more than {depth} deep. Nothing that is asked for here is so deep.")
     try:
-        value = decoder.decode(body)
+        try:
+            value = decoder.decode(body)
+        except msgspec.ValidationError as error:
+            if "got `float`" not in str(error):
+                raise
+            value = decoder.decode(_with_whole_numbers(body) or body)
     except msgspec.ValidationError as error:
         raise RefusedError(422, _misfit(str(error), decoder.type)) from None
     except RecursionError:
@@ -54,6 +61,25 @@ def decoded(body: bytes | memoryview, decoder: msgspec.json.Decoder[T], depth: i
         raise RefusedError(400, _no_json(body, str(error))) from None
     _check_texts(body)
     return value
+
+
+def _with_whole_numbers(body: bytes) -> bytes | None:
+    """The body with 7.0 as 7, which it is in JSON and as an id; None where it is no JSON.
+
+    >>> _with_whole_numbers(b'{"user": 7.0, "k": 1e1, "x": 0.5}')
+    b'{"user":7,"k":10,"x":0.5}'
+    """
+    try:
+        return encode(json.loads(body, parse_float=_whole, parse_constant=_whole, object_pairs_hook=_without_repeats))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole(digits: str) -> int | float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return int(number) if abs(number) < EXACT and number == int(number) else number
 
 
 def depth_of(body: bytes) -> int:
