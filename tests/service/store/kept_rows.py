@@ -15,7 +15,8 @@ def now() -> int:
 
 def event(name: str, user: str | None = "ann", **more: Any) -> Event:
     """An event that was accepted now."""
-    return Event(name, "click", user, "tea", **({"time": (moment := now()), "received": moment} | more))
+    usual = {"kind": "click", "item": "tea", "time": (moment := now()), "received": moment}
+    return Event(event_id=name, user=user, **(usual | more))
 
 
 def answer(name: str, user: str | None = "ann", items: tuple[str, ...] = ("tea", "jam"), moment: int | None = None) -> Shown:

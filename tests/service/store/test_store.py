@@ -96,9 +96,7 @@ def test_the_sequence_is_the_order_of_acceptance_and_never_used_again(during):
     during(later)
 
 
-def test_long_logs_come_in_parts(during, monkeypatch):
-    monkeypatch.setattr("vitrina.service.store.sqlite.CHUNK", 7)
-
+def test_long_logs_come_in_parts(during):
     async def work(store: Store) -> None:
         names = [str(i) for i in range(23_000)]
         await store.append("shop", [event(name) for name in names])

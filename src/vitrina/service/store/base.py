@@ -14,7 +14,7 @@ from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejecte
 
 
 class StoreUnavailableError(VitrinaError):
-    """The database doesn't answer: nothing was kept, and the same rows may be sent again."""
+    """The database doesn't answer, or the disk failed: nobody can say that the rows are kept. The same may be sent again, and none is there twice."""
 
 
 @dataclass(frozen=True, slots=True)

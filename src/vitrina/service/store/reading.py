@@ -45,7 +45,7 @@ class Readable:
 
     def shown(self, tenant: str, since: int = 0) -> Iterator[pl.DataFrame]:
         """What was shown from a moment on, a row per place."""
-        for frame in segments.read(self.folder, self._read, "shown", tenant):
+        for frame in segments.read(self.folder, self._read, "shown", tenant, since=since):
             chosen = frame.filter(pl.col("time") >= since)
             if len(chosen):
                 yield chosen

@@ -27,6 +27,7 @@ FOLDER = "segments"
 MOST_ROWS = 250_000  # of one file
 KINDS: tuple[Sealable, ...] = ("events", "shown")
 MOMENT: Mapping[Sealable, str] = {"events": "received", "shown": "time"}  # when a row was accepted
+NOTHING = pl.DataFrame(schema={"sequence": pl.Int64})
 Ask = Callable[[Job], Any]  # has a job committed, and gives its result
 
 
@@ -35,8 +36,10 @@ def folder_of(state: Path, tenant: str) -> Path:
     return state / FOLDER / quote(tenant, safe="").replace(".", "%2E")
 
 
-def read(state: Path, readings: Readings, kind: Sealable, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
-    """All rows of a kind in the order in which they were accepted, each once: those in files, then those in the database, also while sealing runs.
+def read(state: Path, readings: Readings, kind: Sealable, tenant: str, after: int = 0, since: int = 0) -> Iterator[pl.DataFrame]:
+    """Rows of a kind in the order in which they were accepted, each once: those in files, then those in the database, also while sealing runs.
+
+    Only those after a sequence; files in which everything is from before a moment are not opened.
 
     Raises:
         DataError: a file is gone or damaged.
@@ -45,7 +48,7 @@ def read(state: Path, readings: Readings, kind: Sealable, tenant: str, after: in
         live = next(getattr(readings, kind)(tenant, after), None)
         sealed = [s for s in readings.segments(tenant, kind) if s.state == "sealed" and s.last > after]
         if sealed:  # also where rows were sealed since the line above: the file has them
-            frame = _opened(state, readings, sealed[0])
+            frame = _opened(state, readings, sealed[0]) if sealed[0].newest >= since else NOTHING
             after, frame = sealed[0].last, frame.filter(pl.col("sequence") > after)
         elif live is None:
             return
@@ -61,7 +64,7 @@ def _opened(state: Path, readings: Readings, segment: Segment) -> pl.DataFrame:
     except DataError:
         if segment in readings.segments(segment.tenant, segment.kind):
             raise
-        return pl.DataFrame(schema={"sequence": pl.Int64})  # its time was over
+        return NOTHING  # its time was over
 
 
 def _file(state: Path, segment: Segment) -> pl.DataFrame:

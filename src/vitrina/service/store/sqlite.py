@@ -97,7 +97,7 @@ class SQLite:
                     self.close()
                 raise
             except BaseException:  # a row that is no good
-                if self._connection is not None:
+                if self._connection is not None and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 self._tenants.clear()
                 raise
@@ -108,6 +108,9 @@ class SQLite:
         connection.set_busy_timeout(BUSY)
         for name, value in SETTINGS.items():
             connection.pragma(name, value)
+        _empty_log(
+            connection
+        )  # after an error the system may hold parts of the log that it never wrote and no longer knows to be unwritten: they go into the file
         return connection
 
 
@@ -238,4 +241,4 @@ def speaking_of(apsw: Any, file: Path, done: str) -> Iterator[None]:
         trouble = f"{error.strerror or error}" if isinstance(error, OSError) else TROUBLES.get(type(error).__name__)
         if trouble is None:
             raise
-        raise StoreUnavailableError(f"{file} can't be {done}: {trouble}. Nothing of this request was kept; send it again later.") from error
+        raise StoreUnavailableError(f"{file} can't be {done}: {trouble}. Send the same again later; nothing is kept twice.") from error

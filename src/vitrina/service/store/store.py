@@ -27,7 +27,7 @@ class Store(Readable):
     What writes is called on the event loop and returns when the commit is on disk. One thread writes, many calls per commit.
 
     Raises:
-        StoreUnavailableError: from every method, where the database can't be written or too much waits; nothing was kept, and the same call may be made again.
+        StoreUnavailableError: from every method, where the database can't be written or too much waits: the same call may be made again, and no event is doubled by it.
     """
 
     def __init__(self, folder: Path, backend: Backend, held: int | None) -> None:
