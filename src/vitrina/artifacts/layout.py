@@ -7,6 +7,7 @@ catalogue/*.npy           what may be recommended
 config.json               `State.config`
 parameters/*.npy          `State.arrays`
 files/*                   `State.files`
+onnx/*                    graphs of a sequence model, where they were asked for
 children/<name>/...       the same for what the recommender is made of; ids and catalogue only where they are others than above
 """
 
@@ -27,7 +28,7 @@ from vitrina.rerank import RerankedLists
 FORMAT = 2
 KIND = "vitrina.artifact"
 MANIFEST, CONFIG, ITEMS, ITEM_TABLE = "manifest.json", "config.json", "items.parquet", "item_table.parquet"
-CATALOGUE, PARAMETERS, FILES, CHILDREN = "catalogue", "parameters", "files", "children"
+CATALOGUE, PARAMETERS, FILES, CHILDREN, ONNX = "catalogue", "parameters", "files", "children", "onnx"
 SHARED = "as above"  # ids or a catalogue that are those of what the child is in
 FITTED = (
     "vitrina.forms",

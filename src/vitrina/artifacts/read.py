@@ -27,6 +27,7 @@ from vitrina.artifacts.layout import (
     ITEMS,
     KIND,
     MANIFEST,
+    ONNX,
     PARAMETERS,
     SHARED,
     check_names,
@@ -41,23 +42,27 @@ from vitrina.base.printing import sentence_end
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
+from vitrina.forms.onnx_encoded import OnnxEncoded
 from vitrina.vocabulary import Vocabulary
 
 MAPPED = 1 << 16  # bytes: an empty array can't be mapped, and a small one is faster to read
 DAMAGE = (KeyError, ValueError, OSError, TypeError, AttributeError, pl.exceptions.PolarsError)
 
 
-def load(folder: str | Path, *, trust: bool = False) -> Artifact:
+def load(folder: str | Path, *, trust: bool = False, onnx: bool = False) -> Artifact:
     """Read an artifact. Every file is checked against the manifest first, and at the end the recommender, or the policy, is asked what it was asked when it
     was saved: it must answer the same, but for rounding.
 
     Args:
         folder: what `save` or `vitrina fit` wrote.
         trust: allow classes that are not Vitrina's own; this imports their modules and so runs their code.
+        onnx: let sequence models answer by the ONNX graphs that they were saved with, where there are any, so that PyTorch isn't needed. Such a model
+            can't be saved again, or gone on from.
 
     Raises:
         ArtifactError: the folder is not an artifact, is of a newer format, a file is missing or changed, it answers otherwise than it did, or
             it names a class of somebody's own and is not trusted.
+        MissingExtraError: a package that it needs isn't installed.
 
     Cost: one pass over the files for the checksums, and one query; the parameters are memory-mapped.
 
@@ -74,7 +79,7 @@ def load(folder: str | Path, *, trust: bool = False) -> Artifact:
     manifest = read_manifest(folder)
     _check_files(folder, manifest)
     try:
-        reader = _Reader(folder, manifest["format"], _item_table(folder, manifest), trust)
+        reader = _Reader(folder, manifest["format"], _item_table(folder, manifest), trust, onnx)
         recommender = reader.fitted(folder, manifest)
     except ArtifactError:
         raise
@@ -94,6 +99,7 @@ class _Reader:
     format: int
     table: FeatureTable | None
     trust: bool
+    onnx: bool = False
 
     def fitted(self, folder: Path, record: Mapping[str, Any], vocabulary: Any = None, catalogue: Any = None) -> Any:
         """A fitted thing, after those that it is made of.
@@ -103,13 +109,14 @@ class _Reader:
             record: what the manifest says of it.
             vocabulary: that of its parent, and so is the `catalogue`.
         """
-        cls = self.fitted_class(str(record["form"]))
+        graphs = self.onnx and isinstance(record.get("onnx"), list)
+        cls = OnnxEncoded if graphs else self.fitted_class(str(record["form"]))
         vocabulary = self.vocabulary(folder, record["vocabulary"], vocabulary)
         catalogue = _catalogue(folder, record.get("catalogue", {}), catalogue)
         parts = record.get("children", {})
         check_names(parts, "parts")
         children = {name: self.fitted(folder / CHILDREN / name, part, vocabulary, catalogue) for name, part in parts.items()}
-        state = self.state(folder, str(record["form"]), children)
+        state = _state_of_graphs(folder) if graphs else self.state(folder, str(record["form"]), children)
         fitted = cls.of_state(state) if vocabulary is None else cls.of_state(state, vocabulary, catalogue)
         return self.with_facts(fitted, record)
 
@@ -162,6 +169,13 @@ class _Reader:
         if knows_model(fitted):
             facts["model"] = record.get("model")
         return replace(cast(Any, fitted), **facts) if facts else fitted
+
+
+def _state_of_graphs(folder: Path) -> State:
+    """Of a sequence model that answers by ONNX: its config stays in plain values, as its classes need PyTorch."""
+    arrays = {name: _read_array(folder / PARAMETERS / f"{name}.npy") for name in ("codes", "table", "body.mask")}
+    graphs = {path.name: path.read_bytes() for path in sorted((folder / ONNX).glob("*.onnx"))}
+    return State(json.loads((folder / CONFIG).read_text(encoding="utf-8")), arrays, graphs)
 
 
 def _catalogue(folder: Path, record: Any, above: Catalogue | None) -> Catalogue | None:
@@ -226,7 +240,7 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise ArtifactError(f"The artifact in {folder} is damaged: {name} is missing. Copy the whole folder again.")
         if sha256_of(folder / name) != digest:
             raise ArtifactError(f"The artifact in {folder} is damaged: {name} is not the file that was saved. Copy the whole folder again.")
-    strange = sorted(name for name in present - set(named) if name.endswith(".npy") or f"/{FILES}/" in f"/{name}")
+    strange = sorted(name for name in present - set(named) if name.endswith((".npy", ".onnx")) or f"/{FILES}/" in f"/{name}")
     if strange:
         raise ArtifactError(f"The artifact in {folder} holds {strange[0]}, which its manifest doesn't know. Copy the whole folder again.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import platform
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from vitrina.artifacts.layout import (
     ITEMS,
     KIND,
     MANIFEST,
+    ONNX,
     PARAMETERS,
     SHARED,
     check_names,
@@ -34,7 +36,7 @@ from vitrina.artifacts.layout import (
     write_json,
 )
 from vitrina.base.config import to_plain
-from vitrina.base.errors import ArtifactError
+from vitrina.base.errors import ArtifactError, ParameterError
 from vitrina.base.exports import path_of
 from vitrina.base.files import atomic_folder, sha256_of
 from vitrina.base.state import Arrays, State
@@ -55,6 +57,7 @@ def save(
     data: Dataset | None = None,
     metrics: Mapping[str, float] | None = None,
     source: Any = None,
+    onnx: bool = False,
 ) -> Path:
     """Write a fitted recommender, or a policy, as an artifact, with all that it is made of; an old artifact in that place is replaced in one step.
 
@@ -66,9 +69,12 @@ def save(
         data: the log it was fitted on: its sizes and fingerprint are kept, and its item table in place of the one that the recommender knows.
         metrics: numbers of the comparison that chose this model.
         source: where the log can be read again (a path, or a record of path and columns), in values that JSON has.
+        onnx: write sequence models as ONNX graphs too, with which `vt.load(folder, onnx=True)` answers without PyTorch. Where a part of one can't be, the
+            manifest says why under "onnx", and PyTorch answers.
 
     Raises:
         ArtifactError: the recommender says nothing of its state, or the folder holds something that is not an artifact.
+        MissingExtraError: with `onnx`, where its packages aren't installed.
 
     >>> import tempfile, vitrina as vt
     >>> data, model = vt.testing.toy(), vt.Popularity()
@@ -83,7 +89,7 @@ def save(
         raise ArtifactError("A policy is learned from a log of decisions, and 'data' is a log of interactions. Leave it out.")
     _refuse_foreign(folder)
     with atomic_folder(folder) as staging:
-        writer = _Writer()
+        writer = _Writer(onnx)
         if data is not None and data.item_table is not None and not isinstance(recommender, Policy):
             data.items.require_compatible(recommender.vocabulary, "item titles")
             writer.tables.append(data.item_table)
@@ -124,6 +130,7 @@ def state_of(fitted: Any) -> State:
 class _Writer:
     """Writes fitted things, and remembers what it met on the way."""
 
+    onnx: bool = False
     tables: list[FeatureTable] = field(default_factory=list)  # of items
     own_classes: set[str] = field(default_factory=set)  # that are not exported by Vitrina
 
@@ -141,7 +148,8 @@ class _Writer:
         if getattr(fitted, "item_table", None) is not None:
             self.tables.append(fitted.item_table)
         check_names(state.children, "parts")
-        return {
+        graphs = {"onnx": _write_graphs(fitted, folder)} if self.onnx and exported_name(fitted) == "Encoded" else {}
+        return graphs | {
             "form": exported_name(fitted) or self.own_class(type(fitted)),
             "model": _model_of(fitted),
             "notes": list(getattr(fitted, "notes", ())),
@@ -218,6 +226,19 @@ def _write_files(folder: Path, files: Mapping[str, pl.DataFrame | bytes]) -> Non
             raise ArtifactError(f"A file of bytes can't be called {name!r}: give the table itself, a Polars DataFrame, or another name.")
         else:
             (folder / name).write_bytes(content)
+
+
+def _write_graphs(encoded: Any, folder: Path) -> list[str] | str:
+    """The names of the graphs of a sequence model; why there are none, where it can't be one."""
+    exporter = importlib.import_module("vitrina.sequence.onnx")  # needs PyTorch
+    try:
+        made = exporter.graphs(encoded)
+    except ParameterError as error:
+        return str(error)
+    (folder / ONNX).mkdir()
+    for name, graph in made.items():
+        (folder / ONNX / name).write_bytes(graph)
+    return sorted(made)
 
 
 def _record(data: Dataset | None, metrics: Mapping[str, float] | None, source: Any) -> dict[str, Any]:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from vitrina.base.config import Config
-from vitrina.sequence.batches import Sequences
+from vitrina.forms.windows import Sequences, own_counts
 from vitrina.sequence.layout import Layout
-from vitrina.types import Float32, Int64, ranges
+from vitrina.types import Float32, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +74,4 @@ class PersonalPopularity(Config):
 
     def of_histories(self, histories: Sequences) -> tuple[Int64, Int64, Float32]:
         """(history, row, addition to its logit at answer time), each pair once; the additions to all other logits are 0."""
-        owner = np.repeat(np.arange(len(histories)), histories.lengths)
-        rows = histories.rows[ranges(histories.start, histories.lengths)]
-        size = int(rows.max(initial=0)) + 1
-        keys, counts = np.unique(owner * size + rows, return_counts=True)
-        return keys // size, keys % size, np.log((counts + self.eps) / self.eps).astype(np.float32)
+        return own_counts(histories, self.eps)

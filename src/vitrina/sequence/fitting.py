@@ -16,9 +16,10 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.forms.windows import Sequences, token_batches
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
-from vitrina.sequence.batches import Batch, Sequences, token_batches
+from vitrina.sequence.batches import Batch
 from vitrina.sequence.device import narrow_products, training_device
 from vitrina.sequence.embed import KnownUsers, Rows
 from vitrina.sequence.losses import Task

@@ -15,6 +15,7 @@ from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks.base import Block, stack
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.embed import Bags, Table
+from vitrina.sequence.layout import Layout
 
 
 class Similarity(Config, ABC):
@@ -67,17 +68,21 @@ class Body(nn.Module):
 
     def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None) -> Tensor:
         """States of the asked tokens, (positions, dim); `people` are (windows, dim) vectors of what is known of the persons."""
-        layout = batch.layout
         # -1 stands for the mask; as a row behind the table it would cost a copy of the table
         known = F.embedding(batch.rows.clamp(min=0), table)
-        x = torch.where((batch.rows < 0)[:, None], self.mask, known) + self.positions[layout.from_end]
+        x = torch.where((batch.rows < 0)[:, None], self.mask, known)
+        return self.states(x, batch.layout, batch.at, causal, people)
+
+    def states(self, x: Tensor, layout: Layout, at: Tensor, causal: bool, people: Tensor | None = None) -> Tensor:
+        """The same for tokens whose vectors are known, (tokens, dim)."""
+        x = x + self.positions[layout.from_end]
         x = self.drop(x if people is None else x + people[layout.window])
         for block in self.blocks[:-1]:
             x = block(x, layout, causal)
         top: Any = self.blocks[-1]
-        if not self.training and batch.at is layout.last and hasattr(top, "last"):
+        if not self.training and at is layout.last and hasattr(top, "last"):
             return self.final(top.last(x, layout))
-        return self.final(top(x, layout, causal)[batch.at])
+        return self.final(top(x, layout, causal)[at])
 
 
 @final

@@ -11,7 +11,8 @@ from pydantic import Field
 from vitrina.base.config import Config, Days
 from vitrina.base.errors import DataError
 from vitrina.base.time import DAY
-from vitrina.sequence.batches import Batch, Sequences, tensor
+from vitrina.forms.windows import Sequences
+from vitrina.sequence.batches import Batch, tensor, weights_of
 from vitrina.sequence.layout import Layout
 from vitrina.types import Bool, Float64, Int64, ranges
 
@@ -67,7 +68,7 @@ class _Shifted(Objective, ABC):
         wanted = tokens + 1 + (rng.random(len(tokens)) * self.within(windows, tokens)).astype(np.int64)
         rows, users = tensor(windows.rows[tokens]), tensor(windows.users)
         asked = tensor(np.arange(len(tokens)))
-        return Batch(rows, _inputs(windows, lengths), users, asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
+        return Batch(rows, _inputs(windows, lengths), users, asked, tensor(windows.rows[wanted]), weights_of(windows, wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         within = self.within(windows, ranges(windows.start, windows.lengths - 1))
@@ -129,7 +130,7 @@ class NextAction(Objective):
         layout = _inputs(windows, lengths)
         rows, users = windows.rows[ranges(windows.start, lengths)], tensor(windows.users)
         wanted = windows.stop - 1
-        return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[wanted]), windows.weights_of(wanted))
+        return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[wanted]), weights_of(windows, wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         out = np.zeros(windows.lengths.sum())
@@ -160,7 +161,7 @@ class AllAction(Objective):
         order = order[rank < self.most]
         rows = windows.rows[ranges(windows.start, lengths)]
         asked, wanted = layout.last[tensor(window[order])], place[order]
-        return Batch(tensor(rows), layout, tensor(windows.users), asked, tensor(windows.rows[wanted]), windows.weights_of(wanted))
+        return Batch(tensor(rows), layout, tensor(windows.users), asked, tensor(windows.rows[wanted]), weights_of(windows, wanted))
 
     def asked(self, windows: Sequences) -> Float64:
         window, late = self._late(windows)
@@ -198,7 +199,7 @@ class ItemMasking(Objective):
         times = None if windows.times is None else windows.times[tokens]
         wanted, layout = tokens[at], _layout(windows.lengths, times, times)
         return Batch(
-            tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), windows.weights_of(wanted)
+            tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), weights_of(windows, wanted)
         )  # fmt: skip
 
     def asked(self, windows: Sequences) -> Float64:

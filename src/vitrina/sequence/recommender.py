@@ -16,8 +16,8 @@ from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
 from vitrina.forms.base import Form
 from vitrina.forms.similar import vector_cosines
+from vitrina.forms.windows import Sequences, token_batches
 from vitrina.retrieve.top_k import block_size, top_k_dense
-from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers

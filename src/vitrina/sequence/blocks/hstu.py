@@ -100,7 +100,7 @@ class _HSTU(nn.Module):
 
 
 def _norm(x: Tensor) -> Tensor:
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+    return F.layer_norm(x, [int(x.shape[-1])], eps=1e-6)  # a number, also where the graph is traced
 
 
 def _looked_up(table: Tensor, index: Tensor) -> Tensor:

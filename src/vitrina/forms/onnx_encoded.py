@@ -1,0 +1,157 @@
+"""A sequence model that answers by ONNX: what `vitrina.sequence` fitted, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+
+from vitrina.base.errors import ArtifactError, MissingExtraError
+from vitrina.base.kernels import THREADS
+from vitrina.base.state import State
+from vitrina.catalogue import Catalogue
+from vitrina.forms.base import Form
+from vitrina.forms.similar import vector_cosines
+from vitrina.forms.windows import Sequences, own_counts, token_batches
+from vitrina.types import Float32, Int32, Int64, Queries, ranges
+from vitrina.vocabulary import Vocabulary
+
+TIMED, UNTIMED = "timed.onnx", "untimed.onnx"  # the graphs, for histories with times and without
+CELLS = 4096  # of the rectangle of one call: tokens with the room behind short windows
+LEAST = 1e-12  # norm of a vector that is divided by it, as in torch.nn.functional.normalize
+
+
+def session_of(graph: bytes) -> Any:
+    """What runs a graph, from as many threads as like to; its own threads wait without spinning.
+
+    Raises:
+        MissingExtraError: onnxruntime isn't installed.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415  an extra
+    except ImportError:
+        raise MissingExtraError.of("onnxruntime", "onnx", "A sequence model as ONNX") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class OnnxEncoded(Form):
+    """score = state(history) . item, as `vitrina.sequence.Encoded` has it; the states come from a graph. `vt.load(folder, onnx=True)` gives one.
+
+    Args:
+        codes: item codes of the table's rows; other items have no score.
+        table: (rows, dim) the item table, which is also what the graph reads, and (1, dim) the `mask` behind it.
+        answering: plain values of what a sequence model needs to answer.
+        graphs: ONNX, by `TIMED` and `UNTIMED`.
+
+    Cost: a query costs the graph over its last `length` events, and items x dim.
+    """
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    codes: Int32  # (rows,)
+    table: Float32  # (rows, dim)
+    mask: Float32  # (1, dim)
+    answering: Mapping[str, Any]
+    graphs: Mapping[str, bytes]
+
+    @cached_property
+    def sessions(self) -> dict[str, Any]:
+        return {kind: session_of(graph) for kind, graph in self.graphs.items()}
+
+    @cached_property
+    def row_of_item(self) -> Int64:
+        """(items,) the row of each item in the table, -1 for none."""
+        rows = np.full(len(self.vocabulary), -1, np.int64)
+        rows[self.codes] = np.arange(len(self.codes))
+        return rows
+
+    @cached_property
+    def item_vectors(self) -> Float32:
+        """(items, dim) over the whole vocabulary; zeros where the table has no row."""
+        vectors = self.table
+        if self.answering["similarity"]["name"] == "CosineSimilarity":
+            vectors = vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), np.float32(LEAST))
+        out = np.zeros((len(self.vocabulary), self.table.shape[1]), np.float32)
+        out[self.codes] = vectors
+        return out
+
+    @property
+    def adds(self) -> str:
+        """What a score has beside the product of state and item vector."""
+        return "" if self.answering["personal"] is None else "the counts of the visitor's own events"
+
+    def encode(self, queries: Queries) -> Float32:
+        """(queries, dim) states; zeros for a history without a known item."""
+        return self._states(self._histories(queries.counted()))
+
+    def score_block(self, queries: Queries) -> Float32:
+        histories = self._histories(queries)
+        scores = self._states(histories) @ self.item_vectors.T
+        if self.answering["personal"] is not None:
+            owner, rows, additions = own_counts(histories, self.answering["personal"]["eps"])
+            scores[owner, self.codes[rows]] += additions
+        if len(self.codes) < len(self.vocabulary):
+            scores[:, self.row_of_item < 0] = -np.inf
+        scores[histories.lengths == 0] = -np.inf
+        return scores
+
+    def item_relations(self, items: Int32) -> Float32:
+        """Cosines of the item vectors."""
+        return vector_cosines(self.item_vectors, items)
+
+    def _histories(self, queries: Queries) -> Sequences:
+        return Sequences.of(queries, self.row_of_item).last(self.answering["length"])
+
+    def _states(self, histories: Sequences) -> Float32:
+        """Batches of similar length, order restored."""
+        out = np.zeros((len(histories), self.table.shape[1]), np.float32)
+        known = np.flatnonzero(histories.lengths > 0)
+        for chosen in token_batches(histories.lengths[known], CELLS, None):
+            kind, inputs = self._inputs(histories.take(known[chosen]))
+            out[known[chosen]] = self.sessions[kind].run(None, inputs)[0]
+        return out
+
+    def _inputs(self, windows: Sequences) -> tuple[str, dict[str, Any]]:
+        """Which graph, and its inputs: the windows in a rectangle, oldest first, a mask behind each where the model asks by one."""
+        masked = self.answering["objective"].get("name") == "ItemMasking"
+        lengths = windows.lengths + masked
+        shape = len(windows), int(lengths.max())
+        tokens, cells = ranges(windows.start, windows.lengths), ranges(np.arange(shape[0]) * shape[1], windows.lengths)
+        vectors = np.zeros((shape[0] * shape[1], self.table.shape[1]), np.float32)
+        vectors[cells] = self.table[windows.rows[tokens]]
+        last = np.arange(shape[0]) * shape[1] + lengths - 1
+        if masked:
+            vectors[last] = self.mask
+        inputs: dict[str, Any] = {"vectors": vectors.reshape(*shape, -1), "lengths": lengths}
+        if windows.times is None or TIMED not in self.graphs:
+            return UNTIMED, inputs
+        now = windows.times[windows.stop - 1] if windows.now is None else windows.now
+        times = np.zeros(shape[0] * shape[1], np.int64)
+        times[cells] = windows.times[tokens]
+        asked_at = times.copy()
+        if masked:
+            times[last] = now
+        else:
+            asked_at[:-1] = times[1:]
+        asked_at[last] = now
+        return TIMED, inputs | {"times": times.reshape(shape), "asked_at": asked_at.reshape(shape)}
+
+    def state(self) -> State:
+        raise ArtifactError("This model was read to answer by ONNX alone. To save it, read it without: vt.load(folder).")
+
+    @classmethod
+    def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> OnnxEncoded:
+        """Of the state of `vitrina.sequence.Encoded`, whose config is in plain values, and the graphs as files."""
+        arrays, graphs = state.arrays, {name: graph for name, graph in state.files.items() if isinstance(graph, bytes)}
+        return cls(
+            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), arrays["body.mask"], state.config["answering"], graphs
+        )
