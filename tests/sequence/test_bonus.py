@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 
+from vitrina.forms.windows import Sequences
 from vitrina.sequence import PersonalPopularity
-from vitrina.sequence.batches import Sequences
 from vitrina.sequence.layout import Layout
 
 WINDOWS = [[3, 3, 1, 3], [2], [0, -1, 0]]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from vitrina.forms.windows import Sequences, token_batches
 from vitrina.sequence import AllAction, DenseAllAction, ItemMasking, NextAction, RandomTarget, ShiftedSequence
-from vitrina.sequence.batches import Sequences, token_batches
 from vitrina.sequence.objectives import DAY, MASK
 
 # distinct rows, so that a target says which event it is
