@@ -151,9 +151,7 @@ class Pipeline:
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
         report.count("checks", {"not allowed": check.wrong})
         return [
-            self._said(
-                items, one, queries[row], asking.rows(slice(row, row + 1)), eligible.rows(slice(row, row + 1)), report, traced=traced
-            )
+            self._said(items, one, row, queries, asking, eligible, report, traced=traced)
             for row, (items, one) in enumerate(zip(found, asked, strict=True))
         ]
 
@@ -190,6 +188,7 @@ class Pipeline:
         self,
         items: list[RecommendedItem],
         one: Asked,
+        row: int,
         queries: Queries,
         asking: Asking,
         eligible: Eligibility,
@@ -197,14 +196,15 @@ class Pipeline:
         *,
         traced: bool,
     ) -> Answered:
-        """The answer of one request, with what there is to say beside its items."""
+        """The answer of one request, which is a row of its batch, with what there is to say beside its items."""
+        part = slice(row, row + 1)
         notes = [*one.notes, *(f"The {name} was left out: it {why}." for name, why in report.skipped.items()), *unread(one.settings, self)]
         if one.request.explain and items:
-            items = with_why(items, self._whole, queries, one.request.k, eligible, notes)
+            items = with_why(items, self._whole, queries[part], one.request.k, eligible.rows(part), notes)
         empty, trace = None, None
         if traced or not items:
             every = self.recommender.catalogue.mask
-            found = dropped(asking, self.columns.hidden, self._layers, queries, every)
+            found = dropped(asking.rows(part), self.columns.hidden, self._layers, queries[part], every)
             empty = None if items else why_empty(found, int(every.sum()))
             trace = Trace(_traced(report.stages, found, int(every.sum()), len(one.history), len(items))) if traced else None
         return Answered(items, empty, notes, trace, self.version)
