@@ -35,10 +35,11 @@ class Flaky:
         self.lock = Lock()
 
     def answer(self, method: str, path: str, body: Any) -> dict[str, Any]:
-        if not isinstance(body, list):
-            return {"path": path} if method in {"GET", "DELETE"} else MODEL if path.startswith("/v1/models") else LIST
+        name = path.rpartition("/")[2]
+        if name not in {"events", "items", "users"}:
+            return OTHERS.get(method) or (MODEL if path.startswith("/v1/models") else LIST)
         results = []
-        for row in body:
+        for row in body[name]:
             name = row.get("event_id") or row.get("item") or row.get("user")
             duplicate = "event_id" in row and name in self.kept
             if not duplicate:
@@ -53,6 +54,7 @@ LIST = {
     "model_version": "m",
     "items": [{"item": "tea", "rank": 1, "score": 2.5, "source": "model"}],
 }
+OTHERS = {"GET": {"status": "ready"}, "DELETE": {"user": "a", "rows": 3}}
 MODEL = {"scenario": "default", "version": "b", "model": "EASE", "previous": "a"}
 
 
@@ -76,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.tell(503, {"error": "unavailable", "message": "Later."}, retry_after="1")
             if what == "never":
                 return self.tell(429, {"error": "too_many", "message": "Tomorrow."}, retry_after="86400")
+            if what == "not ready":
+                return self.tell(503, {"status": "not ready", "reasons": ["no model"]})
             if what == "page":
                 return self.tell(200, "a page of something else")
             answer = self.flaky.answer(self.command, self.path, content)
@@ -270,15 +274,15 @@ def test_each_call_is_what_the_service_reads(kind: Any) -> None:
         client("similar", "tea", k=2)
         client("put_items", {"item": "tea", "columns": {"price": None}})
         client("put_users", [{"user": "ann", "delete": True}])
-        client("erase", "a/b c")
-        client("health")
+        assert client("erase", "a/b c").rows == 3
+        assert client("health").status == "ready"
     assert answer.items[0].item == "tea"
     bodies = [(method, path, body) for _, method, path, body, _ in flaky.seen]
     assert bodies[0][2]["history"] == ["tea", {"item": "milk", "time": "2026-01-02T00:00:00+00:00"}]
     assert {name: bodies[0][2][name] for name in ("user", "k", "where")} == {"user": 7, "k": 3, "where": {"aisle": "drinks"}}
     assert bodies[1] == ("POST", "/v1/similar", {"item": "tea", "k": 2, "scenario": "default", "exclude": []})
-    assert bodies[2] == ("PUT", "/v1/items", [{"item": "tea", "columns": {"price": None}, "delete": False}])
-    assert bodies[3] == ("PUT", "/v1/users", [{"user": "ann", "columns": {}, "delete": True}])
+    assert bodies[2] == ("PUT", "/v1/items", {"items": [{"item": "tea", "columns": {"price": None}, "delete": False}]})
+    assert bodies[3] == ("PUT", "/v1/users", {"users": [{"user": "ann", "columns": {}, "delete": True}]})
     assert bodies[4] == ("DELETE", "/v1/users/a%2Fb%20c", None)
     assert all(headers["Authorization"] == "Bearer vt_key" for *_, headers in flaky.seen)
 
@@ -306,7 +310,8 @@ def test_wrong_calls_are_refused_before_anything_is_sent(kind: Any) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_silence_and_strangers_are_sentences(kind: Any) -> None:
-    with serving(Flaky(planned("page"))) as url:
+    with serving(Flaky(planned("not ready", "page"))) as url:
+        assert kind(url)("health").reasons == ["no model"]
         with pytest.raises(ClientError, match="isn't this service"):
             kind(url)("recommend")
         gone = url

@@ -14,7 +14,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.client import steps as step
 from vitrina.client.rows import Given
 from vitrina.client.steps import Call, Pause, Reply, Steps
-from vitrina.wire import BatchAnswer, Id, ModelAnswer, ModelRequest, RecommendAnswer
+from vitrina.wire import BatchAnswer, ErasedAnswer, Health, Id, ModelAnswer, ModelRequest, RecommendAnswer
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Client:
         """Set columns of people: `vitrina.wire.UserIn`, or dictionaries."""
         return self._take(step.put_users(self._retries, users))
 
-    def erase(self, user: Id) -> dict[str, Any]:
+    def erase(self, user: Id) -> ErasedAnswer:
         """Forget a person: their events, columns, and what they were shown."""
         return self._take(step.erase(self._retries, user))
 
@@ -77,9 +77,9 @@ class Client:
         """Serve a scenario with the model before. It isn't asked again where the answer was lost, as that would go back twice."""
         return self._take(step.change_model(self._retries, scenario, ModelRequest(rollback=True)))
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> Health:
         """Whether the service is ready to answer, and why not."""
-        return self._take(step.health(self._retries))
+        return self._take(step.health())
 
     def close(self) -> None:
         self._http.close()
@@ -134,7 +134,7 @@ class AsyncClient:
     async def put_users(self, users: Given | Iterable[Given]) -> BatchAnswer:
         return await self._take(step.put_users(self._retries, users))
 
-    async def erase(self, user: Id) -> dict[str, Any]:
+    async def erase(self, user: Id) -> ErasedAnswer:
         return await self._take(step.erase(self._retries, user))
 
     async def load_model(self, folder: str, scenario: str = "default") -> ModelAnswer:
@@ -143,8 +143,8 @@ class AsyncClient:
     async def roll_back(self, scenario: str = "default") -> ModelAnswer:
         return await self._take(step.change_model(self._retries, scenario, ModelRequest(rollback=True)))
 
-    async def health(self) -> dict[str, Any]:
-        return await self._take(step.health(self._retries))
+    async def health(self) -> Health:
+        return await self._take(step.health())
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import uniform
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,7 +15,9 @@ from vitrina.client.rows import Given, encoded, rows_of, struct_of
 from vitrina.wire import (
     MOST_EVENTS,
     BatchAnswer,
+    ErasedAnswer,
     EventIn,
+    Health,
     Id,
     ItemIn,
     ModelAnswer,
@@ -30,8 +32,10 @@ from vitrina.wire import (
 
 T = TypeVar("T")
 
+NOT_READY = 503
 BUSY = frozenset({429, 502, 503, 504})  # nothing was done, or nobody knows: the same may be asked again
 TOO_LARGE = 413
+MOST_BYTES = 1 << 20  # of the rows of a batch; a service takes twice that by default
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between tries
 LONGEST_WAIT = 60.0  # seconds that a service may ask to wait, or the client gives up at once
 
@@ -111,22 +115,22 @@ def similar(retries: int, item: Id, asked: Mapping[str, Any]) -> Steps[Recommend
 
 def send(retries: int, events: Given | Iterable[Given]) -> Steps[BatchAnswer]:
     """What happened."""
-    return (yield from _sent(retries, "POST", "/v1/events", rows_of(EventIn, events)))
+    return (yield from _sent(retries, "POST", "events", rows_of(EventIn, events)))
 
 
 def put_items(retries: int, items: Given | Iterable[Given]) -> Steps[BatchAnswer]:
     """Columns of items."""
-    return (yield from _sent(retries, "PUT", "/v1/items", rows_of(ItemIn, items)))
+    return (yield from _sent(retries, "PUT", "items", rows_of(ItemIn, items)))
 
 
 def put_users(retries: int, users: Given | Iterable[Given]) -> Steps[BatchAnswer]:
     """Columns of people."""
-    return (yield from _sent(retries, "PUT", "/v1/users", rows_of(UserIn, users)))
+    return (yield from _sent(retries, "PUT", "users", rows_of(UserIn, users)))
 
 
-def erase(retries: int, user: Id) -> Steps[dict[str, Any]]:
+def erase(retries: int, user: Id) -> Steps[ErasedAnswer]:
     """A person is forgotten."""
-    return (yield from _asked(retries, Call("DELETE", f"/v1/users/{quote(str(user), safe='')}"), dict[str, Any]))
+    return (yield from _asked(retries, Call("DELETE", f"/v1/users/{quote(str(user), safe='')}"), ErasedAnswer))
 
 
 def change_model(retries: int, scenario: str, request: ModelRequest) -> Steps[ModelAnswer]:
@@ -135,32 +139,51 @@ def change_model(retries: int, scenario: str, request: ModelRequest) -> Steps[Mo
     return (yield from _asked(retries, call, ModelAnswer))
 
 
-def health(retries: int) -> Steps[dict[str, Any]]:
-    """Whether it is ready."""
-    return (yield from _asked(retries, Call("GET", "/v1/health/ready"), dict[str, Any]))
+def health() -> Steps[Health]:
+    """Whether it is ready; that it isn't is an answer too, and isn't waited out."""
+    call = Call("GET", "/v1/health/ready")
+    reply = yield call
+    assert reply is not None
+    return _decoded(call, replace(reply, status=200) if reply.status == NOT_READY else reply, Health)
 
 
 def _asked(retries: int, call: Call, kind: type[T]) -> Steps[T]:
     return _decoded(call, (yield from _tried(retries, call)), kind)
 
 
-def _sent(retries: int, method: str, path: str, rows: Sequence[Any]) -> Steps[BatchAnswer]:
-    """Rows in batches, one after the other; a batch that is too large in halves."""
+def _sent(retries: int, method: str, name: str, rows: Sequence[Any]) -> Steps[BatchAnswer]:
+    """Rows in batches, one after the other; a batch that is still too large in halves."""
     done: list[RowResult] = []
-    waiting = [rows[at : at + MOST_EVENTS] for at in range(0, len(rows), MOST_EVENTS)][::-1]
+    told = [encoded(row) for row in rows]
+    waiting = _batches([len(row) for row in told])[::-1]
     while waiting:
-        batch = waiting.pop()
-        call = Call(method, path, encoded(batch))
+        begin, end = waiting.pop()
+        call = Call(method, f"/v1/{name}", b'{"%s":[%s]}' % (name.encode(), b",".join(told[begin:end])))
         try:
             reply = yield from _tried(retries, call)
-            if reply.status == TOO_LARGE and len(batch) > 1:
-                waiting += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
+            if reply.status == TOO_LARGE and end - begin > 1:
+                middle = (begin + end) // 2
+                waiting += [(middle, end), (begin, middle)]
                 continue
             done += _decoded(call, reply, BatchAnswer).results
         except ClientError as error:
-            left = [row for later in [batch, *waiting[::-1]] for row in later]
-            raise NotAcknowledgedError(error, left, _batch_answer(done)) from None
+            raise NotAcknowledgedError(error, rows[begin:], _batch_answer(done)) from None
     return _batch_answer(done)
+
+
+def _batches(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """The first row and the one after the last of each batch, of rows with so many bytes.
+
+    >>> _batches([10, MOST_BYTES - 10, 5])
+    [(0, 2), (2, 3)]
+    """
+    batches, begin, size = [], 0, 0
+    for at, bytes_of_row in enumerate(sizes):
+        if at > begin and (at - begin == MOST_EVENTS or size + bytes_of_row > MOST_BYTES):
+            batches.append((begin, at))
+            begin, size = at, 0
+        size += bytes_of_row
+    return [*batches, (begin, len(sizes))] if sizes else []
 
 
 def _batch_answer(results: list[RowResult]) -> BatchAnswer:
