@@ -85,7 +85,8 @@ class PostgresServer:
         return f"postgresql://vitrina@/{name}?host={self.folder}"
 
     def close(self) -> None:
-        self.stop()
+        """Take it away, with all that is in it."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.service.records import Attributes, Audited, Erasure, Rejected, Sealable, Segment
 from vitrina.service.store import frames
 from vitrina.service.store.base import Job, Result
-from vitrina.service.store.postgres_connect import PATIENCE, SESSION, Connector, fresh
+from vitrina.service.store.postgres_connect import SESSION, Connector, fresh
 from vitrina.service.store.postgres_jobs import Tenants, done
 from vitrina.service.store.postgres_migrations import SCHEMA, migrate
 
@@ -78,7 +78,7 @@ class Postgres:
             connection.close()
 
     @contextlib.contextmanager
-    def _working(self, seconds: float = PATIENCE) -> Iterator[Any]:
+    def _working(self, seconds: float | None = None) -> Iterator[Any]:
         """The connection that writes, a new one after an error."""
         with self._connector.speaking("written"):
             try:

@@ -76,22 +76,24 @@ class Connector:
             StoreUnavailableError: it is away, closes, has no room, or lacks rights or tables; other errors go on as they are.
         """
         errors = self.psycopg.errors
-        away = (self.psycopg.OperationalError, self.psycopg.InterfaceError, errors.ReadOnlySqlTransaction, errors.InsufficientPrivilege,
-                errors.UndefinedTable, errors.InvalidSchemaName, OSError)  # fmt: skip
+        away = (
+            self.psycopg.OperationalError, self.psycopg.InterfaceError, errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction,
+            errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName, OSError,
+        )  # fmt: skip
         try:
             yield
         except away as error:
             reason = " ".join(str(error).split())
             raise StoreUnavailableError(
-                f"The PostgreSQL database {self.place} can't be {action}: {reason or type(error).__name__}. Nothing of this request was acknowledged; "
-                "send it again later."
+                f"The PostgreSQL database {self.place} can't be {action}: {reason or type(error).__name__}. Send the same again later; "
+                "nothing is kept twice."
             ) from error
 
     @contextlib.contextmanager
-    def patient(self, connection: Any, seconds: float = PATIENCE) -> Iterator[None]:
+    def patient(self, connection: Any, seconds: float | None = None) -> Iterator[None]:
         """Use a connection, which is cut where that takes longer: a server that hangs, or a network that swallows, must not hold a thread for ever."""
         with self._changed:
-            self._deadlines[connection] = time.monotonic() + seconds
+            self._deadlines[connection] = time.monotonic() + (PATIENCE if seconds is None else seconds)
             if not self._watching:
                 self._watching = True
                 threading.Thread(target=self._watch, name="vitrina-postgres-watch", daemon=True).start()
