@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, policy, recommend, rules, similar
+from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, key, policy, recommend, rules, serve, similar
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -52,7 +52,7 @@ app = typer.Typer(
     help="From an interaction log to recommendations that can be trusted.",
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
-GROUPS = {"Data": (inspect, init), "Board": (demo, compare, diagnose), "Models": (fit, recommend, similar)}
+GROUPS = {"Data": (inspect, init), "Board": (demo, compare, diagnose), "Models": (fit, recommend, similar), "Service": (serve, key)}
 for group, modules in GROUPS.items():
     for module in modules:
         app.command(module.__name__.rpartition(".")[2], rich_help_panel=group)(module.command)

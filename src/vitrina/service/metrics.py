@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from vitrina.service.trace import Stage
 
@@ -20,6 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self.registry)  # memory, processor time, open files
         self.requests = self._counter("vitrina_requests", "Requests that were answered.", "route", "status")
         self.request_seconds = self._histogram("vitrina_request_seconds", "From the request to the answer.", "route")
         self.in_flight = self._gauge("vitrina_requests_in_flight", "Requests that are being answered.")
@@ -33,7 +34,8 @@ class Metrics:
         self.event_delay = self._histogram("vitrina_event_delay_seconds", "From when an event happened to when it was kept.", "tenant")
         self.lost = self._gauge("vitrina_shown_lost_total", "Answers whose showing could not be kept.")
         self.depth = self._gauge("vitrina_queue_depth", "What waits.", "queue")
-        self.lag = self._gauge("vitrina_ingest_lag_seconds", "Age of the oldest row that waits to be kept.")
+        self.lag = self._gauge("vitrina_ingest_lag_seconds", "How long a row took to be on disk, when it was last measured.")
+        self.free = self._gauge("vitrina_state_free_bytes", "Room on the disk of the state folder.")
         self.model = self._gauge("vitrina_model_info", "1 for the version that serves.", *PLACE, "version", "model")
         self.model_fitted = self._gauge("vitrina_model_fitted_timestamp_seconds", "When the model that serves was fitted.", *PLACE)
         self.model_loaded = self._gauge("vitrina_model_loaded_timestamp_seconds", "When the model that serves was loaded.", *PLACE)

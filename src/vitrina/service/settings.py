@@ -182,7 +182,7 @@ class Keeping(Config):
     """How long things are kept, and when they move from the database into Parquet files.
 
     Args:
-        seal: days after which events and answers are sealed.
+        seal: days that a file covers: what was accepted before the running ones is sealed.
         events: days after which events are deleted; None keeps them.
         shown: the same of what was shown.
         rejected: the same of rows that were refused.
