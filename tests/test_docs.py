@@ -66,7 +66,8 @@ def run(command: list[str], monkeypatch: pytest.MonkeyPatch) -> str:
     program, *arguments = command
     with contextlib.redirect_stdout(printed), monkeypatch.context() as at:
         if program == "vitrina":
-            done = CliRunner().invoke(app, arguments)
+            ends = ["--check"] if arguments[0] == "serve" else []  # else it goes on until a signal comes
+            done = CliRunner().invoke(app, [*arguments, *ends])
             assert done.exit_code == 0, f"{shlex.join(command)}\n{done.output[-3000:]}"
             return done.stdout
         at.setattr(sys, "argv", arguments)

@@ -49,4 +49,8 @@ def test_the_text_is_prometheus():
     metrics.request("/v1/events", 200, 0.1)
     text = metrics.text().decode()
     assert 'vitrina_requests_total{route="/v1/events",status="200"} 1.0' in text
-    assert all(re.match(r"#|vitrina_\w+(\{.*\})? \S+$", line) for line in text.splitlines())
+    assert all(re.match(r"#|(vitrina|process)_\w+(\{.*\})? \S+$", line) for line in text.splitlines())
+
+
+def test_memory_is_among_the_numbers():
+    assert b"process_resident_memory_bytes" in Metrics().text()

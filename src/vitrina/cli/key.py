@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,14 +29,14 @@ def command(
     chosen = SCOPES if scopes is None else tuple(one.strip() for one in scopes.split(","))
     secret = new_key()
     made = Key(hash=hash_of(secret), scopes=chosen, tenant=tenant)  # type: ignore[arg-type]
-    Settings(scenarios={"default": ScenarioSettings(artifact="model")}, keys={name: made})  # refuses a name that can't be one
+    Settings(scenarios={"default": ScenarioSettings(artifact=Path("model"))}, keys={name: made})  # refuses a name that can't be one
     if json:
         console.print_json({"name": name, "key": secret, "hash": made.hash, "scopes": made.scopes, "tenant": tenant})
         return
     table = f'[keys.{name}]\nhash = "{made.hash}"\nscopes = [{", ".join(f"{scope!r}" for scope in made.scopes)}]'.replace("'", '"')
-    console.out().print(
-        f"{secret}\n\nThis is shown once: give it to the client, which sends it as 'Authorization: Bearer KEY'.\n"
+    console.out().print(secret, markup=False, soft_wrap=True)
+    console.note(
+        "\nThis is shown once: give it to the client, which sends it as 'Authorization: Bearer KEY'.\n"
         f"Into the file of settings:\n\n{table}" + (f'\ntenant = "{tenant}"' if tenant != "default" else "")
-        + f"\n\nOr, without a file, into the environment of the service: {KEY}{same_name(name).upper()}=KEY",
-        markup=False, soft_wrap=True,
+        + f"\n\nOr, without a file, into the environment of the service: {KEY}{same_name(name).upper()}=KEY"
     )  # fmt: skip

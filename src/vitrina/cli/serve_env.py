@@ -119,7 +119,7 @@ def _secret(name: str, text: str) -> str:
 
 def _value(text: str, keys: Keys) -> Any:
     """Text as the setting wants it; left as it is where it doesn't fit, so that the settings refuse it with their sentence."""
-    annotation = TABLES[str(keys[0])].model_fields[str(keys[1])].annotation
+    annotation: Any = TABLES[str(keys[0])].model_fields[str(keys[1])].annotation
     if text.lower() == NONE and accepts(annotation, None):
         return None
     if get_origin(annotation) is tuple:

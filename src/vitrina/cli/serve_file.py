@@ -46,7 +46,9 @@ def read_service(target: Path, environment: Environment, given: Mapping[str, Any
         ParameterError: a value is wrong, or things don't go together; names the line, the variable or the option.
         ArtifactError, DataError: an artifact or a file isn't there.
     """
-    options = {("service", name): (value, OPTION.format(name.replace("_", "-"))) for name, value in given.items() if value is not None}
+    options: dict[Keys, tuple[Any, str]] = {
+        ("service", name): (value, OPTION.format(name.replace("_", "-"))) for name, value in given.items() if value is not None
+    }
     file = _file(target, trust).with_values(environment.values).with_values(options)
     tables = settings_of(file, Tables, EXAMPLE)
     for name in TABLES:
@@ -78,7 +80,7 @@ def _whole(file: TomlFile, table: Mapping[str, Any], parts: Mapping[str, Any]) -
     try:
         return Settings(**values, **parts)
     except ParameterError as error:
-        keys: Keys = (error.parameter,) if error.parameter in parts else ("service", str(error.parameter))
+        keys: Keys = (str(error.parameter),) if error.parameter in parts else ("service", str(error.parameter))
         raise error.at(file.where(keys)) from None
 
 

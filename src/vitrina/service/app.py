@@ -7,10 +7,10 @@ microseconds beside the handler.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 from starlette.routing import Router
 
-from vitrina.service import console
-from vitrina.service.auth import Auth
+from vitrina.service import console, logs, tracing
+from vitrina.service.auth import Auth, Caller
 from vitrina.service.limits import Gate, Rates, Receive, body_of
 from vitrina.service.problems import Header, RefusedError, refusal_of
 from vitrina.service.reference import reference
@@ -33,12 +33,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = Mapping[str, Any]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = logging.getLogger("vitrina.service")
 encode = msgspec.json.Encoder().encode
 
 JSON = b"application/json"
 SAME_ID = re.compile(rb"[\w.:-]{1,128}").fullmatch  # of a request, that a client may choose
-NOWHERE = "(none)"  # the route of what has none
+NOWHERE, CONSOLE = "(none)", "(console)"  # the routes of what has none
+UNLOGGED = frozenset(endpoint.path for endpoint in WATCHED)  # what asks every few seconds would be most of the log
 MOST_SUBJECT = 256  # characters of the last part of a path
 FIXED: list[Header] = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 PREFLIGHT: list[Header] = [
@@ -47,7 +47,24 @@ PREFLIGHT: list[Header] = [
 ]
 
 
-def application(service: Service) -> ASGI:
+@dataclass(slots=True)
+class Seen:
+    """What is said of a request in logs, metrics and traces. `status` 0: who asked has gone."""
+
+    id: bytes
+    method: str
+    started: float
+    route: str = NOWHERE
+    status: int = 0
+    caller: Caller | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        known = {} if self.caller is None else {"tenant": self.caller.tenant, "key": self.caller.name}
+        return {"request_id": self.id.decode(), "method": self.method, "route": self.route, "status": self.status, **known}
+
+
+def application(service: Service, tracer: tracing.Tracing | None = None) -> ASGI:
     """The API under /v1, its description, and the console at /."""
     pages = getattr(console, "routes", None)
     return Application(
@@ -55,6 +72,7 @@ def application(service: Service) -> ASGI:
         (*API, *reference(API)),
         Auth.of(service.settings),
         None if pages is None else Router(pages(service), default=_nothing_here),
+        tracer,
     )
 
 
@@ -66,8 +84,10 @@ def admin(service: Service) -> ASGI:
 class Application:
     """Routes of a table, and pages for what is in none. Without `auth` everybody may ask."""
 
-    def __init__(self, service: Service, table: Sequence[Endpoint], auth: Auth | None, pages: ASGI | None) -> None:
-        self._service, self._auth, self._pages = service, auth, pages
+    def __init__(
+        self, service: Service, table: Sequence[Endpoint], auth: Auth | None, pages: ASGI | None, tracer: tracing.Tracing | None = None
+    ) -> None:
+        self._service, self._auth, self._pages, self._tracing = service, auth, pages, tracer
         limits = service.settings.limits
         self._limits = limits
         self._rates, self._gate = Rates(limits.rate, limits.burst), Gate(limits.waiting)
@@ -81,28 +101,40 @@ class Application:
         if scope["type"] != "http":
             await _no_http(scope, receive, send)
             return
-        started = perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        request_id = given if SAME_ID(given) else os.urandom(8).hex().encode()
-        route, status = NOWHERE, 0
+        seen = Seen(given if SAME_ID(given) else os.urandom(8).hex().encode(), scope["method"], perf_counter())
+        if self._tracing is None:
+            await self._respond(seen, scope, headers, receive, send)
+        else:
+            with tracing.request(self._tracing, seen.method, headers) as said:
+                await self._respond(seen, scope, headers, receive, send)
+                said.update(seen.fields)
+        if seen.status:
+            seconds = perf_counter() - seen.started
+            self._service.metrics.request(seen.route, seen.status, seconds)
+            if seen.route not in UNLOGGED:
+                logs.request(**seen.fields, seconds=seconds)
+
+    async def _respond(self, seen: Seen, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         try:
             methods, subject = self._find(scope)
             if methods is None:
-                route, status = await self._page(scope, headers, receive, send)
+                await self._page(seen, scope, headers, receive, send)
                 return
-            route = next(iter(methods.values())).path
+            seen.route = next(iter(methods.values())).path
             endpoint = _method(methods, scope["method"])
-            reply = self._options(methods, headers) if endpoint is None else await self._answer(endpoint, subject, scope, headers, receive)
+            reply = (
+                self._options(methods, headers)
+                if endpoint is None
+                else await self._answer(seen, endpoint, subject, scope, headers, receive)
+            )
         except ConnectionResetError:
             return
         except Exception as error:
-            reply = self._refused(error, request_id, scope["method"], route)
-        finally:
-            if status:
-                self._service.metrics.request(route, status, perf_counter() - started)
-        await self._send(reply, request_id, headers, send)
-        self._service.metrics.request(route, reply.status, perf_counter() - started)
+            reply = self._refused(error, seen)
+        await self._send(reply, seen.id, headers, send)
+        seen.status = reply.status
 
     def _find(self, scope: Scope) -> tuple[dict[str, Endpoint] | None, str]:
         """The methods of a path, and its last part where it stands for a name."""
@@ -117,9 +149,13 @@ class Application:
             raise RefusedError(404, "There is nothing at this path. What there is: /openapi.json, or /docs to read.")
         return None, ""
 
-    async def _answer(self, endpoint: Endpoint, subject: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
+    async def _answer(
+        self, seen: Seen, endpoint: Endpoint, subject: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Reply:
         """Who asks, what, and the answer."""
-        call = Call(self._service, self._caller(endpoint, scope, headers), subject=subject, query=_query(endpoint, scope["query_string"]))
+        call = Call(
+            self._service, self._caller(seen, endpoint, scope, headers), subject=subject, query=_query(endpoint, scope["query_string"])
+        )
         reading = True
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -144,24 +180,24 @@ class Application:
             raise RefusedError(503, f"There was no answer within {self._limits.seconds:g} s. Come again.", retry_after=1.0) from None
         return answer if type(answer) is Reply else Reply(encode(answer))
 
-    def _caller(self, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes]) -> Any:
+    def _caller(self, seen: Seen, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes]) -> Any:
         """Who asks, if that is asked; one header that comes twice could be read in two ways."""
         if self._auth is None or endpoint.scope is None:
             return None
         names = [name for name, _ in scope["headers"] if name in ONCE]
         if len(set(names)) < len(names):
             raise RefusedError(400, f"The headers {', '.join(sorted(name.decode() for name in ONCE))} may come once each.")
-        caller = self._auth.caller(headers)
+        caller = seen.caller = self._auth.caller(headers)
         self._rates.check(caller.name)
         caller.check(endpoint.scope)
         return caller
 
-    def _refused(self, error: Exception, request_id: bytes, method: str, route: str) -> Reply:
+    def _refused(self, error: Exception, seen: Seen) -> Reply:
         refused = refusal_of(error)
         if refused is None:
-            log.error("%s %s failed (request %s)", method, route, request_id.decode(), exc_info=error)
+            logs.error("a request failed", error, request_id=seen.id.decode(), method=seen.method, route=seen.route)
             refused = RefusedError(500, "The service failed to answer; its log says why, under the request_id.")
-        return Reply(refused.body(request_id.decode()), refused.status, headers=tuple(refused.headers))
+        return Reply(refused.body(seen.id.decode()), refused.status, headers=tuple(refused.headers))
 
     def _options(self, methods: Mapping[str, Endpoint], headers: Mapping[bytes, bytes]) -> Reply:
         """What may be asked here, and of pages of a site that is allowed."""
@@ -170,27 +206,25 @@ class Application:
             return Reply(b"", 204, headers=(allowed,))
         return Reply(b"", 204, headers=(allowed, (b"access-control-allow-methods", allowed[1]), *PREFLIGHT))
 
-    async def _page(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> tuple[str, int]:
-        """A page of the console; its route and status. Its body is held, within the limit, before it is asked."""
+    async def _page(self, seen: Seen, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        """A page of the console. Its body is held, within the limit, before it is asked."""
         assert self._pages is not None
+        seen.route = CONSOLE
         if self._auth is not None:
             self._auth.check_place(headers)
         body = b""
         if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
             async with asyncio.timeout(self._limits.seconds):
                 body = await body_of(receive, headers, self._limits.body)
-        status = 500
 
         async def again() -> Mapping[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def sent(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
-            status = message.get("status", status)
+            seen.status = message.get("status", seen.status)
             await send(message)
 
         await self._pages(scope, again, sent)
-        return "(console)", status
 
     async def _send(self, reply: Reply, request_id: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
         answered = [(b"content-length", b"%d" % len(reply.body)), (b"x-request-id", request_id), *FIXED, *reply.headers]

@@ -15,6 +15,7 @@ from vitrina.service.store.base import StoreUnavailableError
 
 if TYPE_CHECKING:
     from vitrina.service.service import Service
+    from vitrina.service.store.upkeep import Retained
 
 DAY, HOUR = 86_400.0, 3_600.0
 
@@ -66,8 +67,11 @@ class Background:
         if (now := self._due("retention", HOUR)) is None:
             return
         keep = self._service.settings.keep
-        for kind, days in (("events", keep.events), ("shown", keep.shown), ("rejected", keep.rejected)):
-            for tenant in self._service.tenants if days is not None else ():
+        due: dict[Retained, float | None] = {"events": keep.events, "shown": keep.shown, "rejected": keep.rejected}
+        for kind, days in due.items():
+            for tenant in self._service.tenants:
+                if days is None:
+                    continue
                 rows = await self._service.store.retain(tenant, kind, int((now - days * DAY) * 1e6))
                 if rows:
                     logs.say("dropped what is too old", tenant=tenant, kind=kind, rows=rows)

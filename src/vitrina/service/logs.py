@@ -144,9 +144,9 @@ def written(form: str, stream: TextIO | None = None) -> Iterator[None]:
         form: "json", "text", or "auto": text on a terminal.
         stream: standard error by default.
     """
-    stream = sys.stderr if stream is None else stream
-    writer = logging.StreamHandler(stream)
-    writer.setFormatter(AsText() if form == "text" or (form == "auto" and stream.isatty()) else AsJson())
+    target: TextIO = sys.stderr if stream is None else stream
+    writer = logging.StreamHandler(target)
+    writer.setFormatter(AsText() if form == "text" or (form == "auto" and target.isatty()) else AsJson())
     lines: queue.Queue[logging.LogRecord] = queue.Queue(MOST_WAITING)
     handler, listener = _Dropping(lines), QueueListener(lines, writer)
     loggers = {LOGGER: logging.INFO, logging.getLogger("uvicorn"): logging.WARNING, logging.getLogger("asyncio"): logging.WARNING}

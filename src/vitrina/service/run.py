@@ -161,8 +161,8 @@ async def _serve(settings: Settings, read_logs: Logs, tell: Tell) -> int:
 
 
 def _open_doors(doors: tuple[Door, Door], service: Service, tracing: Tracing | None) -> None:
-    for door, make in zip(doors, (application, admin), strict=True):
-        door.inner, door.closed = make(service), None
+    for door, made in zip(doors, (application(service, tracing), admin(service)), strict=True):
+        door.inner, door.closed = made, None
 
 
 async def _first(opening: asyncio.Task[Service], signals: Signals) -> bool:

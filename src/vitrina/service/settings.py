@@ -244,7 +244,7 @@ class Settings(Config):
     port: Port = 8000
     admin_host: str = Field(default="127.0.0.1", min_length=1)
     admin_port: Port | None = 8001
-    state: Folder
+    state: Folder = Path("vitrina.service")  # where no artifact says better
     store: str = "sqlite"
     redis: str | None = None
     models: Annotated[tuple[Folder, ...], Field(strict=False)] = ()

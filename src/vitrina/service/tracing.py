@@ -94,7 +94,13 @@ def request(tracing: Tracing | None, method: str, headers: Mapping[bytes, bytes]
 def _end(span: Any, method: str, said: Mapping[str, Any]) -> None:
     from opentelemetry.trace import StatusCode  # noqa: PLC0415
 
-    names = {"route": "http.route", "status": "http.response.status_code", "request_id": "vitrina.request_id", "tenant": "vitrina.tenant"}
+    names = {
+        "route": "http.route",
+        "status": "http.response.status_code",
+        "request_id": "vitrina.request_id",
+        "tenant": "vitrina.tenant",
+        "key": "vitrina.key",
+    }
     span.update_name(f"{method} {said.get('route', '')}".rstrip())
     span.set_attributes(
         {names.get(name, name): value for name, value in said.items() if value is not None} | {"http.request.method": method}
