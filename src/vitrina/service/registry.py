@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def read_version(folder: Path, *, trust: bool = False, kept: Kept | None = None)
 
     Cost: one pass over its files, one query.
     """
-    artifact = load(folder, trust=trust)
+    artifact = load(folder, trust=trust, onnx=find_spec("onnxruntime") is not None)
     assert artifact.vocabulary is not None  # a policy has none, and raises
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()[:HASH]
     if kept is not None and kept.id.startswith(f"{digest}-"):
@@ -110,17 +111,19 @@ def allowed_folder(folder: str, allowed: Sequence[Path]) -> Path:
         meant = [_resolved(place, folder) for place in places]
         found = [path for path in meant if path is not None and any(path.is_relative_to(base) and path != base for base in places)]
     if found:
-        return next((path for path in found if path.exists()), found[0])
+        return next((path for path in found if path.is_dir()), found[0])
     named = " or ".join(map(str, places))
     raise ModelRefusedError(f"Models are loaded from {named}. Got {folder!r}, which is not in it: copy the artifact there.")
 
 
 def _resolved(place: Path, folder: str) -> Path | None:
-    """An absolute path stays what it is; None where the system refuses it, as a name that is too long."""
+    """An absolute path stays what it is; None where the system takes it for none, as a name that is too long."""
     try:
-        return (place / folder).resolve()
+        path = (place / folder).resolve()
+        path.exists()
     except (OSError, RuntimeError):
         return None
+    return path
 
 
 def check(pipeline: Pipeline, version: Version) -> list[str]:
@@ -138,7 +141,7 @@ def check(pipeline: Pipeline, version: Version) -> list[str]:
     asked = [RecommendRequest(k=K), RecommendRequest(history=list(popular), k=K)]
     try:
         for requests in (asked[:1], asked[1:], asked * (BATCH // 2)):
-            for answered in pipeline.answer(requests):
+            for answered in pipeline.answer(requests, patient=True):
                 _check_answer(answered, artifact)
     except DataError as error:  # rules may need a context, which only a request has
         return [f"It was not asked before it serves: {error}"]
@@ -151,6 +154,8 @@ def check(pipeline: Pipeline, version: Version) -> list[str]:
 
 
 def _check_answer(answered: Answered, artifact: Artifact) -> None:
+    if answered.error is not None:
+        raise answered.error
     items = [item.item for item in answered.items]
     wrong = None
     if len(set(items)) < len(items):

@@ -2,49 +2,174 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+import asyncio
+import importlib
+import logging
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Self
 
+import polars as pl
+
+from vitrina.data.dataset import Dataset
+from vitrina.service.batcher import Batcher
+from vitrina.service.doubles import Doubles
+from vitrina.service.facts import Facts
+from vitrina.service.histories import Histories
+from vitrina.service.metrics import Metrics
+from vitrina.service.pipeline import Pipeline
+from vitrina.service.records import Event
+from vitrina.service.registry import Registry, Version
+from vitrina.service.scenario import Place, Scenario, Way
+from vitrina.service.settings import ScenarioSettings, Settings
+from vitrina.service.store.base import Backend
+from vitrina.service.store.store import Store
 from vitrina.service.tenant import Tenant
 
-if TYPE_CHECKING:
-    from vitrina.data.dataset import Dataset
-    from vitrina.service.metrics import Metrics
-    from vitrina.service.settings import Settings
-    from vitrina.service.store.store import Store
+LOG = logging.getLogger(__name__)
+SERVING = "serving.json"  # in the state folder: which version serves each scenario
 
 
 class Service:
-    """Everything that answers, made from settings. `await Service.open(settings)`, and at the end `await service.close()`."""
+    """Everything that answers, made from settings: `await Service.open(settings)`, and at the end `await service.close()`.
 
-    def __init__(self, settings: Settings, store: Store, tenants: Mapping[str, Tenant], metrics: Metrics) -> None:
+    Models answer in one thread, one batch at a time, and are loaded in another; the store writes in its own.
+
+    Attributes:
+        tenants: by name.
+        told: what there is to know of the start, in sentences.
+    """
+
+    def __init__(self, settings: Settings, store: Store, metrics: Metrics) -> None:
         self.settings = settings
         self.store = store
-        self.tenants = dict(tenants)
         self.metrics = metrics
+        self.tenants: dict[str, Tenant] = {}
+        self.told: list[str] = []
+        self._answering = ThreadPoolExecutor(1, "vitrina-model")
+        self._loading = ThreadPoolExecutor(1, "vitrina-load")
+        self._registry = Registry(settings.state / SERVING)
+        self._closed = False
 
     @classmethod
     async def open(cls, settings: Settings, *, logs: Mapping[str, Dataset] = {}) -> Self:
         """Open the store, fill histories, load the models and warm them.
 
         Args:
-            logs: histories at the start, by tenant; the store's own events come after them.
+            logs: histories at the start, by tenant. The store's own events come after them, without those that the log has already (`Doubles`).
 
         Raises:
             ArtifactError: a model of the settings is damaged.
             StoreUnavailableError: the database can't be reached.
+
+        Cost: the models, and some seconds per million events of the store.
         """
-        raise NotImplementedError
+        backend = _backend(settings)
+        store = await asyncio.to_thread(partial(Store.open, settings.state, backend=backend))
+        service = None
+        try:
+            service = cls(settings, store, Metrics())
+            for name in settings.tenants:
+                service.tenants[name] = await service._tenant(name, logs.get(name))
+        except BaseException:
+            await (store.close() if service is None else service.close())
+            raise
+        service._watch()
+        return service
 
     @property
     def not_ready(self) -> list[str]:
-        """Why it can't serve, in sentences; empty where it can."""
-        raise NotImplementedError
+        """Why it can't serve, in sentences; empty where it can. A database that is away is no reason: lists come from memory."""
+        if self._closed:
+            return ["The service is stopping."]
+        waiting = [
+            f"{name}/{one.name}" for name, tenant in self.tenants.items() for one in tenant.scenarios.values() if one.serving is None
+        ]
+        return [f"The scenario {name} has no model yet." for name in waiting]
 
     @property
     def ready(self) -> bool:
         return not self.not_ready
 
     async def close(self) -> None:
-        """Write what is queued, and close the store."""
-        raise NotImplementedError
+        """Let the requests that run end, write what is queued, and close the store. A second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._loading.shutdown)
+        await asyncio.to_thread(self._answering.shutdown)
+        await self.store.close()
+
+    async def _tenant(self, name: str, log: Dataset | None) -> Tenant:
+        histories = await asyncio.to_thread(Histories.of_log, log)
+        items, users = Facts(), Facts()
+        items.set(await asyncio.to_thread(self.store.items, name))
+        users.set(await asyncio.to_thread(self.store.users, name))
+        added, double = await asyncio.to_thread(_fill, histories, self.store.events(name), log)
+        if double:
+            self.told.append(f"{double:,} events of the store are in the log of {name!r} already; they count once.")
+        if added:
+            self.told.append(f"{added:,} events of the store joined the histories of {name!r}.")
+        place = Place(
+            registry=self._registry,
+            allowed=self.settings.model_folders(name),
+            make=lambda version, settings: self._way(name, version, settings, histories, items, users, log),
+            loader=self._loading,
+            serves=partial(self._serves, name),
+        )
+        experiments = {self.settings.name_of(one.scenario): one for one in self.settings.experiments_of(name).values()}
+        scenarios = {key: Scenario(name, key, one, place, experiments.get(key)) for key, one in self.settings.of_tenant(name).items()}
+        for scenario in scenarios.values():
+            self.told += await scenario.open()
+        return Tenant(name, self.store, histories, items, users, scenarios, self.metrics)
+
+    def _way(
+        self,
+        tenant: str,
+        version: Version,
+        settings: ScenarioSettings,
+        histories: Histories,
+        items: Facts,
+        users: Facts,
+        log: Dataset | None,
+    ) -> Way:
+        pipeline = Pipeline.of(
+            version.artifact, histories, items, users, reranker=settings.reranker, candidates=settings.candidates, repeat=settings.repeat,
+            budget=settings.budget_ms / 1000, version=version.id, log=log,
+        )  # fmt: skip
+        name = settings.name or next((key for key, one in self.settings.of_tenant(tenant).items() if one is settings), "arm")
+        pipeline.watch = partial(self.metrics.staged, tenant, name)
+        return Way(version, pipeline, Batcher(pipeline, self._answering, waiting=self.settings.limits.waiting))
+
+    def _serves(self, tenant: str, scenario: str, version: Version) -> None:
+        fitted = None if version.created is None else version.created.timestamp()
+        self.metrics.serves(tenant, scenario, version.id, version.model, fitted)
+        LOG.info("%s/%s is served by %s (%s)", tenant, scenario, version.id, version.folder)
+
+    def _watch(self) -> None:
+        self.metrics.watch("recommend", lambda: float(sum(way.batcher.depth for way in self._ways())))
+        self.metrics.watch("store", lambda: float(self.store.writer.waiting))
+        self.metrics.lost.set_function(lambda: float(self.store.lost))
+        self.metrics.ready.set_function(lambda: float(self.ready))
+
+    def _ways(self) -> Iterator[Way]:
+        for tenant in self.tenants.values():
+            for scenario in tenant.scenarios.values():
+                yield from {id(way): way for way in scenario.ways.values()}.values()
+
+
+def _backend(settings: Settings) -> Backend | None:
+    """The database of the settings; None is SQLite in the state folder."""
+    if settings.store == "sqlite":
+        return None
+    return importlib.import_module("vitrina.service.store.postgres").Postgres(settings.store)  # needs an extra
+
+
+def _fill(histories: Histories, frames: Iterator[pl.DataFrame], log: Dataset | None) -> tuple[int, int]:
+    """Let the events of the store count; how many entered, and how many the log had already."""
+    doubles, entered = Doubles(log), 0
+    for frame in frames:
+        columns = doubles.left(frame).select("event_id", "kind", "user", "item", "time", "received", "value", "basket")
+        entered += histories.add([Event(*row) for row in columns.iter_rows()])
+    return entered, doubles.found

@@ -304,11 +304,10 @@ class Settings(Config):
 
     __str__ = __repr__
 
-    @property
-    def model_folders(self) -> tuple[Path, ...]:
-        """Folders from which another model may be loaded."""
-        arms = [arm for served in self.experiments.values() for arm in served.arms.values()]
-        return self.models or tuple(dict.fromkeys(one.artifact.resolve().parent for one in (*self.scenarios.values(), *arms)))
+    def model_folders(self, tenant: str) -> tuple[Path, ...]:
+        """Folders from which a tenant may load another model: those of `models`, or those that hold its artifacts."""
+        arms = [arm for served in self.experiments_of(tenant).values() for arm in served.arms.values()]
+        return self.models or tuple(dict.fromkeys(one.artifact.resolve().parent for one in (*self.of_tenant(tenant).values(), *arms)))
 
     @property
     def tenants(self) -> tuple[str, ...]:

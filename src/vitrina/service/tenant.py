@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.json import encode
+
 from vitrina.base.errors import UnknownNameError
 from vitrina.experiments.assign import Assigned
 from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from vitrina.service.pipeline import Answered
     from vitrina.service.store.store import Store
 
+MOST_KEPT = 4096  # bytes of a row that was refused
 LOG = logging.getLogger(__name__)
 Row = TypeVar("Row")
 
@@ -129,6 +132,12 @@ class Tenant:
     async def _set(
         self, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts
     ) -> BatchAnswer:
+        now = time.time_ns() // 1000
+        wrong = {place: facts.refused(row) for place, row in enumerate(rows) if isinstance(row, Attributes)}
+        rows = [
+            row if (reason := wrong.get(place)) is None else Rejected(now, encode(row)[:MOST_KEPT], reason)
+            for place, row in enumerate(rows)
+        ]
         given = [row for row in rows if isinstance(row, Attributes)]
         known = await keep(self.name, given) if given else []
         facts.set(given)
