@@ -166,7 +166,7 @@ def test_columns_are_merged(during):
         for put, got in ((store.set_items, store.items), (store.set_users, store.users)):
             assert await put("shop", [setting("tea", price=1.5, brand="x", old=None), setting("jam", big=2**53)]) == [True, True]
             await put("shop", [setting("tea", brand=None, good=True), setting("tea", price=2)])
-            assert got("shop") == [setting("jam", big=2**53), setting("tea", price=2, good=True)]
+            assert got("shop") == [setting("jam", big=2**53), setting("tea", price=2, brand=None, old=None, good=True)]
             assert await put("shop", [gone, gone, Attributes("strange", {}, delete=True)]) == [True, False, False]
         assert store.users("shop") == [setting("jam", big=2**53)]
         assert store.items("shop") == [setting("jam", big=2**53), Attributes("strange", {}, delete=True), gone]

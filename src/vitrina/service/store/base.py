@@ -115,6 +115,23 @@ Job = AddEvents | AddShown | SetItems | SetUsers | Reject | Audit | Retain | For
 Result = list[bool] | int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was committed to a database that several processes share, of one tenant.
+
+    Args:
+        upto: the number up to which this is all.
+        items, users: whole rows.
+        forgotten: digests of people who were erased.
+    """
+
+    upto: int
+    events: Sequence[Event]
+    items: Sequence[Attributes]
+    users: Sequence[Attributes]
+    forgotten: Sequence[bytes]
+
+
 class Readings(Protocol):
     """What a database may be asked by any thread, while another one writes.
 

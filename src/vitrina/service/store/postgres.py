@@ -13,9 +13,9 @@ import msgspec
 import polars as pl
 
 from vitrina.base.errors import ParameterError
-from vitrina.service.records import Attributes, Audited, Erasure, Rejected, Sealable, Segment
+from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Sealable, Segment
 from vitrina.service.store import frames
-from vitrina.service.store.base import Job, Result
+from vitrina.service.store.base import Changes, Job, Result
 from vitrina.service.store.postgres_connect import SESSION, Connector, fresh
 from vitrina.service.store.postgres_jobs import Tenants, done
 from vitrina.service.store.postgres_migrations import SCHEMA, migrate
@@ -27,6 +27,8 @@ UNLIMITED = 86_400.0  # seconds: for what goes through whole tables
 OF_TENANT = "tenant = (SELECT id FROM tenants WHERE name = %s)"
 ANSWERS = 'sequence, recommendation_id, time, scenario, version, "user", session, experiment, variant, propensity, items, scores, sources, propensities'
 EVENTS = ", ".join(f'"{name}"' for name in frames.EVENTS)
+EVENT = ", ".join(f'"{name}"' for name in Event.__struct_fields__)
+ATTRIBUTES = "SELECT id, columns, deleted FROM {} WHERE " + OF_TENANT + ' ORDER BY id COLLATE "C"'
 
 
 @final
@@ -109,10 +111,10 @@ class PostgresReadings:
         return self._tables("shown", ANSWERS, tenant, after, _shown)
 
     def items(self, tenant: str) -> list[Attributes]:
-        return self._attributes("items", tenant)
+        return self._attributes(ATTRIBUTES.format("items"), (tenant,))
 
     def users(self, tenant: str) -> list[Attributes]:
-        return [row for row in self._attributes("users", tenant) if not row.delete]
+        return self._attributes(ATTRIBUTES.format("(SELECT * FROM users WHERE NOT deleted) users"), (tenant,))
 
     def rejected(self, tenant: str, most: int = 100) -> list[Rejected]:
         rows = self.rows(f"SELECT received, row, reason FROM rejected WHERE {OF_TENANT} ORDER BY id DESC LIMIT %s", (tenant, most))
@@ -124,6 +126,23 @@ class PostgresReadings:
 
     def tenants(self) -> list[str]:
         return [name for (name,) in self.rows("SELECT name FROM tenants ORDER BY id")]
+
+    def last(self) -> int:
+        """The number of the latest commit."""
+        return self.rows("SELECT sequence FROM counter")[0][0]
+
+    def changes(self, tenant: str, after: int, last: int) -> Changes:
+        """What was committed after a number and up to another, or up to an earlier one where that is much: commits come in the order of their numbers, so it is all."""
+        between = f"{OF_TENANT} AND sequence > %s AND sequence <= %s"
+        events = self.rows(f"SELECT sequence, {EVENT} FROM events WHERE {between} ORDER BY sequence LIMIT {CHUNK}", (tenant, after, last))
+        upto = events[-1][0] if len(events) == CHUNK else last
+        asked = (tenant, after, upto)
+        items, users = (
+            self._attributes(f"SELECT id, columns, deleted FROM {table} WHERE {between} ORDER BY sequence", asked)
+            for table in ("items", "users")
+        )
+        forgotten = [digest for (digest,) in self.rows(f"SELECT digest FROM forgotten WHERE {between}", asked)]
+        return Changes(upto, [Event(*row[1:-1], properties=row[-1].encode()) for row in events], items, users, forgotten)
 
     def segments(self, tenant: str, kind: Sealable | None = None) -> list[Segment]:
         return []
@@ -171,9 +190,8 @@ class PostgresReadings:
                 return
         connection.close()
 
-    def _attributes(self, table: str, tenant: str) -> list[Attributes]:
-        rows = self.rows(f'SELECT id, columns, deleted FROM {table} WHERE {OF_TENANT} ORDER BY id COLLATE "C"', (tenant,))
-        return [Attributes(name, msgspec.json.decode(columns), deleted) for name, columns, deleted in rows]
+    def _attributes(self, query: str, values: Sequence[Any]) -> list[Attributes]:
+        return [Attributes(name, msgspec.json.decode(columns), deleted) for name, columns, deleted in self.rows(query, values)]
 
     def _tables(
         self, table: str, columns: str, tenant: str, after: int, made: Callable[[list[Any]], pl.DataFrame]

@@ -23,7 +23,7 @@ from vitrina.service.store.base import (
     SetItems,
     SetUsers,
 )
-from vitrina.service.store.sqlite_jobs import digest, naming
+from vitrina.service.store.sqlite_jobs import digest, merged, naming
 
 Tenants = dict[str, int]  # the number of each that has one
 EVENTS = """
@@ -141,7 +141,7 @@ def _set_users(transaction: Transaction, job: SetUsers) -> list[bool]:
 
 
 def _set(transaction: Transaction, table: str, job: SetItems | SetUsers) -> list[bool]:
-    """Merge columns by the rules of a JSON merge patch: those that are named are set, null takes one away. What is deleted leaves its id, which others hear of."""
+    """Merge columns. What is deleted leaves its id, so that other processes hear of it."""
     tenant = transaction.tenant(job.tenant)
     query = f"SELECT id, columns, deleted FROM {table} WHERE tenant = %s AND id = ANY(%s)"
     found = transaction.connection.execute(query, (tenant, [row.id for row in job.rows]))
@@ -150,8 +150,7 @@ def _set(transaction: Transaction, table: str, job: SetItems | SetUsers) -> list
     for row in job.rows:
         before = now.get(row.id)
         known.append(before is not None or not row.delete)
-        merged = {**(before or {}), **row.columns}
-        now[row.id] = None if row.delete else {name: value for name, value in merged.items() if value is not None}
+        now[row.id] = merged(before, row)
         numbers[row.id] = transaction.number()
     upsert = (
         f"INSERT INTO {table} SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::bigint[]) "

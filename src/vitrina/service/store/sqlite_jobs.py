@@ -90,18 +90,21 @@ def _set_users(connection: Any, tenants: Tenants, job: SetUsers) -> list[bool]:
 
 
 def _set(connection: Any, table: str, tenant: int, rows: Sequence[Attributes]) -> list[bool]:
-    """Merge columns by the rules of a JSON merge patch: those that are named are set, null takes one away. What is deleted leaves its id."""
-    upsert = (
-        f"INSERT INTO {table} VALUES (:tenant, :id, json_patch('{{}}', :columns), 0) ON CONFLICT DO UPDATE "
-        "SET columns = json_patch(columns, :columns), deleted = 0"
-    )
-    delete = f"INSERT INTO {table} VALUES (:tenant, :id, '{{}}', 1) ON CONFLICT DO UPDATE SET columns = '{{}}', deleted = 1"
+    """Merge columns. What is deleted leaves its id."""
     known = []
     for row in rows:
-        found = connection.execute(f"SELECT count(*) FROM {table} WHERE tenant = ? AND id = ? AND NOT deleted", (tenant, row.id)).get
-        known.append(bool(found) or not row.delete)
-        connection.execute(delete if row.delete else upsert, {"tenant": tenant, "id": row.id, "columns": _json(row.columns).decode()})
+        found = connection.execute(f"SELECT columns FROM {table} WHERE tenant = ? AND id = ? AND NOT deleted", (tenant, row.id)).get
+        known.append(found is not None or not row.delete)
+        columns = merged(None if found is None else msgspec.json.decode(found), row)
+        connection.execute(
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (tenant, row.id, _json(columns or {}).decode(), columns is None)
+        )
     return known
+
+
+def merged(before: Mapping[str, Any] | None, row: Attributes) -> dict[str, Any] | None:
+    """The columns of an item or a person after they were set, None of who is deleted. A column that was emptied stays as null: it covers that of a model's table."""
+    return None if row.delete else {**(before or {}), **row.columns}
 
 
 def _reject(connection: Any, tenants: Tenants, job: Reject) -> None:

@@ -78,7 +78,7 @@ class Store(Readable):
             self.writer.show(AddShown(tenant, [shown]))
 
     async def set_items(self, tenant: str, rows: Sequence[Attributes]) -> list[bool]:
-        """Set columns of items (null takes one away), or take items away; False where one to take away wasn't known, which is noted all the same."""
+        """Set columns of items (null empties one, and stays as null), or take items away; False where one to take away wasn't known, which is noted all the same."""
         return await self.writer.submit(SetItems(tenant, rows), len(rows)) if rows else []
 
     async def set_users(self, tenant: str, rows: Sequence[Attributes]) -> list[bool]:
