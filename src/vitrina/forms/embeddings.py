@@ -78,8 +78,9 @@ class Embeddings(Form):
         if not isinstance(self.vectors, np.ndarray):
             return self._sparse_scores(queries, self.vectors)
         encoded = self.encode(queries)
-        scores = np.ascontiguousarray((self.vectors @ np.ascontiguousarray(encoded.T)).T)
-        scores[:, ~self.described] = -np.inf
+        scores = np.matmul(encoded, self.vectors.T)
+        if not self.described.all():
+            scores[:, ~self.described] = -np.inf
         scores[~encoded.any(axis=1)] = -np.inf
         return scores
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from vitrina.base.heap import best_first, push
-from vitrina.base.kernels import Spread
+from vitrina.base.kernels import Spread, kernel
 from vitrina.catalogue import Catalogue
 from vitrina.request import list_width
 from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
+RUN = 64  # scores that are looked at together
 BLOCK_BYTES = 16 << 20  # of a block of dense scores: stays within the last-level cache
 
 
@@ -84,6 +85,15 @@ def _inside(items: Int32, n_items: int) -> Int32:
     return items[(items >= 0) & (items < n_items)]
 
 
+@kernel
+def _some_from(scores, begin, end, least):  # pragma: no cover
+    """Whether one of a run of scores reaches the least that counts."""
+    found = 0
+    for at in range(begin, end):
+        found += scores[at] >= least
+    return found > 0
+
+
 @Spread
 def _select(
     first, last, indptr, items, scores, allowed, ban_indptr, ban_items, limited, include_indptr, include_items, popular, out_items,
@@ -101,16 +111,20 @@ def _select(
             if 0 <= ban_items[at] < n_items:
                 stamp[ban_items[at]] = 2 * q + 1
         size, best, value = 0, out_items[q], out_scores[q]
-        for at in range(indptr[q], indptr[q + 1]):
-            score = scores[at]
-            full = size == k  # nearly always, and nearly always worse than its last: a branch that is easily foretold
-            if (full and not score >= value[0]) or (not full and not score > -np.inf):
+        for begin in range(indptr[q], indptr[q + 1], RUN):
+            end = min(begin + RUN, indptr[q + 1])
+            if size == k and not _some_from(scores, begin, end, value[0]):  # nearly always: a run is compared eight at a time
                 continue
-            item = at - indptr[q] if dense else items[at]
-            mark = stamp[item]
-            if not allowed[item] or mark == 2 * q + 1 or (limited and mark != 2 * q):
-                continue
-            size = push(best, value, size, k, item, score)
+            for at in range(begin, end):
+                score = scores[at]
+                full = size == k
+                if (full and not score >= value[0]) or (not full and not score > -np.inf):
+                    continue
+                item = at - indptr[q] if dense else items[at]
+                mark = stamp[item]
+                if not allowed[item] or mark == 2 * q + 1 or (limited and mark != 2 * q):
+                    continue
+                size = push(best, value, size, k, item, score)
         best_first(best, value, size)
         for place in range(size):
             stamp[best[place]] = 2 * q + 1

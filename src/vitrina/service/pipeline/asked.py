@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, final
 
@@ -24,6 +24,7 @@ from vitrina.wire import HistoryItem, RecommendRequest
 
 DIVERSITY = "diversity"
 FEW = 3  # ids that a note names
+NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(eq=False)
@@ -36,6 +37,8 @@ class Asked:
         history: all that they did, of what the model knows.
         context: what is said of who asks, and of the request.
         settings: what the request changes.
+        candidates: nothing else may be shown, where the request names any.
+        exclude: may not be shown.
         notes: for the client.
     """
 
@@ -45,7 +48,9 @@ class Asked:
     now: int | None
     context: Mapping[str, Any]
     settings: Mapping[str, float]
-    notes: list[str] = field(default_factory=list)
+    candidates: Int32
+    exclude: Int32
+    notes: list[str]
 
 
 @final
@@ -86,12 +91,14 @@ class Enrichment:
             history = _joined(history, given)
             newest = max(newest, _newest(given))
         facts = self.people.of(user) if user is not None else {}
-        said = {**facts, **request.context}
+        context = {name: value for name, value in {**facts, **request.context}.items() if value is not None}
         settings = {} if request.diversity is None else {DIVERSITY: request.diversity}
         settings |= {WEIGHT + name: weight for name, weight in (request.weights or {}).items()}
+        now = max(clock if self.histories.timed else self.histories.next_step, newest + 1)
         return Asked(
-            request, user, history, None if known.times is None else max(clock, newest + 1) if self.histories.timed else max(self.histories.next_step, newest + 1),
-            {name: value for name, value in said.items() if value is not None}, settings, notes,
+            request, user, history, None if known.times is None else now, context, settings,
+            self.codes(request.candidates, "candidates", notes) if request.candidates else NOTHING,
+            self.codes(request.exclude, "exclude", notes) if request.exclude else NOTHING, notes,
         )  # fmt: skip
 
     def _translated(self, events: Events) -> Events:
@@ -140,6 +147,15 @@ class Enrichment:
             events, stop - lengths, stop, self.vocabulary, users, now=_moments(asked), context=_context(asked), kind_names=self.histories.kind_names,
             people=Vocabulary(pl.Series("id", [id for id in ids if id is not None], dtype=pl.String)), labels=pl.Series("user_id", ids, dtype=pl.String),
         )  # fmt: skip
+
+
+def said_as(setting: str) -> str:
+    """What a request calls a setting.
+
+    >>> said_as("diversity"), said_as("weight_bought")
+    ("'diversity'", "the weight of 'bought'")
+    """
+    return f"the weight of {setting.removeprefix(WEIGHT)!r}" if setting.startswith(WEIGHT) else repr(setting)
 
 
 def _newest(events: Events) -> int:

@@ -29,6 +29,10 @@ class Checked:
     wrong: int
     popular: Int32
 
+    def rows(self, part: slice) -> Checked:
+        """Those of some lists."""
+        return Checked(self.keep[part], self.wrong, self.popular[part])
+
 
 def checked(items: Int32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue) -> Checked:
     """Look at every place of lists once more, by the eligibility that holds now; what is not kept is filled from further down the list, and then by popularity.

@@ -9,14 +9,10 @@ from typing import Any
 import numpy as np
 
 from vitrina.base.arrays import Bool, Int32, Ragged
-from vitrina.rerank.base import Ordering
 from vitrina.rerank.narrow import without
 from vitrina.rerank.reranked import RerankedLists
-from vitrina.rerank.rules.base import Filter
-from vitrina.rerank.rules.ruled import Rules
+from vitrina.service.pipeline.layers import filters_of
 from vitrina.types import Eligibility, Queries
-
-MOST_IDS = 100  # that a trace names of what one rule dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +34,17 @@ class Asking:
     def rows(self, part: slice) -> Asking:
         """What some of the requests may be shown."""
         return replace(self, candidates=None if self.candidates is None else self.candidates[part], exclude=self.exclude[part])
+
+    def counts(self, hidden: Bool | None, queries: Queries) -> dict[str, int]:
+        """How many items each kind of condition keeps from the lists of the batch; what several do counts for each."""
+        n = len(queries)
+        kept = {"candidates": 0 if self.candidates is None else sum(len(queries.vocabulary) - len(row) for row in self.candidates)}
+        return kept | {
+            "deleted": 0 if hidden is None else n * int(np.count_nonzero(hidden)),
+            "conditions": n * sum(len(mask) - int(np.count_nonzero(mask)) for mask in self.conditions.values()),
+            "exclude": sum(len(row) for row in self.exclude),
+            "history": 0 if self.repeat else int(queries.lengths.sum()),
+        }
 
     def eligibility(self, hidden: Bool | None) -> Eligibility:
         """As models and re-rankers take it.
@@ -97,16 +104,9 @@ def _taken(
     seen = Eligibility(repeat=asking.repeat).banned(queries).values
     yield ("disliked" if asking.repeat else "in the history"), of(seen)
     for layer in layers:
-        yield from _by_rules(layer, queries, of)
-
-
-def _by_rules(layer: RerankedLists, queries: Queries, of: Any) -> Iterator[tuple[str, Bool]]:
-    ordering = layer.reranker
-    if isinstance(ordering, Ordering) and isinstance(ordering.reranker, Rules):
-        for name, (rule, own) in ordering.reranker.fitted(ordering.items).items():
-            if isinstance(rule, Filter):
-                mask = rule.for_all(own)
-                yield f"rule {name!r}", of(rule.hidden(queries, own).values) if mask is None else mask
+        for name, rule, own in filters_of(layer):
+            hides = rule.for_all(own)
+            yield f"rule {name!r}", of(rule.hidden(queries, own).values) if hides is None else hides
 
 
 def why_empty(found: Sequence[tuple[str, Int32]], every: int) -> str:

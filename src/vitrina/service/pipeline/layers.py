@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +11,15 @@ from vitrina.base.state import Arrays
 from vitrina.batch import aligned
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Recommender
+from vitrina.ranking.heads import WEIGHT
+from vitrina.ranking.ranked import RankedLists
 from vitrina.rerank.base import Ordering, RerankerConfig
 from vitrina.rerank.reranked import RerankedLists
-from vitrina.rerank.rules.base import Rule
+from vitrina.rerank.rules.base import Filter, Rule
 from vitrina.rerank.rules.filters import Suits
 from vitrina.rerank.rules.movers import AtMost
 from vitrina.rerank.rules.ruled import Rules
+from vitrina.service.pipeline.asked import DIVERSITY
 from vitrina.service.pipeline.columns import Columns
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
@@ -58,6 +61,32 @@ def refreshed(layers: list[RerankedLists], columns: Columns) -> list[RerankedLis
     These rules read them: all with `where`, `AtMost(each=...)` and `Suits`. Near-copies, pairs of a table and what is `New` stay as they were at the fit.
     """
     return [_refreshed(layer, columns) for layer in layers] if columns.changed else layers
+
+
+def hidden_by_rules(layers: Sequence[RerankedLists]) -> dict[str, int]:
+    """How many items each rule keeps from everybody."""
+    return {
+        f"rule {name!r}": int(mask.sum())
+        for layer in layers
+        for name, rule, own in filters_of(layer)
+        if (mask := rule.for_all(own)) is not None
+    }
+
+
+def filters_of(layer: RerankedLists) -> Iterator[tuple[str, Filter, Arrays]]:
+    """The rules of a layer that take items off before the model is asked, with what they know of the items."""
+    ordering = layer.reranker
+    if isinstance(ordering, Ordering) and isinstance(ordering.reranker, Rules):
+        yield from ((name, rule, own) for name, (rule, own) in ordering.reranker.fitted(ordering.items).items() if isinstance(rule, Filter))
+
+
+def settings_of(layers: Sequence[RerankedLists], recommender: Recommender) -> frozenset[str]:
+    """What a request may change: the diversity of a re-ranker that has one, the weights of heads."""
+    configs = [layer.reranker.reranker for layer in layers if isinstance(layer.reranker, Ordering)]
+    configs += [config.then for config in configs if isinstance(config, Rules) and config.then is not None]
+    found = {DIVERSITY} if any(hasattr(config, DIVERSITY) for config in configs) else set()
+    heads = recommender.heads if isinstance(recommender, RankedLists) else ()
+    return frozenset(found | {WEIGHT + head.name for head in heads})
 
 
 def _refreshed(layer: RerankedLists, columns: Columns) -> RerankedLists:

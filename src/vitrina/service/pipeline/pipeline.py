@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self, final
 
 import numpy as np
 
 from vitrina.artifacts import Artifact
-from vitrina.base.arrays import Int32
 from vitrina.base.errors import VitrinaError
 from vitrina.base.ids import id_text
 from vitrina.data.dataset import Dataset
@@ -24,20 +23,20 @@ from vitrina.rerank.reranked import RerankedLists
 from vitrina.service.facts import Facts
 from vitrina.service.histories import Histories
 from vitrina.service.pipeline.answered import Answered
-from vitrina.service.pipeline.asked import Asked, Enrichment
+from vitrina.service.pipeline.asked import Asked, Enrichment, said_as
 from vitrina.service.pipeline.check import checked
 from vitrina.service.pipeline.columns import Columns
 from vitrina.service.pipeline.eligible import Asking, dropped, narrowed, why_empty
 from vitrina.service.pipeline.gather import Gathering, Within
-from vitrina.service.pipeline.layers import layers_of, refreshed
-from vitrina.service.pipeline.listing import Listing, with_why
+from vitrina.service.pipeline.layers import hidden_by_rules, layers_of, refreshed, settings_of
+from vitrina.service.pipeline.listing import Listing
 from vitrina.service.pipeline.report import Report
 from vitrina.service.pipeline.similar import related
-from vitrina.service.trace import Stage, Trace
+from vitrina.service.pipeline.telling import Alone, traced_stages, with_why
+from vitrina.service.trace import Stage
 from vitrina.types import Eligibility, Queries, Recommendations
-from vitrina.wire import RecommendedItem, RecommendRequest, SimilarRequest
+from vitrina.wire import RecommendRequest, SimilarRequest
 
-NOTHING = np.empty(0, np.int32)
 RESERVE = 10  # places beyond a list, from which it is filled where a check takes something out
 BUDGET = 0.05  # seconds
 log = logging.getLogger(__name__)
@@ -63,7 +62,8 @@ class Pipeline:
         self.watch: Callable[[Sequence[Stage]], None] | None = None  # is told of each batch, after it is answered
         self.gathering = Gathering(recommender, budget)
         self.enrichment, self.columns, self.listing = enrichment, columns, listing
-        self._fitted_layers, self._layers, self._clock = layers, layers, clock
+        self._fitted_layers, self._clock, self._settings = layers, clock, settings_of(layers, recommender)
+        self._use(refreshed(layers, columns))
 
     @classmethod
     def of(
@@ -149,21 +149,21 @@ class Pipeline:
                 eligible = without(eligible, self.columns.hidden)
             check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
-        report.count("checks", {"not allowed": check.wrong})
-        return [
-            self._said(items, one, row, queries, asking, eligible, report, traced=traced)
-            for row, (items, one) in enumerate(zip(found, asked, strict=True))
+        skipped = [f"The {name} was left out: it {why}." for name, why in report.skipped.items()]
+        answers = [
+            Answered(items, notes=[*one.notes, *self._unread(one), *skipped], version=self.version)
+            for items, one in zip(found, asked, strict=True)
         ]
-
-    def _asking(self, asked: Sequence[Asked]) -> Asking:
-        """What these requests, which have the same conditions, may be shown."""
-        request = asked[0].request
-        conditions = {} if not request.where else self.columns.where(request.where)
-        candidates = None
-        if request.candidates is not None:
-            candidates = [self.enrichment.codes(one.request.candidates or (), "candidates", one.notes) for one in asked]
-        exclude = [self.enrichment.codes(one.request.exclude, "exclude", one.notes) if one.request.exclude else NOTHING for one in asked]
-        return Asking(candidates, conditions, exclude, self.repeat if request.repeat is None else request.repeat)
+        report.count(
+            "eligibility", asking.counts(self.columns.hidden, queries) | {n: c * len(asked) for n, c in self._hidden_by_rules.items()}
+        )
+        report.count("checks", {"not allowed": check.wrong})
+        for row, one in enumerate(asked):
+            if traced or one.request.explain or not found[row]:
+                alone = slice(row, row + 1)
+                part = Alone(self.whole, queries[alone], asking.rows(alone), eligible.rows(alone), lists[alone], check.rows(alone))
+                answers[row] = self._told(answers[row], one, part, report, traced=traced)
+        return answers
 
     def _ranked(self, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
         """The lists: sources in parallel, features and scores, then re-rankers and rules from the innermost outwards."""
@@ -184,30 +184,17 @@ class Pipeline:
                     skipped["re-ranker"] = f"failed: {error}"
         return lists
 
-    def _said(
-        self,
-        items: list[RecommendedItem],
-        one: Asked,
-        row: int,
-        queries: Queries,
-        asking: Asking,
-        eligible: Eligibility,
-        report: Report,
-        *,
-        traced: bool,
-    ) -> Answered:
-        """The answer of one request, which is a row of its batch, with what there is to say beside its items."""
-        part = slice(row, row + 1)
-        notes = [*one.notes, *(f"The {name} was left out: it {why}." for name, why in report.skipped.items()), *unread(one.settings, self)]
-        if one.request.explain and items:
-            items = with_why(items, self._whole, queries[part], one.request.k, eligible.rows(part), notes)
-        empty, trace = None, None
-        if traced or not items:
-            every = self.recommender.catalogue.mask
-            found = dropped(asking.rows(part), self.columns.hidden, self._layers, queries[part], every)
-            empty = None if items else why_empty(found, int(every.sum()))
-            trace = Trace(_traced(report.stages, found, int(every.sum()), len(one.history), len(items))) if traced else None
-        return Answered(items, empty, notes, trace, self.version)
+    def _told(self, answered: Answered, one: Asked, part: Alone, report: Report, *, traced: bool) -> Answered:
+        """The answer of one request with what few ask for: why its items stand there, why there are none, what each stage did."""
+        if one.request.explain and answered.items:
+            answered = replace(answered, items=with_why(answered.items, part, one.request.k, answered.notes))
+        if answered.items and not traced:
+            return answered
+        every = self.recommender.catalogue.mask
+        found = dropped(part.asking, self.columns.hidden, self._layers, part.queries, every)
+        empty = None if answered.items else why_empty(found, int(every.sum()))
+        trace = traced_stages(report.stages, found, int(every.sum()), part, len(answered.items), self.listing.texts) if traced else None
+        return replace(answered, empty=empty, trace=trace)
 
     def similar(self, request: SimilarRequest) -> Answered:
         """Items like one, of what may be shown; what is popular fills nothing here.
@@ -246,8 +233,22 @@ class Pipeline:
             if answered.error is not None:
                 raise answered.error
 
+    def _asking(self, asked: Sequence[Asked]) -> Asking:
+        """What these requests, which have the same conditions, may be shown."""
+        request = asked[0].request
+        conditions = {} if not request.where else self.columns.where(request.where)
+        candidates = None if request.candidates is None else [one.candidates for one in asked]
+        repeat = self.repeat if request.repeat is None else request.repeat
+        return Asking(candidates, conditions, [one.exclude for one in asked], repeat)
+
+    def _unread(self, one: Asked) -> list[str]:
+        """What a request changes that nothing here reads."""
+        return [
+            f"Nothing in this scenario reads {said_as(name)}, which changes nothing." for name in one.settings if name not in self._settings
+        ]
+
     @property
-    def _whole(self) -> Recommender:
+    def whole(self) -> Recommender:
         """The model with its re-rankers, as one."""
         whole = self.recommender
         for layer in reversed(self._layers):
@@ -258,8 +259,11 @@ class Pipeline:
         """Take in what was said of items since; whether anything was."""
         if not self.columns.refresh():
             return False
-        self._layers = refreshed(self._fitted_layers, self.columns)
+        self._use(refreshed(self._fitted_layers, self.columns))
         return True
+
+    def _use(self, layers: list[RerankedLists]) -> None:
+        self._layers, self._hidden_by_rules = layers, hidden_by_rules(layers)
 
 
 def alike(asked: dict[int, Asked], *, repeat: bool) -> list[dict[int, Asked]]:
@@ -272,13 +276,3 @@ def alike(asked: dict[int, Asked], *, repeat: bool) -> list[dict[int, Asked]]:
         key = context, where, request.candidates is None, repeat if request.repeat is None else request.repeat
         groups.setdefault(key, {})[row] = one
     return list(groups.values())
-
-
-def unread(settings: Mapping[str, float], pipeline: Pipeline) -> list[str]:
-    """What a request changes that nothing here reads."""
-    return []
-
-
-def _traced(stages: Sequence[Stage], found: Sequence[tuple[str, Int32]], every: int, history: int, shown: int) -> tuple[Stage, ...]:
-    """The stages of one request, with what was dropped by which condition."""
-    return tuple(stages)
