@@ -40,7 +40,7 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
         k: how many items.
         scenario: the name of the place where they are shown.
         candidates: only these.
-        where: only items of which the columns are so, as in the rules: {"aisle": "drinks", "brand": ["a", "b"], "price": {"max": 5}}.
+        where: only items of which the columns are so, as in the rules: {"aisle": "drinks", "brand": ["a", "b"], "price": {"at_most": 5}}.
         exclude: never these.
         repeat: may items of the history come back; by default as the model was fitted for.
         context: of this request: what rules and features read beside the person.
