@@ -237,6 +237,15 @@ class RejectedAnswer(Struct, frozen=True):
     rows: list[RejectedRow]
 
 
+class UserAnswer(Struct, frozen=True):
+    """What is kept of a person: the columns that were set, how many events count in the history, and the latest of their items, newest last."""
+
+    user: str
+    columns: dict[str, Value]
+    events: int
+    latest: list[str]
+
+
 class ErasedAnswer(Struct, frozen=True):
     """A person who was forgotten, and how many rows went; 0 where nothing was kept."""
 

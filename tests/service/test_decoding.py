@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitrina.base.ids import id_texts
-from vitrina.service.decoding import EVENT, batch_of, decoded, depth_of, event_of, id_text, moment, row_of
+from vitrina.service.decoding import EVENT, batch_of, decoded, depth_of, event_of, moment, row_of
 from vitrina.service.problems import RefusedError
 from vitrina.service.records import Rejected
 
@@ -60,12 +59,6 @@ def test_keys_that_come_twice_are_found_and_depth_is_counted(value, space, ascii
     if depth(value) > 2:
         with pytest.raises(RefusedError, match="2 deep"):
             decoded(body, ANY, 2)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text(min_size=1, max_size=5) | st.integers(-(2**63), 2**63 - 1) | st.from_regex(r"-?[0-9]{1,3}\.0{1,3}", fullmatch=True))
-def test_ids_are_texts_by_the_one_rule(value):
-    assert id_text(value) == id_texts([value])[0]
 
 
 @settings(max_examples=200, deadline=None)

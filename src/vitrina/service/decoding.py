@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from vitrina.base.ids import ZERO_FRACTION
+from vitrina.base.ids import id_text
 from vitrina.service.problems import RefusedError
 from vitrina.service.records import Attributes, Event, Rejected
 from vitrina.wire import EventIn, HistoryItem, ItemIn, RecommendRequest, SimilarRequest, UserIn
@@ -172,17 +172,6 @@ def _no_json(body: bytes, message: str) -> str:
     return f"The body is no JSON: {message.removeprefix('JSON is malformed: ')}. Send one JSON object."
 
 
-def id_text(value: str | int) -> str:
-    """The text of an id, by the one rule of `vitrina.base.ids`.
-
-    >>> id_text(7), id_text("7.0"), id_text("07.0")
-    ('7', '7', '07.0')
-    """
-    if type(value) is int:
-        return str(value)
-    return re.sub(ZERO_FRACTION, r"\1", value) if value[-1:] == "0" else value  # type: ignore[arg-type,index,return-value]
-
-
 def moment(value: str | float, now: float, *, any_year: bool = False) -> int:
     """Microseconds since 1970 of a time that a client sent.
 
@@ -235,7 +224,7 @@ def canonical(request: Asked, *, any_year: bool = False) -> Asked:
     """
     changed: dict[str, Any] = {}
     for name in ("user", "item"):
-        if (value := getattr(request, name, None)) is not None and (text := id_text(value)) is not value:
+        if (value := getattr(request, name, None)) is not None and (text := id_text(value)) != value:
             changed[name] = text
     for name in ("candidates", "exclude"):
         if ids := getattr(request, name):
@@ -251,9 +240,9 @@ def canonical(request: Asked, *, any_year: bool = False) -> Asked:
 
 def _happened(one: HistoryItem | str | int, now: float, *, any_year: bool) -> HistoryItem | str:
     if not isinstance(one, HistoryItem):
-        return id_text(one)
+        return id_text(one) or ""
     at = None if one.time is None else moment(one.time, now, any_year=any_year) / 1e6
-    return HistoryItem(id_text(one.item), at, one.kind)
+    return HistoryItem(id_text(one.item) or "", at, one.kind)
 
 
 class Batch(NamedTuple):
@@ -323,7 +312,7 @@ def attributes_of(
             raise RefusedError(422, "A row either sets columns or deletes. Send one of them.")
     except RefusedError as error:
         return rejected(raw, round(now * 1e6), error)
-    return Attributes(id_text(row.item if isinstance(row, ItemIn) else row.user), row.columns, row.delete)
+    return Attributes(id_text(row.item if isinstance(row, ItemIn) else row.user) or "", row.columns, row.delete)
 
 
 def rejected(raw: msgspec.Raw, received: int, error: Exception) -> Rejected:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from vitrina.service.problems import RefusedError
 
 READ_ON = 8  # times the limit
+T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -77,6 +79,54 @@ class Gate:
 
     def __exit__(self, *_: object) -> None:
         self.inside -= 1
+
+
+class Deadlines:
+    """Gives up what takes longer than some seconds. One timer for all that runs: one per request would cost more than the request's own decoding.
+
+    It looks ten times in that time, so that an end comes up to a tenth later.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends: dict[asyncio.Task[Any], float] = {}  # in the order in which they come
+        self._late: set[asyncio.Task[Any]] = set()
+        self._watching = False
+
+    async def within(self, work: Awaitable[T]) -> T:
+        """What the work gives.
+
+        Raises:
+            TimeoutError: it took too long, and was cancelled.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        self._ends[task] = loop.time() + self._seconds
+        if not self._watching:
+            self._watching = True
+            loop.call_later(self._seconds / 10, self._watch, loop)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if task in self._late and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._ends.pop(task, None)
+            self._late.discard(task)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for task, end in self._ends.items():
+            if end > now:
+                break
+            if task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._watching = bool(self._ends)
+        if self._watching:
+            loop.call_later(self._seconds / 10, self._watch, loop)
 
 
 async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from vitrina.service.decoding import ITEM, USER, attributes_of, batch_of, id_text
+from vitrina.base.ids import id_text
+from vitrina.service.decoding import ITEM, USER, attributes_of, batch_of
 from vitrina.service.problems import RefusedError
 from vitrina.service.records import Attributes, Rejected
 from vitrina.service.routes.table import Call, Endpoint
-from vitrina.wire import BatchAnswer, ErasedAnswer, ItemIn, UserIn
+from vitrina.wire import BatchAnswer, ErasedAnswer, ItemIn, UserAnswer, UserIn
+
+MOST_LATEST = 1000  # items of a person in an answer
 
 
 def _rows(call: Call, name: str, decoder) -> tuple[Sequence[Attributes | Rejected], bool]:
@@ -37,10 +40,19 @@ async def set_users(call: Call) -> BatchAnswer:
     return _answered(await call.tenant.set_users(rows), many)
 
 
+async def user(call: Call) -> UserAnswer:
+    """What lists for this person come from."""
+    name = id_text(call.subject) or ""
+    tenant, most = call.tenant, call.query["most"]
+    events = tenant.histories.of(name)
+    latest = [tenant.histories.items.texts[code] for code in events.items[len(events) - min(most, len(events)) :].tolist()]
+    return UserAnswer(name, dict(tenant.users.of(name)), len(events), latest)
+
+
 async def erase(call: Call) -> ErasedAnswer:
     """Forget a person."""
-    user = id_text(call.subject)
-    return ErasedAnswer(user, await call.tenant.erase(user, call.caller.name))
+    name = id_text(call.subject) or ""
+    return ErasedAnswer(name, await call.tenant.erase(name, call.caller.name))
 
 
 ROUTES = [
@@ -52,6 +64,10 @@ ROUTES = [
     Endpoint(
         "PUT", "/v1/users", set_users, "catalogue", "Set columns of people, or delete them: one, or a batch", BatchAnswer, UserIn, many="users",
         example={"user": "ann", "columns": {"country": "SE"}}, links={"catalogue_erase": {"user": "$request.body#/user"}},
+    ),
+    Endpoint(
+        "GET", "/v1/users/{user}", user, "people", "What is kept of a person", UserAnswer, query={"most": (100, 1, MOST_LATEST)},
+        answered={"user": "ann", "columns": {"country": "SE"}, "events": 2, "latest": ["jam", "tea"]},
     ),
     Endpoint(
         "DELETE", "/v1/users/{user}", erase, "people", "Forget a person: events, what was shown, columns; on disk and in memory", ErasedAnswer,
