@@ -3,7 +3,10 @@
 import itertools
 from types import SimpleNamespace
 
-from vitrina.service.records import Attributes, Rejected
+from vitrina.service.facts import Facts
+from vitrina.service.histories import Histories
+from vitrina.service.metrics import Metrics
+from vitrina.service.records import Attributes, Event, Rejected
 from vitrina.service.settings import Key, ScenarioSettings, Settings, hash_of
 from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendedItem, RowResult
 
@@ -12,17 +15,6 @@ KEYS = {
     "shop": Key(hash=hash_of("vt_shop"), scopes=("recommend", "events")),
     "other": Key(hash=hash_of("vt_other"), tenant="other"),
 }
-
-
-class FakeMetrics:
-    def __init__(self):
-        self.requests = []
-
-    def request(self, route, status, seconds):
-        self.requests.append((route, status))
-
-    def text(self):
-        return b"vitrina_ready 1.0\n"
 
 
 class FakeStore:
@@ -39,7 +31,8 @@ class FakeStore:
 class FakeTenant:
     def __init__(self, name, store, scenarios):
         self.name, self.store = name, store
-        self.events, self.items, self.users = {}, {}, {}
+        self.events, self.kept_items, self.kept_users = {}, {}, {}
+        self.histories, self.users = Histories.of_log(None), Facts()
         version = SimpleNamespace(id="v1", model="Popularity")
         self.scenarios = {one: SimpleNamespace(name=one, version=version, previous=None) for one in scenarios}
         self.ids = itertools.count()
@@ -54,13 +47,15 @@ class FakeTenant:
         return RecommendAnswer(f"r-{next(self.ids)}", request.scenario, "v1", [])
 
     async def add_events(self, rows):
+        self.histories.add([row for row in rows if isinstance(row, Event) and row.event_id not in self.events])
         return self._kept(rows, self.events, "event_id")
 
     async def set_items(self, rows):
-        return self._kept(rows, self.items, "id")
+        return self._kept(rows, self.kept_items, "id")
 
     async def set_users(self, rows):
-        return self._kept(rows, self.users, "id")
+        self.users.set([row for row in rows if isinstance(row, Attributes)])
+        return self._kept(rows, self.kept_users, "id")
 
     def _kept(self, rows, place, name):
         results = []
@@ -98,7 +93,7 @@ def fake_service(tmp_path, keys=KEYS, **settings):
         settings=Settings(scenarios=scenarios, keys=keys, state=tmp_path / "state", **settings),
         store=store,
         tenants={"default": FakeTenant("default", store, ["default"]), "other": FakeTenant("other", store, ["secret"])},
-        metrics=FakeMetrics(),
+        metrics=Metrics(),
         not_ready=[],
         ready=True,
     )

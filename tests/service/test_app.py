@@ -31,7 +31,8 @@ def test_a_list(client, service):
     assert [item["item"] for item in answer.json()["items"]] == ["default-1", "default-2", "default-3"]
     asked = service.tenants["default"].asked[0]
     assert (asked.user, asked.exclude) == ("7", ["7", "8"])
-    assert service.metrics.requests == [("/v1/recommend", 200)]
+    assert list(service.metrics.values("vitrina_requests_total")) == [({"route": "/v1/recommend", "status": "200"}, 1.0)]
+    assert list(service.metrics.values("vitrina_requests_in_flight")) == [({}, 0.0)]
 
 
 def test_similar(client):
@@ -81,7 +82,7 @@ def test_items_and_people(client, service):
     assert (
         client.put("/v1/items", json={"items": [{"item": 1, "columns": {"price": 3.5}}, {"item": 2, "delete": True}]}).json()["stored"] == 2
     )
-    assert service.tenants["default"].items["1"].columns == {"price": 3.5}
+    assert service.tenants["default"].kept_items["1"].columns == {"price": 3.5}
     assert client.put("/v1/users", json={"user": "ann", "columns": {"age": None}}).json()["stored"] == 1
     assert client.put("/v1/users", json={"user": "ann", "columns": {"age": None}, "delete": True}).status_code == 422
 
@@ -89,6 +90,16 @@ def test_items_and_people(client, service):
 def test_a_person_is_forgotten(client):
     client.post("/v1/events", json={"event_id": "e1", "kind": "click", "user": "a/b"})
     assert client.delete("/v1/users/a%2Fb").json() == {"user": "a/b", "rows": 1}
+
+
+def test_what_is_kept_of_a_person(client):
+    rows = [
+        {"event_id": f"e{i}", "kind": "click", "user": 7, "item": item, "time": 1.6e9 + i} for i, item in enumerate(("tea", "jam", "tea"))
+    ]
+    client.post("/v1/events", json={"events": rows})
+    client.put("/v1/users", json={"user": "7", "columns": {"country": "SE"}})
+    assert client.get("/v1/users/7.0?most=2").json() == {"user": "7", "columns": {"country": "SE"}, "events": 3, "latest": ["jam", "tea"]}
+    assert client.get("/v1/users/stranger").json()["events"] == 0
 
 
 def test_models(client):
@@ -113,7 +124,7 @@ def test_health_needs_no_key(client, service):
 
 def test_the_port_of_operators(service):
     client = TestClient(admin(service))
-    assert client.get("/metrics").text == "vitrina_ready 1.0\n"
+    assert "vitrina_requests_in_flight 0.0" in client.get("/metrics").text
     assert client.get("/v1/health/live").status_code == 200
     assert client.post("/v1/recommend", json={}).status_code == 404
 

@@ -84,7 +84,7 @@ def test_of_another_tenant_nothing_shows(ask, service, endpoint, caplog):
     caplog.set_level(logging.DEBUG)
     own, other = service.tenants["default"], service.tenants["other"]
     fill(ask)
-    before = (dict(own.events), dict(own.items), dict(own.users), len(own.asked))
+    before = (dict(own.events), dict(own.kept_items), dict(own.kept_users), len(own.asked))
     answer = ask(endpoint, {"X-API-Key": "vt_other"})
     shown = answer.text + str(answer.headers) + caplog.text
     assert "default-" not in shown
@@ -94,8 +94,8 @@ def test_of_another_tenant_nothing_shows(ask, service, endpoint, caplog):
         assert "Known: secret." in answer.text
     else:
         assert answer.status_code == 200
-    assert (dict(own.events), dict(own.items), dict(own.users), len(own.asked)) == before
-    assert not {"hidden"} & ({*other.events} | {*other.items} | {*other.users})
+    assert (dict(own.events), dict(own.kept_items), dict(own.kept_users), len(own.asked)) == before
+    assert not {"hidden"} & ({*other.events} | {*other.kept_items} | {*other.kept_users})
 
 
 def fill(ask):

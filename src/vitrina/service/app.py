@@ -6,7 +6,7 @@ microseconds beside the handler.
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -20,7 +20,7 @@ from starlette.routing import Router
 
 from vitrina.service import console, logs, tracing
 from vitrina.service.auth import Auth, Caller
-from vitrina.service.limits import Gate, Rates, Receive, body_of
+from vitrina.service.limits import Deadlines, Gate, GoneError, Rates, Receive, body_of
 from vitrina.service.problems import Header, RefusedError, refusal_of
 from vitrina.service.reference import reference
 from vitrina.service.routes import API, WATCHED
@@ -37,6 +37,7 @@ encode = msgspec.json.Encoder().encode
 
 JSON = b"application/json"
 SAME_ID = re.compile(rb"[\w.:-]{1,128}").fullmatch  # of a request, that a client may choose
+PROCESS, COUNT = os.urandom(4).hex().encode(), itertools.count(1)  # what names a request that doesn't name itself
 NOWHERE, CONSOLE = "(none)", "(console)"  # the routes of what has none
 UNLOGGED = frozenset(endpoint.path for endpoint in WATCHED)  # what asks every few seconds would be most of the log
 MOST_SUBJECT = 256  # characters of the last part of a path
@@ -49,13 +50,14 @@ PREFLIGHT: list[Header] = [
 
 @dataclass(slots=True)
 class Seen:
-    """What is said of a request in logs, metrics and traces. `status` 0: who asked has gone."""
+    """What is said of a request in logs, metrics and traces. `status` 0: who asked has gone, or there is no answer yet."""
 
     id: bytes
     method: str
     started: float
     route: str = NOWHERE
     status: int = 0
+    whole: bool = False  # its body is here
     caller: Caller | None = None
 
     @property
@@ -67,13 +69,10 @@ class Seen:
 def application(service: Service, tracer: tracing.Tracing | None = None) -> ASGI:
     """The API under /v1, its description, and the console at /."""
     pages = getattr(console, "routes", None)
-    return Application(
-        service,
-        (*API, *reference(API)),
-        Auth.of(service.settings),
-        None if pages is None else Router(pages(service), default=_nothing_here),
-        tracer,
-    )
+    asked = None if pages is None else Router(pages(service), default=_nothing_here)
+    made = Application(service, (*API, *reference(API)), Auth.of(service.settings), asked, tracer)
+    service.metrics.in_flight.set_function(made.running)
+    return made
 
 
 def admin(service: Service) -> ASGI:
@@ -90,12 +89,16 @@ class Application:
         self._service, self._auth, self._pages, self._tracing = service, auth, pages, tracer
         limits = service.settings.limits
         self._limits = limits
-        self._rates, self._gate = Rates(limits.rate, limits.burst), Gate(limits.waiting)
+        self._rates, self._gate, self._deadlines = Rates(limits.rate, limits.burst), Gate(limits.waiting), Deadlines(limits.seconds)
         self._origins = frozenset(origin.encode() for origin in service.settings.origins)
         self._at: dict[str, dict[str, Endpoint]] = {}  # by the path, or its part before the braces, and the method
         for endpoint in table:
             self._at.setdefault(endpoint.path.partition("{")[0], {})[endpoint.method] = endpoint
         self._under = {endpoint.path.partition("{")[0] for endpoint in table if "{" in endpoint.path}
+
+    def running(self) -> int:
+        """Requests that are being answered."""
+        return len(self._deadlines)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,7 +106,7 @@ class Application:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
-        seen = Seen(given if SAME_ID(given) else os.urandom(8).hex().encode(), scope["method"], perf_counter())
+        seen = Seen(given if SAME_ID(given) else b"%s%08x" % (PROCESS, next(COUNT)), scope["method"], perf_counter())
         if self._tracing is None:
             await self._respond(seen, scope, headers, receive, send)
         else:
@@ -129,10 +132,12 @@ class Application:
                 if endpoint is None
                 else await self._answer(seen, endpoint, subject, scope, headers, receive)
             )
-        except ConnectionResetError:
+        except GoneError:
             return
         except Exception as error:
             reply = self._refused(error, seen)
+            if seen.status:  # of a page that had begun: nothing can be said any more, and the server ends the connection
+                raise
         await self._send(reply, seen.id, headers, send)
         seen.status = reply.status
 
@@ -153,38 +158,40 @@ class Application:
         self, seen: Seen, endpoint: Endpoint, subject: str, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> Reply:
         """Who asks, what, and the answer."""
-        call = Call(
-            self._service, self._caller(seen, endpoint, scope, headers), subject=subject, query=_query(endpoint, scope["query_string"])
-        )
-        reading = True
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                if endpoint.has_body:
-                    _check_type(headers)
-                    call.body = await body_of(receive, headers, self._limits.body)
-                elif headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
-                    raise RefusedError(
-                        422, f"{endpoint.method} {endpoint.path} takes no body. Send none.", headers=[(b"connection", b"close")]
-                    )
-                reading = False
-                if endpoint.model:
-                    with self._gate:
-                        answer = await endpoint.handler(call)
-                else:
-                    answer = await endpoint.handler(call)
-        except TimeoutError:
-            if reading:
-                raise RefusedError(
-                    408, f"The body didn't come within {self._limits.seconds:g} s. Send it at once.", headers=[(b"connection", b"close")]
-                ) from None
-            raise RefusedError(503, f"There was no answer within {self._limits.seconds:g} s. Come again.", retry_after=1.0) from None
+        caller = self._caller(seen, endpoint, scope, headers)
+        call = Call(self._service, caller, b"", subject, _query(endpoint, scope["query_string"]))
+        if endpoint.has_body:
+            _check_type(headers)
+        elif _has_body(headers):
+            raise RefusedError(422, f"{endpoint.method} {endpoint.path} takes no body. Send none.", headers=[(b"connection", b"close")])
+        answer = await self._in_time(seen, self._handled(seen, endpoint, call, headers, receive))
         return answer if type(answer) is Reply else Reply(encode(answer))
+
+    async def _handled(self, seen: Seen, endpoint: Endpoint, call: Call, headers: Mapping[bytes, bytes], receive: Receive) -> Any:
+        if endpoint.has_body:
+            call.body = await body_of(receive, headers, self._limits.body)
+        seen.whole = True
+        if not endpoint.model:
+            return await endpoint.handler(call)
+        with self._gate:
+            return await endpoint.handler(call)
+
+    async def _in_time(self, seen: Seen, work: Awaitable[Any]) -> Any:
+        """What the work gives, where it gives it in time."""
+        seconds = self._limits.seconds
+        try:
+            return await self._deadlines.within(work)
+        except TimeoutError:
+            if seen.whole:
+                raise RefusedError(503, f"There was no answer within {seconds:g} s. Come again.", retry_after=1.0) from None
+            close = [(b"connection", b"close")]
+            raise RefusedError(408, f"The body didn't come within {seconds:g} s. Send it at once.", headers=close) from None
 
     def _caller(self, seen: Seen, endpoint: Endpoint, scope: Scope, headers: Mapping[bytes, bytes]) -> Any:
         """Who asks, if that is asked; one header that comes twice could be read in two ways."""
         if self._auth is None or endpoint.scope is None:
             return None
-        names = [name for name, _ in scope["headers"] if name in ONCE]
+        names = [name for name, _ in scope["headers"] if name in ONCE] if len(headers) < len(scope["headers"]) else ()
         if len(set(names)) < len(names):
             raise RefusedError(400, f"The headers {', '.join(sorted(name.decode() for name in ONCE))} may come once each.")
         caller = seen.caller = self._auth.caller(headers)
@@ -212,10 +219,7 @@ class Application:
         seen.route = CONSOLE
         if self._auth is not None:
             self._auth.check_place(headers)
-        body = b""
-        if headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers:
-            async with asyncio.timeout(self._limits.seconds):
-                body = await body_of(receive, headers, self._limits.body)
+        body = await self._in_time(seen, body_of(receive, headers, self._limits.body)) if _has_body(headers) else b""
 
         async def again() -> Mapping[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -252,6 +256,10 @@ def _method(methods: Mapping[str, Endpoint], method: str) -> Endpoint | None:
 
 def _allowed(methods: Mapping[str, Endpoint]) -> bytes:
     return ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})).encode()
+
+
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 def _subject(raw: bytes) -> str:

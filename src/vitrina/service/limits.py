@@ -14,6 +14,10 @@ T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
+class GoneError(Exception):
+    """Who asked has gone: nobody waits for an answer."""
+
+
 class Bucket:
     """A bucket of `burst` tokens that fills by `rate` per second; a request takes one.
 
@@ -93,6 +97,9 @@ class Deadlines:
         self._late: set[asyncio.Task[Any]] = set()
         self._watching = False
 
+    def __len__(self) -> int:
+        return len(self._ends)
+
     async def within(self, work: Awaitable[T]) -> T:
         """What the work gives.
 
@@ -136,7 +143,7 @@ async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -
 
     Raises:
         RefusedError: 413.
-        ConnectionResetError: the client went away.
+        GoneError: the client went away.
     """
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or len(length) > 18 or int(length) > (most if b"expect" in headers else most * READ_ON):
@@ -145,7 +152,7 @@ async def body_of(receive: Receive, headers: Mapping[bytes, bytes], most: int) -
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError
+            raise GoneError
         part = message.get("body", b"")
         size += len(part)
         if size <= most:
