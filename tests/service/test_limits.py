@@ -35,9 +35,8 @@ def test_a_bucket_beside_one_that_drips(seed):
 
 def test_a_gate_lets_in_as_many_as_it_says():
     gate = Gate(1)
-    with gate:
-        with pytest.raises(RefusedError, match="1 requests wait"), gate:
-            raise AssertionError
+    with gate, pytest.raises(RefusedError, match="1 requests wait"), gate:
+        raise AssertionError
     with gate:
         assert gate.inside == 1
 

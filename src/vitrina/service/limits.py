@@ -35,7 +35,7 @@ class Bucket:
         """Take a token: 0, or the seconds until there is one."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens >= 1:
+        if self._tokens >= 1 - 1e-9:  # sums of times are not exact
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._rate
