@@ -114,7 +114,9 @@ class Machine(RuleBasedStateMachine):
                 assert events == [(e.event_id, e.user, e.received) for t, e in self.plain.events if t == tenant]
                 shown = [row for frame in read.shown(tenant) for row in frame.select("recommendation_id", "user").rows()]
                 assert shown == [(s.recommendation_id, s.user) for t, s in self.plain.shown if t == tenant for _ in s.items]
-                assert {u.id: u.columns for u in read.users(tenant)} == {user: c for (t, user), c in self.plain.users.items() if t == tenant}
+                assert {u.id: u.columns for u in read.users(tenant)} == {
+                    user: c for (t, user), c in self.plain.users.items() if t == tenant
+                }
                 numbers = [number for frame in read.events(tenant) for number in frame["sequence"]]
                 assert numbers == sorted(set(numbers))
 
