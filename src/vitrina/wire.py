@@ -10,6 +10,7 @@ Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Id = Annotated[str, Meta(min_length=1, max_length=256)] | Int  # of a person or an item: compared as text, as everywhere (vitrina.base.ids)
 Value = str | Int | float | bool | None  # of a column of items or people, or of the context
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
+Time = Annotated[str, Meta(max_length=64, extra_json_schema={"format": "date-time"})] | float
 Values = Annotated[dict[Name, Value], Meta(max_length=256)]
 
 MOST_ITEMS = 1000  # of an answer
@@ -27,7 +28,7 @@ class HistoryItem(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     item: Id
-    time: str | float | None = None
+    time: Time | None = None
     kind: Name | None = None
 
 
@@ -147,7 +148,7 @@ class EventIn(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Name
     user: Id | None = None
     item: Id | None = None
-    time: str | float | None = None
+    time: Time | None = None
     value: float | None = None
     basket: Name | None = None
     recommendation_id: Name | None = None
@@ -210,8 +211,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """A refusal: what is wrong, in a sentence with the remedy.
 
     Args:
-        error: a word for programs: "invalid", "unauthorized", "forbidden", "not_found", "not_allowed", "unsupported", "too_slow", "too_large", "too_many",
-            "unavailable", "internal".
+        error: a word for programs: "invalid", "unauthorized", "forbidden", "not_found", "not_allowed", "too_slow", "conflict", "too_large",
+            "unsupported", "too_many", "unavailable", "internal".
         message: the sentence.
         retry_after: seconds, where trying again helps.
         request_id: to find it in the logs.

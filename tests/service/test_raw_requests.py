@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from fake_service import fake_service
-from live_server import exchanged, served, statuses
+from fake_service import KEYS
+from live_server import exchanged, served, statuses, toy_settings
 
 from vitrina.service import connections
 from vitrina.service.settings import Limits
@@ -16,8 +16,7 @@ CLOSE = b"Connection: close\r\n"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     before, connections.HEADER_SECONDS = connections.HEADER_SECONDS, 0.5
-    service = fake_service(tmp_path_factory.mktemp("raw"), limits=Limits(body=65536, seconds=0.5))
-    with served(service) as address:
+    with served(toy_settings(tmp_path_factory.mktemp("raw"), keys=KEYS, limits=Limits(body=65536, seconds=0.5))) as address:
         yield address
     connections.HEADER_SECONDS = before
 

@@ -5,8 +5,10 @@ import json
 import logging
 import re
 
+import httpx
 import pytest
 from fake_service import KEYS, fake_service
+from live_server import served, toy_settings
 from starlette.testclient import TestClient
 
 from vitrina.service import auth as module
@@ -96,6 +98,58 @@ def test_of_another_tenant_nothing_shows(ask, service, endpoint, caplog):
         assert answer.status_code == 200
     assert (dict(own.events), dict(own.kept_items), dict(own.kept_users), len(own.asked)) == before
     assert not {"hidden"} & ({*other.events} | {*other.kept_items} | {*other.kept_users})
+
+
+def test_of_another_tenant_nothing_shows_on_a_real_server(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, logger="vitrina")
+    caplog.set_level(logging.DEBUG, logger="uvicorn")
+    with served(toy_settings(tmp_path, keys=KEYS)) as (host, port):
+        own = httpx.Client(base_url=f"http://{host}:{port}", headers={"X-API-Key": "vt_all"})
+        for method, path, body in (
+            ("PUT", "/v1/items", {"item": "hidden-item", "columns": {"title": "hidden title"}}),
+            ("PUT", "/v1/users", {"user": "hidden-user", "columns": {"country": "hidden"}}),
+            ("POST", "/v1/events", {"event_id": "hidden-event", "kind": "purchase", "user": "hidden-user", "item": "tea"}),
+            ("POST", "/v1/events", {"events": [{"event_id": "hidden-refused", "kind": 1}]}),
+            ("POST", "/v1/recommend", {"user": "hidden-user"}),
+            ("POST", "/v1/models/default", {"folder": "next"}),
+        ):
+            assert own.request(method, path, json=body).status_code == 200
+        assert own.get("/v1/users/hidden-user").json()["events"] == 1
+        other = httpx.Client(base_url=f"http://{host}:{port}", headers={"X-API-Key": "vt_other"})
+        asked = [
+            ("GET", path, None) for path in ("/v1/users/hidden-user", "/v1/events/rejected", "/v1/audit", "/v1/models", "/v1/models/default")
+        ] + [
+            ("POST", "/v1/recommend", {"user": "hidden-user", "scenario": scenario, "candidates": ids})
+            for scenario in ("default", "secret") for ids in (None, ["hidden-item"])
+        ] + [
+            ("POST", "/v1/similar", {"item": "hidden-item", "scenario": "secret"}),
+            ("POST", "/v1/events", {"event_id": "hidden-event", "kind": "click"}),
+            ("PUT", "/v1/items", {"item": "hidden-item", "delete": True}),
+            ("POST", "/v1/models/default", {"rollback": True}),
+            ("POST", "/v1/models/secret", {"folder": str(tmp_path / "models" / "one")}),
+            ("POST", "/v1/models/secret", {"folder": "../models/one"}),
+            ("DELETE", "/v1/users/hidden-user", None),
+        ]  # fmt: skip
+        caplog.clear()
+        for method, path, body in asked:
+            answer = other.request(method, path, json=body)
+            assert answer.status_code in (200, 404, 409, 422), f"{method} {path} {answer.text}"
+            sent = f"{path} {body}"
+            shown = re.findall(r"hidden[\w -]*", answer.text + str(answer.headers))
+            assert not [word for word in shown if word not in sent], f"{sent} {answer.text}"
+            if path.endswith("hidden-user") and method == "GET":
+                assert (answer.json()["events"], answer.json()["columns"]) == (0, {})
+            if path == "/v1/events":
+                assert answer.json()["stored"] == 1
+            if path == "/v1/models/secret":
+                assert answer.status_code == 422
+            if path == "/v1/models/default":
+                assert answer.status_code == 404
+        assert "hidden" not in caplog.text
+        assert "vt_" not in caplog.text
+        assert own.get("/v1/users/hidden-user").json()["events"] == 1
+        assert own.get("/v1/models/default").json()["model"] == "Popularity"
+        assert not [entry for entry in own.get("/v1/audit").json()["entries"] if entry["who"] == "other"]
 
 
 def fill(ask):

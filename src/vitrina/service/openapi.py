@@ -23,6 +23,7 @@ MEANING = {
     404: "There is nothing of that name that the key may see.",
     405: "The path takes other methods; `Allow` names them.",
     408: "The body came too slowly.",
+    409: "It doesn't go with how things are now, as to go back where there is nothing before.",
     413: "The body, or the batch, is too large.",
     415: "The body isn't said to be plain JSON.",
     422: "The JSON isn't what is asked for here, or can't be answered.",
@@ -95,6 +96,7 @@ def _statuses(endpoint: Endpoint) -> Iterable[int]:
         yield from (401, 403, 404, 429, 503)
     if endpoint.has_body:
         yield from (408, 413, 415)
+    yield from endpoint.statuses
 
 
 def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:

@@ -14,7 +14,7 @@ from vitrina.wire import Problem
 Header = tuple[bytes, bytes]
 
 WORDS = {
-    400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "not_allowed", 408: "too_slow", 413: "too_large", 415: "unsupported",
+    400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "not_allowed", 408: "too_slow", 409: "conflict", 413: "too_large", 415: "unsupported",
     422: "invalid", 429: "too_many", 431: "too_large", 500: "internal", 503: "unavailable",
 }  # fmt: skip
 AGAIN = 1.0  # seconds until a database that was away is asked again

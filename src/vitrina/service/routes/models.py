@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from vitrina.service.problems import RefusedError
+from vitrina.service.registry import ModelRefusedError
 from vitrina.service.routes.table import Call, Endpoint
 from vitrina.service.scenario import Scenario
 from vitrina.wire import AuditAnswer, AuditRow, ModelAnswer, ModelRequest, ModelsAnswer
@@ -35,7 +36,10 @@ async def change(call: Call) -> ModelAnswer:
     if request.rollback == (request.folder is not None):
         raise RefusedError(422, 'Say which model: {"folder": "NAME"} of an artifact, or {"rollback": true} for the one before.')
     if request.folder is None:
-        return await call.tenant.roll_back(call.subject, call.caller.name)
+        try:
+            return await call.tenant.roll_back(call.subject, call.caller.name)
+        except ModelRefusedError as error:
+            raise RefusedError(409, str(error)) from None
     return await call.tenant.load(call.subject, request.folder, call.caller.name)
 
 
@@ -53,7 +57,7 @@ ROUTES = [
     Endpoint("GET", "/v1/models/{scenario}", model, "read", "What serves a scenario", ModelAnswer, answered=SERVES),
     Endpoint(
         "POST", "/v1/models/{scenario}", change, "models", "Load another model, or roll back; what served goes on until the new one is checked and warm",
-        ModelAnswer, ModelRequest, example={"rollback": True}, answered=SERVES,
+        ModelAnswer, ModelRequest, example={"folder": "next"}, answered=SERVES, statuses=(409,),
     ),
     Endpoint(
         "GET", "/v1/audit", audit, "read", "What operators, and the service by itself, did; newest first", AuditAnswer, query={"most": (100, 1, MOST_AUDITED)}

@@ -95,6 +95,7 @@ class Endpoint:
         example: a body.
         answered: an answer to it.
         model: it waits for the model, and is refused at once where too many do.
+        statuses: that only this route has.
         links: from what was asked or answered to parameters of other operations, by their ids.
     """
 
@@ -110,6 +111,7 @@ class Endpoint:
     example: Any = None
     answered: Any = None
     model: bool = False
+    statuses: tuple[int, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
