@@ -44,6 +44,9 @@ def command(
     """
     import os
 
+    from vitrina.base.threads import one_thread_each
+
+    one_thread_each()  # requests are answered side by side with the loop and the store: threads within one would get into each other's way
     from vitrina.cli import answers, console
 
     _check_installed()

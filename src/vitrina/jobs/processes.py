@@ -13,13 +13,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from vitrina.base.threads import THREAD_VARIABLES
 from vitrina.jobs.worker import READY, RESULT
 
 POLL = 0.05  # seconds
 STARTUP = 120.0  # seconds for importing and compiling, beside the limit
 PATIENCE = 5.0  # seconds that a process gets to end by itself
 KILLED = 9  # SIGKILL, a name that Windows lacks
-THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class StoppedError(Exception):
