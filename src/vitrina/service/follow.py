@@ -72,7 +72,7 @@ class Follower:
 
     def __init__(self, shared: Shared, begin: int, digest: Callable[[str], bytes], *, every: float = EVERY) -> None:
         self._shared, self._digest, self._every = shared, digest, every
-        self._begin, self._after = begin, dict[str, int]()
+        self.begin, self._after = begin, dict[str, int]()
         self._tenants: list[Followed] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = threading.Condition()
@@ -133,7 +133,7 @@ class Follower:
     def _look(self) -> None:
         last = self._shared.last()
         for tenant in self._tenants:
-            after = self._after.get(tenant.name, self._begin)
+            after = self._after.get(tenant.name, self.begin)
             while after < last:
                 changes = self._shared.changes(tenant.name, after, last)
                 self._apply(tenant, changes)

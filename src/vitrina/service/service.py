@@ -8,7 +8,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Self
+from itertools import takewhile
+from typing import Any, Self
 
 import polars as pl
 
@@ -16,6 +17,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.service.batcher import Batcher
 from vitrina.service.doubles import Doubles
 from vitrina.service.facts import Facts
+from vitrina.service.follow import Follower
 from vitrina.service.histories import Histories
 from vitrina.service.metrics import Metrics
 from vitrina.service.pipeline import Pipeline
@@ -23,7 +25,7 @@ from vitrina.service.records import Event
 from vitrina.service.registry import Registry, Version
 from vitrina.service.scenario import Place, Scenario, Way
 from vitrina.service.settings import ScenarioSettings, Settings
-from vitrina.service.store.base import Backend
+from vitrina.service.store.sqlite_jobs import digest
 from vitrina.service.store.store import Store
 from vitrina.service.tenant import Tenant
 
@@ -38,6 +40,7 @@ class Service:
 
     Attributes:
         tenants: by name.
+        follower: sees what other processes on the same database accept; None where there can be none.
         told: what there is to know of the start, in sentences.
     """
 
@@ -46,6 +49,7 @@ class Service:
         self.store = store
         self.metrics = metrics
         self.tenants: dict[str, Tenant] = {}
+        self.follower: Follower | None = None
         self.told: list[str] = []
         self._answering = ThreadPoolExecutor(1, "vitrina-model")
         self._loading = ThreadPoolExecutor(1, "vitrina-load")
@@ -70,11 +74,15 @@ class Service:
         service = None
         try:
             service = cls(settings, store, Metrics())
+            if backend is not None:
+                service.follower = Follower(backend.read, await asyncio.to_thread(backend.read.last), digest)
             for name in settings.tenants:
                 service.tenants[name] = await service._tenant(name, logs.get(name))
         except BaseException:
             await (store.close() if service is None else service.close())
             raise
+        if service.follower is not None:
+            service.follower.start(service.tenants.values())
         service._watch()
         return service
 
@@ -99,6 +107,8 @@ class Service:
         self._closed = True
         await asyncio.to_thread(self._loading.shutdown)
         await asyncio.to_thread(self._answering.shutdown)
+        if self.follower is not None:
+            await asyncio.to_thread(self.follower.close)
         await self.store.close()
 
     async def _tenant(self, name: str, log: Dataset | None) -> Tenant:
@@ -106,7 +116,7 @@ class Service:
         items, users = Facts(), Facts()
         items.set(await asyncio.to_thread(self.store.items, name))
         users.set(await asyncio.to_thread(self.store.users, name))
-        added, double = await asyncio.to_thread(_fill, histories, self.store.events(name), log)
+        added, double = await asyncio.to_thread(_fill, histories, self._events(name), log)
         if double:
             self.told.append(f"{double:,} events of the store are in the log of {name!r} already; they count once.")
         if added:
@@ -122,7 +132,15 @@ class Service:
         scenarios = {key: Scenario(name, key, one, place, experiments.get(key)) for key, one in self.settings.of_tenant(name).items()}
         for scenario in scenarios.values():
             self.told += await scenario.open()
-        return Tenant(name, self.store, histories, items, users, scenarios, self.metrics)
+        return Tenant(name, self.store, histories, items, users, scenarios, self.metrics, self.follower)
+
+    def _events(self, tenant: str) -> Iterator[pl.DataFrame]:
+        """What the store has at the start; what is committed meanwhile comes by the follower."""
+        frames = self.store.events(tenant)
+        if self.follower is None:
+            return frames
+        last = self.follower.begin
+        return (frame.filter(pl.col("sequence") <= last) for frame in takewhile(lambda frame: frame["sequence"][0] <= last, frames))
 
     def _way(
         self,
@@ -159,7 +177,7 @@ class Service:
                 yield from {id(way): way for way in scenario.ways.values()}.values()
 
 
-def _backend(settings: Settings) -> Backend | None:
+def _backend(settings: Settings) -> Any:
     """The database of the settings; None is SQLite in the state folder."""
     if settings.store == "sqlite":
         return None

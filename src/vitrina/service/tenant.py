@@ -21,6 +21,7 @@ from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendReq
 
 if TYPE_CHECKING:
     from vitrina.service.facts import Facts
+    from vitrina.service.follow import Follower
     from vitrina.service.histories import Histories
     from vitrina.service.metrics import Metrics
     from vitrina.service.pipeline import Answered
@@ -35,7 +36,15 @@ class Tenant:
     """One tenant. All methods are called on the event loop."""
 
     def __init__(
-        self, name: str, store: Store, histories: Histories, items: Facts, users: Facts, scenarios: Mapping[str, Scenario], metrics: Metrics
+        self,
+        name: str,
+        store: Store,
+        histories: Histories,
+        items: Facts,
+        users: Facts,
+        scenarios: Mapping[str, Scenario],
+        metrics: Metrics,
+        follower: Follower | None = None,
     ) -> None:
         self.name = name
         self.store = store
@@ -44,6 +53,7 @@ class Tenant:
         self.users = users
         self.scenarios = dict(scenarios)
         self._metrics = metrics
+        self._follower = follower
 
     def scenario(self, name: str) -> Scenario:
         """A scenario by its name.
@@ -109,7 +119,10 @@ class Tenant:
         """
         events = [row for row in rows if isinstance(row, Event)]
         stored = await self.store.append(self.name, events) if events else []
-        self.histories.add([event for event, new in zip(events, stored, strict=True) if new])
+        if self._follower is None:
+            self.histories.add([event for event, new in zip(events, stored, strict=True) if new])
+        else:
+            await self._follower.caught_up()
         refused = [row for row in rows if isinstance(row, Rejected)]
         if refused:
             await self.store.reject(self.name, refused)
@@ -153,8 +166,9 @@ class Tenant:
             StoreUnavailableError: nothing was erased for good; ask again.
         """
         gone = await self.store.erase(self.name, user, who)
-        self.histories.erase(user)
-        self.users.set([Attributes(user, {}, delete=True)])
+        if self._follower is None or not await self._follower.caught_up():  # an event that comes after it must stay
+            self.histories.erase(user)
+            self.users.set([Attributes(user, {}, delete=True)])
         return gone
 
     async def load(self, scenario: str, folder: str, who: str) -> ModelAnswer:
