@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo demo-two-stage test lint types bench reproduce clean
+.PHONY: demo demo-two-stage serve test lint types bench reproduce clean
 
 demo: $(VENV)/.demo
 	$(BIN)/vitrina demo --out vitrina-demo
@@ -12,6 +12,10 @@ demo: $(VENV)/.demo
 demo-two-stage: $(VENV)/.demo
 	$(PIP) -e '.[demo,rank]'
 	$(BIN)/vitrina demo --two-stage --out vitrina-demo
+
+serve: $(VENV)/.demo
+	$(PIP) -e '.[demo,serve]'
+	$(BIN)/vitrina serve vitrina-demo/model
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile

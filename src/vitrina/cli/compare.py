@@ -11,6 +11,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
+    from vitrina.board.result import Board
     from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
 
@@ -34,18 +35,14 @@ def command(
     """
     from vitrina.cli.config import read_config
 
-    compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json)
+    end(compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json))
 
 
 def compare(
     plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, quick: bool = False, json: bool = False,
     data: Dataset | None = None,
-) -> None:  # fmt: skip
-    """Run a checked config on its log, or on `data` where that has been read already.
-
-    Raises:
-        typer.Exit: with code 3, when a model has failed; the results are written and the others stand.
-    """
+) -> Board:  # fmt: skip
+    """Run a checked config on its log, or on `data` where that has been read already; the results are written."""
     from vitrina import compare as run
     from vitrina.cli import console, outputs
 
@@ -73,6 +70,17 @@ def compare(
     else:
         console.out().print(board)
         console.note(f"\nReport: {report}")
+    return board
+
+
+def end(board: Board) -> None:
+    """Say which models have failed.
+
+    Raises:
+        typer.Exit: with code 3, when one has; the others stand.
+    """
+    from vitrina.cli import console
+
     failed = [entry.name for entry in board.entries if entry.status != "ok"]
     if failed:
         console.note(f"Failed: {', '.join(failed)}. The rest stands; run the same command to try these again.")

