@@ -35,8 +35,6 @@ class Background:
         self._service, self._clock = service, clock
         self._tasks: Mapping[str, Callable[[], Awaitable[None]]] = {"seal": self._seal, "retention": self._retain, "measure": self._measure}
         self._done: dict[str, float] = {}
-        service.metrics.lost.set_function(lambda: service.store.lost)
-        service.metrics.ready.set_function(lambda: float(service.ready))
 
     async def run(self) -> None:
         """Look at what is due, again and again; ends when it is cancelled."""

@@ -110,7 +110,7 @@ class ScenarioSettings(Config):
     rerank: RerankerConfig | None = None
     candidates: int = Field(default=200, ge=1, le=100_000)
     repeat: bool | None = None
-    budget_ms: float = Field(default=50.0, gt=0)
+    budget_ms: float = Field(default=250.0, gt=0)
     trust: bool = False
 
     @model_validator(mode="after")
