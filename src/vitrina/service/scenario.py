@@ -147,6 +147,18 @@ class Scenario:
         path = allowed_folder(folder, self._place.allowed)
         return await self._in_loader(lambda: self._load(path))
 
+    async def tried(self, settings: ScenarioSettings, folder: str | None = None) -> Way:
+        """A way to answer that serves nobody: what serves with other settings, or the artifact of a folder, for who wants to see what it would do.
+
+        Raises:
+            ModelRefusedError: the folder isn't allowed or holds no sound artifact.
+            VitrinaError: the settings don't go with the model.
+        """
+        if folder is None:
+            return await self._in_loader(lambda: self._place.make(self.version, settings))
+        path = allowed_folder(folder, self._place.allowed)
+        return await self._in_loader(lambda: self._made(path, settings).way)
+
     async def roll_back(self) -> ModelAnswer:
         """Let the version before serve again; the one that served becomes the one before.
 
