@@ -33,14 +33,19 @@ def made(rng: np.random.Generator, lists: int = 40) -> Window:
                 linked = f"r{at}" if rng.random() < 0.8 else None
                 events.append((len(events) + 1, str(rng.choice(["click", "buy", "impression"])), user, item, time, time + 5, linked))
     return Window(
-        pl.DataFrame(events, schema=window.EVENTS, orient="row"), pl.DataFrame(shown, schema=window.SHOWN, orient="row"), NOW - 168 * HOUR, NOW
+        pl.DataFrame(events, schema=window.EVENTS, orient="row"),
+        pl.DataFrame(shown, schema=window.SHOWN, orient="row"),
+        NOW - 168 * HOUR,
+        NOW,
     )
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_shares_are_those_of_a_count_by_hand(seed: int) -> None:
     seen = made(np.random.default_rng(seed))
-    clicks = {(e["recommendation_id"], e["item"]) for e in seen.events.iter_rows(named=True) if e["kind"] == "click" and e["recommendation_id"]}
+    clicks = {
+        (e["recommendation_id"], e["item"]) for e in seen.events.iter_rows(named=True) if e["kind"] == "click" and e["recommendation_id"]
+    }
     by_hand: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
     for row in seen.shown.iter_rows(named=True):
         counts = by_hand[row["scenario"], row["position"]]

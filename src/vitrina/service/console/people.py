@@ -13,7 +13,7 @@ from vitrina.base.errors import VitrinaError
 from vitrina.service.console import trying
 from vitrina.service.console.asked import Asked
 from vitrina.service.console.reasons import why_words
-from vitrina.service.console.words import SECOND
+from vitrina.service.console.words import SECOND, fitted
 from vitrina.service.trace import Stage
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def listed_of(asked: Asked, named: trying.Named, answered: Answered) -> Listed:
     """An answer with titles and reasons."""
     titles = asked.names.titles(asked.tenant, [item.item for item in answered.items])
     places = [Place(i.item, i.title or titles[i.item], i.rank, i.score, i.source, _why(asked, i)) for i in answered.items]
-    return Listed(named.key, named.label, named.version, named.model, named.way.version.created, places, [*answered.notes], answered.empty)
+    return Listed(named.key, named.label, named.version, named.model, fitted(named.way.version), places, [*answered.notes], answered.empty)
 
 
 def _why(asked: Asked, item: RecommendedItem) -> list[str]:
@@ -182,7 +182,7 @@ def _why(asked: Asked, item: RecommendedItem) -> list[str]:
 
 
 def _refused(named: trying.Named, error: str) -> Listed:
-    return Listed(named.key, named.label, named.version, named.model, named.way.version.created, [], error=error)
+    return Listed(named.key, named.label, named.version, named.model, fitted(named.way.version), [], error=error)
 
 
 def _compared(asked: Asked, listed: Listed, before: Answered) -> list[tuple[int, str, str]]:

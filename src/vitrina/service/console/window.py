@@ -88,7 +88,7 @@ def _latest(parts: Iterator[pl.DataFrame], time: str, since: int, schema: dict[s
     kept: deque[pl.DataFrame] = deque()
     rows, more = 0, False
     for part in parts:
-        young = part.filter(pl.col(time) >= since).select(schema)
+        young = part.filter(pl.col(time) >= since).select(*schema)
         kept.append(young)
         rows += young.height
         while rows - kept[0].height >= MOST:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from vitrina.base.printing import MISSING
 from vitrina.base.time import DAY, HOUR
 from vitrina.report.words import fixed, plural
+
+if TYPE_CHECKING:
+    from vitrina.service.registry import Version
 
 SECOND, MINUTE = 1_000_000, 60_000_000
 Z = 1.959963985  # of an interval of 95%
@@ -27,6 +31,11 @@ def moment(time: int | str | None) -> int | None:
     except ValueError:
         return None
     return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * SECOND)
+
+
+def fitted(version: Version) -> str | None:
+    """When a model was fitted, ISO 8601; None where its artifact doesn't say."""
+    return None if version.created is None else version.created.isoformat()
 
 
 def age(time: int | str | None, at: int | None = None) -> str:
