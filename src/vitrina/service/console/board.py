@@ -44,8 +44,13 @@ def _answer(seen: Seen) -> list[str]:
     """What is to be known, in sentences."""
     if not seen.lists and not seen.answers:
         return [f"Nobody has asked {seen.scenario} for a list yet.", "Ask it as the API call below does, or look at a person."]
-    empty = f"{percent(seen.empty / seen.answers)} of them empty" if seen.answers and seen.empty else "none of them empty"
-    said = f"{plural(seen.answers, 'list')} since the start of the service, {empty}; {plural(seen.lists, 'list')} to {plural(seen.people, 'person', 'people')} in this window."
+    empty = f"{percent(seen.empty / seen.answers)} of them empty" if seen.empty else "none of them empty"
+    said = f"{plural(seen.lists, 'list')} to {plural(seen.people, 'person', 'people')} in this window"
+    said = (
+        f"{said}; {plural(seen.answers, 'list')} since the start of the service, {empty}."
+        if seen.answers
+        else f"{said}, none since the service started."
+    )
     overall = next((row for row in seen.by_scenario if row.of == seen.scenario), None)
     if overall is None or seen.kind is None:
         return [
@@ -200,19 +205,24 @@ def _speed(seen: Seen) -> Html:
 
 
 def _latency(one: Latency) -> list[object]:
-    return [name(one.of), count(one.count), *(_milliseconds(value, one.over, unit="") for value in (one.p50, one.p95, one.p99))]
+    return [_route(one.of), count(one.count), *(_milliseconds(value, one.over, unit="") for value in (one.p50, one.p95, one.p99))]
+
+
+def _route(route: str) -> Html | str:
+    """A route, a stage, or what has neither."""
+    return {"(console)": "pages of the console", "(none)": "no such path"}.get(route) or name(route)
 
 
 def _milliseconds(value: float | None, over: float, unit: str = " ms") -> str:
     if value is None:
         return "–"
-    return f"over {over:g}{unit}" if value >= over else f"{fixed(value, 1 if value < 100 else 0)}{unit}"
+    return f"over {count(over)}{unit}" if value >= over else f"{fixed(value, 1 if value < 100 else 0)}{unit}"
 
 
 def _requests(seen: Seen) -> Html:
     columns = [Column("Route", number=False), *map(Column, ("Answered", "Refused (4xx)", "Failed (5xx)"))]
     body = [
-        [name(one.route), count(one.answered), count(one.refused), el("span", count(one.failed), class_="bad" if one.failed else None)]
+        [_route(one.route), count(one.answered), count(one.refused), el("span", count(one.failed), class_="bad" if one.failed else None)]
         for one in seen.routes
     ]
     return section("requests", "Requests since the start", table(columns, body, caption="By route and how they ended"))

@@ -12,7 +12,7 @@ from vitrina.service.console import counted
 from vitrina.service.console.asked import Asked
 from vitrina.service.console.gauged import Gauged, Latency
 from vitrina.service.console.window import Window
-from vitrina.service.console.words import fitted
+from vitrina.service.console.words import fitted, model_of
 
 if TYPE_CHECKING:
     from vitrina.artifacts import Artifact
@@ -86,7 +86,7 @@ async def load(asked: Asked) -> Seen:
     titles = asked.names.titles(asked.tenant, [item for item, _ in shown["top"]])
     shown["top"] = [(item, titles[item], count) for item, count in shown["top"]]
     return Seen(
-        scenario.name, version.id, version.model, fitted(version), version.loaded,
+        scenario.name, version.id, model_of(version.artifact.manifest), fitted(version), version.loaded,
         *(int(gauged.total(f"vitrina_{name}_total", **of)) for name in ("answers", "empty_answers", "fallback_answers")),
         int(gauged.total("vitrina_shown_lost_total")), gauged.total("vitrina_ingest_lag_seconds"),
         {labels["queue"]: value for labels, value in gauged.of("vitrina_queue_depth")}, routes_of(gauged),

@@ -112,9 +112,9 @@ def _answer(seen: Seen) -> list[str]:
     if not seen.events and not seen.rejected:
         return ["No event has come yet.", "Send one as the API call below does: it counts from the next list on."]
     came = seen.stored + seen.duplicates + seen.rejected
-    said = f"{plural(seen.events, 'event')} in this window; since the start {plural(came, 'row')} came"
+    said = f"{plural(seen.events, 'event')} in this window"
     if came:
-        said += f", of which {percent(seen.rejected / came)} were refused and {percent(seen.duplicates / came)} sent twice"
+        said += f"; since the start {plural(came, 'row')} came, of which {percent(seen.rejected / came)} were refused and {percent(seen.duplicates / came)} sent twice"
     wrong = []
     if seen.events and seen.unknown / seen.events > 0.05:
         wrong.append(

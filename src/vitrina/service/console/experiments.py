@@ -55,7 +55,7 @@ def _one(one: Running) -> Html:
     ]
     return section(
         key, one.name, el("p", " · ".join(facts), class_="sub"), _arms(one), _ratio(one), _results(one),
-        *(el("p", text, class_="sub") for text in dict.fromkeys(one.sentences)), _checks(one),
+        *_said(one), _checks(one),
     )  # fmt: skip
 
 
@@ -98,6 +98,13 @@ def _row(one: Running, row: Compared) -> list[object]:
     told = f"{signed(row.difference, places)} {between(row.low, row.high, places)}".strip()
     values = (fixed(row.control_value, places), fixed(row.value, places))
     return [name(row.metric), name(row.arm), count(row.units), *values, told, drawn, el("span", row.verdict, class_=class_)]
+
+
+def _said(one: Running) -> list[Html]:
+    """What the numbers say in words; that it is too early is in the table already."""
+    early = [row for row in one.compared if row.verdict == "too early"]
+    told = [text for text in dict.fromkeys(one.sentences) if not (early and "too early" in text)]
+    return [el("p", text, class_="sub") for text in told]
 
 
 def _checks(one: Running) -> Html | None:

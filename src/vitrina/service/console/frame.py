@@ -10,7 +10,7 @@ import vitrina
 from vitrina.report.html import Html, el, join, name
 from vitrina.report.page import part
 from vitrina.service.console.asked import Asked, Call, Page, address
-from vitrina.service.console.words import age, fitted
+from vitrina.service.console.words import age, fitted, model_of
 
 PAGES = (
     ("/", "Overview"), ("/people", "People"), ("/items", "Items"), ("/dashboard", "Dashboard"), ("/experiments", "Experiments"),
@@ -92,7 +92,7 @@ def _side(asked: Asked) -> Html:
         link = el("a", name(key), href=address(at, [("scenario", key)]), aria_current="true" if key == here else None)
         version = scenario.version
         made = f", fitted {age(fitted(version))} ago" if version.created else ""
-        rows.append(el("li", link, el("span", version.model, made, class_="remark")))
+        rows.append(el("li", link, el("span", model_of(version.artifact.manifest), made, class_="remark")))
     return el("div", el("nav", el("h2", "Scenarios", id="scenarios"), el("ul", *rows), aria_labelledby="scenarios"), class_="side")
 
 

@@ -9,7 +9,7 @@ from vitrina.report.html import Column, Html, el, name, section, table
 from vitrina.report.words import count
 from vitrina.service.console.asked import Asked, Call, Page
 from vitrina.service.console.gauged import Gauged
-from vitrina.service.console.words import age, duration, fitted
+from vitrina.service.console.words import age, duration, fitted, model_of
 from vitrina.service.settings import without_password
 
 
@@ -43,7 +43,7 @@ async def load(asked: Asked) -> Seen:
     """The page's numbers."""
     gauged, settings = Gauged(asked.service.metrics), asked.service.settings
     models = [
-        Model(name, one.version.model, one.version.id, fitted(one.version), one.version.loaded)
+        Model(name, model_of(one.version.artifact.manifest), one.version.id, fitted(one.version), one.version.loaded)
         for name, one in asked.tenant.scenarios.items()
     ]
     return Seen(

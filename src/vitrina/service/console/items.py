@@ -17,7 +17,7 @@ from vitrina.service.console.frame import search_field
 from vitrina.service.console.names import item_link, item_path, person_path
 from vitrina.service.console.person import field
 from vitrina.service.console.window import DAYS, Window
-from vitrina.service.console.words import when
+from vitrina.service.console.words import model_of, when
 from vitrina.wire import SimilarRequest
 
 MOST = 12  # of each list on the page
@@ -151,7 +151,7 @@ def _trend(seen: Seen) -> Html:
 
 
 def _alike(asked: Asked, seen: Seen) -> Html:
-    title = f"Similar items, by {asked.scenario.version.model}"
+    title = f"Similar items, by {model_of(asked.scenario.version.artifact.manifest)}"
     if not seen.similar:
         return section("similar", title, sentence(seen.refused or "The model knows nothing that is like it."))
     most = max((one.score or 0.0 for one in seen.similar), default=0.0)

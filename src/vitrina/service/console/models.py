@@ -11,13 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from vitrina.artifacts.layout import KIND, MANIFEST
-from vitrina.base.config import title_of
 from vitrina.report.html import Column, Html, el, join, name, section, sentence, table
 from vitrina.report.words import count
 from vitrina.service.console import trying
 from vitrina.service.console.asked import Asked, Call, Page, address
 from vitrina.service.console.frame import post
-from vitrina.service.console.words import age, moment, when
+from vitrina.service.console.words import age, model_of, moment, when
 
 if TYPE_CHECKING:
     from vitrina.service.registry import Version
@@ -101,8 +100,9 @@ def _beside(folder: Path) -> list[Model]:
 
 def _of_manifest(manifest: dict, folder: str, role: str = "", version: str | None = None, loaded: int | None = None, key: str | None = None) -> Model:  # fmt: skip
     metrics = {metric: float(value) for metric, value in (manifest.get("metrics") or {}).items()}
-    model = title_of(manifest.get("model") or {"name": "a model of unknown config"})
-    return Model(role, folder, model, manifest.get("created"), metrics, (manifest.get("data") or {}).get("events"), version, loaded, key)
+    return Model(
+        role, folder, model_of(manifest), manifest.get("created"), metrics, (manifest.get("data") or {}).get("events"), version, loaded, key
+    )
 
 
 def render(asked: Asked, seen: Seen) -> Page:

@@ -13,7 +13,7 @@ from vitrina.report.words import count, percent, plural
 from vitrina.service.console import counted
 from vitrina.service.console.asked import Asked, Call, Page, address
 from vitrina.service.console.window import Window
-from vitrina.service.console.words import age, fitted, moment, now
+from vitrina.service.console.words import age, fitted, model_of, moment, now
 
 OLD = 30 * DAY  # of a model: it hasn't seen what people did since
 FEW = 10  # clicks before a share is told
@@ -72,7 +72,11 @@ def _rows(asked: Asked, window: Window) -> list[Row]:
         running = scenario.experiment.name if scenario.experiment is not None else None
         recent = own.filter(pl.col("time") > window.until - HOUR).height
         numbers = (0, 0, 0.0, 1.0) if share is None else (share.clicked, share.shown, share.low, share.high)
-        rows.append(Row(key, version.model, fitted(version), version.loaded, version.id, running, own.height, recent, *numbers))
+        rows.append(
+            Row(
+                key, model_of(version.artifact.manifest), fitted(version), version.loaded, version.id, running, own.height, recent, *numbers
+            )
+        )
     return rows
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitrina.service.pipeline import Answered
     from vitrina.wire import RecommendedItem
 
-PAST = 30  # events of a history that are shown
+PAST = 14  # events of a history that are shown
 BESIDE = 6  # lists beside each other
 DEEP = 50  # places of the list as it is, in which an item of the changed one is looked for
 SOME = 12  # people that are named where nobody is asked for
@@ -178,7 +178,7 @@ def listed_of(asked: Asked, named: trying.Named, answered: Answered) -> Listed:
 
 
 def _why(asked: Asked, item: RecommendedItem) -> list[str]:
-    return why_words(item.why or {}, item.reasons, lambda other: asked.names.title(asked.tenant, other) or other)
+    return why_words(item.why or {}, item.reasons, item.rank, lambda other: asked.names.title(asked.tenant, other) or other)
 
 
 def _refused(named: trying.Named, error: str) -> Listed:

@@ -30,7 +30,7 @@ def render(asked: Asked, seen: Seen) -> Page:
         return _nobody(asked, seen)
     title = f"Person {seen.user}" if seen.user is not None else "A visitor"
     listed = seen.lists[0]
-    body = el("div", _past(asked, seen), _lists(asked, seen), _left_out(asked, seen), class_="person-grid")
+    body = el("div", _lists(asked, seen), _past(asked, seen), _left_out(asked, seen), class_="person-grid")
     facts = [f"scenario {seen.scenario}", plural(seen.events, "event") if seen.user is not None else "not known by an id"]
     facts += [f"{key} {value}" for key, value in list(seen.columns.items())[:6] if value is not None]
     facts += [f"arm {seen.variant} of the experiment"] if seen.variant else []
@@ -166,7 +166,15 @@ def _past(asked: Asked, seen: Seen) -> Html:
     nothing = (
         sentence("Nothing yet: this person is served as a visitor. Send an event, or type what they took above.") if not rows else None
     )
-    return el("section", el("h2", "History", id="history-h"), el("ul", *rows, class_="rows"), nothing, below, aria_labelledby="history-h")
+    return el(
+        "section",
+        el("h2", "History", id="history-h"),
+        el("ul", *rows, class_="rows"),
+        nothing,
+        below,
+        class_="past-side",
+        aria_labelledby="history-h",
+    )
 
 
 def _by_day(asked: Asked, past: Sequence[Past]) -> Iterator[Html]:
@@ -205,22 +213,17 @@ def _list(asked: Asked, seen: Seen, listed: Listed, *, lead: bool) -> Html:
 
 def _place(asked: Asked, place: Place, most: float, *, moved: bool) -> Html:
     """A row: rank, title with why, score with its bar."""
-    source = source_words(place.source)
+    whole = f"As if they had taken {place.title}"
     add = el(
-        "a",
-        "+",
-        href=_with(asked, place.item),
-        data_live=place.item,
-        title="As if they had taken this",
-        aria_label=f"As if they had taken {place.title}",
+        "a", "+", href=_with(asked, place.item), data_live=place.item, title="As if they had taken this", aria_label=whole, class_="add"
     )
-    why = [line for line in (source, *place.why) if line]
+    why = [line for line in (source_words(place.source), *place.why) if line]
     said = el("div", "; ".join(why), class_="why") if why else None
     what = el(
         "div", el("span", item_link(asked, place.item, place.title), class_="title"), said, _moved(place) if moved else None, class_="what"
     )
-    score = el("div", _score(place.score), bar(place.score, most), add, class_="score")
-    return el("li", el("span", str(place.rank), class_="rank"), what, score, data_item=place.item)
+    score = el("div", _score(place.score), bar(place.score, most), class_="score")
+    return el("li", el("span", str(place.rank), class_="rank"), what, score, add, data_item=place.item)
 
 
 def _with(asked: Asked, item: str) -> str:
@@ -231,7 +234,11 @@ def _with(asked: Asked, item: str) -> str:
 def _score(score: float | None) -> str:
     if score is None:
         return "–"
-    return short_count(round(score)) if abs(score) >= 10_000 else f"{score:.3g}" if abs(score) >= 0.001 or score == 0 else f"{score:.1e}"
+    size = abs(score)
+    text = (
+        short_count(round(size)) if size >= 10_000 else f"{size:.3g}" if size >= 0.001 or not size else f"{size:.0e}".replace("e-0", "e-")
+    )
+    return f"−{text}" if score < 0 else text
 
 
 def _moved(place: Place) -> Html | None:
@@ -283,7 +290,7 @@ def _nobody(asked: Asked, seen: Seen) -> Page:
     rows = [
         el(
             "li",
-            el("a", name(user), href=person_path(user, seen.scenario)),
+            el("a", "Person ", name(user), href=person_path(user, seen.scenario)),
             " ",
             el("span", f"{plural(events, 'event')}; last {last}", class_="remark"),
         )

@@ -47,7 +47,7 @@ def _named(time: int, step: int) -> str:
     return f"{at.day} {at:%b}" if step >= DAY or (at.hour, at.minute) == (0, 0) else f"{at:%H:%M}"
 
 
-def bar(value: float | None, most: float, width: int = 64) -> Html | None:
+def bar(value: float | None, most: float, width: int = 48) -> Html | None:
     """A bar of a score beside its number, which says the same."""
     if value is None or most <= 0:
         return None

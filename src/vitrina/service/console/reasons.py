@@ -16,22 +16,23 @@ def source_words(source: str) -> str:
     return SOURCES.get(source, f"from {source}")
 
 
-def why_words(why: Mapping[str, Any], reasons: Sequence[str], title: Callable[[str], str]) -> list[str]:
+def why_words(why: Mapping[str, Any], reasons: Sequence[str], rank: int, title: Callable[[str], str]) -> list[str]:
     """Lines on a place.
 
     Args:
         why: what the model says of it, as `vitrina.told.explained` has it.
         reasons: the rules that moved it.
+        rank: where it stands.
         title: of an item that is named.
 
-    >>> why_words({"rank_before": 7, "sources": [{"source": "EASE", "place": 3}]}, ["drinks first"], str)
-    ['rule: drinks first', 'EASE 3', 'the model had it at 7']
+    >>> why_words({"rank_before": 7, "sources": [{"source": "EASE", "place": 3}]}, ["drinks first"], 1, str)
+    ['rule: drinks first', 'EASE 3', 'the model has it at 7']
     """
     lines = [f"rule: {reason}" for reason in reasons]
     if sources := why.get("sources"):
         lines.append(", ".join(f"{one['source']} {one['place']}" for one in sources))
-    if (before := why.get("rank_before")) is not None:
-        lines.append(f"the model had it at {before}")
+    if (before := why.get("rank_before")) is not None and before != rank:
+        lines.append(f"the model has it at {before}")
     heads = why.get("heads") or ()
     lines += [f"{head['head']}: {head['expected']:.3g} expected" for head in heads]
     lines += [_feature(one, len(heads) > 1) for one in (why.get("features") or ())[:FEATURES]]

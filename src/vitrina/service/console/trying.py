@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vitrina.artifacts.layout import MANIFEST
 from vitrina.rerank.rules.ruled import Rules
 from vitrina.service.console.asked import Asked
+from vitrina.service.console.words import model_of
 from vitrina.wire import RecommendRequest
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Named:
 
     @property
     def model(self) -> str:
-        return self.way.version.model
+        return model_of(self.way.version.artifact.manifest)
 
 
 def ways(tenant: Tenant) -> list[Named]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vitrina.base.config import title_of
 from vitrina.base.printing import MISSING
 from vitrina.base.time import DAY, HOUR
 from vitrina.report.words import fixed, plural
@@ -36,6 +38,18 @@ def moment(time: int | str | None) -> int | None:
 def fitted(version: Version) -> str | None:
     """When a model was fitted, ISO 8601; None where its artifact doesn't say."""
     return None if version.created is None else version.created.isoformat()
+
+
+def model_of(manifest: Mapping[str, Any]) -> str:
+    """The model of an artifact, and what puts its lists in order: "TifuKNN, re-ranked by MMR".
+
+    >>> model_of({"model": {"name": "Reranked", "model": {"name": "EASE"}, "reranker": {"name": "MMR", "diversity": 0.3}}}), model_of({})
+    ('EASE, re-ranked by MMR', 'a model')
+    """
+    model = manifest.get("model") or {"name": "a model"}
+    if model.get("name") == "Reranked" and isinstance(model.get("model"), dict) and isinstance(model.get("reranker"), dict):
+        return f"{model_of(model)}, re-ranked by {title_of(model['reranker'])}"
+    return title_of(model)
 
 
 def age(time: int | str | None, at: int | None = None) -> str:
