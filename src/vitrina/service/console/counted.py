@@ -72,9 +72,9 @@ def interval(n: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     """The ends of 95% for the share of hits, n and hits of each person.
 
     >>> import numpy as np
-    >>> [round(end, 2) for end in interval(np.ones(100), np.repeat([1.0, 0.0], 50))]  # everybody once: Wilson's
+    >>> [round(float(end), 2) for end in interval(np.ones(100), np.repeat([1.0, 0.0], 50))]  # everybody once: Wilson's
     [0.4, 0.6]
-    >>> [round(end, 2) for end in interval(np.full(10, 10.0), np.repeat([10.0, 0.0], 5))]  # ten people ten times each: that of ten
+    >>> [round(float(end), 2) for end in interval(np.full(10, 10.0), np.repeat([10.0, 0.0], 5))]  # ten people ten times each: that of ten
     [0.24, 0.76]
     """
     total = n.sum()

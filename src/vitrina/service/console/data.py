@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from msgspec import Struct
@@ -63,16 +63,16 @@ async def load(asked: Asked) -> Seen:
     """The page's numbers: results since the start of the process, the rest of the latest events."""
     tenant, gauged = asked.tenant, Gauged(asked.service.metrics)
     window = await asked.windows.of(tenant.name)
-    results = (
+    stored, duplicates, rejected = (
         int(gauged.total("vitrina_events_total", tenant=tenant.name, result=result)) for result in ("stored", "duplicate", "rejected")
     )
     refused = await asyncio.to_thread(asked.service.store.rejected, tenant.name, MOST_ROWS)
     known = await asyncio.to_thread(_known, asked, window)
     rows = [Refused(one.received, one.reason, one.row.decode("utf-8", "replace")) for one in refused]
-    return Seen(window.since, window.until, window.cut, *results, **known, left_out=dict(tenant.histories.left_out), refused=rows)
+    return Seen(window.since, window.until, window.cut, stored, duplicates, rejected, **known, left_out=dict(tenant.histories.left_out), refused=rows)
 
 
-def _known(asked: Asked, window: Window) -> dict[str, object]:
+def _known(asked: Asked, window: Window) -> dict[str, Any]:
     """What the events of the window say, and of whom."""
     events, tenant = window.events, asked.tenant
     kinds = counted.kinds(window)

@@ -55,8 +55,9 @@ def latency(of: str, cumulated: Sequence[tuple[float, float]]) -> Latency:
     """The quantiles of one histogram, of its bounds in seconds and how many were within each."""
     count = cumulated[-1][1]
     last = max((bound for bound, _ in cumulated if math.isfinite(bound)), default=0.0)
-    p50, p95, p99 = (quantile(cumulated, share) for share in (0.5, 0.95, 0.99))
-    return Latency(of, int(count), *(None if p is None else p * 1000 for p in (p50, p95, p99)), last * 1000)
+    found = [quantile(cumulated, share) for share in (0.5, 0.95, 0.99)]
+    p50, p95, p99 = (None if value is None else value * 1000 for value in found)
+    return Latency(of, int(count), p50, p95, p99, last * 1000)
 
 
 def quantile(cumulated: Sequence[tuple[float, float]], share: float) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -98,7 +99,7 @@ def _beside(folder: Path) -> list[Model]:
     return sorted(found, key=lambda model: -(moment(model.created) or 0))
 
 
-def _of_manifest(manifest: dict, folder: str, role: str = "", version: str | None = None, loaded: int | None = None, key: str | None = None) -> Model:  # fmt: skip
+def _of_manifest(manifest: Mapping[str, Any], folder: str, role: str = "", version: str | None = None, loaded: int | None = None, key: str | None = None) -> Model:  # fmt: skip
     metrics = {metric: float(value) for metric, value in (manifest.get("metrics") or {}).items()}
     return Model(
         role, folder, model_of(manifest), manifest.get("created"), metrics, (manifest.get("data") or {}).get("events"), version, loaded, key

@@ -110,12 +110,10 @@ async def load(asked: Asked) -> Seen:
     named = next(
         (one for one in trying.ways(asked.tenant) if one.way is way), trying.Named(scenario.name, scenario.name, scenario.name, way)
     )
-    first, before, *others = await asyncio.gather(
-        _first(asked, named, request, off),
-        _or_error(way, plain) if changed else _nothing(),
-        *(_other(asked, one) for one in _beside(asked, named)),
-    )
-    answered, listed = first
+    before_asked = _or_error(way, plain) if changed else _nothing()
+    asking = (_first(asked, named, request, off), before_asked, *(_other(asked, one) for one in _beside(asked, named)))
+    results: list[Any] = [*await asyncio.gather(*asking)]
+    (answered, listed), before, others = results[0], results[1], results[2:]
     gone = _compared(asked, listed, before) if changed and not isinstance(before, str) and before is not None else []
     past, count = past_of(asked, user)
     unknown = [line for line in typed if not asked.names.known(asked.tenant, line)]

@@ -212,18 +212,15 @@ def _list(asked: Asked, seen: Seen, listed: Listed, *, lead: bool) -> Html:
 
 
 def _place(asked: Asked, place: Place, most: float, *, moved: bool) -> Html:
-    """A row: rank, title with why, score with its bar."""
+    """A row: rank and title; below them the score with its bar, where it stood, and why."""
     whole = f"As if they had taken {place.title}"
-    add = el(
-        "a", "+", href=_with(asked, place.item), data_live=place.item, title="As if they had taken this", aria_label=whole, class_="add"
-    )
-    why = [line for line in (source_words(place.source), *place.why) if line]
-    said = el("div", "; ".join(why), class_="why") if why else None
-    what = el(
-        "div", el("span", item_link(asked, place.item, place.title), class_="title"), said, _moved(place) if moved else None, class_="what"
-    )
-    score = el("div", _score(place.score), bar(place.score, most), class_="score")
-    return el("li", el("span", str(place.rank), class_="rank"), what, score, add, data_item=place.item)
+    add = el("a", "+", href=_with(asked, place.item), data_live=place.item, title="As if they had taken this", aria_label=whole, class_="add")
+    why = "; ".join(line for line in (source_words(place.source), *place.why) if line)
+    score = el("span", bar(place.score, most), _score(place.score), class_="score") if place.score is not None else None
+    said = [part for part in (score, _moved(place) if moved else None, why or None) if part]
+    line = el("div", join(said, " · "), class_="why") if said else None
+    what = el("div", el("span", item_link(asked, place.item, place.title), class_="title"), line, class_="what")
+    return el("li", el("span", str(place.rank), class_="rank"), what, add, data_item=place.item)
 
 
 def _with(asked: Asked, item: str) -> str:
@@ -231,9 +228,7 @@ def _with(asked: Asked, item: str) -> str:
     return asked.link(history="\n".join([*trying.history_of(asked), item]))
 
 
-def _score(score: float | None) -> str:
-    if score is None:
-        return "–"
+def _score(score: float) -> str:
     size = abs(score)
     text = (
         short_count(round(size)) if size >= 10_000 else f"{size:.3g}" if size >= 0.001 or not size else f"{size:.0e}".replace("e-0", "e-")

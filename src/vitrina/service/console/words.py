@@ -46,7 +46,7 @@ def model_of(manifest: Mapping[str, Any]) -> str:
     >>> model_of({"model": {"name": "Reranked", "model": {"name": "EASE"}, "reranker": {"name": "MMR", "diversity": 0.3}}}), model_of({})
     ('EASE, re-ranked by MMR', 'a model')
     """
-    model = manifest.get("model") or {"name": "a model"}
+    model: Any = manifest.get("model") or {"name": "a model"}
     if model.get("name") == "Reranked" and isinstance(model.get("model"), dict) and isinstance(model.get("reranker"), dict):
         return f"{model_of(model)}, re-ranked by {title_of(model['reranker'])}"
     return title_of(model)
