@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import final
 
 from vitrina.base.errors import VitrinaError
@@ -66,6 +67,11 @@ class Batcher:
         if answered.error is not None:
             raise answered.error
         return answered
+
+    async def look(self, requests: Sequence[RecommendRequest]) -> list[Answered]:
+        """The answers of several requests, however long sources take: for who compares models. What can't be answered has its `error`."""
+        answer = partial(self.pipeline.answer, requests, patient=True)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
 
     async def similar(self, request: SimilarRequest) -> Answered:
         """Items like one.

@@ -147,17 +147,24 @@ class Scenario:
         path = allowed_folder(folder, self._place.allowed)
         return await self._in_loader(lambda: self._load(path))
 
-    async def tried(self, settings: ScenarioSettings, folder: str | None = None) -> Way:
-        """A way to answer that serves nobody: what serves with other settings, or the artifact of a folder, for who wants to see what it would do.
+    def settings_of(self, arm: str | None) -> ScenarioSettings:
+        """What an arm of the experiment is set to; that of the scenario, where it says nothing of its own."""
+        return self.settings if self.served is None or arm is None else self.served.arms.get(arm, self.settings)
+
+    async def tried(self, settings: ScenarioSettings, version: Version | None = None, folder: str | None = None) -> Way:
+        """A way to answer that serves nobody: a version with other settings, or the artifact of a folder, for who wants to see what it would do.
 
         Raises:
             ModelRefusedError: the folder isn't allowed or holds no sound artifact.
             VitrinaError: the settings don't go with the model.
         """
         if folder is None:
-            return await self._in_loader(lambda: self._place.make(self.version, settings))
-        path = allowed_folder(folder, self._place.allowed)
-        return await self._in_loader(lambda: self._made(path, settings).way)
+            way = await self._in_loader(lambda: self._place.make(version or self.version, settings))
+        else:
+            path = allowed_folder(folder, self._place.allowed)
+            way = await self._in_loader(lambda: self._made(path, settings).way)
+        way.pipeline.watch = None  # it is nobody's traffic
+        return way
 
     async def roll_back(self) -> ModelAnswer:
         """Let the version before serve again; the one that served becomes the one before.

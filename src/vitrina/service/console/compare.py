@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from vitrina.service.console.words import Z
 from vitrina.wire import RecommendRequest
 
 FOLDER = " folder "  # in the key of a way: an artifact that lies beside that of the scenario
+BLOCK = 8  # people who are asked about at a time: others wait no longer for the model
 NAMED = 3  # items of a list that the other doesn't have
 
 
@@ -107,7 +107,7 @@ async def _way(asked: Asked, key: str) -> trying.Named:
 async def _lists(asked: Asked, side: trying.Named, people: list[str], k: int) -> list[list[tuple[str, str]]]:
     """(item, source) of each person's list."""
     requests = [RecommendRequest(user=user, k=k, scenario=side.scenario) for user in people]
-    answers = await asyncio.gather(*(trying.ask(side.way, request) for request in requests))
+    answers = [one for at in range(0, len(requests), BLOCK) for one in await side.way.batcher.look(requests[at : at + BLOCK])]
     return [[(item.item, item.source) for item in answered.items] for answered in answers]
 
 

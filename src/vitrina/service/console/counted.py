@@ -42,7 +42,9 @@ def wanted_kind(window: Window) -> str | None:
 
 def answered(window: Window, kind: str | None) -> pl.DataFrame:
     """The places that were shown, each with `who` saw it and whether it was `clicked`: whether an event of that kind names the answer and the item."""
-    of_kind = window.events.filter((pl.col("kind") == kind) & pl.col("recommendation_id").is_not_null() & pl.col("item").is_not_null())
+    of_kind = window.events.filter(
+        (pl.col("kind") == (kind or "")) & pl.col("recommendation_id").is_not_null() & pl.col("item").is_not_null()
+    )
     hits = of_kind.select("recommendation_id", "item").unique().with_columns(clicked=pl.lit(1))
     places = window.shown.with_columns(who=pl.coalesce("user", "session", "recommendation_id"))
     return places.join(hits, on=["recommendation_id", "item"], how="left", maintain_order="left").with_columns(
@@ -63,7 +65,7 @@ def shares(places: pl.DataFrame, of: str, *, by_position: bool = False, most: in
     for key, part in people.group_by(*keys):
         n, hits = part["n"].to_numpy().astype(np.float64), part["hits"].to_numpy().astype(np.float64)
         low, high = interval(n, hits)
-        share = hits.sum() / n.sum()
+        share = float(hits.sum() / n.sum())
         rows.append(Share(str(key[0]), key[1] if by_position else None, int(n.sum()), int(hits.sum()), len(n), share, low, high))  # type: ignore[arg-type]
     return sorted(rows, key=lambda row: (row.of, row.position or 0))
 
@@ -72,9 +74,9 @@ def interval(n: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     """The ends of 95% for the share of hits, n and hits of each person.
 
     >>> import numpy as np
-    >>> [round(float(end), 2) for end in interval(np.ones(100), np.repeat([1.0, 0.0], 50))]  # everybody once: Wilson's
+    >>> [round(end, 2) for end in interval(np.ones(100), np.repeat([1.0, 0.0], 50))]  # everybody once: Wilson's
     [0.4, 0.6]
-    >>> [round(float(end), 2) for end in interval(np.full(10, 10.0), np.repeat([10.0, 0.0], 5))]  # ten people ten times each: that of ten
+    >>> [round(end, 2) for end in interval(np.full(10, 10.0), np.repeat([10.0, 0.0], 5))]  # ten people ten times each: that of ten
     [0.24, 0.76]
     """
     total = n.sum()
@@ -82,7 +84,7 @@ def interval(n: np.ndarray, hits: np.ndarray) -> tuple[float, float]:
     variance = ((hits - share * n) ** 2).sum() / total**2
     effective = share * (1 - share) / variance if variance > 0 else len(n)
     effective = min(effective, total)
-    return wilson(share * effective, effective)
+    return wilson(float(share * effective), float(effective))
 
 
 class Reach(Struct):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from msgspec import Struct
@@ -85,9 +85,12 @@ async def load(asked: Asked) -> Seen:
     shown = await asyncio.to_thread(_shown, window, scenario.name, version.artifact, table)
     titles = asked.names.titles(asked.tenant, [item for item, _ in shown["top"]])
     shown["top"] = [(item, titles[item], count) for item, count in shown["top"]]
+    answers, empty, fallback = (
+        int(gauged.total(f"vitrina_{name}_total", **of)) for name in ("answers", "empty_answers", "fallback_answers")
+    )
     return Seen(
         scenario.name, version.id, model_of(version.artifact.manifest), fitted(version), version.loaded,
-        *(int(gauged.total(f"vitrina_{name}_total", **of)) for name in ("answers", "empty_answers", "fallback_answers")),
+        answers, empty, fallback,
         int(gauged.total("vitrina_shown_lost_total")), gauged.total("vitrina_ingest_lag_seconds"),
         {labels["queue"]: value for labels, value in gauged.of("vitrina_queue_depth")}, routes_of(gauged),
         gauged.latencies("vitrina_request_seconds", "route"), gauged.latencies("vitrina_stage_seconds", "stage", **of),
@@ -112,12 +115,12 @@ def routes_of(gauged: Gauged) -> list[Route]:
     return sorted(found.values(), key=lambda one: -one.answered)
 
 
-def _shown(window: Window, scenario: str, artifact: Artifact, table: Table) -> dict[str, object]:
+def _shown(window: Window, scenario: str, artifact: Artifact, table: Table) -> dict[str, Any]:
     """What was shown in the window, and what came of it."""
     kind = counted.wanted_kind(window)
     places = counted.answered(window, kind)
     own = places.filter(pl.col("scenario") == scenario)
-    happened = window.events.filter(pl.col("kind") == kind)
+    happened = window.events.filter(pl.col("kind") == (kind or ""))
     lists = own.unique("recommendation_id", keep="first", maintain_order=True)
     width, per_bin = counted.over_time(lists["time"], window.since, window.until)
     lines = {"lists": per_bin}

@@ -69,7 +69,17 @@ async def load(asked: Asked) -> Seen:
     refused = await asyncio.to_thread(asked.service.store.rejected, tenant.name, MOST_ROWS)
     known = await asyncio.to_thread(_known, asked, window)
     rows = [Refused(one.received, one.reason, one.row.decode("utf-8", "replace")) for one in refused]
-    return Seen(window.since, window.until, window.cut, stored, duplicates, rejected, **known, left_out=dict(tenant.histories.left_out), refused=rows)
+    return Seen(
+        window.since,
+        window.until,
+        window.cut,
+        stored,
+        duplicates,
+        rejected,
+        **known,
+        left_out=dict(tenant.histories.left_out),
+        refused=rows,
+    )
 
 
 def _known(asked: Asked, window: Window) -> dict[str, Any]:

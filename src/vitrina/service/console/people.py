@@ -105,13 +105,14 @@ async def load(asked: Asked) -> Seen:
         return Seen(None, scenario.name, 0, {}, [], [], [], False, [], [], some=some_people(asked))
     request, plain = trying.request_of(asked, scenario.name), trying.request_of(asked, scenario.name, changed=False, k=DEEP)
     assigned = scenario.assign(request)
-    way, off = scenario.way(assigned), frozenset(asked.query.getlist("without")) & set(trying.rules_of(scenario))
+    arm = None if assigned is None else assigned.arm
+    way, off = scenario.way(assigned), frozenset(asked.query.getlist("without")) & set(trying.rules_of(scenario, arm))
     changed = trying.is_changed(asked, scenario)
     named = next(
         (one for one in trying.ways(asked.tenant) if one.way is way), trying.Named(scenario.name, scenario.name, scenario.name, way)
     )
     before_asked = _or_error(way, plain) if changed else _nothing()
-    asking = (_first(asked, named, request, off), before_asked, *(_other(asked, one) for one in _beside(asked, named)))
+    asking = (_first(asked, named, request, arm, off), before_asked, *(_other(asked, one) for one in _beside(asked, named)))
     results: list[Any] = [*await asyncio.gather(*asking)]
     (answered, listed), before, others = results[0], results[1], results[2:]
     gone = _compared(asked, listed, before) if changed and not isinstance(before, str) and before is not None else []
@@ -119,8 +120,7 @@ async def load(asked: Asked) -> Seen:
     unknown = [line for line in typed if not asked.names.known(asked.tenant, line)]
     stages = [] if answered is None or answered.trace is None else [_passed(asked, stage) for stage in answered.trace.stages]
     columns = {} if user is None else dict(asked.tenant.users.of(user))
-    variant = None if assigned is None else getattr(assigned, "arm", None)
-    return Seen(user, scenario.name, count, columns, past, [listed, *others], stages, changed, gone, unknown, variant)
+    return Seen(user, scenario.name, count, columns, past, [listed, *others], stages, changed, gone, unknown, arm)
 
 
 async def _nothing() -> None:
@@ -135,12 +135,12 @@ async def _or_error(way: Any, request: Any) -> Answered | str:
         return str(error)
 
 
-async def _first(asked: Asked, named: trying.Named, request: Any, off: frozenset[str]) -> tuple[Answered | None, Listed]:
+async def _first(asked: Asked, named: trying.Named, request: Any, arm: str | None, off: frozenset[str]) -> tuple[Answered | None, Listed]:
     """The list of the scenario that is looked at, by the version and with the rules that are asked for."""
     try:
         way = named.way
         if off:
-            way = await asked.tried.without(asked.tenant.scenarios[named.scenario], off)
+            way = await asked.tried.without(asked.tenant.scenarios[named.scenario], way.version, arm, off)
         answered = await trying.ask(way, request, traced=True)
     except VitrinaError as error:
         return None, _refused(named, str(error))

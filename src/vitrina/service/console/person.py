@@ -63,7 +63,7 @@ def _controls(asked: Asked, seen: Seen) -> Html:
         el("input", type="hidden", name="scenario", value=scenario.name),
         field("Person", search_field("user", asked.text("user"), "people", "id")),
         field("Places", el("input", type="number", name="k", min=1, max=50, value=asked.whole("k", 10, 1, 50))),
-        _diversity(asked), *_weights(asked), _repeat(asked), _where(asked), _rules(asked), _history(asked),
+        _diversity(asked), *_weights(asked), _repeat(asked), _where(asked), _rules(asked, seen.variant), _history(asked),
         el("button", "Show", type="submit", class_="main-act only-plain"),
         el("a", "As it is served", href=person_path(seen.user or "", seen.scenario), class_="button") if seen.changed and seen.user else None,
     ]  # fmt: skip
@@ -134,8 +134,8 @@ def values_of(asked: Asked, column: str, most: int = 30) -> list[str]:
     return counted[column].head(most).to_list()
 
 
-def _rules(asked: Asked) -> Html | None:
-    rules = trying.rules_of(asked.scenario)
+def _rules(asked: Asked, arm: str | None) -> Html | None:
+    rules = trying.rules_of(asked.scenario, arm)
     if not rules:
         return None
     off = asked.query.getlist("without")
@@ -214,7 +214,9 @@ def _list(asked: Asked, seen: Seen, listed: Listed, *, lead: bool) -> Html:
 def _place(asked: Asked, place: Place, most: float, *, moved: bool) -> Html:
     """A row: rank and title; below them the score with its bar, where it stood, and why."""
     whole = f"As if they had taken {place.title}"
-    add = el("a", "+", href=_with(asked, place.item), data_live=place.item, title="As if they had taken this", aria_label=whole, class_="add")
+    add = el(
+        "a", "+", href=_with(asked, place.item), data_live=place.item, title="As if they had taken this", aria_label=whole, class_="add"
+    )
     why = "; ".join(line for line in (source_words(place.source), *place.why) if line)
     score = el("span", bar(place.score, most), _score(place.score), class_="score") if place.score is not None else None
     said = [part for part in (score, _moved(place) if moved else None, why or None) if part]

@@ -15,6 +15,7 @@ from vitrina.wire import RecommendRequest
 
 if TYPE_CHECKING:
     from vitrina.service.pipeline import Answered
+    from vitrina.service.registry import Version
     from vitrina.service.scenario import Scenario, Way
     from vitrina.service.settings import ScenarioSettings
     from vitrina.service.tenant import Tenant
@@ -70,10 +71,10 @@ class Tried:
     def __init__(self) -> None:
         self._ways: OrderedDict[tuple[Any, ...], Way] = OrderedDict()
 
-    async def without(self, scenario: Scenario, names: frozenset[str]) -> Way:
-        """What serves a scenario, without some of its rules."""
-        made = lambda: scenario.tried(without_rules(scenario.settings, names))  # noqa: E731  made if it isn't there
-        return await self._kept((id(scenario), scenario.version.id, names), made)
+    async def without(self, scenario: Scenario, version: Version, arm: str | None, names: frozenset[str]) -> Way:
+        """A version of a scenario, or of an arm, without some of its rules."""
+        made = lambda: scenario.tried(without_rules(scenario.settings_of(arm), names), version)  # noqa: E731  made if it isn't there
+        return await self._kept((id(scenario), arm, version.id, names), made)
 
     async def beside(self, scenario: Scenario, folder: str) -> Way:
         """An artifact that lies beside that of a scenario, with the scenario's settings; it is read again when it was written again.
@@ -83,7 +84,7 @@ class Tried:
         """
         path = scenario.settings.artifact.resolve().parent / folder / MANIFEST
         written = path.stat().st_mtime_ns if path.is_file() else 0
-        return await self._kept((id(scenario), str(path), written), lambda: scenario.tried(scenario.settings, str(path.parent)))
+        return await self._kept((id(scenario), str(path), written), lambda: scenario.tried(scenario.settings, folder=str(path.parent)))
 
     async def _kept(self, key: tuple[Any, ...], made: Callable[[], Awaitable[Way]]) -> Way:
         if key not in self._ways:
@@ -106,15 +107,15 @@ def without_rules(settings: ScenarioSettings, names: frozenset[str]) -> Scenario
     return settings.model_copy(update=changed)
 
 
-def rules_of(scenario: Scenario) -> dict[str, str]:
-    """The rules of a scenario that can be left out, each with what it says."""
-    rules = scenario.settings.rules
+def rules_of(scenario: Scenario, arm: str | None = None) -> dict[str, str]:
+    """The rules of a scenario, or of an arm, that can be left out, each with what it says."""
+    rules = scenario.settings_of(arm).rules
     return {} if rules is None else {name: repr(rule) for name, rule in rules.rules.items()}
 
 
-def diversity_of(scenario: Scenario) -> float | None:
+def diversity_of(scenario: Scenario, arm: str | None = None) -> float | None:
     """What the scenario's order is set to; None where nothing in it reads a diversity."""
-    inner: Any = scenario.settings.reranker
+    inner: Any = scenario.settings_of(arm).reranker
     while inner is not None:
         if getattr(inner, "diversity", None) is not None:
             return float(inner.diversity)
