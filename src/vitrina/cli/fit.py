@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +17,28 @@ if TYPE_CHECKING:
     from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
     from vitrina.protocols import Recommender
+    from vitrina.service.training import Joined
+
+SERVICE = "What a service kept"
 
 
 def command(
     config: o.Config,
     model: Annotated[str, typer.Option(help="Name of a model in the config.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.", show_default=False)],
+    from_service: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit on what a service kept too: its state folder, or the address of its PostgreSQL.", rich_help_panel=SERVICE, show_default=False
+        ),
+    ] = None,
+    tenant: Annotated[str | None, typer.Option(help="Whose events of the service; by default 'default'.", rich_help_panel=SERVICE, show_default=False)] = None,
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            help='Kinds of the service\'s events that count: "click,purchase"; by default those of the log.', rich_help_panel=SERVICE, show_default=False
+        ),
+    ] = None,
     trust: o.Trust = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the artifact of another model.")] = False,
     json: o.Json = False,
@@ -29,13 +46,14 @@ def command(
     """Fit one model of the config on all data and write an artifact that 'vitrina recommend' can use.
 
     A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found. Networks keep each finished epoch in
-    OUT.training until they are done: after an interruption the same command goes on.
+    OUT.training until they are done: after an interruption the same command goes on. With --from-service the log and what a service kept since are one
+    log, in which each event is once; the service may run meanwhile, and takes the artifact by POST /v1/models.
     """
     from vitrina.cli import console
     from vitrina.cli.config import read_config
 
     plan = read_config(config, trust=trust)
-    kept = fit(plan, model, out, force=force)
+    kept = fit(plan, model, out, force=force, since=_since(from_service, tenant, kinds))
     if json:
         console.print_json(
             {"artifact": out, "model": repr(kept.model), "events": kept.data.n_events, "users": kept.data.n_users, "notes": kept.notes}
@@ -63,11 +81,27 @@ class Kept:
     own_classes: bool
 
 
-def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None) -> Kept:
+@dataclass(frozen=True)
+class Since:
+    """What a service kept, as the command names it."""
+
+    state: str
+    tenant: str
+    kinds: list[str] | None
+
+    def joined(self, log: Dataset) -> Joined:
+        """The log together with it."""
+        from vitrina.service.training import opened, with_service
+
+        return with_service(log, opened(self.state), tenant=self.tenant, kinds=self.kinds)
+
+
+def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None, since: Since | None = None) -> Kept:
     """Fit a model of a config, or of its board, on all data, and write the artifact.
 
     Args:
         log: as it was read, where that has been done already.
+        since: what a service kept, which is fitted on too.
     """
     from vitrina import artifacts
     from vitrina.artifacts.read import read_manifest
@@ -78,13 +112,33 @@ def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset 
     chosen = plan.under_rules(model, results.settled(plan, model))
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log() if log is None else log
-    data = plan.filtered(log)
+    joined = None if since is None else since.joined(log)
+    data = plan.filtered(log if joined is None else joined.data)
     plan.check_rules(data, only=model)
     data = replace(data, repeat=plan.repeat(data))
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
-    artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source)
-    return Kept(chosen, data, tuple(completed(recommender, data).notes), bool(read_manifest(out)["own_classes"]))
+    if since is not None and joined is not None:
+        source["service"] = {"state": since.state, "tenant": since.tenant, "last": joined.last, "events": dict(joined.events)}
+    artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source, onnx=_has_onnx())
+    notes = (*completed(recommender, data).notes, *(() if joined is None else joined.sentences))
+    return Kept(chosen, data, notes, bool(read_manifest(out)["own_classes"]))
+
+
+def _since(state: str | None, tenant: str | None, kinds: str | None) -> Since | None:
+    """What is asked of a service; None where none is named."""
+    from vitrina.base.errors import ParameterError
+
+    if state is None:
+        if kinds is not None or tenant is not None:
+            raise ParameterError("--kinds and --tenant are about the events of a service. Name its state folder: --from-service STATE")
+        return None
+    return Since(state, tenant or "default", None if kinds is None else [kind.strip() for kind in kinds.split(",") if kind.strip()])
+
+
+def _has_onnx() -> bool:
+    """Whether sequence models can be written as graphs here."""
+    return all(find_spec(package) is not None for package in ("onnx", "onnxruntime"))
 
 
 def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recommender:

@@ -152,6 +152,27 @@ class Histories:
         return table
 
 
+def occurring_kinds(data: Dataset) -> frozenset[str] | None:
+    """The kinds of which a log has events; None where it has no kinds."""
+    return None if data.events.kinds is None else frozenset(data.kind_names[kind] for kind in np.flatnonzero(_counts(data.events)))
+
+
+def usual_weights(events: Events) -> dict[int, float]:
+    """The weight that most events of each kind have, by the code of the kind; empty where there are no weights."""
+    if events.weights is None:
+        return {}
+    usual = {}
+    for kind in np.flatnonzero(_counts(events)).tolist() or [0]:
+        found, times = np.unique(events.weights if events.kinds is None else events.weights[events.kinds == kind], return_counts=True)
+        usual[kind] = float(found[times.argmax()]) if len(found) else 1.0
+    return usual
+
+
+def _counts(events: Events) -> Int64:
+    """(kinds,) how many events each has."""
+    return np.zeros(1, np.int64) if events.kinds is None else np.bincount(events.kinds, minlength=1)
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class _Log:
@@ -186,19 +207,12 @@ class _Log:
 
     @classmethod
     def of(cls, data: Dataset) -> _Log:
-        events, kinds = data.events, data.events.kinds
-        counts = np.zeros(1, np.int64) if kinds is None else np.bincount(kinds, minlength=1)
-        usual = {}
-        if events.weights is not None:
-            for kind in np.flatnonzero(counts).tolist() or [0]:
-                found, times = np.unique(events.weights if kinds is None else events.weights[kinds == kind], return_counts=True)
-                usual[kind] = float(found[times.argmax()]) if len(found) else 1.0
+        events = data.events
         return cls(
             events, data.indptr, Interned(data.users.as_text().ids.to_list()), Interned(data.items.as_text().ids.to_list()), data.kind_names,
             timed=data.time_unit == "us" and events.times is not None,
             step=0 if events.times is None else int(events.times.max(initial=-1)) + 1,
-            usual=usual, usual_kind=int(counts.argmax()),
-            occurring=None if kinds is None else frozenset(data.kind_names[kind] for kind in np.flatnonzero(counts)),
+            usual=usual_weights(events), usual_kind=int(_counts(events).argmax()), occurring=occurring_kinds(data),
             first_basket=0 if events.baskets is None else int(events.baskets.max(initial=-1)) + 1,
         )  # fmt: skip
 
