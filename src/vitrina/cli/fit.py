@@ -29,14 +29,20 @@ def command(
     from_service: Annotated[
         str | None,
         typer.Option(
-            help="Fit on what a service kept too: its state folder, or the address of its PostgreSQL.", rich_help_panel=SERVICE, show_default=False
+            help="Fit on what a service kept too: its state folder, or the address of its PostgreSQL.",
+            rich_help_panel=SERVICE,
+            show_default=False,
         ),
     ] = None,
-    tenant: Annotated[str | None, typer.Option(help="Whose events of the service; by default 'default'.", rich_help_panel=SERVICE, show_default=False)] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Whose events of the service; by default 'default'.", rich_help_panel=SERVICE, show_default=False)
+    ] = None,
     kinds: Annotated[
         str | None,
         typer.Option(
-            help='Kinds of the service\'s events that count: "click,purchase"; by default those of the log.', rich_help_panel=SERVICE, show_default=False
+            help='Kinds of the service\'s events that count: "click,purchase"; by default those of the log.',
+            rich_help_panel=SERVICE,
+            show_default=False,
         ),
     ] = None,
     trust: o.Trust = False,
@@ -89,6 +95,13 @@ class Since:
     tenant: str
     kinds: list[str] | None
 
+    @property
+    def shown(self) -> str:
+        """The place, without a password."""
+        from vitrina.service.settings import without_password
+
+        return without_password(self.state) if "://" in self.state else str(Path(self.state).resolve())
+
     def joined(self, log: Dataset) -> Joined:
         """The log together with it."""
         from vitrina.service.training import opened, with_service
@@ -119,7 +132,7 @@ def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset 
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     if since is not None and joined is not None:
-        source["service"] = {"state": since.state, "tenant": since.tenant, "last": joined.last, "events": dict(joined.events)}
+        source["service"] = {"state": since.shown, "tenant": since.tenant, "last": joined.last, "events": dict(joined.events)}
     artifacts.save(recommender, out, model=chosen, data=data, metrics=results.metrics_of(plan, model), source=source, onnx=_has_onnx())
     notes = (*completed(recommender, data).notes, *(() if joined is None else joined.sentences))
     return Kept(chosen, data, notes, bool(read_manifest(out)["own_classes"]))
