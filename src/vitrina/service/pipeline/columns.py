@@ -93,7 +93,7 @@ class Columns:
         try:
             check_where(where)
         except ValueError as error:
-            raise ParameterError(f"The 'where' of a request is wrong: {error}.", parameter="where") from None
+            raise ParameterError(f"The 'where' of a request is wrong: {str(error).rstrip('.')}.", parameter="where") from None
         return {in_words(name, wanted): self._mask(name, wanted) for name, wanted in where.items()}
 
     def _mask(self, name: str, wanted: Any) -> Bool:
