@@ -15,7 +15,7 @@ from vitrina.service.records import Attributes, Audited, Erasure, Rejected, Seal
 from vitrina.service.store import frames
 from vitrina.service.store.base import Job, Result, StoreUnavailableError
 from vitrina.service.store.migrations import migrate, version_of
-from vitrina.service.store.sqlite_jobs import HANDLERS, Tenants
+from vitrina.service.store.sqlite_jobs import Tenants, run
 
 FILE = "store.sqlite"
 CHUNK = 10_000  # rows of a table that a reader gets at once
@@ -68,7 +68,7 @@ class SQLite:
     def write(self, jobs: Sequence[Job]) -> list[Result]:
         with self._working() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            results = [HANDLERS[type(job)](connection, self._tenants, job) for job in jobs]
+            results = run(connection, self._tenants, jobs)
             connection.execute("COMMIT")
             return results
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
 
-from vitrina.service.records import Attributes
+from vitrina.service.records import Attributes, Event
 from vitrina.service.store.base import (
     AddEvents,
     AddShown,
@@ -17,6 +18,7 @@ from vitrina.service.store.base import (
     Erase,
     Erased,
     ForgetIds,
+    Job,
     Mark,
     Reject,
     Result,
@@ -28,8 +30,7 @@ from vitrina.service.store.base import (
 
 Tenants = dict[str, int]  # the number of each that has one
 TRIMMED = 2_000  # rows that one transaction deletes: others wait for it
-EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-ANSWER = "INSERT INTO shown VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LARGEST = 256  # rows of a statement; a power of two
 _json = msgspec.json.encode
 
 
@@ -54,28 +55,60 @@ def _next(connection: Any, count: int) -> int:
 
 def _add_events(connection: Any, tenants: Tenants, job: AddEvents) -> list[bool]:
     tenant = tenant_number(connection, tenants, job.tenant)
-    sequence = _next(connection, len(job.events))
+    digests = [digest(event.event_id) for event in job.events]
+    known = _known(connection, tenant, digests)
+    new: dict[bytes, Event] = {}
     stored = []
-    for number, e in enumerate(job.events, sequence):
-        connection.execute("INSERT INTO ids VALUES (?, ?) ON CONFLICT DO NOTHING", (tenant, digest(e.event_id)))
-        new = connection.changes() == 1
-        if new:
-            connection.execute(EVENT, (
-                number, tenant, e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session,
-                e.properties.decode(),
-            ))  # fmt: skip
-        stored.append(new)
+    for key, event in zip(digests, job.events, strict=True):
+        stored.append(key not in known and key not in new)
+        new.setdefault(key, event)
+    new = {key: event for key, event in new.items() if key not in known}
+    _insert(connection, "ids", [(tenant, key) for key in new])
+    _insert(connection, "events", [
+        (number, tenant, e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session,
+         e.properties.decode())
+        for number, e in enumerate(new.values(), _next(connection, len(new)))
+    ])  # fmt: skip
     return stored
+
+
+def _known(connection: Any, tenant: int, digests: Sequence[bytes]) -> set[bytes]:
+    """Which of some digests the tenant has."""
+    known: set[bytes] = set()
+    for start in range(0, len(digests), LARGEST):
+        part = digests[start : start + LARGEST]
+        size = 1 << (len(part) - 1).bit_length()
+        query = f"SELECT digest FROM ids WHERE tenant = ? AND digest IN ({_marks(size)})"
+        known |= {key for (key,) in connection.execute(query, (tenant, *part, *[part[-1]] * (size - len(part))))}
+    return known
 
 
 def _add_shown(connection: Any, tenants: Tenants, job: AddShown) -> None:
     tenant = tenant_number(connection, tenants, job.tenant)
-    sequence = _next(connection, len(job.shown))
-    connection.executemany(ANSWER, (
+    _insert(connection, "shown", [
         (number, tenant, s.recommendation_id, s.time, s.scenario, s.version, s.user, s.session, s.experiment, s.variant, s.propensity,
          _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
-        for number, s in enumerate(job.shown, sequence)
-    ))  # fmt: skip
+        for number, s in enumerate(job.shown, _next(connection, len(job.shown)))
+    ])  # fmt: skip
+
+
+def _insert(connection: Any, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Many rows per statement: each statement gives the interpreter away and must wait for it, behind all that the event loop is doing.
+
+    Statements are of 256, 128, 64 ... 1 rows, so that each is compiled once.
+    """
+    start, size = 0, LARGEST
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        part = rows[start : start + size]
+        values = ", ".join([f"({_marks(len(part[0]))})"] * size)
+        connection.execute(f"INSERT INTO {table} VALUES {values}", [cell for row in part for cell in row])
+        start += size
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
 def _set_items(connection: Any, tenants: Tenants, job: SetItems) -> list[bool]:
@@ -197,7 +230,23 @@ def _trim(connection: Any, tenants: Tenants, job: Trim) -> int:
     return connection.changes()
 
 
+def run(connection: Any, tenants: Tenants, jobs: Sequence[Job]) -> list[Result]:
+    """The result of each job; events of a tenant that follow each other, and answers, are one job on the way."""
+    results: list[Result] = []
+    for (kind, _), group in groupby(jobs, key=lambda job: (type(job), job.tenant if isinstance(job, AddEvents | AddShown) else id(job))):
+        same: list[Any] = list(group)
+        if kind is AddEvents:
+            stored = iter(_add_events(connection, tenants, AddEvents(same[0].tenant, [event for job in same for event in job.events])))
+            results += [list(islice(stored, len(job.events))) for job in same]
+        elif kind is AddShown:
+            _add_shown(connection, tenants, AddShown(same[0].tenant, [shown for job in same for shown in job.shown]))
+            results += [None] * len(same)
+        else:
+            results.append(HANDLERS[kind](connection, tenants, same[0]))
+    return results
+
+
 HANDLERS: Mapping[type, Callable[[Any, Tenants, Any], Result]] = {
-    AddEvents: _add_events, AddShown: _add_shown, SetItems: _set_items, SetUsers: _set_users, Reject: _reject, Audit: _audit, Retain: _retain,
+    SetItems: _set_items, SetUsers: _set_users, Reject: _reject, Audit: _audit, Retain: _retain,
     ForgetIds: _forget_ids, Erase: _erase, Erased: _erased, Mark: _mark, Trim: _trim,
 }  # fmt: skip
