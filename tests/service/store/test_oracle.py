@@ -85,8 +85,6 @@ class Machine(RuleBasedStateMachine):
         self.done(self.store.set_users(tenant, [Attributes(user, {column: value})]))
         columns = self.plain.users.setdefault((tenant, user), {})
         columns[column] = value
-        if value is None:
-            del columns[column]
 
     @rule(before=st.none() | MOMENTS)
     def seal(self, before: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby, islice
 from typing import Any
@@ -56,15 +56,15 @@ def _next(connection: Any, count: int) -> int:
 def _add_events(connection: Any, tenants: Tenants, job: AddEvents) -> list[bool]:
     tenant = tenant_number(connection, tenants, job.tenant)
     digests = [digest(event.event_id) for event in job.events]
-    known = _known(connection, tenant, digests)
+    known = {key for (key,) in _among(connection, "SELECT digest FROM ids WHERE tenant = ? AND digest IN", tenant, digests)}
     new: dict[bytes, Event] = {}
     stored = []
     for key, event in zip(digests, job.events, strict=True):
         stored.append(key not in known and key not in new)
         new.setdefault(key, event)
     new = {key: event for key, event in new.items() if key not in known}
-    _insert(connection, "ids", [(tenant, key) for key in new])
-    _insert(connection, "events", [
+    _insert(connection, "INSERT INTO ids", [(tenant, key) for key in new])
+    _insert(connection, "INSERT INTO events", [
         (number, tenant, e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session,
          e.properties.decode())
         for number, e in enumerate(new.values(), _next(connection, len(new)))
@@ -72,30 +72,27 @@ def _add_events(connection: Any, tenants: Tenants, job: AddEvents) -> list[bool]
     return stored
 
 
-def _known(connection: Any, tenant: int, digests: Sequence[bytes]) -> set[bytes]:
-    """Which of some digests the tenant has."""
-    known: set[bytes] = set()
-    for start in range(0, len(digests), LARGEST):
-        part = digests[start : start + LARGEST]
+def _among(connection: Any, query: str, tenant: int, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Rows of a tenant with one of some keys. Statements are of 1, 2, 4 ... 256 keys, so that each is compiled once."""
+    for start in range(0, len(keys), LARGEST):
+        part = keys[start : start + LARGEST]
         size = 1 << (len(part) - 1).bit_length()
-        query = f"SELECT digest FROM ids WHERE tenant = ? AND digest IN ({_marks(size)})"
-        known |= {key for (key,) in connection.execute(query, (tenant, *part, *[part[-1]] * (size - len(part))))}
-    return known
+        yield from connection.execute(f"{query} ({_marks(size)})", (tenant, *part, *[part[-1]] * (size - len(part))))
 
 
 def _add_shown(connection: Any, tenants: Tenants, job: AddShown) -> None:
     tenant = tenant_number(connection, tenants, job.tenant)
-    _insert(connection, "shown", [
+    _insert(connection, "INSERT INTO shown", [
         (number, tenant, s.recommendation_id, s.time, s.scenario, s.version, s.user, s.session, s.experiment, s.variant, s.propensity,
          _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
         for number, s in enumerate(job.shown, _next(connection, len(job.shown)))
     ])  # fmt: skip
 
 
-def _insert(connection: Any, table: str, rows: Sequence[Sequence[Any]]) -> None:
+def _insert(connection: Any, into: str, rows: Sequence[Sequence[Any]]) -> None:
     """Many rows per statement: each statement gives the interpreter away and must wait for it, behind all that the event loop is doing.
 
-    Statements are of 256, 128, 64 ... 1 rows, so that each is compiled once.
+    Statements are of 256, 128 ... 1 rows, so that each is compiled once.
     """
     start, size = 0, LARGEST
     while start < len(rows):
@@ -103,7 +100,7 @@ def _insert(connection: Any, table: str, rows: Sequence[Sequence[Any]]) -> None:
             size //= 2
         part = rows[start : start + size]
         values = ", ".join([f"({_marks(len(part[0]))})"] * size)
-        connection.execute(f"INSERT INTO {table} VALUES {values}", [cell for row in part for cell in row])
+        connection.execute(f"{into} VALUES {values}", [cell for row in part for cell in row])
         start += size
 
 
@@ -124,14 +121,18 @@ def _set_users(connection: Any, tenants: Tenants, job: SetUsers) -> list[bool]:
 
 def _set(connection: Any, table: str, tenant: int, rows: Sequence[Attributes]) -> list[bool]:
     """Merge columns. What is deleted leaves its id."""
+    query = f"SELECT id, columns FROM {table} WHERE NOT deleted AND tenant = ? AND id IN "
+    now = {name: msgspec.json.decode(columns) for name, columns in _among(connection, query, tenant, [row.id for row in rows])}
     known = []
     for row in rows:
-        found = connection.execute(f"SELECT columns FROM {table} WHERE tenant = ? AND id = ? AND NOT deleted", (tenant, row.id)).get
+        found = now.get(row.id)
         known.append(found is not None or not row.delete)
-        columns = merged(None if found is None else msgspec.json.decode(found), row)
-        connection.execute(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (tenant, row.id, _json(columns or {}).decode(), columns is None)
-        )
+        now[row.id] = merged(found, row)
+    _insert(
+        connection,
+        f"INSERT OR REPLACE INTO {table}",
+        [(tenant, name, _json(columns or {}).decode(), columns is None) for name, columns in now.items()],
+    )
     return known
 
 
