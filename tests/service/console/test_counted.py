@@ -123,7 +123,7 @@ def test_wilson_holds_at_both_ends() -> None:
 
 
 def test_ages_are_said_in_the_largest_unit() -> None:
-    assert age("2026-01-01T00:00:00+00:00", moment("2026-01-01T00:00:30+00:00")) == "30.0 s"
+    assert age("2026-01-01T00:00:00+00:00", moment("2026-01-01T00:00:30+00:00")) == "30 seconds"
     assert age("2026-01-01T00:00:00", moment("2026-02-01T00:00:00+00:00")) == "31 days"
     assert age("no date") == "–"
     assert duration(90 * 60 * 1e6) == "1 hour"

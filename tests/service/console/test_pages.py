@@ -108,6 +108,10 @@ def test_a_person_has_a_list_with_titles_reasons_and_what_was_left_out(web: http
     assert found["lists"][0]["places"][0]["rank"] == 1
     assert {one["key"] for one in found["lists"]} >= {"home", "basket"}
     assert [stage["name"] for stage in found["stages"]][:1] == ["history"]
+    left = {one["by"]: one for stage in found["stages"] for one in stage["dropped"]}
+    odd = next(one for by, one in left.items() if "no odd things" in by)
+    assert odd["count"] == 10
+    assert {int(item) % 4 for item, _ in odd["items"]} == {3}
     page = Seen(web.get("/people?user=u1&scenario=home").text)
     assert "What was left out" in page.text
     assert "no odd things" in page.text

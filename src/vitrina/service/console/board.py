@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vitrina.report.charts import Dot, dots
-from vitrina.report.html import Column, Html, el, figure, name, section, sentence, table
+from vitrina.report.html import Column, Html, el, figure, join, name, section, sentence, table
 from vitrina.report.words import count, fixed, percent, plural
 from vitrina.service.console import counted, plots
 from vitrina.service.console.asked import Asked, Call, Page
@@ -138,13 +138,20 @@ def _dots(rows: Sequence[tuple[str, counted.Share]]):
     return dots(marks, description=f"Shares with intervals: {spoken}.")
 
 
-def _table(rows: Sequence[counted.Share], what: str) -> Html:
+def _table(rows: Sequence[counted.Share], what: str, names: Mapping[str, str] | None = None) -> Html:
     columns = [Column(what, number=False), *map(Column, ("Shown", "Clicked", "People", "Share", "from", "to"))]
     body = [
-        [name(row.of) if row.position is None else str(row.position), *map(count, (row.shown, row.clicked, row.people)), *map(_percent, (row.share, row.low, row.high))]
+        [_said(row, names or {}), *map(count, (row.shown, row.clicked, row.people)), *map(_percent, (row.share, row.low, row.high))]
         for row in rows
     ]  # fmt: skip
     return table(columns, body, caption="What was shown and clicked")
+
+
+def _said(row: counted.Share, names: Mapping[str, str]) -> Html | str:
+    """What a row of shares is of."""
+    if row.position is not None:
+        return str(row.position)
+    return join((el("div", names[row.of]), el("span", row.of, class_="remark"))) if row.of in names else name(row.of)
 
 
 def _percent(share: float) -> str:
@@ -156,7 +163,7 @@ def _versions(seen: Seen) -> Html | None:
     if len(seen.by_version) < 2:
         return None
     note = "Versions that served at different times saw different people and days: this is no comparison, an experiment is."
-    return section("versions", "By version", _table(seen.by_version, "Version"), el("p", note, class_="sub"))
+    return section("versions", "By version", _table(seen.by_version, "Version", seen.models), el("p", note, class_="sub"))
 
 
 def _catalogue(asked: Asked, seen: Seen) -> Html:

@@ -11,11 +11,11 @@ from vitrina.report.html import Column, Html, el, join, name, section, sentence,
 from vitrina.report.words import fixed, percent, plural
 from vitrina.service.console import trying
 from vitrina.service.console.asked import Asked, Page
+from vitrina.service.console.models import FOLDER
 from vitrina.service.console.names import item_link, person_path
 from vitrina.service.console.words import Z
 from vitrina.wire import RecommendRequest
 
-FOLDER = " folder "  # in the key of a way: an artifact that lies beside that of the scenario
 BLOCK = 8  # people who are asked about at a time: others wait no longer for the model
 NAMED = 3  # items of a list that the other doesn't have
 

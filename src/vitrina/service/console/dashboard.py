@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from msgspec import Struct
 
-from vitrina.service.console import counted
+from vitrina.service.console import counted, trying
 from vitrina.service.console.asked import Asked
 from vitrina.service.console.gauged import Gauged, Latency
 from vitrina.service.console.window import Window
@@ -69,6 +69,7 @@ class Seen(Struct):
     by_position: list[counted.Share]
     by_scenario: list[counted.Share]
     by_version: list[counted.Share]
+    models: dict[str, str]  # of the versions, as far as they are in memory
     by_source: dict[str, int]
     reach: counted.Reach
     top: list[tuple[str, str, int]]  # id, title, places
@@ -85,6 +86,7 @@ async def load(asked: Asked) -> Seen:
     shown = await asyncio.to_thread(_shown, window, scenario.name, version.artifact, table)
     titles = asked.names.titles(asked.tenant, [item for item, _ in shown["top"]])
     shown["top"] = [(item, titles[item], count) for item, count in shown["top"]]
+    shown["models"] = {one.version: one.model for one in trying.ways(asked.tenant)}
     answers, empty, fallback = (
         int(gauged.total(f"vitrina_{name}_total", **of)) for name in ("answers", "empty_answers", "fallback_answers")
     )

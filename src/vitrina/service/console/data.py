@@ -113,7 +113,7 @@ def render(asked: Asked, seen: Seen) -> Page:
     parts = [_figures(seen), _kinds(seen), _unknown(asked, seen), _refused(seen)]
     calls = [
         Call("POST", "/v1/events", '{"event_id":"1","kind":"click","user":"7","item":"42"}', "An event"),
-        Call("GET", "/v1/rejected", what="Refused rows"),
+        Call("GET", "/v1/events/rejected", what="Refused rows"),
     ]
     return Page("Data", _answer(seen), parts, facts, calls)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vitrina.service.scenario import Scenario
 
 MOST_FOLDERS, MOST_AUDITED = 30, 50
+FOLDER = " folder "  # in the key of a model: an artifact that lies beside that of the scenario
 
 
 class Model(Struct):
@@ -131,6 +132,10 @@ def _fitted(model: Model) -> str:
     return f", fitted {age(model.created)} ago" if model.created else ""
 
 
+def _told(model: Model) -> str:
+    return f"{model.model} (fitted {age(model.created)} ago)" if model.created else model.model
+
+
 def _notice(asked: Asked, seen: Seen) -> Html | None:
     """What was just done, and how to undo it."""
     place = next((place for place in seen.places if place.scenario == asked.text("done")), None)
@@ -149,7 +154,7 @@ def _scenario(asked: Asked, place: Place) -> Html:
     """The models of a scenario, with what can be done."""
     metrics = list(dict.fromkeys(metric for model in place.models for metric in model.metrics))[:4]
     columns = [
-        Column("Model", number=False, class_="first"), Column("", number=False), Column("Fitted", number=False), *map(Column, metrics), Column("Events"),
+        Column("Model", number=False, class_="first"), Column("", number=False), Column("Fitted", number=False, class_="date"), *map(Column, metrics), Column("Events"),
         Column("", number=False),
     ]  # fmt: skip
     body = []
@@ -184,18 +189,17 @@ def _scenario(asked: Asked, place: Place) -> Html:
 
 
 def _acts(asked: Asked, place: Place, model: Model) -> Html | str:
-    if "models" not in asked.caller.scopes or model.role == "serves" or model.role.startswith("arm"):
+    """What can be done with a model that doesn't serve."""
+    if model.role == "serves":
         return ""
-    if model.role == trying.BEFORE:
-        return el("a", "Roll back to it …", href=address("/models/rollback", [("scenario", place.scenario)]))
-    look = el(
-        "a",
-        "Compare",
-        href=address("/models/compare", [("a", place.scenario), ("b", f"{place.scenario} folder {Path(model.folder).name}")]),
-    )
-    return join(
-        (el("a", "Promote …", href=address("/models/promote", [("scenario", place.scenario), ("folder", model.folder)])), " ", look)
-    )
+    other = model.key or f"{place.scenario}{FOLDER}{Path(model.folder).name}"
+    look = el("a", "Compare", href=address("/models/compare", [("a", place.scenario), ("b", other)]))
+    if "models" not in asked.caller.scopes:
+        return look
+    back = address("/models/rollback", [("scenario", place.scenario)])
+    on = address("/models/promote", [("scenario", place.scenario), ("folder", model.folder)])
+    act = el("a", "Roll back to it …", href=back) if model.role == trying.BEFORE else el("a", "Promote …", href=on)
+    return join((act, " · ", look))
 
 
 def _compare(asked: Asked, choices: list[tuple[str, str]]) -> Html | None:
@@ -233,17 +237,12 @@ def _audit(seen: Seen) -> Html:
 # One question before something changes
 
 
-async def load_question(asked: Asked) -> Seen:
-    """What serves, for the question."""
-    return await load(asked)
-
-
 def promote(asked: Asked, seen: Seen) -> Page:
     """Whether another model shall serve."""
     scenario, folder = asked.scenario, asked.text("folder")
     place = next(place for place in seen.places if place.scenario == scenario.name)
     model = next((one for one in place.models if one.folder == folder), None)
-    to = f"{model.model}{_fitted(model)}" if model else f"the artifact in {folder}"
+    to = _told(model) if model else f"the artifact in {folder}"
     return _question(asked, f"Shall {to} serve {scenario.name}?", place, "Yes, let it serve", "/models/promote", folder=folder)
 
 
@@ -254,13 +253,13 @@ def rollback(asked: Asked, seen: Seen) -> Page:
     if before is None:
         said = f"{place.scenario} has no version before the one that serves."
         return Page("Roll back", [said], [el("p", el("a", "To the models", href="/models"))], status=404)
-    return _question(
-        asked, f"Shall {before.model}{_fitted(before)} serve {place.scenario} again?", place, "Yes, roll back", "/models/rollback"
-    )
+    return _question(asked, f"Shall {_told(before)} serve {place.scenario} again?", place, "Yes, roll back", "/models/rollback")
 
 
 def _question(asked: Asked, question: str, place: Place, yes: str, action: str, **fields: str) -> Page:
-    now = f"{place.models[0].model}{_fitted(place.models[0])} serves it now, goes on until the other one is checked and warm, and can be brought back with one click."
+    now = (
+        f"{_told(place.models[0])} serves it now, goes on until the other one is checked and warm, and can be brought back with one click."
+    )
     acts = el(
         "div",
         post(asked, action, yes, class_="main-act", scenario=place.scenario, **fields),

@@ -97,7 +97,7 @@ def render(asked: Asked, seen: Seen) -> Page:
 def _scenarios(seen: Seen) -> Html:
     kind = seen.kind or "click"
     columns = [
-        Column("Scenario", number=False, class_="first"), Column("Served by", number=False), Column("Fitted", number=False), Column("Lists"), Column("in the last hour"),
+        Column("Scenario", number=False, class_="first"), Column("Served by", number=False), Column("Fitted", number=False, class_="date"), Column("Lists"), Column("in the last hour"),
         Column(f"Places with “{kind}”"), Column("", number=False),
     ]  # fmt: skip
     body = []

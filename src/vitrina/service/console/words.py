@@ -59,7 +59,10 @@ def age(time: int | str | None, at: int | None = None) -> str:
     ('1 minute', '3 days', '–')
     """
     read = moment(time)
-    return MISSING if read is None else duration(max((now() if at is None else at) - read, 0))
+    if read is None:
+        return MISSING
+    length = max((now() if at is None else at) - read, 0)
+    return plural(length // SECOND, "second") if length < MINUTE else duration(length)
 
 
 def duration(length: float) -> str:
