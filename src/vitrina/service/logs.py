@@ -20,6 +20,8 @@ from vitrina.service.settings import without_password
 
 LOGGER = logging.getLogger("vitrina.service")
 MOST_WAITING = 10_000  # lines; where the reader is slower, lines are lost and counted, and requests don't wait
+TOGETHER = 0.02  # seconds that a line waits for others: the thread that writes isn't woken, nor a request held up by it, for each
+MOST_TOGETHER = 100  # lines
 SAME = 60.0  # seconds in which an error's trace is shown once
 SECRETS = re.compile(r"\bvt_[\w-]{20,}|\b\w+://[^\s/@]*@\S*")  # keys, addresses with a password
 
@@ -136,6 +138,31 @@ class _Dropping(QueueHandler):
         return record  # nothing in it changes, and it stays in this process
 
 
+@final
+class _Together(QueueListener):
+    """Writes the lines that wait at once."""
+
+    def _monitor(self) -> None:
+        ended = False
+        while not ended:
+            records = [self.dequeue(True)]
+            if self.queue.qsize() < MOST_TOGETHER:  # type: ignore[attr-defined]
+                time.sleep(TOGETHER)
+            while len(records) < MOST_TOGETHER and not self.queue.empty():  # type: ignore[attr-defined]
+                records.append(self.dequeue(False))
+            ended = self._sentinel in records  # type: ignore[attr-defined]
+            self._write([record for record in records if record is not self._sentinel])  # type: ignore[attr-defined]
+
+    def _write(self, records: list[logging.LogRecord]) -> None:
+        for handler in self.handlers:
+            assert isinstance(handler, logging.StreamHandler)
+            try:
+                handler.stream.write("".join(handler.format(record) + handler.terminator for record in records))
+                handler.flush()
+            except Exception:
+                handler.handleError(records[-1])
+
+
 @contextmanager
 def written(form: str, stream: TextIO | None = None) -> Iterator[None]:
     """Write what is logged inside, by a thread of its own.
@@ -148,7 +175,7 @@ def written(form: str, stream: TextIO | None = None) -> Iterator[None]:
     writer = logging.StreamHandler(target)
     writer.setFormatter(AsText() if form == "text" or (form == "auto" and target.isatty()) else AsJson())
     lines: queue.Queue[logging.LogRecord] = queue.Queue(MOST_WAITING)
-    handler, listener = _Dropping(lines), QueueListener(lines, writer)
+    handler, listener = _Dropping(lines), _Together(lines, writer)
     loggers = {LOGGER: logging.INFO, logging.getLogger("uvicorn"): logging.WARNING, logging.getLogger("asyncio"): logging.WARNING}
     before = {logger: (logger.level, logger.propagate) for logger in loggers}
     for logger, level in loggers.items():
