@@ -3,7 +3,7 @@
     python -m benchmarks.speed.service [esasrec] [itemmap] [twostage] [--seconds 8] [--confirm 30]
 
 Each artifact (kit/served.py) is served by `vitrina serve` as a user would, with its log for histories; the generator (kit/load.py), in a process of its own on the same machine, asks for lists of random people of the log at a fixed rate
-that doesn't wait for answers. The rate rises by a quarter while everything is answered within the bound at the 99th percentile, and the highest is confirmed by a longer run.
+that doesn't wait for answers. The rate rises by a quarter while everything is answered within the bound at the 99th percentile and no source is skipped, and the highest is confirmed by a longer run.
 Beside it the machine's limits: the same rate at a route that does nothing (`GET /v1/health/live`), and what the model alone answers in batches of 32 on one thread.
 """
 
@@ -15,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,13 +65,50 @@ def asking(people: Sequence[str]) -> list[Request]:
     return [Request("/v1/recommend", {"user": people[at], "k": 10}) for at in rng.integers(0, len(people), PEOPLE)]
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A run at a rate.
+
+    Args:
+        done: what the generator saw.
+        skipped: sources that were left out as too slow: such answers are no answers of the model.
+        cores: that the service took.
+        batch: requests that were answered together.
+        busy: the share of the time that the thread of the model had one.
+    """
+
+    done: Loaded
+    skipped: float
+    cores: float
+    batch: float
+    busy: float
+
+    def holds(self, rate: float, p99: float) -> bool:
+        return not self.skipped and self.done.holds(rate, p99)
+
+
+def tried(served: Served, requests: Sequence[Request], rate: float, seconds: float) -> Tried:
+    before, used, started = served.numbers(), served.processor(), time.perf_counter()
+    done = hammer(served.port, requests, rate=rate, seconds=seconds)
+    after = served.numbers()
+    spent, used = time.perf_counter() - started, served.processor() - used
+
+    def change(name: str) -> list[float]:
+        return [value - before.get(key, 0) for key, value in after.items() if key.startswith(name)]
+
+    batches = max(change("vitrina_stage_seconds_count"), default=0)
+    answers, skipped = sum(change("vitrina_answers_total")), sum(change("vitrina_skipped_sources_total"))
+    return Tried(done, skipped, used / spent, answers / max(batches, 1), sum(change("vitrina_stage_seconds_sum")) / spent)
+
+
 def highest(served: Served, requests: Sequence[Request], target: float, p99: float, seconds: float) -> float:
     """The highest rate of a ladder around the target that holds; 0 where not even its foot does."""
 
     def holds(rate: float) -> bool:
-        done = hammer(served.port, requests, rate=rate, seconds=seconds)
-        print(f"  {rate:,.0f}/s: {done.rate:,.0f}/s, p99 {done.p99:.1f} ms, errors {dict(done.errors)}", file=sys.stderr, flush=True)
-        return done.holds(rate, p99)
+        found = tried(served, requests, rate, seconds)
+        said = f"  {rate:,.0f}/s: {found.done.rate:,.0f}/s, p99 {found.done.p99:.1f} ms, errors {dict(found.done.errors)}, skipped {found.skipped:.0f}"
+        print(said, file=sys.stderr, flush=True)
+        return found.holds(rate, p99)
 
     hammer(served.port, requests, rate=target / 4, seconds=2)
     rate = target
@@ -95,32 +134,17 @@ def measured(name: str, seconds: float, confirm: float, people: Sequence[str]) -
             for asked in dict.fromkeys((target, rate)):
                 if asked:
                     idle = hammer(served.port, empty, rate=asked, seconds=seconds)
-                    rows.append(row(name, asked, at_rate(served, requests, asked, confirm), idle, p99))
+                    rows.append(row(name, asked, tried(served, requests, asked, confirm), idle, p99))
             return rows
     finally:
         shutil.rmtree(state.parent)
 
 
-def at_rate(served: Served, requests: Sequence[Request], rate: float, seconds: float) -> tuple[Loaded, float, float, float]:
-    """What came of it; cores that the service took; requests per batch; the share of the time that a batch was in the model's thread."""
-    before, used = served.numbers(), served.processor()
-    done = hammer(served.port, requests, rate=rate, seconds=seconds)
-    used = (served.processor() - used) / (seconds + 1)
-    after = served.numbers()
-    change = {key: value - before.get(key, 0) for key, value in after.items()}
-    batches = max((value for key, value in change.items() if key.startswith("vitrina_stage_seconds_count")), default=0)
-    busy = sum(value for key, value in change.items() if key.startswith("vitrina_stage_seconds_sum")) / (seconds + 1)
-    answers = sum(value for key, value in change.items() if key.startswith("vitrina_answers_total"))
-    return done, used, answers / max(batches, 1), busy
-
-
-def row(name: str, rate: float, found: tuple[Loaded, float, float, float], idle: Loaded, p99: float) -> str:
-    done, used, batch, busy = found
-    held = "yes" if done.holds(rate, p99) else "no"
-    errors = sum(done.errors.values())
+def row(name: str, rate: float, found: Tried, idle: Loaded, p99: float) -> str:
+    done, held = found.done, "yes" if found.holds(rate, p99) else "no"
     return (
-        f"| {TITLES[name]} | {rate:,.0f} | {held} | {done.rate:,.0f} | {done.p50:.1f} | {done.p95:.1f} | {done.p99:.1f} of {p99} | {done.most:.0f} | {errors} | {batch:.1f} | {busy:.0%} | "
-        f"{used:.2f} | {done.processor:.2f} | {idle.p99:.1f} |"
+        f"| {TITLES[name]} | {rate:,.0f} | {held} | {done.rate:,.0f} | {done.p50:.1f} | {done.p95:.1f} | {done.p99:.1f} of {p99} | {done.most:.0f} | {sum(done.errors.values())} | {found.skipped:.0f} | "
+        f"{found.batch:.1f} | {found.busy:.0%} | {found.cores:.2f} | {done.processor:.2f} | {idle.p99:.1f} |"
     )
 
 
@@ -136,8 +160,8 @@ def main() -> None:
     people, limits = log().users.ids.to_list(), machine()
     print(f"Two cores shared with the generator, {options.confirm:g} s each. {limits}.\n")
     print(
-        "| model | requests/s | held | answered/s | p50, ms | p95, ms | p99, ms, of at most | most, ms | errors | requests per batch | model's thread busy "
-        f"| cores, service | cores, generator | p99 of an empty route, ms |\n|{'---|' * 14}",
+        "| model | requests/s | held | answered/s | p50, ms | p95, ms | p99, ms, of at most | most, ms | errors | sources skipped | requests per batch | model's thread busy "
+        f"| cores, service | cores, generator | p99 of an empty route, ms |\n|{'---|' * 15}",
         flush=True,
     )
     for name in names:
