@@ -11,11 +11,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+import vitrina as vt
+from benchmarks.kit.load import NUMBER, Request, hammer
 from benchmarks.kit.machine import machine
+from benchmarks.kit.serving import serving
 from vitrina.service.records import Event
 from vitrina.service.store.store import Store
 
@@ -62,20 +66,46 @@ def store(folder: Path, seconds: float, clients: int, batch: int) -> tuple[float
     return asyncio.run(run())
 
 
+def http(folder: Path, seconds: float, clients: int, batch: int) -> tuple[float, float]:
+    """The same over HTTP, of a service that also has a small model and the histories of all these people."""
+    data = vt.testing.synthetic(500, 100, 10)
+    model = vt.Popularity()
+    vt.save(model.fit(data), folder / "model", model=model, data=data)
+    events = [
+        {"event_id": f"{NUMBER}-{i}-0f8fad5b", "kind": "click", "user": f"user-{i * 131 % 5000}", "item": f"item-{i * 7 % 777}"}
+        for i in range(batch)
+    ]
+    (folder / "serve.toml").write_text(f'[service]\nhistories = "store"\n[scenarios.default]\nartifact = "{folder / "model"}"\n')
+    with serving(folder / "serve.toml", folder / "state") as served:
+        done = hammer(served.port, [Request("/v1/events", {"events": events})], seconds=seconds, connections=clients)
+    if done.errors:
+        sys.exit(f"Not everything was acknowledged: {dict(done.errors)}. The last answer: {done.body[:300]}")
+    return done.rate * batch, done.p99
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     print(f"{machine()}.\n\n| what | batch | clients | events/s | p99 of a call, ms | flushes/s of the disk |\n|---|---|---|---|---|---|")
-    for clients, batch in ((1, 1), (CLIENTS, 1), (CLIENTS, BATCH), (64, BATCH), (CLIENTS, 500)):
+    for what, clients, batch in (
+        ("store", 1, 1), ("store", CLIENTS, 1), ("store", CLIENTS, BATCH), ("store", 64, BATCH), ("store", CLIENTS, 500),
+        ("HTTP", 1, 1), ("HTTP", CLIENTS, 1), ("HTTP", CLIENTS, BATCH), ("HTTP", 64, BATCH), ("HTTP", CLIENTS, 500),
+    ):  # fmt: skip
         rounds = []
         for _ in range(options.rounds):
-            with tempfile.TemporaryDirectory() as folder:
-                disk = flushes(Path(folder), 1)
-                rounds.append((*store(Path(folder) / "state", options.seconds, clients, batch), disk))
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                disk = flushes(folder, 1)
+                done = (
+                    store(folder / "state", options.seconds, clients, batch)
+                    if what == "store"
+                    else http(folder, options.seconds, clients, batch)
+                )
+                rounds.append((*done, disk))
         rate, p99, disk = max(rounds)
-        print(f"| store | {batch} | {clients} | {rate:,.0f} | {p99:.1f} | {disk:,.0f} |", flush=True)
+        print(f"| {what} | {batch} | {clients} | {rate:,.0f} | {p99:.1f} | {disk:,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

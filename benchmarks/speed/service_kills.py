@@ -223,7 +223,8 @@ def rounds(count: int, seed: int, place: Path) -> Counter[str]:
             continue
         folder.mkdir(exist_ok=True)
         killed(work, folder, number, chance.randrange(2**32), LONGEST)
-        found = check(folder, Readable.read_only(folder / "state")) if (folder / "state" / "store.sqlite").exists() else Counter()
+        begun = any(line["what"] == "opened" for line in told(folder))  # before that there may be no table
+        found = check(folder, Readable.read_only(folder / "state")) if begun else Counter[str]()
         number += 1
         last = number == ROW or one + 1 == count or (one + 2 == count and count % 4 == 0)
         total += Counter({name: found[name] for name in ("lost", "doubled", "came back")})

@@ -90,6 +90,11 @@ def test_a_step_that_fails_half_way_leaves_nothing_and_is_taken_again(tmp_path, 
     assert SQLite(tmp_path).migrate() == []
 
 
+def test_readers_say_that_an_earlier_version_waits_for_its_service(first):
+    with pytest.raises(DataError, match=r"of an earlier version of Vitrina\. Start the service on it once"):
+        Store.read_only(first)
+
+
 def test_a_later_version_is_refused_in_a_sentence(first):
     connection = apsw.Connection(str(first / FILE))
     connection.pragma("user_version", 99)

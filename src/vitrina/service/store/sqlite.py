@@ -14,7 +14,7 @@ from vitrina.base.errors import DataError, MissingExtraError
 from vitrina.service.records import Attributes, Audited, Erasure, Rejected, Sealable, Segment
 from vitrina.service.store import frames
 from vitrina.service.store.base import Job, Result, StoreUnavailableError
-from vitrina.service.store.migrations import migrate, version_of
+from vitrina.service.store.migrations import STEPS, migrate, version_of
 from vitrina.service.store.sqlite_jobs import Tenants, run
 
 FILE = "store.sqlite"
@@ -177,7 +177,10 @@ class SQLiteReadings:
     def _reading(self) -> Iterator[Any]:
         with speaking_of(self._apsw, self._file, "read"), contextlib.closing(self._opened()) as connection:
             connection.set_busy_timeout(BUSY)
-            version_of(connection)
+            if version_of(connection) < len(STEPS):
+                raise DataError(
+                    f"{self._file} is not begun, or of an earlier version of Vitrina. Start the service on it once, which brings it to this version."
+                )
             yield connection
 
     def _opened(self) -> Any:

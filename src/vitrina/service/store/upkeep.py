@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from vitrina.report.words import plural
-from vitrina.service.records import Audited, Erasure, Segment
+from vitrina.service.records import Audited, Erasure, Sealable, Segment
 from vitrina.service.store import segments
 from vitrina.service.store.base import Audit, Erase, Erased, ForgetIds, Readings, Retain
 
@@ -44,13 +44,19 @@ def erase(state: Path, readings: Readings, ask: segments.Ask, erasure: Erasure) 
 def retain(state: Path, readings: Readings, ask: segments.Ask, tenant: str, kind: Retained, before: int, who: str) -> int:
     """Drop what was accepted before a moment; how many rows that were. Done again after an end in the middle, it drops the rest."""
     day = datetime.fromtimestamp(before / 1e6, UTC).isoformat(timespec="seconds")
-    rows = ask(Retain(tenant, kind, before))
+    rows = ask(Retain(tenant, kind, before)) if kind == "rejected" or _begin_before(readings, kind, tenant, before) else 0
     for segment in [] if kind == "rejected" else readings.segments(tenant, kind):
         if segment.oldest < before:
             rows += _drop_before(state, ask, segment, before)
     if rows:
         ask(Audit(Audited(now(), tenant, who, "retention", kind, f"{plural(rows, 'row')} of before {day}")))
     return rows
+
+
+def _begin_before(readings: Readings, kind: Sealable, tenant: str, before: int) -> bool:
+    """Whether any of the first rows of the database is so old: most often none is, and the writer is spared a walk through all of them."""
+    frame = next(getattr(readings, kind)(tenant), None)
+    return frame is not None and bool((frame[segments.MOMENT[kind]] < before).any())
 
 
 def _drop_before(state: Path, ask: segments.Ask, segment: Segment, before: int) -> int:
