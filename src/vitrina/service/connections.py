@@ -12,6 +12,7 @@ from vitrina.service.problems import RefusedError
 MOST_HEADERS = 32_768  # bytes of the first line and the headers
 MOST_PENDING = 1 << 19  # bytes that came before headers are whole; a read of the socket may hold a body before them
 HEADER_SECONDS = 10.0
+TOO_LARGE = f"The headers may have {MOST_HEADERS:,} bytes. Send what is longer in the body."
 
 
 class Connection(HttpToolsProtocol):
@@ -35,7 +36,7 @@ class Connection(HttpToolsProtocol):
             return
         self._pending += len(data)
         if self._pending > MOST_PENDING:
-            self._refuse(431, f"The headers may have {MOST_HEADERS:,} bytes. Send what is longer in the body.")
+            self._refuse(431, TOO_LARGE)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -43,23 +44,25 @@ class Connection(HttpToolsProtocol):
         self._wait_for_headers()
 
     def on_url(self, url: bytes) -> None:
-        self._size += len(url)
+        self._grown(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._size += len(name) + len(value)
-        if self._size <= MOST_HEADERS:  # beyond it they are counted, and the request is refused
-            super().on_header(name, value)
+        self._grown(len(name) + len(value))
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        if self._size > MOST_HEADERS:
-            self._refuse(431, f"The headers may have {MOST_HEADERS:,} bytes. Send what is longer in the body.")
-            raise ValueError("headers are too large")  # the parser stops
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "This is not a request of HTTP/1.1 that can be read. Send it by an HTTP client.")
+
+    def _grown(self, size: int) -> None:
+        self._size += size
+        if self._size > MOST_HEADERS:
+            self._refuse(431, TOO_LARGE)
+            raise ValueError(TOO_LARGE)  # the parser stops
 
     def _wait_for_headers(self) -> None:
         if self._timer is None:

@@ -44,6 +44,7 @@ from vitrina.wire import Problem
 if TYPE_CHECKING:
     from vitrina.service.service import Service
 
+MOST_FIELDS = 200  # of a form
 log = logging.getLogger("vitrina.service.console")
 
 CSP = (
@@ -257,7 +258,10 @@ def _wants_json(request: Request) -> bool:
 async def _fields(request: Request) -> QueryParams:
     """The fields of a form, as browsers send them."""
     body = await request.body()
-    return QueryParams(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
+    try:
+        return QueryParams(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise RefusedError(422, f"A form of the console has fewer than {MOST_FIELDS} fields. Send it from its page.") from None
 
 
 def _of_this_site(request: Request) -> bool:
