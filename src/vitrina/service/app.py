@@ -68,9 +68,8 @@ class Seen:
 
 def application(service: Service, tracer: tracing.Tracing | None = None) -> ASGI:
     """The API under /v1, its description, and the console at /."""
-    pages = getattr(console, "routes", None)
-    asked = None if pages is None else Router(pages(service), default=_nothing_here)
-    made = Application(service, (*API, *reference(API)), Auth.of(service.settings), asked, tracer)
+    pages: Any = Router(console.routes(service), default=_nothing_here)
+    made = Application(service, (*API, *reference(API)), Auth.of(service.settings), pages, tracer)
     service.metrics.in_flight.set_function(made.running)
     return made
 

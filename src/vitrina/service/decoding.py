@@ -34,7 +34,7 @@ BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 ANYTHING = msgspec.json.Decoder()
 ROWS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 LIST = msgspec.json.Decoder(list[msgspec.Raw])
-EVENT, ITEM, USER = (msgspec.json.Decoder(kind) for kind in (EventIn, ItemIn, UserIn))
+EVENT, ITEM, USER = msgspec.json.Decoder(EventIn), msgspec.json.Decoder(ItemIn), msgspec.json.Decoder(UserIn)
 encode = msgspec.json.Encoder().encode
 
 
@@ -307,7 +307,7 @@ def attributes_of(
 ) -> Attributes | Rejected:
     """A row of items or people, or why it is none."""
     try:
-        row = row_of(raw, decoder, depth)
+        row: ItemIn | UserIn = row_of(raw, decoder, depth)  # type: ignore[arg-type]  one of the two
         if row.delete and row.columns:
             raise RefusedError(422, "A row either sets columns or deletes. Send one of them.")
     except RefusedError as error:

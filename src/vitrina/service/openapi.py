@@ -67,11 +67,11 @@ def description(table: tuple[Endpoint, ...]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    scope = f" The key needs the scope `{endpoint.scope}`." if endpoint.scope else " No key is needed."
+    scope = f"The key needs the scope `{endpoint.scope}`." if endpoint.scope else "No key is needed."
     operation: dict[str, Any] = {
         "operationId": f"{endpoint.handler.__module__.rpartition('.')[2]}_{endpoint.handler.__name__}",
         "summary": endpoint.summary,
-        "description": (endpoint.handler.__doc__ or "").strip() + scope,
+        "description": scope,
         "security": [{"bearer": []}, {"key": []}] if endpoint.scope else [],
         "parameters": list(_parameters(endpoint)),
         "responses": {

@@ -33,7 +33,7 @@ BUY = {"event_id": "e-1", "kind": "purchase", "user": "ann", "item": "tea", "tim
 
 ROUTES = [
     Endpoint(
-        "POST", "/v1/events", add, "events", "Keep events: one, or a batch; on disk when it is answered", BatchAnswer, EventIn, many="events",
+        "POST", "/v1/events", add, "events", "Keep events: one, or a batch, of which each row is judged by itself; on disk when it is answered", BatchAnswer, EventIn, many="events",
         example=BUY, answered={"stored": 1, "duplicates": 0, "rejected": 0, "results": [{"status": "stored", "id": "e-1"}]},
         links={"catalogue_erase": {"user": "$request.body#/user"}},
     ),
