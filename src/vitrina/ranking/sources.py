@@ -137,12 +137,13 @@ class Sources:
         """What one source proposes: a part of `candidates`, for who asks the sources one by one."""
         return _said(self.recommenders[source], queries, self.quotas[source], eligible)
 
-    def opinion(self, source: int, said: Said, queries: Queries, items: Ragged) -> Opinion:
-        """What one source says of the candidates of all."""
+    def opinion(self, source: int, said: Said, queries: Queries, items: Ragged, *, of_others: bool = True) -> Opinion:
+        """What one source says of the candidates of all; without `of_others` of its own alone."""
         recommender, shape = self.recommenders[source], len(items.values)
         opinion = Opinion(np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32))
         _put_list(said.lists, items, len(self.vocabulary), *opinion)
-        _put_scores(recommender, said.of_all, queries, items, np.isnan(opinion.ranks), opinion.scores)
+        if of_others:
+            _put_scores(recommender, said.of_all, queries, items, np.isnan(opinion.ranks), opinion.scores)
         return opinion
 
     def paired(self, queries: Queries, items: Ragged, opinions: Sequence[Opinion | None]) -> Pairs:

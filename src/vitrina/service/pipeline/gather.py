@@ -13,9 +13,11 @@ from typing import Any, TypeVar, final
 import numpy as np
 
 from vitrina.base.arrays import Ragged
+from vitrina.forms.base import Form
 from vitrina.forms.blended import together
 from vitrina.protocols import Recommender
 from vitrina.ranking.ranked import RankedLists
+from vitrina.ranking.sources import Opinion, Said, Sources
 from vitrina.request import list_width
 from vitrina.retrieve.top_k import top_k_ragged
 from vitrina.service.pipeline.report import Report
@@ -47,7 +49,7 @@ class Gathering:
 
     Args:
         recommender: without the re-rankers over it.
-        budget: seconds that all sources have for a batch; None lets them take what they take.
+        budget: seconds that the sources have for their lists, and once more to say what they think of each other's; None lets them take what they take.
     """
 
     def __init__(self, recommender: Recommender, budget: float | None) -> None:
@@ -61,26 +63,24 @@ class Gathering:
         Args:
             report: takes the names of what failed or was too slow, and why.
         """
-        until = None if self.budget is None or report.patient else time.monotonic() + self.budget
         k = list_width(k, self.recommender.catalogue)
         if isinstance(self.recommender, RankedLists):
-            return self._of_sources(self.recommender, queries, k, eligible, report, until)
+            return self._of_sources(self.recommender, queries, k, eligible, report)
         with report.stage("scoring") as skipped:
-            (lists,) = self._all([lambda: _sound(self.recommender.recommend(queries, k, eligible=eligible), len(queries))], skipped, until)
+            (lists,) = self._all([lambda: _sound(self.recommender.recommend(queries, k, eligible=eligible), len(queries))], skipped, report)
             return popular(self.recommender, queries, k, eligible) if lists is None else lists
 
-    def _of_sources(
-        self, ranked: RankedLists, queries: Queries, k: int, eligible: Eligibility, report: Report, until: float | None
-    ) -> Recommendations:
+    def _of_sources(self, ranked: RankedLists, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
         """The two stages of `RankedLists.recommend`, by its own parts."""
         queries, sources = queries.counted(), ranked.sources
         with report.stage("sources") as skipped:
-            said = self._all([partial(sources.asked, s, queries, eligible) for s in range(len(self.names))], skipped, until)
+            said = self._all([partial(_asked, sources, s, queries, eligible) for s in range(len(self.names))], skipped, report)
             if all(one is None for one in said):
                 return popular(ranked, queries, k, eligible)
             items = together([one.lists for one in said if one is not None])
-            parts = [None if one is None else partial(sources.opinion, s, one, queries, items) for s, one in enumerate(said)]
-            pairs = sources.paired(queries, items, self._all(parts, skipped, until))
+            there = [(s, one) for s, one in enumerate(said) if one is not None]
+            opinions = self._opinions(sources, there, queries, items, skipped, report)
+            pairs = sources.paired(queries, items, [opinions.get(s) for s in range(len(said))])
         with report.stage("scoring") as skipped:
             try:
                 return ranked.ranked(pairs, k, eligible)
@@ -89,8 +89,17 @@ class Gathering:
                 skipped[RANKER] = f"failed: {error}"
                 return replace(ranked, features=None, heads=()).ranked(pairs, k, eligible)
 
-    def _all(self, parts: Sequence[Callable[[], T] | None], skipped: dict[str, str], until: float | None) -> list[T | None]:
+    def _opinions(
+        self, sources: Sources, there: Sequence[tuple[int, Said]], queries: Queries, items: Ragged, skipped: dict[str, str], report: Report
+    ) -> dict[int, Opinion]:
+        """What the sources whose lists are there say of all candidates, within the budget once more; one that doesn't come to it says what its list does."""
+        asked = {s: partial(sources.opinion, s, said, queries, items) for s, said in there}
+        given = self._all([asked.get(s) for s in range(len(self.names))], skipped, report)
+        return {s: own if (own := given[s]) is not None else sources.opinion(s, said, queries, items, of_others=False) for s, said in there}
+
+    def _all(self, parts: Sequence[Callable[[], T] | None], skipped: dict[str, str], report: Report) -> list[T | None]:
         """What each part gives; None of one that is none, failed, or isn't there in time."""
+        until = None if self.budget is None or report.patient else time.monotonic() + self.budget
         started = [None if part is None else worker.start(part) for worker, part in zip(self._workers, parts, strict=True)]
         found: list[T | None] = []
         for name, part, future in zip(self.names, parts, started, strict=True):
@@ -121,6 +130,20 @@ class Within:
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         return self._gathering.lists(queries, k, eligible, self._report)
+
+
+def _asked(sources: Sources, source: int, queries: Queries, eligible: Eligibility) -> Said:
+    """What a source says, without what is no item of the model or stands there twice."""
+    said = sources.asked(source, queries, eligible)
+    if isinstance(sources.recommenders[source], Form):
+        return said
+    lists = _sound(said.lists, len(queries))
+    order = np.argsort(lists.items, axis=1, kind="stable")
+    again = np.zeros(lists.items.shape, np.bool_)
+    ranked = np.take_along_axis(lists.items, order, axis=1)
+    np.put_along_axis(again, order[:, 1:], ranked[:, 1:] == ranked[:, :-1], axis=1)
+    wrong = again | (lists.items < 0) | (lists.items >= len(sources.vocabulary))
+    return Said(replace(lists, items=np.where(wrong, -1, lists.items)), said.of_all)
 
 
 def _sound(lists: Any, queries: int) -> Recommendations:
