@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from vitrina.base.config import Config, Days
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.base.ids import without_zero_fraction
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.types import Bool
@@ -179,11 +180,13 @@ def _missing(column: pl.Series) -> Bool:
 
 
 def texts_of(column: pl.Series) -> pl.Series:
-    """A column of single values as text, as conditions and groups read it: 3.0 is "3", true is "true"."""
-    if column.dtype.is_float():
-        whole = column.is_null() | (column == column.round())
-        return column.cast(pl.Int64).cast(pl.String) if whole.all() else column.cast(pl.String)
-    return column.cast(pl.String)
+    """A column of single values as text, as conditions and groups read it: 3.0 is "3", true is "true".
+
+    >>> texts_of(pl.Series([3.0, 2.5, None])).to_list()
+    ['3', '2.5', None]
+    """
+    texts = column.cast(pl.String)
+    return without_zero_fraction(texts) if column.dtype.is_float() else texts
 
 
 def text_of(value: Scalar) -> str:

@@ -18,11 +18,12 @@ from vitrina.base.ids import id_text
 from vitrina.ranking.heads import WEIGHT
 from vitrina.service.facts import Facts
 from vitrina.service.histories import Histories
-from vitrina.types import Events, Int32, Queries
+from vitrina.types import Eligibility, Events, Int32, Queries
 from vitrina.vocabulary import Vocabulary
 from vitrina.wire import HistoryItem, RecommendRequest
 
 DIVERSITY = "diversity"
+MOST_READ = 10_000  # events of a history that models read, the newest: one person with a million would be half a second of everybody's time
 FEW = 3  # ids that a note names
 NOTHING = np.empty(0, np.int32)
 
@@ -37,6 +38,7 @@ class Asked:
         history: all that they did, of what the model knows.
         context: what is said of who asks, and of the request.
         settings: what the request changes.
+        before: what was seen, or disliked, in the part of a long history that isn't read.
         candidates: nothing else may be shown, where the request names any.
         exclude: may not be shown.
         notes: for the client.
@@ -48,6 +50,7 @@ class Asked:
     now: int | None
     context: Mapping[str, Any]
     settings: Mapping[str, float]
+    before: Int32
     candidates: Int32
     exclude: Int32
     notes: list[str]
@@ -55,10 +58,16 @@ class Asked:
 
 @final
 class Enrichment:
-    """The first stage, for the model of one version."""
+    """The first stage, for the model of one version.
 
-    def __init__(self, histories: Histories, people: Facts, vocabulary: Vocabulary) -> None:
-        self.histories, self.people, self.vocabulary = histories, people, vocabulary
+    Of a history of more than 10,000 events models read the newest 10,000; what was seen or disliked before them isn't shown all the same.
+
+    Args:
+        repeat: may items of the history come back, where a request doesn't say.
+    """
+
+    def __init__(self, histories: Histories, people: Facts, vocabulary: Vocabulary, *, repeat: bool) -> None:
+        self.histories, self.people, self.vocabulary, self.repeat = histories, people, vocabulary, repeat
         self.to_model = histories.to_codes(vocabulary)
         self.same = bool((self.to_model[: len(vocabulary)] == np.arange(len(vocabulary))).all())
 
@@ -83,7 +92,10 @@ class Enrichment:
             ParameterError: a time of the given history is none, or the id of the person.
         """
         user = None if request.user is None else id_text(request.user)
-        known = self.histories.of("" if user is None else user)
+        known, before = self.histories.of("" if user is None else user), NOTHING
+        if len(known) > MOST_READ:
+            before = self._seen(known, repeat=self.repeat if request.repeat is None else request.repeat)
+            known = known.take(slice(len(known) - MOST_READ, None))
         history, newest = self._translated(known), _newest(known)
         notes: list[str] = []
         if request.history:
@@ -96,10 +108,19 @@ class Enrichment:
         settings |= {WEIGHT + name: weight for name, weight in (request.weights or {}).items()}
         now = max(clock if self.histories.timed else self.histories.next_step, newest + 1)
         return Asked(
-            request, user, history, None if known.times is None else now, context, settings,
+            request, user, history, None if known.times is None else now, context, settings, before,
             self.codes(request.candidates, "candidates", notes) if request.candidates else NOTHING,
             self.codes(request.exclude, "exclude", notes) if request.exclude else NOTHING, notes,
         )  # fmt: skip
+
+    def _seen(self, events: Events, *, repeat: bool) -> Int32:
+        """What may not be shown because of these events, each item once."""
+        one = np.array([len(events)])
+        banned = Eligibility(repeat=repeat).banned(Queries(events, one * 0, one, self.vocabulary, np.full(1, -1, np.int32))).values
+        mask = np.zeros(int(banned.max(initial=-1)) + 1, np.bool_)
+        mask[banned] = True
+        codes = self._known(np.flatnonzero(mask).astype(np.int32))
+        return codes[codes >= 0]
 
     def _translated(self, events: Events) -> Events:
         if self.same and events.items.max(initial=0) < len(self.vocabulary):
@@ -115,7 +136,7 @@ class Enrichment:
         items = [one if isinstance(one, HistoryItem) else HistoryItem(one) for one in history]
         codes = self._known(self.histories.items.codes([id_text(one.item) or "" for one in items]))
         self.codes([one.item for one in items], "history", notes)
-        times, before = [], _newest(known)
+        times, before = [], max(_newest(known), -1 if self.histories.timed else self.histories.next_step - 1)
         for one in items:  # one that says no time was just now, and none was before what is known
             at = clock if one.time is None else micros(one.time)
             before = max(before, at) if self.histories.timed else before + 1

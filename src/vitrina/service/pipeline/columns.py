@@ -15,7 +15,7 @@ from vitrina.base.arrays import Bool
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.data.features import FeatureTable, as_kind
 from vitrina.rerank.rules.conditions import ITEM, check_where, holds
-from vitrina.service.facts import Facts, Kind
+from vitrina.service.facts import Facts, Kind, kind_of
 from vitrina.vocabulary import Vocabulary
 
 MOST_MASKS = 64  # conditions whose items are remembered, of a byte per item each
@@ -51,18 +51,14 @@ class Columns:
         if version == self._version:
             return False
         rows = {self._codes[id]: self._facts.of(id) for id in self._facts.since(self._version) if id in self._codes}
-        set_now: dict[str, dict[int, Any]] = {}
-        for code, row in rows.items():
-            for name, value in row.items():
-                set_now.setdefault(name, {})[code] = value
-        for name, values in set_now.items():
-            self._columns[name] = self._patched(name, values)
-        for name, values in set_now.items():
-            if name == self._table.title:
-                for code, value in values.items():
-                    self._titles[code] = None if value is None else str(value)
-        self._masks = OrderedDict((key, known) for key, known in self._masks.items() if known[0] not in set_now)
-        self.changed |= set_now.keys()
+        touched = {name for row in rows.values() for name in row}
+        for name in self.changed | touched if rows else ():
+            self._columns[name] = self._patched(name, rows)
+        self._masks = OrderedDict((key, known) for key, known in self._masks.items() if not rows or known[0] not in self.changed | touched)
+        self.changed |= touched
+        if self._table.title is not None and rows:
+            for code, title in zip(rows, self._columns[self._table.title].gather(list(rows)).cast(pl.String).to_list(), strict=True):
+                self._titles[code] = title
         gone = [self._codes[id] for id in list(self._facts.deleted) if id in self._codes]
         self.hidden = None
         if gone:
@@ -71,15 +67,21 @@ class Columns:
         self._version = version
         return True
 
-    def _patched(self, name: str, values: Mapping[int, Any]) -> pl.Series:
-        column = self._columns.get(name)
-        if column is None:
-            kind = self._facts.kinds.get(name, "text")
-            column = pl.Series(name, [None], dtype=TYPES[kind]).new_from_index(0, len(self._codes))
-        given = as_kind(pl.Series(name, list(values.values()), strict=False), self._table.kinds.get(name)).cast(column.dtype, strict=False)
-        place = np.arange(len(column), dtype=np.uint32)
-        place[list(values)] = len(column) + np.arange(len(values), dtype=np.uint32)
-        return pl.concat([column, given.alias(name)]).gather(place)
+    def _patched(self, name: str, rows: Mapping[int, Mapping[str, Any]]) -> pl.Series:
+        """A column with what is set in these rows; where nothing is, as the table has it."""
+        count, kind = len(self._codes), self._facts.kinds.get(name, "text")
+        own = (
+            self._table.frame[name]
+            if name in self._table.frame.columns
+            else pl.Series(name, [None], dtype=TYPES[kind]).new_from_index(0, count)
+        )
+        own = own.cast(pl.Float64) if own.dtype.is_numeric() else own
+        given = {code: row[name] for code, row in rows.items() if name in row}
+        new = _typed(name, list(given.values()), own.dtype)
+        place = np.arange(count, dtype=np.uint32)
+        place[list(rows)] += np.uint32(count)
+        place[list(given)] = 2 * count + np.arange(len(given), dtype=np.uint32)
+        return pl.concat([self._columns.get(name, own).cast(own.dtype), own, new]).gather(place)
 
     def where(self, where: Mapping[str, Any]) -> dict[str, Bool]:
         """(items,) which items keep each condition, by its words.
@@ -118,6 +120,15 @@ class Columns:
         """The table as it is now; None where nothing is said of any item."""
         own = [column.alias(name) for name, column in self._columns.items() if name != ITEM or ITEM in self._table.frame.columns]
         return replace(self._table, frame=pl.DataFrame(own)) if own else None
+
+
+def _typed(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    """What is set, in the type of a column; what isn't of its kind, as where another model's table had another, is unknown. "a|b" are two values of a column of lists."""
+    if isinstance(dtype, pl.List):
+        return as_kind(pl.Series(name, [value if isinstance(value, str) else None for value in values], dtype=pl.String), "categories")
+    kind = _kind_of(pl.Series(dtype=dtype))
+    right = [value if value is not None and kind_of(value) == kind else None for value in values]
+    return pl.Series(name, right, dtype=TYPES[kind], strict=False).cast(dtype)
 
 
 def in_words(name: str, wanted: Any) -> str:

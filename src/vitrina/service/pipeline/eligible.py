@@ -23,17 +23,24 @@ class Asking:
         candidates: a row per request, or None where any item will do.
         conditions: (items,) by their words; the same for all requests of the batch.
         exclude: a row per request.
+        before: what isn't in the histories that models read, and was seen or disliked: a row per request.
         repeat: may items of the history come back.
     """
 
     candidates: Sequence[Int32] | None
     conditions: dict[str, Bool]
     exclude: Sequence[Int32]
+    before: Sequence[Int32]
     repeat: bool
 
     def rows(self, part: slice) -> Asking:
         """What some of the requests may be shown."""
-        return replace(self, candidates=None if self.candidates is None else self.candidates[part], exclude=self.exclude[part])
+        return replace(
+            self,
+            candidates=None if self.candidates is None else self.candidates[part],
+            exclude=self.exclude[part],
+            before=self.before[part],
+        )
 
     def counts(self, hidden: Bool | None, queries: Queries) -> dict[str, int]:
         """How many items each kind of condition keeps from the lists of the batch; what several do counts for each."""
@@ -43,7 +50,7 @@ class Asking:
             "deleted": 0 if hidden is None else n * int(np.count_nonzero(hidden)),
             "conditions": n * sum(len(mask) - int(np.count_nonzero(mask)) for mask in self.conditions.values()),
             "exclude": sum(len(row) for row in self.exclude),
-            "history": 0 if self.repeat else int(queries.lengths.sum()),
+            "history": (0 if self.repeat else int(queries.lengths.sum())) + sum(len(row) for row in self.before),
         }
 
     def eligibility(self, hidden: Bool | None) -> Eligibility:
@@ -59,7 +66,7 @@ class Asking:
         if self.candidates is not None:
             rows = list(self.candidates)
             include = Ragged.of(rows if not self.conditions else [row[kept[row]] for row in rows])
-        rows = [Ragged.of(self.exclude)] if any(len(row) for row in self.exclude) else []
+        rows = [Ragged.of(part) for part in (self.exclude, self.before) if any(len(row) for row in part)]
         return without(Eligibility(include=include, repeat=self.repeat), hidden, rows)
 
 
@@ -101,7 +108,7 @@ def _taken(
         yield f"not {words}", ~mask
     if len(asking.exclude[0]):
         yield "excluded", of(asking.exclude[0])
-    seen = Eligibility(repeat=asking.repeat).banned(queries).values
+    seen = np.append(Eligibility(repeat=asking.repeat).banned(queries).values, asking.before[0])
     yield ("disliked" if asking.repeat else "in the history"), of(seen)
     for layer in layers:
         for name, rule, own in filters_of(layer):

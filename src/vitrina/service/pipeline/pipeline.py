@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, final
 
@@ -87,14 +87,15 @@ class Pipeline:
             VitrinaError: the reranker can't be fitted.
         """
         source = artifact.manifest.get("source")
-        job = bool(source.get("repeat")) if isinstance(source, dict) else False
-        enrichment = Enrichment(histories, people, artifact.vocabulary)
+        job = bool(source.get("repeat")) if isinstance(source, Mapping) else False
+        repeat = job if repeat is None else repeat
+        enrichment = Enrichment(histories, people, artifact.vocabulary, repeat=repeat)
         texts = artifact.vocabulary.as_text().ids.to_list()
         columns = Columns(artifact.item_table, artifact.vocabulary, texts, items)
         columns.refresh()
         layers, recommender = layers_of(artifact.recommender, reranker, candidates, log, columns)
         return cls(
-            recommender, layers, enrichment, columns, Listing(texts, columns), repeat=job if repeat is None else repeat, budget=budget,
+            recommender, layers, enrichment, columns, Listing(texts, columns), repeat=repeat, budget=budget,
             version=version, clock=clock,
         )  # fmt: skip
 
@@ -239,7 +240,7 @@ class Pipeline:
         conditions = {} if not request.where else self.columns.where(request.where)
         candidates = None if request.candidates is None else [one.candidates for one in asked]
         repeat = self.repeat if request.repeat is None else request.repeat
-        return Asking(candidates, conditions, [one.exclude for one in asked], repeat)
+        return Asking(candidates, conditions, [one.exclude for one in asked], [one.before for one in asked], repeat)
 
     def _unread(self, one: Asked) -> list[str]:
         """What a request changes that nothing here reads."""
