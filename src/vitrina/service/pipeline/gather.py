@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, final
@@ -56,6 +55,7 @@ class Gathering:
         self.recommender, self.budget = recommender, budget
         self.names = recommender.sources.names if isinstance(recommender, RankedLists) else (MODEL,)
         self._workers = [_Worker(name) for name in self.names]
+        self._failing: set[str] = set()
 
     def lists(self, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
         """The model's lists without what is skipped; where nothing is left of it, what is popular.
@@ -85,8 +85,8 @@ class Gathering:
             try:
                 return ranked.ranked(pairs, k, eligible)
             except Exception as error:
-                log.exception("The ranker failed; candidates stand as their sources have them.")
                 skipped[RANKER] = f"failed: {error}"
+                self._tell(RANKER, error)
                 return replace(ranked, features=None, heads=()).ranked(pairs, k, eligible)
 
     def _opinions(
@@ -99,8 +99,8 @@ class Gathering:
 
     def _all(self, parts: Sequence[Callable[[], T] | None], skipped: dict[str, str], report: Report) -> list[T | None]:
         """What each part gives; None of one that is none, failed, or isn't there in time."""
-        until = None if self.budget is None or report.patient else time.monotonic() + self.budget
         started = [None if part is None else worker.start(part) for worker, part in zip(self._workers, parts, strict=True)]
+        wait([future for future in started if future is not None], None if report.patient else self.budget)
         found: list[T | None] = []
         for name, part, future in zip(self.names, parts, started, strict=True):
             found.append(None)
@@ -108,15 +108,21 @@ class Gathering:
                 continue
             if future is None:
                 skipped[name] = "is still busy with an earlier request"
-                continue
-            try:
-                found[-1] = future.result(None if until is None else max(until - time.monotonic(), 0))
-            except TimeoutError:
+            elif not future.done():
                 skipped[name] = f"took longer than {1000 * (self.budget or 0):g} ms"
-            except Exception as error:
-                log.exception("The source %r failed, and is left out.", name)
+            elif (error := future.exception()) is None:
+                found[-1] = future.result()
+                self._failing.discard(name)
+            else:
                 skipped[name] = f"failed: {error}"
+                self._tell(name, error)
         return found
+
+    def _tell(self, name: str, error: BaseException) -> None:
+        """Log what failed, once until it works again."""
+        if name not in self._failing:
+            self._failing.add(name)
+            log.error("The source %r failed, and is left out.", name, exc_info=error)
 
 
 @final

@@ -150,7 +150,7 @@ class Pipeline:
                 eligible = without(eligible, self.columns.hidden)
             check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
-        skipped = [f"The {name} was left out: it {why}." for name, why in report.skipped.items()]
+        skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
         answers = [
             Answered(items, notes=[*one.notes, *self._unread(one), *skipped], version=self.version)
             for items, one in zip(found, asked, strict=True)
