@@ -20,6 +20,7 @@ from vitrina.vocabulary import Vocabulary
 
 SHOWN = "impression"  # what was shown, and not what anybody did
 MOST_KINDS = 256  # a kind is one byte
+OTHERS = "(other kinds)"  # of what stays out: clients may name as many as they like
 ROOM = 8  # events that fit behind a history before its columns are copied
 LONG_AGO = np.iinfo(np.int64).min
 KINDS = "kinds"
@@ -111,7 +112,7 @@ class Histories:
                     continue
                 kind = self._kind(event.kind) if self.enters(event.kind) else None
                 if kind is None:
-                    self.left_out[event.kind] += 1
+                    self.left_out[event.kind if event.kind in self.left_out or len(self.left_out) < MOST_KINDS else OTHERS] += 1
                     continue
                 own = self._own.get(event.user)
                 if own is None:
