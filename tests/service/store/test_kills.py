@@ -34,8 +34,8 @@ def test_kills_lose_and_double_nothing(tmp_path, monkeypatch):
     from benchmarks.speed.service_kills import rounds
 
     found = rounds(4, 3, tmp_path)
-    assert {name: found[name] for name in ("rounds", "migrations", "lost", "doubled", "came back", "not erased", "leftovers")} == {
-        "rounds": 4, "migrations": 1, "lost": 0, "doubled": 0, "came back": 0, "not erased": 0, "leftovers": 0,
+    assert {name: found[name] for name in ("rounds", "migrations", "lost", "doubled", "came back", "not erased", "leftovers", "wrong model")} == {
+        "rounds": 4, "migrations": 1, "lost": 0, "doubled": 0, "came back": 0, "not erased": 0, "leftovers": 0, "wrong model": 0,
     }  # fmt: skip
     assert found["acknowledged"] > 0
 
