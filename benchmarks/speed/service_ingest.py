@@ -21,6 +21,7 @@ from benchmarks.kit.load import NUMBER, Request, hammer
 from benchmarks.kit.machine import machine
 from benchmarks.kit.serving import serving
 from vitrina.service.records import Event
+from vitrina.service.store.base import Backend
 from vitrina.service.store.store import Store
 
 CLIENTS, BATCH = 8, 20
@@ -39,11 +40,11 @@ def flushes(folder: Path, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
-def store(folder: Path, seconds: float, clients: int, batch: int) -> tuple[float, float]:
+def store(folder: Path, seconds: float, clients: int, batch: int, backend: Backend | None = None) -> tuple[float, float]:
     """Events per second, and the 99th percentile of a call in milliseconds."""
 
     async def run() -> tuple[float, float]:
-        opened = Store.open(folder)
+        opened = Store.open(folder, backend=backend)
         spent: list[float] = []
         end = time.perf_counter() + seconds
 

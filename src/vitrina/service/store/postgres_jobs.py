@@ -26,17 +26,13 @@ from vitrina.service.store.base import (
 from vitrina.service.store.sqlite_jobs import digest, merged, naming
 
 Tenants = dict[str, int]  # the number of each that has one
+IDS = "INSERT INTO ids SELECT %s, one FROM unnest(%s::bytea[]) one ON CONFLICT DO NOTHING RETURNING digest"
 EVENTS = """
-    WITH given AS (
-        SELECT * FROM unnest(
-            %s::bigint[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::double precision[], %s::text[],
-            %s::text[], %s::bigint[], %s::text[], %s::text[])
-        AS given (sequence, digest, event_id, kind, "user", item, time, received, value, basket, recommendation_id, position, session, properties)),
-    new AS (INSERT INTO ids SELECT %s, digest FROM given ON CONFLICT DO NOTHING RETURNING digest)
-    INSERT INTO events
-    SELECT sequence, %s, event_id, kind, "user", item, time, received, value, basket, recommendation_id, position, session, properties
-    FROM given JOIN new USING (digest)
-    RETURNING sequence"""
+    INSERT INTO events SELECT sequence, %s, event_id, kind, "user", item, time, received, value, basket, recommendation_id, position, session, properties
+    FROM unnest(
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::double precision[], %s::text[], %s::text[],
+        %s::bigint[], %s::text[], %s::text[])
+    AS given (sequence, event_id, kind, "user", item, time, received, value, basket, recommendation_id, position, session, properties)"""
 SHOWN = """
     INSERT INTO shown SELECT sequence, %s, recommendation_id, time, scenario, version, "user", session, experiment, variant, propensity, items, scores,
         sources, propensities
@@ -104,15 +100,20 @@ def _one_by_one(handler: Callable[[Transaction, Any], Result]) -> Callable[[Tran
 
 def _add_events(transaction: Transaction, jobs: Sequence[AddEvents]) -> list[Result]:
     tenant = transaction.tenant(jobs[0].tenant)
-    given = [(transaction.number(), digest(event.event_id), event) for job in jobs for event in job.events]
-    first: dict[bytes, tuple[int, bytes, Event]] = {}
-    for row in given:
-        first.setdefault(row[1], row)
-    rows = [(number, known, *_event(event)) for number, known, event in first.values()]
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    stored = {number for (number,) in transaction.connection.execute(EVENTS, (*columns, tenant, tenant))}
-    told = iter([number in stored for number, _, _ in given])
+    given = [(digest(event.event_id), transaction.number(), event) for job in jobs for event in job.events]
+    first: dict[bytes, tuple[int, Event]] = {}
+    for known, number, event in given:
+        first.setdefault(known, (number, event))
+    new = {known for (known,) in transaction.connection.execute(IDS, (tenant, list(first)))}
+    rows = [(number, *_event(event)) for known, (number, event) in first.items() if known in new]
+    if rows:
+        transaction.connection.execute(EVENTS, (tenant, *_columns(rows)))
+    told = iter([known in new and first[known][0] == number for known, number, _ in given])
     return [[next(told) for _ in job.events] for job in jobs]
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _event(e: Event) -> tuple[Any, ...]:
@@ -128,7 +129,7 @@ def _add_shown(transaction: Transaction, jobs: Sequence[AddShown]) -> list[Resul
          _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
         for job in jobs for s in job.shown
     ]  # fmt: skip
-    transaction.connection.execute(SHOWN, (tenant, *(list(column) for column in zip(*rows, strict=True))))
+    transaction.connection.execute(SHOWN, (tenant, *_columns(rows)))
     return [None for _ in jobs]
 
 
