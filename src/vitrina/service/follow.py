@@ -16,7 +16,8 @@ from vitrina.service.records import Attributes, Event
 from vitrina.service.store.base import Changes, StoreUnavailableError
 
 LOG = logging.getLogger(__name__)
-EVERY = 0.2  # seconds between two looks at the database
+EVERY = 0.025  # seconds between two looks at the database: one small query where nothing is new
+AWAY = 0.2  # the same, while it doesn't answer
 FRESH = 1.0  # seconds that an answer to a client waits for what it has just sent to count
 
 
@@ -59,7 +60,7 @@ class Followed(Protocol):
 
 @final
 class Follower:
-    """Looks five times per second, from a thread of its own, and at once where somebody waits for what was just committed.
+    """Looks forty times per second, from a thread of its own, and at once where somebody waits for what was just committed.
 
     Args:
         shared: the database.
@@ -124,7 +125,7 @@ class Follower:
                 with self._wake:  # they wait on; each has its own time
                     self._waiting = [future for future in [*waiting, *self._waiting] if not future.done()]
                     if not self._closing:
-                        self._wake.wait(self._every)
+                        self._wake.wait(max(AWAY, self._every))
                 continue
             self._known_at, self._away = begin, False
             for future in waiting:
