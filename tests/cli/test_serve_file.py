@@ -179,7 +179,7 @@ def test_a_variable_without_an_effect_is_said() -> None:
 
 def test_every_variable_sets_what_it_names(read: Callable[..., Settings]) -> None:
     examples = {
-        "host": "localhost", "admin_host": "::1", "store": "postgresql://db/x", "redis": "redis://db/0", "histories": "store", "logs": "json", "state": "s",
+        "host": "localhost", "admin_host": "::1", "store": "postgresql://db/x", "histories": "store", "logs": "json", "state": "s",
         "models": "m", "endpoint": "http://c:4318", "name": "x", "origins": "https://shop.example", "any_year": "true", "share": "0.5", "body": "5000",
     }  # fmt: skip
     for variable, (table, key) in variables().items():

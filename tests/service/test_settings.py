@@ -85,7 +85,6 @@ def test_rules_and_the_order_within_them_become_one():
         {"port": 70000},
         {"port": 8001},
         {"store": "sqlite:///x"},
-        {"redis": "localhost"},
         {"histories": "memory"},
         {"scenarios": {}},
         {"hosts": "x"},

@@ -223,7 +223,6 @@ class Settings(Config):
         admin_port: their port; None leaves them to the main one's health checks, without metrics.
         state: folder of what the service keeps; by default beside the artifact.
         store: "sqlite" (in the state folder), or "postgresql://user:password@host/name".
-        redis: "redis://host:6379/0", where several processes share what just happened.
         models: folders from which another model may be loaded; by default those that hold the artifacts of the scenarios.
         histories: from the "log" that the artifact names, or from the "store" alone.
         keys: by name; the name is what logs and the audit say.
@@ -246,7 +245,6 @@ class Settings(Config):
     admin_port: Port | None = 8001
     state: Folder = Path("vitrina.service")  # where no artifact says better
     store: str = "sqlite"
-    redis: str | None = None
     models: Annotated[tuple[Folder, ...], Field(strict=False)] = ()
     histories: Literal["log", "store"] = "log"
     keys: Mapping[Name, Key] = Field(default_factory=dict)
@@ -278,8 +276,6 @@ class Settings(Config):
             raise ParameterError(
                 "The store is 'sqlite', or the address of a database: postgresql://user:password@host/name", parameter="store"
             )
-        if self.redis is not None and urlsplit(self.redis).scheme not in ("redis", "rediss", "unix"):
-            raise ParameterError("The 'redis' is an address: redis://host:6379/0", parameter="redis")
         if self.admin_port and self.admin_port == self.port:
             raise ParameterError(
                 f"The service and its metrics can't share the port {self.port}. Give another admin_port.", parameter="admin_port"
