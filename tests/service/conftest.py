@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,18 +16,24 @@ from benchmarks.kit.postgres_server import NoPostgresError, PostgresServer
 collect_ignore = ["conftest.py"]
 
 
-def started() -> PostgresServer:
-    pytest.importorskip("psycopg")
-    try:
-        return PostgresServer()
-    except NoPostgresError as error:
-        pytest.skip(str(error))
+@pytest.fixture(scope="session")
+def new_postgres() -> Callable[[], PostgresServer]:
+    """Starts a server; skips the test where there are no programs for it."""
+
+    def started() -> PostgresServer:
+        pytest.importorskip("psycopg")
+        try:
+            return PostgresServer()
+        except NoPostgresError as error:
+            pytest.skip(str(error))
+
+    return started
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(new_postgres: Callable[[], PostgresServer]) -> Iterator[PostgresServer]:
     """A server for all tests of a process; nobody stops it."""
-    with started() as server:
+    with new_postgres() as server:
         yield server
 
 
@@ -38,7 +44,7 @@ def postgres(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def stoppable_postgres() -> Iterator[PostgresServer]:
+def stoppable_postgres(new_postgres: Callable[[], PostgresServer]) -> Iterator[PostgresServer]:
     """A server of the test's own, to stop, kill and start."""
-    with started() as server:
+    with new_postgres() as server:
         yield server

@@ -12,11 +12,9 @@ from vitrina.client import AsyncClient, Client
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory):
+def together(tmp_path_factory, new_postgres):
     """A server, and two services on it."""
-    from conftest import started
-
-    with started() as server:
+    with new_postgres() as server:
         address = server.database("shop")
         with services(tmp_path_factory.mktemp("services"), address) as urls:
             yield server, address, urls

@@ -9,6 +9,8 @@ import pytest
 
 from vitrina.service.store.store import Store
 
+collect_ignore = ["conftest.py"]
+
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Callable[[], Store]:
