@@ -149,6 +149,30 @@ def test_slow_headers_and_slow_bodies_end(server):
     assert time.monotonic() - started < 6
 
 
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"\r\n" * 1000])
+def test_a_connection_that_only_waits_ends(server, between):
+    def then():
+        yield get(headers=JSON)
+        time.sleep(0.2)
+        yield between
+
+    started = time.monotonic()
+    assert statuses(exchanged(server, then(), seconds=10)) == [200, 408][: 1 + bool(between)]
+    assert time.monotonic() - started < 5
+
+
+def test_a_body_that_goes_on_after_its_answer_does_not_keep_the_connection(server):
+    def body():
+        yield post(b"", headers=b"X-API-Key: wrong\r\nContent-Type: application/json\r\n", length=10_000)
+        for _ in range(20):
+            time.sleep(0.1)
+            yield b" " * 10
+
+    started = time.monotonic()
+    assert statuses(exchanged(server, body(), seconds=10))[0] == 401
+    assert time.monotonic() - started < 6
+
+
 def test_a_client_that_leaves_is_not_a_failure(server, caplog):
     for sent in (post(b"{}", length=100), b"GET / HT", chunked(b"{}")):
         exchanged(server, sent, end=True, seconds=0.1)

@@ -33,6 +33,8 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._timer is None:
             self._pending = 0
+            if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+                self._wait_for_headers()  # of bytes between two requests, which no timer of uvicorn ends
             return
         self._pending += len(data)
         if self._pending > MOST_PENDING:
