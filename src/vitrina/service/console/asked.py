@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from vitrina.service.tenant import Tenant
 
 LONGEST = 4000  # letters of a field that are read
+MOST_TYPED = 100  # lines of a history
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ class Asked:
         """The address of this page with other words; None takes one away."""
         kept = [(key, value) for key, value in self.query.multi_items() if key not in changes and value]
         return address(self.path, [*kept, *((key, value) for key, value in changes.items() if value not in (None, ""))])
+
+    @cached_property
+    def typed(self) -> list[str]:
+        """The ids of the typed history: a line is an id, a title, or words of one; what nobody knows stays as it was typed.
+
+        Cost: a pass over the titles per line that is no id, the first time.
+        """
+        lines = [line.strip() for line in self.text("history").splitlines() if line.strip()][:MOST_TYPED]
+        best = [[] if self.names.known(self.tenant, line) else self.names.find(self.tenant, line, 1) for line in lines]
+        return [found[0][0] if found else line for line, found in zip(lines, best, strict=True)]
 
     @property
     def scenario(self) -> Scenario:

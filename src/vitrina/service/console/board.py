@@ -10,6 +10,7 @@ from vitrina.report.words import count, fixed, percent, plural
 from vitrina.service.console import counted, plots
 from vitrina.service.console.asked import Asked, Call, Page
 from vitrina.service.console.dashboard import Seen
+from vitrina.service.console.frame import unsaid
 from vitrina.service.console.gauged import Latency
 from vitrina.service.console.names import item_link
 from vitrina.service.console.reasons import source_words
@@ -174,7 +175,7 @@ def _catalogue(asked: Asked, seen: Seen) -> Html:
     said = f"{plural(reach.items, 'item')} of {count(reach.catalogue)} that may be recommended were shown."
     tops = [[f"the {top:.0%} most popular items", percent(shown), percent(held)] for top, shown, held in reach.of_top]
     popular = table(
-        [Column("", number=False), Column("Of the places shown"), Column("Of the log’s events")],
+        [Column(unsaid("Part of the catalogue"), number=False), Column("Of the places shown"), Column("Of the log’s events")],
         tops,
         caption="Is it more popular than what people take?",
     )
@@ -194,7 +195,7 @@ def _speed(seen: Seen) -> Html:
     """Latency by stage and by route."""
     if not seen.stages and not seen.latencies:
         return section("speed", "How long it takes", sentence("Nothing was asked since the start."))
-    columns = [Column("", number=False), *map(Column, ("Count", "p50, ms", "p95, ms", "p99, ms"))]
+    columns = [Column(unsaid("Stage or route"), number=False), *map(Column, ("Count", "p50, ms", "p95, ms", "p99, ms"))]
     stages = (
         table(columns, [_latency(one) for one in seen.stages], caption="Stages of the pipeline, per batch of requests")
         if seen.stages

@@ -11,6 +11,7 @@ from vitrina.report.html import Column, Html, el, join, name, section, sentence,
 from vitrina.report.words import fixed, percent, plural
 from vitrina.service.console import trying
 from vitrina.service.console.asked import Asked, Page
+from vitrina.service.console.frame import unsaid
 from vitrina.service.console.models import FOLDER
 from vitrina.service.console.names import item_link, person_path
 from vitrina.service.console.words import Z
@@ -138,7 +139,12 @@ def render(asked: Asked, seen: Seen) -> Page:
 
 
 def _sides(seen: Seen) -> Html:
-    columns = [Column("", number=False), Column("Model", number=False), Column("Different items"), Column("Places by popularity")]
+    columns = [
+        Column(unsaid("Which"), number=False),
+        Column("Model", number=False),
+        Column("Different items"),
+        Column("Places by popularity"),
+    ]
     body = [
         [name(side.label), el("div", side.model, el("span", side.version, class_="remark")), side.items, percent(side.popular)]
         for side in seen.sides

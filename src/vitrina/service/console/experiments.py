@@ -8,6 +8,7 @@ from vitrina.report.html import Column, Html, el, join, name, section, sentence,
 from vitrina.report.scales import spanning
 from vitrina.report.words import count, fixed, listed, percent, plural, signed
 from vitrina.service.console.asked import Asked, Page
+from vitrina.service.console.frame import unsaid
 from vitrina.service.console.trials import DAYS, Compared, Running, Seen
 from vitrina.service.console.words import age, when
 
@@ -81,7 +82,7 @@ def _results(one: Running) -> Html:
         )
     heads = [
         Column("Metric", number=False, class_="first"), Column("Arm", number=False), *map(Column, ("Units", "Control", "Arm’s value", "Difference")),
-        Column("", number=False), Column("Verdict", number=False),
+        Column(unsaid("Interval"), number=False), Column("Verdict", number=False),
     ]  # fmt: skip
     note = f"within {DAYS:g} day of a {one.unit}’s first list. The intervals may be looked at every day: 95% for all looks, metrics and arms together"
     return join((table(heads, [_row(one, row) for row in one.compared], caption="Differences from control, " + note, class_="metrics"),))

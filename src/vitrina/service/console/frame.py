@@ -140,3 +140,8 @@ def search_field(named: str, value: str, what: str, placeholder: str) -> Html:
     key = f"known-{named}"
     field = el("input", type="search", name=named, value=value, placeholder=placeholder, list=key, autocomplete="off", data_suggest=what)
     return join((field, el("datalist", id=key)))
+
+
+def unsaid(text: str) -> Html:
+    """A heading that the eye doesn't need, for who doesn't see."""
+    return el("span", text, class_="hidden")

@@ -8,6 +8,7 @@ import vitrina
 from vitrina.report.html import Column, Html, el, name, section, table
 from vitrina.report.words import count
 from vitrina.service.console.asked import Asked, Call, Page
+from vitrina.service.console.frame import unsaid
 from vitrina.service.console.gauged import Gauged
 from vitrina.service.console.words import age, duration, fitted, model_of
 from vitrina.service.settings import without_password
@@ -83,7 +84,11 @@ def _state(seen: Seen) -> Html:
         ("Who may come", "this machine, without a key" if seen.open else "whoever has a key", None),
     ]
     body = [[label, el("span", text, class_={True: "bad", False: "good", None: None}[wrong])] for label, text, wrong in rows]
-    return section("state", "What stands behind it", table([Column("", number=False), Column("", number=False)], body, caption="Now"))
+    return section(
+        "state",
+        "What stands behind it",
+        table([Column(unsaid("What"), number=False), Column(unsaid("How it is"), number=False)], body, caption="Now"),
+    )
 
 
 def _models(seen: Seen) -> Html:

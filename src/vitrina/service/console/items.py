@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from vitrina.report.html import Column, Html, el, figure, name, section, sentenc
 from vitrina.report.words import count, percent, plural
 from vitrina.service.console import counted, plots
 from vitrina.service.console.asked import Asked, Call, Page
-from vitrina.service.console.frame import search_field
+from vitrina.service.console.frame import search_field, unsaid
 from vitrina.service.console.names import item_link, item_path, person_path
 from vitrina.service.console.person import field
 from vitrina.service.console.window import DAYS, Window
@@ -170,7 +171,7 @@ def _given(asked: Asked, seen: Seen) -> Html:
         Column("When (UTC)", number=False),
         Column("Scenario", number=False),
         Column("Place"),
-        Column("", number=False),
+        Column(unsaid("What came of it"), number=False),
     ]
     rows = [
         [
@@ -206,7 +207,7 @@ async def load_all(asked: Asked) -> Found:
     """The items that the words name; without words those that are taken most."""
     words = asked.text("q")
     if words:
-        return Found(words, asked.names.find(asked.tenant, words, 50))
+        return Found(words, await asyncio.to_thread(asked.names.find, asked.tenant, words, 50))
     artifact = asked.scenario.version.artifact
     ids = asked.names.table(artifact).frame["id"].gather(artifact.recommender.catalogue.by_popularity[:30])
     return Found("", [*asked.names.titles(asked.tenant, ids).items()])

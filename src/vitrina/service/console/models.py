@@ -16,7 +16,7 @@ from vitrina.report.html import Column, Html, el, join, name, section, sentence,
 from vitrina.report.words import count
 from vitrina.service.console import trying
 from vitrina.service.console.asked import Asked, Call, Page, address
-from vitrina.service.console.frame import post
+from vitrina.service.console.frame import post, unsaid
 from vitrina.service.console.words import age, model_of, moment, when
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _scenario(asked: Asked, place: Place) -> Html:
     """The models of a scenario, with what can be done."""
     metrics = list(dict.fromkeys(metric for model in place.models for metric in model.metrics))[:4]
     columns = [
-        Column("Model", number=False, class_="first"), Column("", number=False), Column("Fitted", number=False, class_="date"), *map(Column, metrics), Column("Events"),
-        Column("", number=False),
+        Column("Model", number=False, class_="first"), Column(unsaid("Whether it serves"), number=False), Column("Fitted", number=False, class_="date"), *map(Column, metrics), Column("Events"),
+        Column(unsaid("What can be done"), number=False),
     ]  # fmt: skip
     body = []
     for model in place.models:

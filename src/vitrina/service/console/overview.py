@@ -12,6 +12,7 @@ from vitrina.report.html import Column, Html, el, join, name, section, table
 from vitrina.report.words import count, percent, plural
 from vitrina.service.console import counted
 from vitrina.service.console.asked import Asked, Call, Page, address
+from vitrina.service.console.frame import unsaid
 from vitrina.service.console.window import Window
 from vitrina.service.console.words import age, fitted, model_of, moment, now
 
@@ -98,7 +99,7 @@ def _scenarios(seen: Seen) -> Html:
     kind = seen.kind or "click"
     columns = [
         Column("Scenario", number=False, class_="first"), Column("Served by", number=False), Column("Fitted", number=False, class_="date"), Column("Lists"), Column("in the last hour"),
-        Column(f"Places with “{kind}”"), Column("", number=False),
+        Column(f"Places with “{kind}”"), Column(unsaid("Pages"), number=False),
     ]  # fmt: skip
     body = []
     for row in seen.rows:

@@ -100,14 +100,14 @@ class Seen(Struct):
 async def load(asked: Asked) -> Seen:
     """The page's numbers."""
     scenario, user = asked.scenario, asked.text("user") or None
-    typed = trying.history_of(asked)
+    typed = await asyncio.to_thread(lambda: asked.typed)
     if user is None and not typed:
-        return Seen(None, scenario.name, 0, {}, [], [], [], False, [], [], some=some_people(asked))
+        return Seen(None, scenario.name, 0, {}, [], [], [], False, [], [], some=await asyncio.to_thread(some_people, asked))
     request, plain = trying.request_of(asked, scenario.name), trying.request_of(asked, scenario.name, changed=False, k=DEEP)
     assigned = scenario.assign(request)
     arm = None if assigned is None else assigned.arm
-    way, off = scenario.way(assigned), frozenset(asked.query.getlist("without")) & set(trying.rules_of(scenario, arm))
-    changed = trying.is_changed(asked, scenario)
+    way, off = scenario.way(assigned), frozenset(asked.query.getlist("without")).intersection(trying.rules_of(scenario, arm))
+    changed = trying.is_changed(asked, scenario, arm, off)
     named = next(
         (one for one in trying.ways(asked.tenant) if one.way is way), trying.Named(scenario.name, scenario.name, scenario.name, way)
     )

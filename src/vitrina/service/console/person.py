@@ -159,7 +159,7 @@ def _history(asked: Asked) -> Html:
 
 def _past(asked: Asked, seen: Seen) -> Html:
     """What is known of the person, newest first."""
-    typed = [el("li", item_link(asked, item), el("span", " typed", class_="remark")) for item in reversed(trying.history_of(asked))]
+    typed = [el("li", item_link(asked, item), el("span", " typed", class_="remark")) for item in reversed(asked.typed)]
     rows = [*typed, *_by_day(asked, seen.past)]
     more = seen.events - len(seen.past)
     below = el("p", f"and {plural(more, 'earlier event')}", class_="gone") if more > 0 else None
@@ -227,7 +227,7 @@ def _place(asked: Asked, place: Place, most: float, *, moved: bool) -> Html:
 
 def _with(asked: Asked, item: str) -> str:
     """The page with one item more in the typed history."""
-    return asked.link(history="\n".join([*trying.history_of(asked), item]))
+    return asked.link(history="\n".join([*asked.typed, item]))
 
 
 def _score(score: float) -> str:

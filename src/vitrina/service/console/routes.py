@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -102,6 +102,11 @@ def routes(service: Service) -> list[Route]:
     return [*own, *assets, *acts, *sorted(pages, key=lambda route: order.get(route.path, 0))]
 
 
+def _drawn(asked: Asked, render: Render, found: Any) -> tuple[str, int]:
+    page = render(asked, found)
+    return framed(asked, page), page.status
+
+
 def _given(file: str) -> Callable[[Request], Awaitable[Response]]:
     async def given(request: Request) -> Response:
         return Response(asset(file), media_type=ASSETS[file], headers=FOR_GOOD)
@@ -139,11 +144,12 @@ class Console:
                 visitor = self._visitor(request)
                 asked = self._asked(request, visitor, request.query_params)
                 visitor.caller.check("read")
+                await asyncio.to_thread(self._names.tables, asked.tenant)  # made once per artifact, and not in the loop that answers
                 found = await load(asked)
                 if _wants_json(request):
                     return Response(msgspec.json.encode(found), media_type="application/json", headers=HEADERS)
-                page = render(asked, found)
-                return self._html(request, framed(asked, page), page.status, visitor)
+                text, status = await asyncio.to_thread(_drawn, asked, render, found)
+                return self._html(request, text, status, visitor)
             except VitrinaError as error:
                 return self._refused(request, error)
 

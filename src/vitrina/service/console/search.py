@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 
 from vitrina.report.html import el, name, section, sentence
@@ -41,8 +43,8 @@ async def load(asked: Asked) -> Found:
     words = asked.text("q")
     if not words:
         return Found("", [], [])
-    people = [Person(*one) for one in some_people(asked, words, MOST)]
-    return Found(words, people, [Item(*one) for one in asked.names.find(asked.tenant, words, MOST)])
+    people, items = await asyncio.to_thread(lambda: (some_people(asked, words, MOST), asked.names.find(asked.tenant, words, MOST)))
+    return Found(words, [Person(*one) for one in people], [Item(*one) for one in items])
 
 
 def render(asked: Asked, found: Found) -> Page:

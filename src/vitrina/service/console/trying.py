@@ -144,7 +144,7 @@ def heads_of(scenario: Scenario) -> dict[str, float]:
 
 def request_of(asked: Asked, scenario: str, *, changed: bool = True, k: int | None = None) -> RecommendRequest:
     """What the controls ask for; without the changes what the person is asked for anyway."""
-    user, typed = asked.text("user") or None, history_of(asked)
+    user, typed = asked.text("user") or None, asked.typed
     length = asked.whole("k", 10, 1, 50) if k is None else k
     whole = {"user": user, "history": [*typed] or None, "k": length, "scenario": scenario, "explain": changed}
     if not changed:
@@ -153,16 +153,6 @@ def request_of(asked: Asked, scenario: str, *, changed: bool = True, k: int | No
     weights = {key.removeprefix("weight_"): asked.number(key) for key in asked.query if key.startswith("weight_")}
     given = {name: weight for name, weight in weights.items() if weight is not None}
     return RecommendRequest(**whole, where=where_of(asked), repeat=repeat, diversity=asked.share("diversity"), weights=given or None)
-
-
-def history_of(asked: Asked) -> list[str]:
-    """The ids of the typed history: a line is an id, a title, or the beginning of one; what nobody knows stays as it was typed."""
-    lines = [line.strip() for line in asked.text("history").splitlines() if line.strip()][:100]
-    found = []
-    for line in lines:
-        best = [] if asked.names.known(asked.tenant, line) else asked.names.find(asked.tenant, line, 1)
-        found.append(best[0][0] if best else line)
-    return found
 
 
 TESTS = {
@@ -182,13 +172,10 @@ def where_of(asked: Asked) -> dict[str, Any] | None:
     return {column: value} if test == "is" else {column: {test: value}}
 
 
-CHANGES = ("diversity", "repeat", "column", "without", "value")  # words that change a list
-
-
-def is_changed(asked: Asked, scenario: Scenario) -> bool:
-    """Whether the list is another than the one that the person would be shown."""
-    request, plain = request_of(asked, scenario.name), request_of(asked, scenario.name, changed=False)
-    diversity = request.diversity if request.diversity != diversity_of(scenario) else None
+def is_changed(asked: Asked, scenario: Scenario, arm: str | None, off: frozenset[str]) -> bool:
+    """Whether the list is another than the one that the person would be shown; `off` are rules that are left out."""
+    request = request_of(asked, scenario.name)
+    diversity = request.diversity if request.diversity != diversity_of(scenario, arm) else None
     weights = {name: weight for name, weight in (request.weights or {}).items() if weight != heads_of(scenario).get(name)}
     other = (request.where, request.repeat, diversity, weights or None) != (None, None, None, None)
-    return other or bool(asked.query.getlist("without")) or (bool(asked.text("user")) and bool(plain.history))
+    return other or bool(off) or (request.user is not None and bool(request.history))
