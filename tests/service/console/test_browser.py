@@ -210,7 +210,7 @@ def test_promote_asks_once_and_is_undone(watched: Watched) -> None:
     page = watched.page
     page.goto("/models")
     home = page.locator("#scenario-home")
-    assert "TopPersonal" in home.locator("tr:has-text('serves')").first.inner_text()
+    assert "TopPersonal" in home.locator("tbody tr:has-text('serves')").first.inner_text()
     home.locator("tr:has-text('MMR')").get_by_text("Promote").click()
     watched.shot("promote-asked")
     page.get_by_text("No", exact=True).click()

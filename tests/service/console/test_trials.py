@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from vitrina.base.time import DAY
 from vitrina.experiments import Experiment
 from vitrina.service.console import trials, window
 from vitrina.service.console.trials import Running, running
+from vitrina.service.records import Event
+from vitrina.service.store.store import Store
 
 TRIAL = Experiment(name="new", arms={"old": 0.5, "new": 0.5})
 
@@ -24,11 +28,12 @@ class Made:
     def __init__(self, events: pl.DataFrame, shown: pl.DataFrame, part: int = 1000) -> None:
         self._events, self._shown, self._part = events, shown, part
 
-    def events(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
-        yield from self._events.iter_slices(self._part)
+    def events(self, tenant: str, after: int = 0, since: int = 0) -> Iterator[pl.DataFrame]:
+        yield from self._events.with_row_index("at", 1).filter(pl.col("at") > after).drop("at").iter_slices(self._part)
 
-    def shown(self, tenant: str, since: int = 0) -> Iterator[pl.DataFrame]:
-        yield from self._shown.filter(pl.col("time") >= since).iter_slices(self._part)
+    def shown(self, tenant: str, since: int = 0, after: int = 0) -> Iterator[pl.DataFrame]:
+        later = self._shown.with_row_index("at", 1).filter(pl.col("at") > after).drop("at")
+        yield from later.filter(pl.col("time") >= since).iter_slices(self._part)
 
 
 def made(rates: dict[str, float], units: dict[str, int], *, days_ago: float = 4.0, seed: int = 0, late: bool = False) -> Made:
@@ -56,6 +61,7 @@ def test_a_large_difference_is_found_with_the_right_sign() -> None:
     row = next(row for row in found.compared if row.metric == "users with click")
     assert (row.arm, row.control, row.verdict) == ("new", "old", "better")
     assert row.low is not None
+    assert row.high is not None
     assert row.low < 0.2 < row.high
     assert row.control_value == pytest.approx(0.1, abs=0.03)
     assert found.complete == 3000
@@ -99,7 +105,7 @@ def test_a_window_holds_the_latest_rows_and_says_that_it_was_cut(monkeypatch: py
     assert read.cut
     assert read.events.height <= 2500
     assert read.events["received"].max() == store._events["received"].max()
-    assert read.events["received"].min() >= read.since
+    assert (read.events["received"] >= read.since).all()
     monkeypatch.setattr(window, "MOST", 100_000)
     whole = window.read(store, "default")  # type: ignore[arg-type]
     assert not whole.cut
@@ -112,3 +118,25 @@ def test_what_is_older_than_the_window_is_not_in_it() -> None:
     assert read.events.is_empty()
     assert read.shown.is_empty()
     assert trials.exposed(store, "default", TRIAL).height == 100  # type: ignore[arg-type]
+
+
+def test_a_window_of_a_real_store_is_the_end_of_all_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "MOST", 3000)
+    now = time.time_ns() // 1000
+
+    async def filled() -> None:
+        store = Store.open(tmp_path)
+        for at in range(0, 25_000, 5000):
+            await store.append(
+                "default", [Event(f"e{n}", "click", f"u{n % 90}", "tea", now - 10, now - 25_000 + n) for n in range(at, at + 5000)]
+            )
+            await store.append("other", [Event(f"e{at}", "click", "u", "tea", now, now)])
+        await store.close()
+
+    asyncio.run(filled())
+    store = Store.read_only(tmp_path)
+    read = window.read(store, "default", now)  # type: ignore[arg-type]
+    last = pl.concat(store.events("default")).tail(3000)
+    assert read.cut
+    assert read.events["sequence"].to_list() == last.filter(pl.col("received") >= read.since)["sequence"].to_list()
+    assert read.events.height == 3000

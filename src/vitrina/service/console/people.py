@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitrina.base.errors import VitrinaError
 from vitrina.service.console import trying
@@ -149,15 +150,9 @@ async def _first(asked: Asked, named: trying.Named, request: Any, arm: str | Non
 
 async def _other(asked: Asked, named: trying.Named) -> Listed:
     """The list of another model for the same request; what it doesn't read of it is left away."""
-    request = trying.request_of(asked, named.scenario)
-    scenario = asked.tenant.scenarios[named.scenario]
-    if trying.diversity_of(scenario) is None or not trying.heads_of(scenario):
-        plain = trying.request_of(asked, named.scenario, changed=False)
-        request = type(request)(
-            user=request.user, history=request.history, k=plain.k, scenario=named.scenario, where=request.where, repeat=request.repeat, explain=True,
-            diversity=request.diversity if trying.diversity_of(scenario) is not None else None,
-            weights=request.weights if trying.heads_of(scenario) else None,
-        )  # fmt: skip
+    request, scenario = trying.request_of(asked, named.scenario), asked.tenant.scenarios[named.scenario]
+    read = {"diversity": trying.diversity_of(scenario) is not None, "weights": bool(trying.heads_of(scenario))}
+    request = replace(request, **{name: None for name, is_read in read.items() if not is_read})
     answered = await _or_error(named.way, request)
     return _refused(named, answered) if isinstance(answered, str) else listed_of(asked, named, answered)
 

@@ -146,7 +146,8 @@ def request_of(asked: Asked, scenario: str, *, changed: bool = True, k: int | No
     """What the controls ask for; without the changes what the person is asked for anyway."""
     user, typed = asked.text("user") or None, asked.typed
     length = asked.whole("k", 10, 1, 50) if k is None else k
-    whole = {"user": user, "history": [*typed] or None, "k": length, "scenario": scenario, "explain": changed}
+    history = [*typed] if typed and (changed or user is None) else None
+    whole = {"user": user, "history": history, "k": length, "scenario": scenario, "explain": changed}
     if not changed:
         return RecommendRequest(**whole)
     repeat = {"yes": True, "no": False}.get(asked.text("repeat"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ SECONDS = 10  # that a table is looked at again; then nothing of it is left in m
 EVENTS = {
     "sequence": pl.Int64, "kind": pl.String, "user": pl.String, "item": pl.String, "time": pl.Int64, "received": pl.Int64, "recommendation_id": pl.String,
 }  # fmt: skip
+After = Callable[[int], Iterator[pl.DataFrame]]  # the tables after a sequence
 SHOWN = {
     "recommendation_id": pl.String, "time": pl.Int64, "scenario": pl.String, "version": pl.String, "user": pl.String, "session": pl.String,
     "experiment": pl.String, "variant": pl.String, "position": pl.Int64, "item": pl.String, "source": pl.String,
@@ -71,11 +72,14 @@ class Windows:
 
 
 def read(store: Store, tenant: str, until: int | None = None) -> Window:
-    """The latest rows of a tenant."""
+    """The latest rows of a tenant.
+
+    Cost: reading about `MOST` rows of each table, and some tables of 10,000 to find where they begin, however many there are.
+    """
     until = now() if until is None else until
     since = until - DAYS * DAY
-    events, more_events = _latest((part for part in store.events(tenant)), "received", since, EVENTS)
-    shown, more_shown = _latest(store.shown(tenant, since), "time", since, SHOWN)
+    events, more_events = _latest(lambda after: store.events(tenant, after, since), "received", since, EVENTS)
+    shown, more_shown = _latest(lambda after: store.shown(tenant, since, after), "time", since, SHOWN)
     starts = [frame[time].min() for frame, time, more in ((events, "received", more_events), (shown, "time", more_shown)) if more]
     since = max([since, *(int(start) for start in starts if start is not None)])  # type: ignore[call-overload]
     return Window(
@@ -83,11 +87,12 @@ def read(store: Store, tenant: str, until: int | None = None) -> Window:
     )
 
 
-def _latest(parts: Iterator[pl.DataFrame], time: str, since: int, schema: dict[str, pl.DataType]) -> tuple[pl.DataFrame, bool]:
+def _latest(after: After, time: str, since: int, schema: dict[str, pl.DataType]) -> tuple[pl.DataFrame, bool]:
     """The last `MOST` rows that are not older than `since`, and whether there were more of those; parts that are too much go at once."""
     kept: deque[pl.DataFrame] = deque()
-    rows, more = 0, False
-    for part in parts:
+    start = _start(after)
+    rows, more = 0, start > 0
+    for part in after(start):
         young = part.filter(pl.col(time) >= since).select(*schema)
         kept.append(young)
         rows += young.height
@@ -96,3 +101,14 @@ def _latest(parts: Iterator[pl.DataFrame], time: str, since: int, schema: dict[s
             more = True
     frame = pl.concat(kept) if kept else pl.DataFrame(schema=schema)
     return frame.tail(MOST), more or rows > MOST
+
+
+def _start(after: After) -> int:
+    """A sequence after which there are at least `MOST` rows and not many more; 0 where there are fewer. Rows have one sequence each, or several share one."""
+    low, high = 0, MOST
+    while next(after(high), None) is not None:
+        low, high = high, 2 * high
+    while high - low > MOST // 8:  # the last row is somewhere between
+        middle = (low + high) // 2
+        low, high = (middle, high) if next(after(middle), None) is not None else (low, middle)
+    return max(low - MOST, 0)

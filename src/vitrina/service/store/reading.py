@@ -39,13 +39,14 @@ class Readable:
         read.tenants()
         return Readable(Path(folder), read)
 
-    def events(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
-        """Events in the order in which they were accepted, table by table: `sequence`, which rises, and the fields of `Event`; only those after a sequence."""
-        return segments.read(self.folder, self._read, "events", tenant, after)
+    def events(self, tenant: str, after: int = 0, since: int = 0) -> Iterator[pl.DataFrame]:
+        """Events in the order in which they were accepted, table by table: `sequence`, which rises, and the fields of `Event`. Only those after a sequence;
+        files in which everything was accepted before a moment are left out."""
+        return segments.read(self.folder, self._read, "events", tenant, after, since)
 
-    def shown(self, tenant: str, since: int = 0) -> Iterator[pl.DataFrame]:
-        """What was shown from a moment on, a row per place."""
-        for frame in segments.read(self.folder, self._read, "shown", tenant, since=since):
+    def shown(self, tenant: str, since: int = 0, after: int = 0) -> Iterator[pl.DataFrame]:
+        """What was shown from a moment on, and after a sequence, a row per place."""
+        for frame in segments.read(self.folder, self._read, "shown", tenant, after, since):
             chosen = frame.filter(pl.col("time") >= since)
             if len(chosen):
                 yield chosen
