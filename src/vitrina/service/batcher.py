@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -14,7 +15,7 @@ from vitrina.service.pipeline.answered import Answered
 from vitrina.service.pipeline.pipeline import Pipeline
 from vitrina.wire import RecommendRequest, SimilarRequest
 
-MOST = 32  # requests that are answered together
+MOST, FEW = 32, 8  # requests that are answered together; at first, while nobody knows how long they take
 
 
 class TooBusyError(VitrinaError):
@@ -32,7 +33,8 @@ Waiting = tuple[RecommendRequest, bool, asyncio.Future[Answered]]
 class Batcher:
     """The way to one pipeline, for a loop: a batch is answered by this pipeline and no other.
 
-    There is no waiting for a batch to fill: where the thread is free a request goes alone.
+    There is no waiting for a batch to fill: where the thread is free a request goes alone. A batch has at most 32 requests, and no more than take half of the budget that
+    its sources have, by how long the last ones took: else many requests at once would leave out the sources that answer them one by one.
 
     Args:
         pipeline: answers.
@@ -44,6 +46,7 @@ class Batcher:
         self.pipeline, self._thread, self._most_waiting = pipeline, thread, waiting
         self._waiting: deque[Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._most = FEW
 
     @property
     def depth(self) -> int:
@@ -88,17 +91,27 @@ class Batcher:
         """Answer until nobody waits."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST))]
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
             batch = [one for one in batch if not one[2].done()]  # who went away
             for traced in (False, True):
                 part = [one for one in batch if one[1] == traced]
                 if part:
                     await self._answer(loop, part, traced=traced)
 
+    def _timed(self, requests: Sequence[RecommendRequest], *, traced: bool) -> tuple[list[Answered], float]:
+        began = time.perf_counter()
+        return self.pipeline.answer(requests, traced=traced), time.perf_counter() - began
+
+    def _learn(self, seconds: float, requests: int) -> None:
+        """How many requests may go together, by what the last ones took: up to twice as many as did, down to one."""
+        budget = self.pipeline.budget
+        fit = MOST if budget is None else int(budget / 2 * requests / max(seconds, 1e-6))
+        self._most = max(1, min(fit, 2 * requests if fit < MOST else MOST, MOST))
+
     async def _answer(self, loop: asyncio.AbstractEventLoop, batch: Sequence[Waiting], *, traced: bool) -> None:
         try:
             requests = [request for request, _, _ in batch]
-            answers = await loop.run_in_executor(self._thread, lambda: self.pipeline.answer(requests, traced=traced))
+            answers, seconds = await loop.run_in_executor(self._thread, partial(self._timed, requests, traced=traced))
         except BaseException as error:
             for _, _, future in batch:
                 if not future.done():
@@ -106,6 +119,8 @@ class Batcher:
             if not isinstance(error, Exception):
                 raise
             return
+        if not traced:
+            self._learn(seconds, len(batch))
         for (_, _, future), answered in zip(batch, answers, strict=True):
             if not future.done():
                 future.set_result(answered)

@@ -60,7 +60,7 @@ class Pipeline:
     ) -> None:  # fmt: skip
         self.recommender, self.version, self.repeat = recommender, version, repeat
         self.watch: Callable[[Sequence[Stage]], None] | None = None  # is told of each batch, after it is answered
-        self.gathering = Gathering(recommender, budget)
+        self.budget, self.gathering = budget, Gathering(recommender, budget)
         self.enrichment, self.columns, self.listing = enrichment, columns, listing
         self._fitted_layers, self._clock, self._settings = layers, clock, settings_of(layers, recommender)
         self._use(refreshed(layers, columns))
