@@ -60,12 +60,11 @@ class Asking:
             hidden: (items,) what is deleted.
         """
         include: Int32 | Ragged | None = None
-        if self.conditions:
-            kept = np.logical_and.reduce(list(self.conditions.values()))
+        kept = np.logical_and.reduce(list(self.conditions.values())) if self.conditions else None
+        if kept is not None:
             include = np.flatnonzero(kept).astype(np.int32)
         if self.candidates is not None:
-            rows = list(self.candidates)
-            include = Ragged.of(rows if not self.conditions else [row[kept[row]] for row in rows])
+            include = Ragged.of([row if kept is None else row[kept[row]] for row in self.candidates])
         rows = [Ragged.of(part) for part in (self.exclude, self.before) if any(len(row) for row in part)]
         return without(Eligibility(include=include, repeat=self.repeat), hidden, rows)
 
