@@ -20,7 +20,7 @@ from vitrina.types import Float32, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
 TIMED, UNTIMED = "timed.onnx", "untimed.onnx"  # the graphs, for histories with times and without
-CELLS = 4096  # of the rectangle of one call: tokens with the room behind short windows
+CELLS = 512  # tokens of one call, about: more, and short windows are filled up to long ones; fewer, and calls cost more than their work
 LEAST = 1e-12  # norm of a vector that is divided by it, as in torch.nn.functional.normalize
 
 
