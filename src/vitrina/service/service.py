@@ -20,10 +20,11 @@ from vitrina.service.facts import Facts
 from vitrina.service.follow import Follower
 from vitrina.service.histories import Histories
 from vitrina.service.metrics import Metrics
+from vitrina.service.models import Place, Way
 from vitrina.service.pipeline import Pipeline
 from vitrina.service.records import Event
 from vitrina.service.registry import Registry, Version
-from vitrina.service.scenario import Place, Scenario, Way
+from vitrina.service.scenario import Scenario
 from vitrina.service.settings import ScenarioSettings, Settings
 from vitrina.service.store.sqlite_jobs import digest
 from vitrina.service.store.store import Store
@@ -126,7 +127,7 @@ class Service:
             allowed=self.settings.model_folders(name),
             make=lambda version, settings: self._way(name, version, settings, histories, items, users, log),
             loader=self._loading,
-            serves=partial(self._serves, name),
+            serves=self._serves,
         )
         experiments = {self.settings.name_of(one.scenario): one for one in self.settings.experiments_of(name).values()}
         scenarios = {key: Scenario(name, key, one, place, experiments.get(key)) for key, one in self.settings.of_tenant(name).items()}
@@ -160,7 +161,8 @@ class Service:
         pipeline.watch = partial(self.metrics.staged, tenant, name)
         return Way(version, pipeline, Batcher(pipeline, self._answering, waiting=self.settings.limits.waiting))
 
-    def _serves(self, tenant: str, scenario: str, version: Version) -> None:
+    def _serves(self, key: str, version: Version) -> None:
+        tenant, _, scenario = key.partition("/")
         fitted = None if version.created is None else version.created.timestamp()
         self.metrics.serves(tenant, scenario, version.id, version.model, fitted)
         LOG.info("%s/%s is served by %s (%s)", tenant, scenario, version.id, version.folder)

@@ -12,9 +12,10 @@ from msgspec.json import encode
 
 from vitrina.base.errors import UnknownNameError
 from vitrina.experiments.assign import Assigned
+from vitrina.service.models import Way
 from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
 from vitrina.service.registry import ModelRefusedError
-from vitrina.service.scenario import NO_ID, Scenario, Way
+from vitrina.service.scenario import NO_ID, Scenario
 from vitrina.service.store.base import StoreUnavailableError
 from vitrina.service.trace import Trace
 from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendRequest, RowResult, SimilarRequest
@@ -93,12 +94,11 @@ class Tenant:
         """The answer, and what is kept of it."""
         now = time.time_ns() // 1000
         name = f"{now:014x}{secrets.token_hex(8)}"  # rises with time, so that tables of them grow at their end
-        inside = assigned is not None and assigned.arm is not None and scenario.experiment is not None
-        experiment = scenario.experiment.name if inside and scenario.experiment is not None else None
+        running, notes = scenario.experiment, list(answered.notes)
         variant, chance = (None, None) if assigned is None else (assigned.arm, assigned.propensity)
-        notes = list(answered.notes)
-        if assigned is not None and assigned.outside == NO_ID and scenario.experiment is not None:
-            notes.append(f"Outside of the experiment {scenario.experiment.name!r}: the request has no {scenario.experiment.unit}.")
+        experiment = None if running is None or variant is None else running.name
+        if running is not None and assigned is not None and assigned.outside == NO_ID:
+            notes.append(f"Outside of the experiment {running.name!r}: the request has no {running.unit}.")
         items = answered.items
         if items:
             chances = [item.propensity for item in items]
@@ -136,28 +136,11 @@ class Tenant:
         Raises:
             StoreUnavailableError: nothing was kept.
         """
-        return await self._set(rows, self.store.set_items, self.items)
+        return await _set(self, rows, self.store.set_items, self.items)
 
     async def set_users(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
         """Set columns of people."""
-        return await self._set(rows, self.store.set_users, self.users)
-
-    async def _set(
-        self, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts
-    ) -> BatchAnswer:
-        now = time.time_ns() // 1000
-        wrong = {place: facts.refused(row) for place, row in enumerate(rows) if isinstance(row, Attributes)}
-        rows = [
-            row if (reason := wrong.get(place)) is None else Rejected(now, encode(row)[:MOST_KEPT], reason)
-            for place, row in enumerate(rows)
-        ]
-        given = [row for row in rows if isinstance(row, Attributes)]
-        known = await keep(self.name, given) if given else []
-        facts.set(given)
-        refused = [row for row in rows if isinstance(row, Rejected)]
-        if refused:
-            await self.store.reject(self.name, refused)
-        return _answer(rows, known, lambda row: row.id, ("stored", "unknown"))
+        return await _set(self, rows, self.store.set_users, self.users)
 
     async def erase(self, user: str, who: str) -> int:
         """Forget a person: in the store, in what is sealed, and in memory; the number of rows that are gone.
@@ -168,7 +151,7 @@ class Tenant:
         gone = await self.store.erase(self.name, user, who)
         if self._follower is None or not await self._follower.caught_up():  # an event that comes after it must stay
             self.histories.erase(user)
-            self.users.set([Attributes(user, {}, delete=True)])
+            self.users.forget(user)
         return gone
 
     async def load(self, scenario: str, folder: str, who: str) -> ModelAnswer:
@@ -194,18 +177,37 @@ class Tenant:
             answer = await change
         except ModelRefusedError as error:
             self._metrics.loads.labels(self.name, scenario, "refused").inc()
-            await self._audit(who, action, scenario, f"refused: {error}")
+            await _audit(self, who, action, scenario, f"refused: {error}")
             raise
         self._metrics.loads.labels(self.name, scenario, "loaded").inc()
-        await self._audit(who, action, scenario, f"{answer.version}, before {answer.previous}")
+        await _audit(self, who, action, scenario, f"{answer.version}, before {answer.previous}")
         return answer
 
-    async def _audit(self, who: str, action: str, subject: str, detail: str) -> None:
-        """A model is changed although the database is away: then the log alone says so."""
-        try:
-            await self.store.audit(Audited(time.time_ns() // 1000, self.name, who, action, subject, detail))
-        except StoreUnavailableError as error:
-            LOG.warning("not audited: %s of %s by %s: %s (%s)", action, subject, who, detail, error)
+
+async def _audit(tenant: Tenant, who: str, action: str, subject: str, detail: str) -> None:
+    """A model is changed although the database is away: then the log alone says so."""
+    try:
+        await tenant.store.audit(Audited(time.time_ns() // 1000, tenant.name, who, action, subject, detail))
+    except StoreUnavailableError as error:
+        LOG.warning("not audited: %s of %s by %s: %s (%s)", action, subject, who, detail, error)
+
+
+async def _set(
+    tenant: Tenant, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts
+) -> BatchAnswer:
+    """Keep columns, then let them count; a row with a column of another type than it has is refused."""
+    now = time.time_ns() // 1000
+    wrong = {place: facts.refused(row) for place, row in enumerate(rows) if isinstance(row, Attributes)}
+    rows = [
+        row if (reason := wrong.get(place)) is None else Rejected(now, encode(row)[:MOST_KEPT], reason) for place, row in enumerate(rows)
+    ]
+    given = [row for row in rows if isinstance(row, Attributes)]
+    known = await keep(tenant.name, given) if given else []
+    facts.set(given)
+    refused = [row for row in rows if isinstance(row, Rejected)]
+    if refused:
+        await tenant.store.reject(tenant.name, refused)
+    return _answer(rows, known, lambda row: row.id, ("stored", "unknown"))
 
 
 def _answer(rows: Sequence[Row | Rejected], done: Sequence[bool], id_of: Callable[[Row], str], words: tuple[str, str]) -> BatchAnswer:
