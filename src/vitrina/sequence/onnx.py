@@ -121,7 +121,7 @@ def _exported(encoded: Encoded, kind: str) -> bytes:
     example = _example(encoded, np.array([3, 1]), kind, np.random.default_rng(0))
     names = list(example)
     axes = {name: {0: "windows"} if name == "lengths" else {0: "windows", 1: "width"} for name in names}
-    out = io.BytesIO()
+    out: Any = io.BytesIO()  # which the exporter that is asked for takes
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the tracer warns of every size that it takes for a constant; `_checked` sees those that are none
         torch.onnx.export(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from vitrina.data.dataset import Dataset
-from vitrina.types import Int64, ranges
+from vitrina.types import ranges
 
 UNITS = (86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1_000)  # microseconds that a log may be rounded to, coarsest first
 KEY = ("user", "item", "moment")
@@ -65,11 +65,11 @@ class Doubles:
         assert self.log is not None
         people = keys["user"].drop_nulls().unique()
         codes = self.log.users.encode(people)
-        codes = np.unique(codes[codes >= 0])
-        rows = self._rows(codes)
+        codes = np.unique(codes[codes >= 0]).astype(np.int64)
+        lengths = np.diff(self.log.indptr)[codes]
+        rows = ranges(self.log.indptr[codes], lengths)
         events = self.log.events
         assert events.times is not None
-        lengths = np.diff(self.log.indptr)[codes]
         columns = {
             "user": self.log.users.as_text().ids.gather(np.repeat(codes, lengths)),
             "item": self.log.items.as_text().ids.gather(events.items[rows]),
@@ -78,7 +78,3 @@ class Doubles:
         if events.kinds is not None:
             columns["kind"] = pl.Series(self.log.kind_names, dtype=pl.String).gather(events.kinds[rows])
         return pl.DataFrame(columns).group_by(self._key).agg(n=pl.len().cast(pl.Int64))
-
-    def _rows(self, codes: Int64) -> Int64:
-        assert self.log is not None
-        return ranges(self.log.indptr[codes], np.diff(self.log.indptr)[codes])

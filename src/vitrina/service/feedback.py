@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -83,7 +84,7 @@ def impressions(
     linked = (frame.filter((pl.col("kind") == outcome) & pl.col("recommendation_id").is_not_null()) for frame in store.events(tenant))
     came = _whole(linked, list(EVENTS)).group_by(LINK).agg(outcome=pl.lit(1.0), value=pl.col("value").sum(), valued=pl.col("value").count())
     table = shown.join(came, on=LINK, how="left", maintain_order="left").with_columns(pl.col("outcome", "value").fill_null(0.0))
-    columns = {"position": "position", "outcome": "outcome", "time": "time"}
+    columns: dict[str, Any] = {"position": "position", "outcome": "outcome", "time": "time"}
     if table["valued"].sum():
         columns["value"] = "value"
     if not table["item_propensity"].has_nulls():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset, Step
-from vitrina.data.features import TITLE_NAMES, FeatureTable, guess_kind
+from vitrina.data.features import TITLE_NAMES, FeatureKind, FeatureTable, guess_kind
 from vitrina.service.doubles import Doubles
 from vitrina.service.facts import Facts
 from vitrina.service.histories import SHOWN, occurring_kinds, usual_weights
@@ -180,12 +180,9 @@ def _table(table: FeatureTable | None, vocabulary: Vocabulary, facts: Facts) -> 
     if not columns.refresh() or columns.table is None:
         return table
     frame = columns.table.frame
-    had = {} if table is None else dict(table.kinds)
-    guessed = {
-        name: kind
-        for name in frame.columns
-        if name not in had and (table is None or name not in table.frame.columns) and (kind := guess_kind(frame[name]))
-    }
+    had: dict[str, FeatureKind] = {} if table is None else dict(table.kinds)
+    new = [name for name in frame.columns if table is None or name not in table.frame.columns]
+    guessed: dict[str, FeatureKind] = {name: kind for name in new if (kind := guess_kind(frame[name])) is not None}
     title = table.title if table is not None else None
     title = title or next((column for name in TITLE_NAMES for column in frame.columns if column.lower() == name), None)
     return FeatureTable(frame, had | guessed, title)
