@@ -147,10 +147,14 @@ class Queries:
         return f"Queries({len(self):,} queries, {int(self.lengths.sum()):,} events of {len(self.vocabulary):,} items{warning})"
 
     def __getitem__(self, selection: int | slice | NDArray[Any]) -> Queries:
+        if isinstance(selection, slice) and selection.indices(len(self)) == (0, len(self), 1):
+            return self
         selection = places_of(selection)
 
         def of(column: pl.Series | None) -> pl.Series | None:
-            return None if column is None else column.gather(np.arange(len(self))[selection])
+            if column is None or isinstance(selection, slice):
+                return None if column is None else column[selection]
+            return column.gather(np.arange(len(self))[selection])
 
         return replace(
             self,
@@ -171,7 +175,7 @@ class Queries:
         So that memory is bounded although one person with half of the log asks half of the queries.
         """
         for part in cuts(self.lengths, events, size):
-            yield part, self if part.stop - part.start == len(self) else self[part]
+            yield part, self[part]
 
     @property
     def lengths(self) -> Int64:
