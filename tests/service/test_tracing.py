@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+import vitrina as vt
 from vitrina.service import tracing
 from vitrina.service.settings import Telemetry
 from vitrina.service.trace import Stage
@@ -78,6 +79,38 @@ def test_a_share_of_requests_is_traced():
     names = [span.name for span in memory.get_finished_spans()]
     assert 40 < names.count("GET") < 170
     assert names.count("sources") == names.count("GET")
+
+
+def test_a_served_request_has_its_stages_and_its_caller(tmp_path):
+    from starlette.testclient import TestClient
+
+    from vitrina.service.app import application
+    from vitrina.service.service import Service
+    from vitrina.service.settings import ScenarioSettings, Settings
+
+    data, config = vt.testing.toy(), vt.Popularity()
+    vt.save(config.fit(data), tmp_path / "model", model=config, data=data)
+    memory = export.InMemorySpanExporter()
+    made = tracing.Tracing(Telemetry(), exporter=memory)
+    asked = []
+
+    async def served(scope, receive, send):  # opened in the loop of the client
+        if not asked:
+            asked.append(await Service.open(Settings(scenarios={"default": ScenarioSettings(artifact=tmp_path / "model")})))
+        await application(asked[0], made)(scope, receive, send)
+
+    with TestClient(served, base_url="http://localhost") as client:
+        assert client.post("/v1/recommend", json={"user": "ann", "k": 2}).status_code == 200
+        assert client.get("/v1/nothing").status_code == 404
+        client.portal.call(asked[0].close)
+    made.close()
+    spans = {span.name: span for span in memory.get_finished_spans()}
+    whole = spans["POST /v1/recommend"]
+    assert whole.attributes["vitrina.tenant"] == "default"
+    assert whole.attributes["vitrina.key"] == "local"
+    children = [name for name, span in spans.items() if span.parent and span.parent.span_id == whole.context.span_id]
+    assert {"history", "eligibility", "scoring"} <= set(children)
+    assert spans["GET (none)"].attributes["http.response.status_code"] == 404
 
 
 def test_without_a_collector_nothing_is_loaded():

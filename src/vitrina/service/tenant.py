@@ -12,6 +12,7 @@ from msgspec.json import encode
 
 from vitrina.base.errors import UnknownNameError
 from vitrina.experiments.assign import Assigned
+from vitrina.service import tracing
 from vitrina.service.models import Way
 from vitrina.service.records import Attributes, Audited, Event, Rejected, Shown
 from vitrina.service.registry import ModelRefusedError
@@ -77,7 +78,10 @@ class Tenant:
         scenario = self.scenario(request.scenario)
         assigned = scenario.assign(request)
         way = scenario.way(assigned)
-        answered = await way.batcher.ask(request, traced=traced)
+        recorded = tracing.recorded()
+        answered = await way.batcher.ask(request, traced=traced or recorded)
+        if recorded and answered.trace is not None:
+            tracing.staged(answered.trace.stages)
         user = None if request.user is None else str(request.user)
         return self._shown(scenario, way, answered, user, request.session, assigned), answered.trace
 

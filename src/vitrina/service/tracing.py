@@ -110,8 +110,14 @@ def _end(span: Any, method: str, said: Mapping[str, Any]) -> None:
     span.end()
 
 
+def recorded() -> bool:
+    """Whether the request that runs here is among those that are traced."""
+    current = _REQUEST.get()
+    return current is not None and current[1].is_recording()
+
+
 def staged(stages: Sequence[Stage]) -> None:
     """The stages that the request, which runs here, has just gone through; nothing where it isn't traced."""
-    current = _REQUEST.get()
-    if current is not None and current[1].is_recording():
-        current[0].stages(current[1], stages)
+    if recorded():
+        tracing, span = _REQUEST.get()
+        tracing.stages(span, stages)
