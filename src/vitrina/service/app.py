@@ -85,7 +85,7 @@ class Application:
     def __init__(
         self, service: Service, table: Sequence[Endpoint], auth: Auth | None, pages: ASGI | None, tracer: tracing.Tracing | None = None
     ) -> None:
-        self._service, self._auth, self._pages, self._tracing = service, auth, pages, tracer
+        self.service, self._auth, self._pages, self._tracing = service, auth, pages, tracer
         limits = service.settings.limits
         self._limits = limits
         self._rates, self._gate, self._deadlines = Rates(limits.rate, limits.burst), Gate(limits.waiting), Deadlines(limits.seconds)
@@ -114,7 +114,7 @@ class Application:
                 said.update(seen.fields)
         if seen.status:
             seconds = perf_counter() - seen.started
-            self._service.metrics.request(seen.route, seen.status, seconds)
+            self.service.metrics.request(seen.route, seen.status, seconds)
             if seen.route not in UNLOGGED:
                 logs.request(**seen.fields, seconds=seconds)
 
@@ -158,7 +158,7 @@ class Application:
     ) -> Reply:
         """Who asks, what, and the answer."""
         caller = self._caller(seen, endpoint, scope, headers)
-        call = Call(self._service, caller, b"", subject, _query(endpoint, scope["query_string"]))
+        call = Call(self.service, caller, b"", subject, _query(endpoint, scope["query_string"]))
         if endpoint.has_body:
             _check_type(headers)
         elif _has_body(headers):
