@@ -116,6 +116,7 @@ def test_an_end_at_any_place_of_sealing_loses_and_doubles_nothing(tmp_path, monk
             assert place != "after"
     (tmp_path / "segments" / "shop").mkdir(parents=True, exist_ok=True)
     (tmp_path / "segments" / "shop" / ".events-000000000000001.parquet-77").write_bytes(b"half")
+    (tmp_path / ".serving.json-77").write_bytes(b"half")
     assert ids(Store.read_only(tmp_path)) == list("01234")
     database.close()
 

@@ -160,11 +160,17 @@ def drop(state: Path, ask: Ask, segment: Segment) -> None:
     ask(Mark(segment, gone=True))
 
 
+def without_temporary(folder: Path) -> None:
+    """Take away what `atomic_file` left in a folder that nobody else is writing to."""
+    for leftover in folder.glob(".*-[0-9]*"):
+        if leftover.is_file():
+            leftover.unlink()
+
+
 def tidy(state: Path, readings: Readings, ask: Ask) -> None:
     """What an end in the middle left: temporary files, files that were being written or dropped, rows that are in files already."""
     for tenant in readings.tenants():
-        for leftover in folder_of(state, tenant).glob(".*"):
-            leftover.unlink()
+        without_temporary(folder_of(state, tenant))
         for segment in readings.segments(tenant):
             if segment.state != "sealed":
                 drop(state, ask, segment)

@@ -148,6 +148,7 @@ def _brought_up(folder: Path, backend: Backend) -> None:
     for step in backend.migrate():
         ask(Audit(Audited(upkeep.now(), "", ITSELF, "migrate", step)))
     if backend.seals:
+        segments.without_temporary(folder)  # of others who keep things there: nobody is at it yet
         segments.tidy(folder, backend.read, ask)
     for erasure in backend.read.erasures():
         upkeep.erase(folder, backend.read, ask, erasure)
