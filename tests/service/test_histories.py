@@ -12,7 +12,7 @@ import vitrina as vt
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import ParameterError
 from vitrina.service.facts import Facts
-from vitrina.service.histories import Histories
+from vitrina.service.histories import MOST_KINDS, OTHERS, Histories
 from vitrina.service.pipeline import Pipeline
 from vitrina.service.pipeline.asked import MOST_READ, Enrichment
 from vitrina.service.records import Event
@@ -201,3 +201,12 @@ def test_who_is_erased_is_a_stranger():
     histories.add([new("tea", 10**12)])
     assert texts(histories, "ann") == ["tea"]
     assert "ann" in histories.users()
+
+
+def test_kinds_that_stay_out_are_counted_and_clients_cant_make_more_and_more_of_them():
+    histories = Histories.of_log(None, kinds=["purchase"])
+    histories.add([Event(str(n), f"kind {n}", "ann", "tea", n, 0) for n in range(1000)])
+    histories.add([Event("again", "kind 7", "ann", "tea", 0, 0)])
+    assert len(histories.left_out) == MOST_KINDS + 1
+    assert histories.left_out["kind 7"] == 2
+    assert histories.left_out[OTHERS] == 1000 - MOST_KINDS
