@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from vitrina.report.charts import Dot, dots
 from vitrina.report.html import Column, Html, el, figure, join, name, section, sentence, table
 from vitrina.report.words import count, fixed, percent, plural
@@ -33,7 +35,12 @@ def render(asked: Asked, seen: Seen) -> Page:
     ]
     facts = [f"scenario {seen.scenario}", seen.model, f"lists and events from {when(seen.since)} to {when(seen.until)} UTC"]
     facts += ["the latest 100,000 rows"] if seen.cut else []
-    return Page("Dashboard", _answer(seen), parts, facts, [_metrics(asked)])
+    return Page("Dashboard", _answer(seen), parts, facts, [_ask(asked), _metrics(asked)])
+
+
+def _ask(asked: Asked) -> Call:
+    body = {"scenario": asked.scenario.name, "k": 10}
+    return Call("POST", "/v1/recommend", msgspec.json.encode(body).decode(), "A list, which this page counts from then on")
 
 
 def _metrics(asked: Asked) -> Call:
@@ -239,7 +246,7 @@ def _requests(seen: Seen) -> Html:
 def _offline(seen: Seen) -> Html:
     """What the model promised on the log."""
     if not seen.offline:
-        hint = "The artifact has no numbers of a comparison. `vitrina fit CONFIG` writes them where a board has chosen the model; vt.save(metrics=...) does by hand."
+        hint = "The artifact has no numbers of a comparison. vitrina fit CONFIG writes them where a board has chosen the model; vt.save(metrics=...) does by hand."
         return section("offline", "When it was fitted", sentence(hint))
     rows = [[name(one.metric), f"{one.value:.4g}"] for one in seen.offline]
     shown = table(

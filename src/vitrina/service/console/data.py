@@ -137,7 +137,9 @@ def _answer(seen: Seen) -> list[str]:
     return [f"{said}.", *wrong]
 
 
-def _figures(seen: Seen) -> Html:
+def _figures(seen: Seen) -> Html | None:
+    if not (seen.events or seen.stored or seen.duplicates or seen.rejected):
+        return None
     share = lambda n: percent(n / seen.events) if seen.events else "–"  # noqa: E731  said five times
     late = [duration(max(value, 0)) if value is not None else "–" for value in seen.late]
     rows = [

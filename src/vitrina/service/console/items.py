@@ -118,7 +118,9 @@ def _lately(window: Window, item: str) -> tuple[Any, ...]:
 def render(asked: Asked, seen: Seen) -> Page:
     """The page."""
     taken = f"In the log of the model {plural(seen.log_people, 'person', 'people')} took it, {plural(seen.log_events, 'time')} in all" if seen.log_people is not None and seen.log_events is not None else "No model that serves knows it, so it is in no list"  # fmt: skip
-    lately = f"in the last {DAYS} days it was shown {plural(seen.shown, 'time')} to {plural(seen.shown_to, 'person', 'people')}"
+    lately = f"in the last {DAYS} days it was not shown"
+    if seen.shown:
+        lately = f"in the last {DAYS} days it was shown {plural(seen.shown, 'time')} to {plural(seen.shown_to, 'person', 'people')}"
     answer = [f"{taken}; {lately}{_clicks(seen)}."]
     notice = (
         el("p", "It was deleted, so it is in no list. PUT /v1/items brings it back.", class_="notice refused") if seen.deleted else None
