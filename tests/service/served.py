@@ -39,9 +39,9 @@ def write_model(folder, data=None, source=None):
 class Served:
     """`vitrina serve` with ports of its own; its lines are in files."""
 
-    def __init__(self, folder, target, *options, **environ):
+    def __init__(self, folder, target, *options, before=(), **environ):
         self.lines, self.errors = Path(folder) / f"out-{time.monotonic_ns()}.txt", Path(folder) / f"err-{time.monotonic_ns()}.txt"
-        words = [sys.executable, "-m", "vitrina", "serve", str(target), "--port", "0", "--admin-port", "0", *map(str, options)]
+        words = [*before, sys.executable, "-m", "vitrina", "serve", str(target), "--port", "0", "--admin-port", "0", *map(str, options)]
         known = {name: value for name, value in os.environ.items() if not name.startswith("VITRINA_")}
         with open(self.lines, "w") as out, open(self.errors, "w") as err:
             self.process = subprocess.Popen(words, stdout=out, stderr=err, env={**known, **environ}, cwd=folder)

@@ -1,12 +1,15 @@
 """The service as a process: how it starts, and how it ends."""
 
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from served import Half, Served, ask, write_model
 
@@ -157,6 +160,30 @@ def test_a_start_can_be_broken_off(tmp_path, large, one, code):
         assert (found, "Traceback" in service.logged) == (code, False), service.logged
         assert seconds < 5
         assert "Ready" not in service.said
+
+
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+READ_ONLY = 'mount --make-rprivate / && mount --bind "$0" "$0" && mount -o remount,ro,bind / && exec "$@"'
+
+
+def test_as_process_1_with_a_read_only_root_it_answers_and_ends_on_sigterm(tmp_path, model):
+    able = (
+        subprocess.run([*ALONE, "sh", "-c", READ_ONLY, tmp_path, "true"], capture_output=True, check=False)
+        if shutil.which("unshare")
+        else None
+    )
+    if able is None or able.returncode:
+        pytest.skip("the system doesn't let this user make namespaces")
+    wrapped = (*ALONE, "sh", "-c", READ_ONLY, str(tmp_path))
+    with Served(
+        tmp_path, model, before=wrapped, NUMBA_CACHE_DIR=str(tmp_path / "numba"), PYTHONDONTWRITEBYTECODE="1", HOME="/none"
+    ) as service:
+        status, answer = ask(service.port(), "POST", "/v1/recommend", {"history": ["tea"], "k": 1})
+        assert (status, len(answer["items"])) == (200, 1)
+        [inside] = psutil.Process(service.process.pid).children()
+        inside.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+        assert service.said.endswith("Stopped.\n")
 
 
 def test_a_log_that_is_gone_is_said_with_what_to_do_and_that_works(tmp_path, model):

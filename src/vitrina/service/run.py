@@ -204,6 +204,8 @@ async def _opened(settings: Settings, read_logs: Logs, tell: Tell) -> Service:
             version = scenario.version
             of = scenario.name if name == "default" else f"{name}/{scenario.name}"
             tell(f"Model of {of!r}: {version.model} {version.id}, from {version.folder}")
+    for sentence in service.told:
+        tell(sentence)
     return service
 
 
