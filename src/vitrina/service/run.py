@@ -210,7 +210,9 @@ async def _opened(settings: Settings, read_logs: Logs, tell: Tell) -> Service:
 
 
 def _tell_ready(settings: Settings, at: str, tell: Tell) -> None:
-    if not settings.keys:
+    if settings.keys:
+        tell(f"It answers whoever has a key: {', '.join(settings.keys)}")
+    else:
         tell("Open: it answers everybody on this machine without a key, and nobody else. For others make one with: vitrina key NAME")
     tell(f"Ready: {at}  (console at /, the API at /docs; stop with Ctrl-C)")
     logs.say("ready", address=at)
