@@ -60,7 +60,7 @@ def artifact(name: str) -> Path:
     if not (folder / "manifest.json").exists():
         model, data = MODELS[name](), replace(log(), repeat=False)
         source = {"read": READ, "filters": {}, "fingerprint": events_fingerprint(data), "repeat": False}
-        vt.save(model.fit(data), folder, model=model, data=data, source=source)
+        vt.save(model.fit(data), folder, model=model, data=data, source=source, onnx=True)  # as vitrina fit writes it
     return folder
 
 

@@ -1,6 +1,6 @@
 """Models are swapped every second under load, and killed in the middle of a swap. Rows of Markdown.
 
-    python -m benchmarks.speed.service_swap [--seconds 120] [--kills 30]
+    python -m benchmarks.speed.service_swap [--seconds 120] [--kills 20]
 
 Two artifacts of 20,000 items with ids that no other has ("a...", "b..."), so that each list tells which model made it: neighbours of items, and an eSASRec of dim 64 that answers by ONNX.
 `vitrina serve` runs in a process of its own; four clients ask for lists of 10 all the time, over HTTP, and never try again, while another loads the other artifact every second, and
@@ -158,7 +158,7 @@ def _load(url: str, letter: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
     print(f"{options.seconds:g} s of each model, {ASKERS} clients. {machine()}.\n")
     print(
