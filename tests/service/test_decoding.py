@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -62,8 +63,9 @@ def test_keys_that_come_twice_are_found_and_depth_is_counted(value, space, ascii
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.datetimes(timezones=st.timezones()).filter(lambda at: 1991 < at.year < 2024))
-def test_times_are_the_moments_that_they_say(at):
+@given(st.datetimes(datetime(1991, 1, 1), datetime(2024, 1, 1)), st.integers(-14 * 60, 14 * 60))
+def test_times_are_the_moments_that_they_say(at, minutes):
+    at = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     expected = round(at.timestamp() * 1e6)
     assert moment(at.isoformat(), 1.8e9) == expected
     assert moment(at.timestamp(), 1.8e9) == pytest.approx(expected, abs=1)

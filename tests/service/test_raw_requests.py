@@ -110,11 +110,11 @@ NASTY = {
 def test_nasty_requests(server, name, caplog):
     sent, expected = NASTY[name]
     started = time.monotonic()
-    received = exchanged(server, sent, seconds=3.0)
+    received = exchanged(server, sent, seconds=10.0)
     found = statuses(received)
     assert set(found) <= expected, received[:500]
     assert found, "closed without a word"
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 9.5, "the connection stays"
     assert b"uvicorn" not in received.lower()
     assert "Traceback" not in caplog.text
     if not {100, 200, 303} & set(found) and b"<!doctype html>" not in received:
@@ -146,7 +146,7 @@ def test_slow_headers_and_slow_bodies_end(server):
     started = time.monotonic()
     assert statuses(exchanged(server, slowly([b"GET /v1/models HTTP/1.1\r\n"] + [b"A: b\r\n"] * 8))) == [408]
     assert statuses(exchanged(server, slowly([post(b"", length=100), *[b" "] * 8]))) == [408]
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("between", [b"", b"\r\n", b"\r\n" * 1000])
@@ -157,8 +157,8 @@ def test_a_connection_that_only_waits_ends(server, between):
         yield between
 
     started = time.monotonic()
-    assert statuses(exchanged(server, then(), seconds=10)) == [200, 408][: 1 + bool(between)]
-    assert time.monotonic() - started < 5
+    assert statuses(exchanged(server, then(), seconds=20)) == [200, 408][: 1 + bool(between)]
+    assert time.monotonic() - started < 15
 
 
 def test_a_body_that_goes_on_after_its_answer_does_not_keep_the_connection(server):
@@ -169,8 +169,8 @@ def test_a_body_that_goes_on_after_its_answer_does_not_keep_the_connection(serve
             yield b" " * 10
 
     started = time.monotonic()
-    assert statuses(exchanged(server, body(), seconds=10))[0] == 401
-    assert time.monotonic() - started < 6
+    assert statuses(exchanged(server, body(), seconds=20))[0] == 401
+    assert time.monotonic() - started < 15
 
 
 def test_a_client_that_leaves_is_not_a_failure(server, caplog):
