@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from benchmarks.speed.service_restarts import kept, restarted, services
+from benchmarks.speed.service_restarts import BATCH, SENDERS, kept, restarted, services
 from vitrina.client import AsyncClient, Client
 
 
@@ -75,5 +75,5 @@ def test_a_database_that_goes_away_and_comes_back(together):
     found = kept(address)
     assert seen.failed == []
     assert seen.lists > 50
-    assert len(seen.acknowledged) > 100
+    assert len(seen.acknowledged) >= SENDERS * BATCH  # everybody got through in the end; most of the time they wait as they are told
     assert {found[name] for name in seen.acknowledged} == {1}
