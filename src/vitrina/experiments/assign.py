@@ -136,7 +136,7 @@ class Experiment(Config):
         Args:
             id: as the text that `vitrina.base.ids` gives.
 
-        Cost: some 5 microseconds.
+        Cost: 4 microseconds; 9 with a holdout, a layer and a ramp.
 
         >>> Experiment(name="offer", arms={"none": 0.5, "five": 0.25, "ten": 0.25}).one("ann")
         Assigned(arm='five', propensity=0.25, outside=None)

