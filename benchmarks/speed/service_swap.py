@@ -4,7 +4,7 @@
 
 Two artifacts of 20,000 items with ids that no other has ("a...", "b..."), so that each list tells which model made it: neighbours of items, and an eSASRec of dim 64 that answers by ONNX.
 `vitrina serve` runs in a process of its own; four clients ask for lists of 10 all the time, over HTTP, and never try again, while another loads the other artifact every second, and
-every tenth time goes back instead. A list is right where all its items are those of the version that it names. Then the service is killed (SIGKILL) at random moments of a
+every tenth time goes back instead. A list is right where all its items come from the model (none from the fallback) and are those of the version that it names. Then the service is killed (SIGKILL) at random moments of a
 swap, and started again: it must serve one of both, as it says.
 """
 
@@ -77,7 +77,7 @@ def swapped(service: Served, seconds: float) -> Seen:
         rng = random.Random(number)
         with Client(url, retries=0) as client:
             while not stop.is_set():
-                history = [f"{letter}{rng.randrange(ITEMS)}" for letter in "ab" for _ in range(5)]
+                history = [f"{letter}i{rng.randrange(ITEMS)}" for letter in "ab" for _ in range(5)]
                 begin = time.perf_counter()
                 try:
                     answer = client.recommend(f"p{rng.randrange(USERS)}", history=history, k=K)
@@ -85,7 +85,9 @@ def swapped(service: Served, seconds: float) -> Seen:
                     seen.failed.append(repr(error))
                     continue
                 seen.milliseconds.append(1000 * (time.perf_counter() - begin))
-                found.append((answer.model_version, {item.item[0] for item in answer.items}, len(answer.items)))
+                found.append(
+                    (answer.model_version, {item.item[0] for item in answer.items}, sum(item.source == "model" for item in answer.items))
+                )
 
     def swap() -> None:
         with Client(url, timeout=60, retries=0) as client:
@@ -178,11 +180,17 @@ def main() -> None:
             )  # fmt: skip
             for one in (*seen.failed[:3], *seen.wrong[:3]):
                 print(f"\n{one}")
+    if options.kills:
+        kill(options.kills)
+
+
+def kill(rounds: int) -> None:
+    """The sentence about the kills."""
     with tempfile.TemporaryDirectory() as place:
         artifacts(Path(place), MODELS["neighbours of items"])
-        right, new = killed(Path(place), options.kills)
+        right, new = killed(Path(place), rounds)
     print(
-        f"\nKilled in the middle of a swap {options.kills} times: {right} times one of both served after the restart, as it said; {new} times the new one."
+        f"\nKilled in the middle of a swap {rounds} times: {right} times one of both served after the restart, as it said; {new} times the new one."
     )
 
 

@@ -53,7 +53,7 @@ def test_every_answer_under_swaps_is_of_one_version(models):
 
         async def ask(number):
             while not stop.is_set():
-                answer, _ = await tenant.recommend(RecommendRequest(user=str(number), history=["a1", "b1"], k=5))
+                answer, _ = await tenant.recommend(RecommendRequest(user=str(number), history=["ai1", "bi1"], k=5))
                 answers.append((answer.model_version, {item.item[0] for item in answer.items}, len(answer.items)))
 
         asking = [asyncio.create_task(ask(number)) for number in range(8)]
@@ -131,3 +131,32 @@ def test_a_kill_in_the_middle_of_a_swap_leaves_one_of_both(models):
     assert version.id == kept[0]["id"]
     assert lines[-1] in {one["id"] for one in kept}  # the last one that was told serves, or the one that was about to be told
     assert {item.item[0] for item in answer.items} == {version.folder.name}
+
+
+WITHOUT_TORCH = """
+import asyncio, sys
+from pathlib import Path
+from vitrina.service import Service, Settings
+from vitrina.service.settings import ScenarioSettings
+from vitrina.wire import RecommendRequest, SimilarRequest
+
+async def main(model):
+    service = await Service.open(Settings(scenarios={"default": ScenarioSettings(artifact=model)}, state=model.parent / "state"))
+    tenant = service.tenants["default"]
+    answer, _ = await tenant.recommend(RecommendRequest(history=["ai1", "ai2"], k=3))
+    alike = await tenant.similar(SimilarRequest(item="ai1", k=3))
+    print({item.source for item in answer.items}, len(alike.items), "torch" in sys.modules)
+    await service.close()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_a_service_on_an_artifact_with_graphs_needs_no_pytorch(tmp_path):
+    for package in ("torch", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    data = log_of("a")
+    model = vt.eSASRec(dim=16, training=vt.sequence.Training(epochs=1, patience=None))
+    vt.save(model.fit(data), tmp_path / "model", data=data, onnx=True)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / "model")], capture_output=True, text=True, check=False)
+    assert done.stdout == "{'model'} 3 False\n", done.stderr
