@@ -170,6 +170,8 @@ class Application:
         if endpoint.has_body:
             call.body = await body_of(receive, headers, self._limits.body)
         seen.whole = True
+        if endpoint.long:
+            self._deadlines.lift()
         if not endpoint.model:
             return await endpoint.handler(call)
         with self._gate:

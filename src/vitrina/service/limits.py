@@ -95,10 +95,11 @@ class Deadlines:
         self._seconds = seconds
         self._ends: dict[asyncio.Task[Any], float] = {}  # in the order in which they come
         self._late: set[asyncio.Task[Any]] = set()
+        self._lifted: set[asyncio.Task[Any]] = set()
         self._watching = False
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._ends) + len(self._lifted)
 
     async def within(self, work: Awaitable[T]) -> T:
         """What the work gives.
@@ -122,6 +123,14 @@ class Deadlines:
         finally:
             self._ends.pop(task, None)
             self._late.discard(task)
+            self._lifted.discard(task)
+
+    def lift(self) -> None:
+        """Let the task that runs take as long as it takes."""
+        task = asyncio.current_task()
+        if task in self._ends:
+            del self._ends[task]
+            self._lifted.add(task)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from msgspec.json import encode
 
@@ -32,6 +34,19 @@ if TYPE_CHECKING:
 MOST_KEPT = 4096  # bytes of a row that was refused
 LOG = logging.getLogger(__name__)
 Row = TypeVar("Row")
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def to_its_end(method: Callable[Given, Coroutine[Any, Any, Result]]) -> Callable[Given, Coroutine[Any, Any, Result]]:
+    """What changes something goes on to its end, also where nobody waits for the answer any more: what is on disk must count in memory, and a model that was
+    changed must be audited."""
+
+    @wraps(method)
+    async def shielded(*given: Given.args, **named: Given.kwargs) -> Result:
+        return await asyncio.shield(method(*given, **named))
+
+    return shielded
 
 
 class Tenant:
@@ -115,6 +130,7 @@ class Tenant:
         self._metrics.answered(self.name, scenario.name, empty=not items, fallback=any(item.source == "fallback" for item in items))
         return RecommendAnswer(name, scenario.name, way.version.id, items, experiment, variant, chance, answered.empty, notes)
 
+    @to_its_end
     async def add_events(self, rows: Sequence[Event | Rejected]) -> BatchAnswer:
         """Keep events, then let them count in histories. A row that was refused is kept with its reason; each row has its result.
 
@@ -134,6 +150,7 @@ class Tenant:
         self._metrics.ingested(self.name, stored=answer.stored, duplicates=answer.duplicates, rejected=answer.rejected)
         return answer
 
+    @to_its_end
     async def set_items(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
         """Set columns of items, or take items out of every list.
 
@@ -142,10 +159,12 @@ class Tenant:
         """
         return await _set(self, rows, self.store.set_items, self.items)
 
+    @to_its_end
     async def set_users(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
         """Set columns of people."""
         return await _set(self, rows, self.store.set_users, self.users)
 
+    @to_its_end
     async def erase(self, user: str, who: str) -> int:
         """Forget a person: in the store, in what is sealed, and in memory; the number of rows that are gone.
 
@@ -158,6 +177,7 @@ class Tenant:
             self.users.forget(user)
         return gone
 
+    @to_its_end
     async def load(self, scenario: str, folder: str, who: str) -> ModelAnswer:
         """Another model for a scenario; what became of it is audited, with who asked.
 
@@ -167,6 +187,7 @@ class Tenant:
         """
         return await self._changed(scenario, who, "load", self.scenario(scenario).load(folder))
 
+    @to_its_end
     async def roll_back(self, scenario: str, who: str) -> ModelAnswer:
         """The model before for a scenario.
 

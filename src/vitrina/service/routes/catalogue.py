@@ -71,6 +71,6 @@ ROUTES = [
     ),
     Endpoint(
         "DELETE", "/v1/users/{user}", erase, "people", "Forget a person: events, what was shown, columns; on disk and in memory", ErasedAnswer,
-        answered={"user": "ann", "rows": 41},
+        answered={"user": "ann", "rows": 41}, long=True,
     ),
 ]  # fmt: skip

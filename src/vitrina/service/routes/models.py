@@ -57,7 +57,7 @@ ROUTES = [
     Endpoint("GET", "/v1/models/{scenario}", model, "read", "What serves a scenario", ModelAnswer, answered=SERVES),
     Endpoint(
         "POST", "/v1/models/{scenario}", change, "models", "Load another model, or roll back; what served goes on until the new one is checked and warm",
-        ModelAnswer, ModelRequest, example={"folder": "next"}, answered=SERVES, statuses=(409,),
+        ModelAnswer, ModelRequest, example={"folder": "next"}, answered=SERVES, long=True, statuses=(409,),
     ),
     Endpoint(
         "GET", "/v1/audit", audit, "read", "What operators, and the service by itself, did; newest first", AuditAnswer, query={"most": (100, 1, MOST_AUDITED)}

@@ -95,6 +95,7 @@ class Endpoint:
         example: a body.
         answered: an answer to it.
         model: it waits for the model, and is refused at once where too many do.
+        long: it takes as long as it takes; only its body has to come in time.
         statuses: that only this route has.
         links: from what was asked or answered to parameters of other operations, by their ids.
     """
@@ -111,6 +112,7 @@ class Endpoint:
     example: Any = None
     answered: Any = None
     model: bool = False
+    long: bool = False
     statuses: tuple[int, ...] = ()
     links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
