@@ -1,5 +1,6 @@
 """The service as a process: how it starts, and how it ends."""
 
+import os
 import shutil
 import signal
 import socket
@@ -31,6 +32,37 @@ def event(number, user="ann"):
 def kept(state):
     """Ids of the events of a state folder, in order."""
     return [one for frame in Store.read_only(state).events("default") for one in frame["event_id"]]
+
+
+def rights(folder):
+    """What others, and the group, may do with a folder and all in it."""
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+@pytest.mark.parametrize("made", [False, True])
+def test_nobody_else_on_the_machine_reads_what_people_did(tmp_path, model, made):
+    state = tmp_path / "state"
+    if made:
+        state.mkdir()
+        state.chmod(0o755)
+    (tmp_path / "serve.toml").write_text(
+        '[service]\nstate = "state"\n[keep]\nevery = 0.2\nseal = 1e-9\n[scenarios.default]\nartifact = "model"\n'
+    )
+    with Served(tmp_path, tmp_path / "serve.toml") as service:
+        port = service.port()
+        assert ask(port, "POST", "/v1/events", event(1))[0] == 200
+        assert ask(port, "GET", "/login")[0] == 303
+        end = time.monotonic() + 10
+        while not list(state.rglob("*.parquet")) and time.monotonic() < end:
+            time.sleep(0.05)
+        found = rights(state)
+    assert {"store.sqlite", "store.sqlite-wal", "serving.json", "session.secret"} < set(found)
+    assert any(name.endswith(".parquet") for name in found)
+    assert found.pop("state") == ("0o755" if made else "0o700")
+    assert [name for name, mode in found.items() if int(mode, 8) & 0o007] == []
+    Store.read_only(state).backup(tmp_path / "copy")
+    assert rights(tmp_path / "copy")["copy"] == "0o700"
 
 
 def test_it_starts_answers_and_ends_without_losing_what_it_has_begun(tmp_path, model):

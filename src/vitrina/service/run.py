@@ -125,6 +125,7 @@ def run(settings: Settings, read_logs: Logs, tell: Tell) -> int:
     import uvloop  # noqa: PLC0415  there is none on Windows
 
     sys.setswitchinterval(SWITCH)
+    os.umask(os.umask(0o077) | 0o007)  # others on this machine read nothing of what people did, in whatever folder
     with logs.written(settings.logs), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, read_logs, tell))
 

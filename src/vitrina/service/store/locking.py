@@ -21,7 +21,7 @@ def lock(folder: Path) -> int | None:
     except ModuleNotFoundError:
         return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)  # what people did is in it
         handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailableError(f"The state folder {folder} can't be written: {error.strerror}. Name one that can be.") from error

@@ -86,6 +86,7 @@ class Readable:
         for attempt in range(TRIES):
             try:
                 with atomic_folder(target) as staging:
+                    staging.chmod(0o700)
                     self._copy(staging)
                 return
             except FileNotFoundError as error:
