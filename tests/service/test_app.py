@@ -6,8 +6,12 @@ import pytest
 from fake_service import fake_service
 from starlette.testclient import TestClient
 
+from vitrina.base.errors import WriteError
+from vitrina.service import logs
 from vitrina.service.app import admin, application
+from vitrina.service.batcher import TooBusyError
 from vitrina.service.settings import Limits
+from vitrina.service.store.base import StoreUnavailableError
 
 
 @pytest.fixture
@@ -282,6 +286,34 @@ def test_pages_of_a_site_that_is_named_may_ask(tmp_path):
     assert "POST" in answer.headers["access-control-allow-methods"]
     assert client.post("/v1/recommend", json={}, headers=preflight).headers["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-origin" not in client.options("/v1/recommend", headers={"Origin": "https://evil.example"}).headers
+
+
+def test_why_requests_are_answered_with_503_is_logged_once_a_minute(client, service, caplog, monkeypatch):
+    monkeypatch.setattr(logs, "_SHOWN", {})
+
+    def fails(error):
+        async def add_events(rows):
+            raise error
+
+        service.tenants["default"].add_events = add_events
+
+    event = {"event_id": "e", "kind": "click"}
+    for error, again in (
+        (StoreUnavailableError("The disk is full."), "1"),
+        (WriteError("The file", "No space"), "1"),
+        (TooBusyError(9, 2.0), "2"),
+    ):
+        fails(error)
+        for _ in range(3):
+            answer = client.post("/v1/events", json=event)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, again)
+            assert answer.json()["error"] == "unavailable"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.removeprefix("Requests are answered with 503: ") for line in said] == [
+        "The disk is full.",
+        "The file can't be written: No space. Make room or choose a place that can be written to.",
+        "9 requests wait for an answer already. Try again in 2 s.",
+    ]
 
 
 def test_a_failure_is_logged_and_says_nothing(client, service, caplog):

@@ -205,6 +205,8 @@ class Application:
         if refused is None:
             logs.error("a request failed", error, request_id=seen.id.decode(), method=seen.method, route=seen.route)
             refused = RefusedError(500, "The service failed to answer; its log says why, under the request_id.")
+        elif refused.status == 503:
+            logs.unavailable(error, request_id=seen.id.decode(), route=seen.route)
         return Reply(refused.body(seen.id.decode()), refused.status, headers=tuple(refused.headers))
 
     def _options(self, methods: Mapping[str, Endpoint], headers: Mapping[bytes, bytes]) -> Reply:

@@ -55,17 +55,31 @@ def request(
 
 def error(message: str, problem: BaseException, **fields: Any) -> None:
     """Something that nobody expected; its trace comes once a minute, the line always."""
-    found = traceback.extract_tb(problem.__traceback__)
-    place = (type(problem).__name__, found[-1].filename, found[-1].lineno) if found else (type(problem).__name__,)
-    now = time.monotonic()
-    shown = now - _SHOWN.get(place, -SAME) >= SAME
-    if shown:
-        _SHOWN[place] = now
+    shown = _is_due(problem)
     said = {"error": type(problem).__name__, "what": str(problem)[:300]} | fields
     LOGGER.error(message, extra={"fields": said, "trace": "".join(traceback.format_exception(problem))[-8000:] if shown else None})
 
 
-_SHOWN: dict[tuple[Any, ...], float] = {}  # when the trace of an error of one kind and place was shown
+def unavailable(problem: BaseException, **fields: Any) -> None:
+    """Why requests are answered with 503, once a minute per reason: the lines of the requests have the status alone."""
+    if _is_due(problem):
+        LOGGER.warning(f"Requests are answered with 503: {problem}", extra={"fields": fields})
+
+
+_SHOWN: dict[tuple[Any, ...], float] = {}  # when an error of one kind and place was shown
+
+
+def _is_due(problem: BaseException) -> bool:
+    """Whether an error of this kind and place wasn't shown in the last minute."""
+    last = problem.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = (type(problem).__name__, *(() if last is None else (last.tb_frame.f_code.co_filename, last.tb_lineno)))
+    now = time.monotonic()
+    due = now - _SHOWN.get(place, -SAME) >= SAME
+    if due:
+        _SHOWN[place] = now
+    return due
 
 
 def redacted(text: str) -> str:

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from msgspec.json import encode
 
 from vitrina.base.errors import MemoryBudgetError, MissingExtraError, VitrinaError, WriteError
+from vitrina.service.batcher import TooBusyError
 from vitrina.service.store.base import StoreUnavailableError
 from vitrina.wire import Problem
 
@@ -17,7 +18,7 @@ WORDS = {
     400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "not_allowed", 408: "too_slow", 409: "conflict", 413: "too_large", 415: "unsupported",
     422: "invalid", 429: "too_many", 431: "too_large", 500: "internal", 503: "unavailable",
 }  # fmt: skip
-AGAIN = 1.0  # seconds until a database that was away is asked again
+AGAIN = 1.0  # seconds until a database that was away, or a disk that was full, is asked again
 
 
 class RefusedError(VitrinaError):
@@ -51,9 +52,9 @@ def refusal_of(error: BaseException) -> RefusedError | None:
     match error:
         case RefusedError():
             return error
-        case StoreUnavailableError():
-            return RefusedError(503, str(error), retry_after=AGAIN)
-        case MemoryBudgetError() | WriteError() | MissingExtraError():
+        case StoreUnavailableError() | WriteError() | TooBusyError():
+            return RefusedError(503, str(error), retry_after=error.retry_after if isinstance(error, TooBusyError) else AGAIN)
+        case MemoryBudgetError() | MissingExtraError():
             return RefusedError(503, str(error))
         case VitrinaError():
             return RefusedError(422, str(error))
