@@ -57,6 +57,7 @@ class Auth:
             (bytes.fromhex(key.hash.removeprefix(HASHED)), Caller(name, key.tenant, frozenset(key.scopes))) for name, key in keys.items()
         ]
         self._secret, self._origins = secret, origins
+        self._ended: dict[str, float] = {}  # contents of sessions that were logged out, and when they would have ended anyway
         self.open = not keys
         self.local = Caller("local", tenants[0] if len(tenants) == 1 else "default", frozenset(SCOPES))
 
@@ -124,6 +125,8 @@ class Auth:
     def caller_of_session(self, cookie: str | None, now: float | None = None) -> Caller | None:
         """Who has this cookie; None where it isn't ours, is too old, or its key is gone."""
         content, _, signature = (cookie or "").partition(".")
+        if content in self._ended:
+            return None
         with suppress(ValueError):  # of base64, of UTF-8, of a number: it isn't ours
             until, _, name = urlsafe_b64decode(content.encode("ascii")).decode().split(":", 2)
             known = self.local if self.open else next((caller for _, caller in self._callers if caller.name == name), None)
@@ -136,6 +139,13 @@ class Auth:
             ):
                 return known
         return None
+
+    def end_session(self, cookie: str) -> None:
+        """A session that is logged out opens nothing any more, whoever has a copy of its cookie; this process knows so until it ends."""
+        now = time.time()
+        self._ended = {content: until for content, until in self._ended.items() if until > now} | {
+            cookie.partition(".")[0]: now + SESSION_SECONDS
+        }
 
     def form_token(self, cookie: str) -> str:
         """What every form of this session carries, so that no other site can send it."""
@@ -153,6 +163,15 @@ class Auth:
     def _signed(self, purpose: str, content: str, caller: Caller | None) -> str:
         own = next((digest for digest, one in self._callers if one is caller), b"")  # a new key of the same name ends old sessions
         return hmac.new(self._secret + own, f"{purpose}:{content}".encode(), "sha256").hexdigest()
+
+
+def is_secure(scheme: str, forwarded: str | None) -> bool:
+    """Whether a browser asked over TLS, which a proxy in front speaks and says so. Who lies about it does so about a cookie of its own.
+
+    >>> is_secure("http", "https"), is_secure("https", None), is_secure("http", "https, http"), is_secure("http", None)
+    (True, True, True, False)
+    """
+    return scheme == "https" or (forwarded or "").partition(",")[0].strip().lower() == "https"
 
 
 def cookie_header(value: str, *, secure: bool = False) -> str:

@@ -290,6 +290,16 @@ def test_a_login_lasts_until_the_logout(locked: Looked) -> None:
         assert page.status_code == 200
         assert web.post("/logout", data={"token": token_of(page.text)}).headers["location"] == "/login"
         assert web.get("/data").status_code == 303
+    copied = {"Cookie": cookie.partition(";")[0]}
+    assert httpx.get(f"{locked.address}/data", headers=copied).status_code == 303  # a copy of the cookie has ended too
+
+
+def test_behind_a_proxy_that_speaks_tls_the_cookie_goes_over_tls_alone(locked: Looked) -> None:
+    form = {"key": KEY, "next": "/"}
+    plain = httpx.post(f"{locked.address}/login", data=form)
+    secure = httpx.post(f"{locked.address}/login", data=form, headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" not in plain.headers["set-cookie"]
+    assert secure.headers["set-cookie"].endswith("; Secure")
 
 
 def test_a_login_leads_to_no_other_site(locked: Looked) -> None:

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from vitrina.base.errors import UnknownNameError, VitrinaError
-from vitrina.service.auth import COOKIE, Auth, Caller, cookie_header
+from vitrina.service.auth import COOKIE, Auth, Caller, cookie_header, is_secure
 from vitrina.service.console import (
     board,
     compare,
@@ -191,7 +191,7 @@ class Console:
             return self._html(request, login(target, "The service doesn’t know this key."), 401)
         log.info("%s logged in", caller.name)
         response = RedirectResponse(target, 303, headers=HEADERS)
-        response.headers.append("set-cookie", cookie_header(self._auth.session(caller), secure=request.url.scheme == "https"))
+        response.headers.append("set-cookie", cookie_header(self._auth.session(caller), secure=_over_tls(request)))
         return response
 
     async def logout(self, request: Request) -> Response:
@@ -201,6 +201,7 @@ class Console:
             self._auth.check_form(cookie, fields.get("token", ""))
         except RefusedError as error:
             return self._refused(request, error)
+        self._auth.end_session(cookie)
         response = RedirectResponse("/login", 303, headers=HEADERS)
         response.headers.append("set-cookie", cookie_header(""))
         return response
@@ -226,7 +227,7 @@ class Console:
                 404, f"The tenant {visitor.caller.tenant!r} of this key has no scenario. Add one to the settings of the service."
             )
         token = self._auth.form_token(visitor.cookie)
-        base = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+        base = f"{'https' if _over_tls(request) else request.url.scheme}://{request.headers.get('host', 'localhost')}"
         path = request.url.path if request.method == "GET" else request.scope["path"]
         return Asked(
             self._service, tenant, visitor.caller, self._windows, self._names, self._tried, self._looks, path, words, token, base,
@@ -236,7 +237,7 @@ class Console:
     def _html(self, request: Request, text: str, status: int = 200, visitor: Visitor | None = None) -> Response:
         response = Response(text, status, HEADERS, "text/html")
         if visitor is not None and visitor.fresh:
-            response.headers.append("set-cookie", cookie_header(visitor.cookie, secure=request.url.scheme == "https"))
+            response.headers.append("set-cookie", cookie_header(visitor.cookie, secure=_over_tls(request)))
         return response
 
     def _refused(self, request: Request, error: VitrinaError, then: str = "Not found") -> Response:
@@ -255,6 +256,10 @@ class Console:
 
 
 _WORDS = {401: "unauthorized", 403: "forbidden", 404: "not_found", 503: "unavailable"}
+
+
+def _over_tls(request: Request) -> bool:
+    return is_secure(request.url.scheme, request.headers.get("x-forwarded-proto"))
 
 
 def _wants_json(request: Request) -> bool:
