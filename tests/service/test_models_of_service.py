@@ -359,3 +359,24 @@ def test_similar_items_are_kept_as_shown(models):
         assert shown["recommendation_id"].to_list() == [answer.recommendation_id] * len(answer.items)
 
     run(opened(settings(models), work))
+
+
+def test_the_kinds_of_the_settings_become_part_of_histories_now_and_after_a_restart(models):
+    """The log has no kinds: without the setting a view would count as what somebody took."""
+    given = settings(models).model_copy(update={"kinds": ("purchase", "purchse")})
+
+    async def tell(service):
+        tenant = service.tenants["default"]
+        await tenant.add_events([Event("1", "view", "zoe", "tea", NOW, NOW), Event("2", "purchase", "zoe", "jam", NOW, NOW)])
+        return has(tenant), service.told
+
+    async def look(service):
+        return has(service.tenants["default"]), service.told
+
+    def has(tenant):
+        return [tenant.histories.items.texts[code] for code in tenant.histories.of("zoe").items]
+
+    told = "No event of 'default' is of the kind {} yet, which the setting 'kinds' names."
+    assert run(opened(given, tell)) == (["jam"], [told.format("'purchase' or 'purchse'")])
+    assert run(opened(given, look)) == (["jam"], ["1 events of the store joined the histories of 'default'.", told.format("'purchse'")])
+    assert run(opened(settings(models), look))[0] == ["tea", "jam"]

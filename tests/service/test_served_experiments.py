@@ -99,6 +99,20 @@ def test_an_arm_with_the_artifact_of_the_scenario_follows_what_is_loaded(models)
     opened(given, work)
 
 
+def test_an_arm_with_a_model_of_its_own_is_the_same_version_after_a_restart_until_it_is_fitted_again(models):
+    given = settings(models, new=ScenarioSettings(artifact=models / "two"))
+
+    async def look(service, tenant):
+        return {arm: way.version.id for arm, way in tenant.scenario("default").ways.items()}
+
+    first, again = opened(given, look), opened(given, look)
+    assert first == again
+    vt.save(vt.Popularity(days=30).fit(DATA), models / "two", data=DATA)
+    later = opened(given, look)
+    assert later["new"] != first["new"]
+    assert later["old"] == first["old"]
+
+
 def test_from_answers_to_the_analysis(models):
     """Clicks are made up: half of those who see the new arm click, a fifth of the others."""
     pytest.importorskip("tea_tasting")

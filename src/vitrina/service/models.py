@@ -115,7 +115,7 @@ class Models:
 
     def open(self) -> list[str]:
         """Let serve what served last, or the artifact of the settings; what is to be known of it, in sentences."""
-        fixed = {arm: self.made(one.artifact, one).way for arm, one in self._own_arms.items()}
+        fixed = {arm: self._arm(arm, one) for arm, one in self._own_arms.items()}
         models, told = [], []
         for one in self._place.registry.kept(self._key, self.settings.artifact):
             try:
@@ -126,6 +126,14 @@ class Models:
             models = [self.made(self.settings.artifact, self.settings)]
         self._serve(Serving(models[0], models[1] if len(models) > 1 else None, fixed))
         return told
+
+    def _arm(self, arm: str, settings: ScenarioSettings) -> Way:
+        """An arm with an artifact of its own; the same artifact is the same version after a restart, as what was shown names it."""
+        key, registry = f"{self._key}/{arm}", self._place.registry
+        kept = next(iter(registry.kept(key, settings.artifact)), None)
+        way = self.made(settings.artifact, settings, kept).way
+        registry.keep(key, settings.artifact, [way.version])
+        return way
 
     def load(self, folder: Path) -> Model:
         """Let the artifact of a folder serve.

@@ -113,7 +113,7 @@ class Service:
         await self.store.close()
 
     async def _tenant(self, name: str, log: Dataset | None) -> Tenant:
-        histories = await asyncio.to_thread(Histories.of_log, log)
+        histories = await asyncio.to_thread(partial(Histories.of_log, log, kinds=self.settings.kinds or None))
         items, users = Facts(), Facts()
         items.set(await asyncio.to_thread(self.store.items, name))
         users.set(await asyncio.to_thread(self.store.users, name))
@@ -122,6 +122,9 @@ class Service:
             self.told.append(f"{double:,} events of the store are in the log of {name!r} already; they count once.")
         if added:
             self.told.append(f"{added:,} events of the store joined the histories of {name!r}.")
+        unseen = [kind for kind in self.settings.kinds if kind not in histories.kind_names]
+        if unseen:
+            self.told.append(f"No event of {name!r} is of the kind {' or '.join(map(repr, unseen))} yet, which the setting 'kinds' names.")
         place = Place(
             registry=self._registry,
             allowed=self.settings.model_folders(name),

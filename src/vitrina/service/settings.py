@@ -225,6 +225,8 @@ class Settings(Config):
         store: "sqlite" (in the state folder), or "postgresql://user:password@host/name".
         models: folders from which another model may be loaded; by default those that hold the artifacts of the scenarios.
         histories: from the "log" that the artifact names, or from the "store" alone.
+        kinds: of the events that come in, those that become part of histories; by default those that the log has, and where it has no kinds all but
+            "impression".
         keys: by name; the name is what logs and the audit say.
         origins: sites whose pages may call the API from a browser (CORS): "https://shop.example". None by default.
         experiments: by name.
@@ -247,6 +249,7 @@ class Settings(Config):
     store: str = "sqlite"
     models: Annotated[tuple[Folder, ...], Field(strict=False)] = ()
     histories: Literal["log", "store"] = "log"
+    kinds: Names = ()
     keys: Mapping[Name, Key] = Field(default_factory=dict)
     origins: Names = ()
     experiments: Mapping[Name, ServedExperiment] = Field(default_factory=dict)

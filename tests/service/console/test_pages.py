@@ -12,6 +12,10 @@ import httpx
 import pytest
 from looked_at import KEY, NASTY, OTHER, READER, Looked
 
+import vitrina as vt
+from vitrina.cli.serve_env import from_environment
+from vitrina.cli.serve_file import read_service
+from vitrina.service.console.experiments import example
 from vitrina.service.console.routes import ACTS, CSP, PAGES
 
 PATHS = [
@@ -324,3 +328,14 @@ def test_another_tenant_sees_its_own(locked: Looked) -> None:
         assert "basket" not in page
         assert web.get("/people?scenario=home").status_code == 404
         assert web.get("/data?as=json").json()["events"] == 0
+
+
+def test_the_example_of_an_experiment_begins_one(tmp_path: Path) -> None:
+    """What the page tells to do works, beside a scenario with a name of its own."""
+    models = tmp_path / "models"
+    vt.save(vt.Popularity().fit(vt.testing.toy()), tmp_path / "model", data=vt.testing.toy())
+    vt.save(vt.Popularity().fit(vt.testing.toy()), models / "new", data=vt.testing.toy())
+    (tmp_path / "shop.toml").write_text(f'[scenarios."home.page"]\nartifact = "model"\n\n{example("home.page")}\n')
+    served = read_service(tmp_path / "shop.toml", from_environment({}), {}).experiments["new-model"]
+    assert (served.scenario, served.experiment.control) == ("home.page", "old")
+    assert served.arms["new"].artifact == models / "new"

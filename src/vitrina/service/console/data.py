@@ -164,7 +164,7 @@ def _kinds(seen: Seen) -> Html:
     data = table([Column("From", number=False), *map(Column, seen.per_bin)], rows, caption="Events over time")
     title = ", ".join(f"{kind} {count(n)}" for kind, n in seen.kinds[:6])
     out = ", ".join(f"{kind} {count(n)}" for kind, n in seen.left_out.items())
-    note = el("p", f"Kept, but no part of histories: {out}. The settings say which kinds are.", class_="sub") if out else None
+    note = el("p", f"Kept, but no part of histories: {out}. The setting “kinds” says which are.", class_="sub") if out else None
     return section(
         "kinds", "Kinds of event", figure("kinds-plot", title, drawn, data, note=f"when they came, per {duration(seen.width)}, UTC"), note
     )

@@ -11,6 +11,7 @@ from vitrina.service.console.asked import Asked, Page
 from vitrina.service.console.frame import unsaid
 from vitrina.service.console.trials import DAYS, Compared, Running, Seen
 from vitrina.service.console.words import age, when
+from vitrina.service.settings import DEFAULT
 
 CLASSES = {"better": "better", "worse": "worse", "holds": "better", "broken": "worse"}
 WORDS = {"pass": "as planned", "warn": "doubtful", "refuse": "broken", "too early": "too early"}
@@ -20,14 +21,21 @@ MARKS = {"pass": "better", "warn": "unsure", "refuse": "worse", "too early": "un
 def render(asked: Asked, seen: Seen) -> Page:
     """The page."""
     if not seen.running:
+        own = next((key for key, one in asked.service.settings.scenarios.items() if one.tenant == asked.tenant.name), DEFAULT)
         hint = (
-            el("p", "No experiment runs. One is begun in the file of the service:"),
-            el("pre", el("code", '[experiments.new-model]\nscenario = "default"\nexperiment = {name = "new-model", arms = {old = 0.5, new = 0.5}}\narms.new = {artifact = "models/new"}')),
+            el("p", "One is begun in the file of the service, beside its scenarios:"),
+            el("pre", el("code", example(own))),
             el("p", "How many people and days it takes: vitrina experiment plan.", class_="sub"),
         )  # fmt: skip
         return Page("Experiments", ["No experiment runs."], [section("none", "How to begin one", *hint)])
     answer = [_first(one) for one in seen.running]
     return Page("Experiments", answer[:3], [_one(one) for one in seen.running], [f"computed {age(seen.at)} ago"])
+
+
+def example(scenario: str) -> str:
+    """What begins an experiment in a scenario (by the key that the file of the service has for it), as that file says it."""
+    table = '[experiments.new-model]\nscenario = "{}"\narms = {{old = 0.5, new = 0.5}}      # the first one is the control\nserves.new = {{artifact = "models/new"}}'
+    return table.format(scenario)
 
 
 def _first(one: Running) -> str:
@@ -81,7 +89,7 @@ def _results(one: Running) -> Html:
             f"No difference is told yet. Of each {one.unit} counts what it does within {DAYS:g} day of its first list; {plural(one.complete, one.unit)} have done so."
         )
     heads = [
-        Column("Metric", number=False, class_="first"), Column("Arm", number=False), *map(Column, ("Units", "Control", "Arm’s value", "Difference")),
+        Column("Metric", number=False, class_="first"), Column("Arm", number=False), *map(Column, ("Units of both", "Control", "Arm’s value", "Difference")),
         Column(unsaid("Interval"), number=False), Column("Verdict", number=False),
     ]  # fmt: skip
     note = f"within {DAYS:g} day of a {one.unit}’s first list. The intervals may be looked at every day: 95% for all looks, metrics and arms together"
