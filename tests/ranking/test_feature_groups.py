@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from statistics import mean, pstdev
 
 import numpy as np
+import polars as pl
 import pytest
 from made_logs import asked, cut, history, in_baskets, made
 
@@ -359,6 +361,23 @@ def test_logs_without_times_values_or_baskets(seed):
     assert features.compute(stranger).shape == (len(stranger), len(features.names))
     with pytest.raises(DataError, match="Leave Trends out"):
         FeatureSet.fit((Trends(),), data, sources)
+
+
+def test_affinity_of_a_file_gives_its_columns_in_the_order_of_the_fit():
+    """Files give arrays in the order of their names, in which categories come before numbers, and column 10 before column 2."""
+    log = synthetic(users=20, text=False).frame()
+    ids = log["item_id"].unique(maintain_order=True)
+    columns = {f"c{at}": [f"tag {n % 3}" if at % 2 else float(n % 5) for n in range(len(ids))] for at in range(12)}
+    items = pl.DataFrame({"item_id": ids, **columns})
+    kinds = {name: "category" if isinstance(values[0], str) else "number" for name, values in columns.items()}
+    data = vt.read_interactions(log, user="user_id", item="item_id", time="timestamp", items=items, item_kinds=kinds)
+    sources = Sources.fit((Source(model=vt.Popularity()),), data)
+    features = FeatureSet.fit((Affinity(),), data, sources)
+    assert list(dict.fromkeys(name.partition(":")[0] for name in features.names)) == [*columns, "value of its events"]
+    state = features.state()
+    filed = replace(state, arrays={name: state.arrays[name] for name in sorted(state.arrays)})
+    pairs = sources.candidates(data.queries(), eligible=vt.Eligibility(repeat=True))
+    np.testing.assert_array_equal(FeatureSet.of_state(filed).compute(pairs), features.compute(pairs))
 
 
 def test_what_affinity_refuses():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, final
 
 import numpy as np
@@ -88,12 +87,11 @@ class Affinity(FeatureGroup):
         return columns
 
 
-def _keys(learned: Arrays) -> Iterator[tuple[str, str]]:
-    """The array of each column, and what it is numbered by."""
-    for key in learned:
-        kind, _, at = key.partition("-")
-        if kind in ("number", "indptr"):
-            yield key, at
+def _keys(learned: Arrays) -> list[tuple[str, str]]:
+    """The array of each column, and what it is numbered by, in the order of the fit: files give arrays in the order of their names. The value is last."""
+    parts = [(key, *key.partition("-")[::2]) for key in learned]
+    found = [(key, at) for key, kind, at in parts if kind in ("number", "indptr")]
+    return sorted(found, key=lambda one: (not one[1].isdigit(), one[1].zfill(9)))
 
 
 def categories(table: FeatureTable, name: str) -> sparse.csr_matrix:
