@@ -64,7 +64,7 @@ class Watched:
 
     def __init__(self, browser: Any, address: str, **form: Any) -> None:
         self.context = browser.new_context(base_url=address, **(FORMS["wide-light"] | form))
-        self.context.set_default_timeout(8000)
+        self.context.set_default_timeout(30_000)
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)

@@ -15,7 +15,7 @@ ADDRESSES = re.findall(r"^curl 'http://localhost:8000(.*)'$", PAGE.read_text(enc
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_of_the_page_answers(opened: Looked, address: str) -> None:
-    answer = httpx.get(opened.address + address)
+    answer = httpx.get(opened.address + address, timeout=60)
     assert answer.status_code == 200
     assert "Nobody knows" not in answer.text
     assert "There is no" not in answer.text

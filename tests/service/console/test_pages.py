@@ -28,7 +28,7 @@ PATHS = [
 
 @pytest.fixture
 def web(opened: Looked) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=opened.address) as client:
+    with httpx.Client(base_url=opened.address, timeout=60) as client:
         yield client
 
 

@@ -65,7 +65,7 @@ def tell(log: Path, number: int) -> None:
     assert ready, log.read_text()
     body = json.dumps({"event_id": f"e{number}", "kind": "click", "user": "ann", "item": "tea"}).encode()
     asked = urllib.request.Request(f"{ready[1]}/v1/events", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=60) as answer:
         assert json.loads(answer.read())["stored"] == 1
 
 
