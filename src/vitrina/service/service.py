@@ -25,7 +25,7 @@ from vitrina.service.pipeline import Pipeline
 from vitrina.service.records import Event
 from vitrina.service.registry import Registry, Version
 from vitrina.service.scenario import Scenario
-from vitrina.service.settings import ScenarioSettings, Settings
+from vitrina.service.settings import ScenarioSettings, Settings, beside
 from vitrina.service.store.sqlite_jobs import digest
 from vitrina.service.store.store import Store
 from vitrina.service.tenant import Tenant
@@ -70,11 +70,13 @@ class Service:
 
         Cost: the models, and 12 to 19 s per million events of the store (measured on a machine that others used too).
         """
+        elsewhere = [] if settings.state.exists() else _kept_elsewhere(settings)
         backend = _backend(settings)
         store = await asyncio.to_thread(partial(Store.open, settings.state, backend=backend))
         service = None
         try:
             service = cls(settings, store, Metrics())
+            service.told += elsewhere
             if backend is not None:
                 service.follower = Follower(backend.read, await asyncio.to_thread(backend.read.last), digest)
             for name in settings.tenants:
@@ -187,6 +189,16 @@ def _backend(settings: Settings) -> Any:
     if settings.store == "sqlite":
         return None
     return importlib.import_module("vitrina.service.store.postgres").Postgres(settings.store)  # needs an extra
+
+
+def _kept_elsewhere(settings: Settings) -> list[str]:
+    """Where a service of one of the artifacts alone has kept what a new state folder doesn't have."""
+    folders = dict.fromkeys(beside(one.artifact) for one in settings.scenarios.values())
+    return [
+        f"The state folder is new, and events of another service are in {folder}. To go on with them: --state {folder}"
+        for folder in folders
+        if settings.store == "sqlite" and folder.is_dir()
+    ]
 
 
 def _fill(histories: Histories, frames: Iterator[pl.DataFrame], log: Dataset | None) -> tuple[int, int]:

@@ -267,7 +267,7 @@ class Settings(Config):
             return given
         first = scenarios.get(DEFAULT, next(iter(scenarios.values())))
         artifact = first.artifact if isinstance(first, ScenarioSettings) else Path("vitrina")
-        return {**given, "state": artifact.with_name(f"{artifact.name}.service")}
+        return {**given, "state": beside(artifact)}
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
@@ -324,6 +324,15 @@ class Settings(Config):
     def name_of(self, scenario: str) -> str:
         """What requests call the scenario of this key."""
         return self.scenarios[scenario].name or scenario
+
+
+def beside(artifact: Path) -> Path:
+    """The state folder of a service that has an artifact and no more.
+
+    >>> beside(Path("models/model"))
+    PosixPath('models/model.service')
+    """
+    return artifact.with_name(f"{artifact.name}.service")
 
 
 def without_password(address: str) -> str:
