@@ -378,7 +378,7 @@ def test_the_kinds_of_the_settings_become_part_of_histories_now_and_after_a_rest
 
     told = "No event of 'default' is of the kind {} yet, which the setting 'kinds' names."
     assert run(opened(given, tell)) == (["jam"], [told.format("'purchase' or 'purchse'")])
-    assert run(opened(given, look)) == (["jam"], ["1 events of the store joined the histories of 'default'.", told.format("'purchse'")])
+    assert run(opened(given, look)) == (["jam"], ["1 event of the store joined the histories of 'default'.", told.format("'purchse'")])
     assert run(opened(settings(models), look))[0] == ["tea", "jam"]
 
 
@@ -396,4 +396,4 @@ def test_a_new_state_folder_says_where_a_service_of_the_artifact_alone_kept_its_
     told = [f"The state folder is new, and events of another service are in {own}. To go on with them: --state {own}"]
     assert run(opened(settings(models), look)) == told
     assert run(opened(settings(models), look)) == []
-    assert run(opened(alone, look)) == ["1 events of the store joined the histories of 'default'."]
+    assert run(opened(alone, look)) == ["1 event of the store joined the histories of 'default'."]

@@ -14,6 +14,7 @@ from typing import Any, Self
 import polars as pl
 
 from vitrina.data.dataset import Dataset
+from vitrina.report.words import plural
 from vitrina.service.batcher import Batcher
 from vitrina.service.doubles import Doubles
 from vitrina.service.facts import Facts
@@ -123,7 +124,7 @@ class Service:
         if double:
             self.told.append(f"{double:,} events of the store are in the log of {name!r} already; they count once.")
         if added:
-            self.told.append(f"{added:,} events of the store joined the histories of {name!r}.")
+            self.told.append(f"{plural(added, 'event')} of the store joined the histories of {name!r}.")
         unseen = [kind for kind in self.settings.kinds if kind not in histories.kind_names]
         if unseen:
             self.told.append(f"No event of {name!r} is of the kind {' or '.join(map(repr, unseen))} yet, which the setting 'kinds' names.")
