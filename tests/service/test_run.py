@@ -145,11 +145,22 @@ def test_a_second_signal_ends_it_at_once_and_a_stop_has_an_end(tmp_path, model):
         held.socket.close()
 
 
+def test_a_database_that_is_away_at_the_start_is_no_mistake_so_that_a_supervisor_starts_it_again(tmp_path, model):
+    pytest.importorskip("psycopg")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and doesn't listen
+        address = f"postgresql://shop:sekret@127.0.0.1:{nobody.getsockname()[1]}/shop"
+        with Served(tmp_path, model, VITRINA_STORE=address) as service:
+            assert service.process.wait(60) == 1
+    assert service.logged.startswith("Error: The PostgreSQL database shop on 127.0.0.1")
+    assert "sekret" not in service.logged + service.said
+
+
 def test_one_state_has_one_service_and_one_port_too(tmp_path, model):
     with Served(tmp_path, model) as service:
         port = service.port()
         with Served(tmp_path, model) as second:
-            assert second.process.wait(60) == 2
+            assert second.process.wait(60) == 1
             assert "is in use by another service" in second.logged
         with Served(tmp_path, model, "--port", port, "--state", tmp_path / "other") as third:
             assert third.process.wait(60) == 2

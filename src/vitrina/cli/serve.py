@@ -63,9 +63,15 @@ def command(
     if check:
         _checked(settings)
         return
+    from vitrina.base.errors import WriteError
     from vitrina.service import run
+    from vitrina.service.store.base import StoreUnavailableError
 
-    code = run.run(settings, lambda: read_logs(settings), run.printed)
+    try:
+        code = run.run(settings, lambda: read_logs(settings), run.printed)
+    except (StoreUnavailableError, WriteError) as error:  # nobody has to mend a command: a supervisor starts it again
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
     if code:
         _leave(code)
 
