@@ -110,7 +110,7 @@ class _Reader:
             vocabulary: that of its parent, and so is the `catalogue`.
         """
         graphs = self.onnx and isinstance(record.get("onnx"), list)
-        cls = OnnxEncoded if graphs else self.fitted_class(str(record["form"]))
+        cls: Any = OnnxEncoded if graphs else self.fitted_class(str(record["form"]))
         vocabulary = self.vocabulary(folder, record["vocabulary"], vocabulary)
         catalogue = _catalogue(folder, record.get("catalogue", {}), catalogue)
         parts = record.get("children", {})
