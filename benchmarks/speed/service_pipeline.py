@@ -43,7 +43,7 @@ def rows(name: str, data: vt.Dataset, heavy: list[Event]) -> list[str]:
     loaded, histories = vt.load(artifact(name)), Histories.of_log(data)
     histories.add(heavy)
     pipeline = Pipeline.of(loaded, histories, Facts(), Facts(), budget=None)
-    pipeline.warm()
+    pipeline.answer([RecommendRequest(user="heavy")])  # compiles
     rng, found = np.random.default_rng(0), []
     for together in TOGETHER:
         mine, library = [], []

@@ -33,7 +33,6 @@ class Metrics:
         self.dropped = self._counter("vitrina_dropped_items", "Items that a stage left out.", *PLACE, "stage", "rule")
         self.skipped = self._counter("vitrina_skipped_sources", "Sources that failed or were too slow.", *PLACE, "source")
         self.events = self._counter("vitrina_events", "Events that came, by what became of them.", "tenant", "result")
-        self.event_delay = self._histogram("vitrina_event_delay_seconds", "From when an event happened to when it was kept.", "tenant")
         self.lost = self._gauge("vitrina_shown_lost_total", "Answers whose showing could not be kept.")
         self.depth = self._gauge("vitrina_queue_depth", "What waits.", "queue")
         self.lag = self._gauge("vitrina_ingest_lag_seconds", "How long a row took to be on disk, when it was last measured.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, final
@@ -170,10 +170,19 @@ class Enrichment:
         )  # fmt: skip
 
 
-def said_as(setting: str) -> str:
+def unread(one: Asked, settings: Collection[str]) -> list[str]:
+    """What a request changes that nothing reads, in sentences.
+
+    Args:
+        settings: what is read.
+    """
+    return [f"Nothing in this scenario reads {_said_as(name)}, which changes nothing." for name in one.settings if name not in settings]
+
+
+def _said_as(setting: str) -> str:
     """What a request calls a setting.
 
-    >>> said_as("diversity"), said_as("weight_bought")
+    >>> _said_as("diversity"), _said_as("weight_bought")
     ("'diversity'", "the weight of 'bought'")
     """
     return f"the weight of {setting.removeprefix(WEIGHT)!r}" if setting.startswith(WEIGHT) else repr(setting)

@@ -23,7 +23,7 @@ from vitrina.rerank.reranked import RerankedLists
 from vitrina.service.facts import Facts
 from vitrina.service.histories import Histories
 from vitrina.service.pipeline.answered import Answered
-from vitrina.service.pipeline.asked import Asked, Enrichment, said_as
+from vitrina.service.pipeline.asked import Asked, Enrichment, unread
 from vitrina.service.pipeline.check import checked
 from vitrina.service.pipeline.columns import Columns
 from vitrina.service.pipeline.eligible import Asking, dropped, narrowed, why_empty
@@ -152,7 +152,7 @@ class Pipeline:
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
         skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
         answers = [
-            Answered(items, notes=[*one.notes, *self._unread(one), *skipped], version=self.version)
+            Answered(items, notes=[*one.notes, *unread(one, self._settings), *skipped], version=self.version)
             for items, one in zip(found, asked, strict=True)
         ]
         report.count(
@@ -222,18 +222,6 @@ class Pipeline:
         items = self.listing.items(lists, replace(check, popular=np.full_like(check.popular, -1)), 0, request.k)
         return Answered(items, None if items else f"Nothing that may be shown is like {text!r}.", asked.notes, version=self.version)
 
-    def warm(self) -> None:
-        """Ask for everything once, so that nobody waits for what is done the first time.
-
-        Raises:
-            VitrinaError: the model can't answer.
-        """
-        some = self.listing.texts[:2]
-        for request in (RecommendRequest(), RecommendRequest(history=list(some), candidates=list(some), exclude=list(some))):
-            (answered,) = self.answer([request], patient=True)
-            if answered.error is not None:
-                raise answered.error
-
     def _asking(self, asked: Sequence[Asked]) -> Asking:
         """What these requests, which have the same conditions, may be shown."""
         request = asked[0].request
@@ -241,12 +229,6 @@ class Pipeline:
         candidates = None if request.candidates is None else [one.candidates for one in asked]
         repeat = self.repeat if request.repeat is None else request.repeat
         return Asking(candidates, conditions, [one.exclude for one in asked], [one.before for one in asked], repeat)
-
-    def _unread(self, one: Asked) -> list[str]:
-        """What a request changes that nothing here reads."""
-        return [
-            f"Nothing in this scenario reads {said_as(name)}, which changes nothing." for name in one.settings if name not in self._settings
-        ]
 
     @property
     def whole(self) -> Recommender:
