@@ -173,6 +173,17 @@ class BatchAnswer(Struct, frozen=True):
     rejected: int
     results: list[RowResult]
 
+    @classmethod
+    def of(cls, results: list[RowResult]) -> BatchAnswer:
+        """Rows counted: what was deleted is stored, and what was unknown is none of the three.
+
+        >>> BatchAnswer.of([RowResult("deleted", "tea"), RowResult("unknown", "jam")]).stored
+        1
+        """
+        statuses = [result.status for result in results]
+        stored = statuses.count("stored") + statuses.count("deleted")
+        return cls(stored, statuses.count("duplicate"), statuses.count("rejected"), results)
+
 
 class ItemIn(Struct, frozen=True, forbid_unknown_fields=True):
     """An item: columns that are named are set (null empties one), others stay; `delete` takes it out of every list."""

@@ -167,8 +167,8 @@ def _sent(retries: int, method: str, name: str, rows: Sequence[Any]) -> Steps[Ba
                 continue
             done += _decoded(call, reply, BatchAnswer).results
         except ClientError as error:
-            raise NotAcknowledgedError(error, rows[begin:], _batch_answer(done)) from None
-    return _batch_answer(done)
+            raise NotAcknowledgedError(error, rows[begin:], BatchAnswer.of(done)) from None
+    return BatchAnswer.of(done)
 
 
 def _batches(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -184,12 +184,6 @@ def _batches(sizes: Sequence[int]) -> list[tuple[int, int]]:
             begin, size = at, 0
         size += bytes_of_row
     return [*batches, (begin, len(sizes))] if sizes else []
-
-
-def _batch_answer(results: list[RowResult]) -> BatchAnswer:
-    statuses = [result.status for result in results]
-    duplicates, rejected = statuses.count("duplicate"), statuses.count("rejected")
-    return BatchAnswer(stored=len(results) - duplicates - rejected, duplicates=duplicates, rejected=rejected, results=results)
 
 
 def _tried(retries: int, call: Call) -> Steps[Reply]:
