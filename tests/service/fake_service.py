@@ -33,8 +33,7 @@ class FakeTenant:
         self.name, self.store = name, store
         self.events, self.kept_items, self.kept_users = {}, {}, {}
         self.histories, self.users = Histories.of_log(None), Facts()
-        version = SimpleNamespace(id="v1", model="Popularity")
-        self.scenarios = {one: SimpleNamespace(name=one, version=version, previous=None) for one in scenarios}
+        self.scenarios = {one: SimpleNamespace(name=one, told=ModelAnswer(one, "v1", "Popularity")) for one in scenarios}
         self.ids = itertools.count()
         self.asked = []
 
@@ -68,8 +67,7 @@ class FakeTenant:
             duplicate = key in place and not isinstance(row, Attributes)
             place.setdefault(key, row)
             results.append(RowResult("duplicate" if duplicate else "stored", key))
-        counts = [sum(result.status == status for result in results) for status in ("stored", "duplicate", "rejected")]
-        return BatchAnswer(*counts, results)
+        return BatchAnswer.of(results)
 
     async def erase(self, user, who):
         before = len(self.events)

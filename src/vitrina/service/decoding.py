@@ -24,7 +24,6 @@ T = TypeVar("T")
 EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
 AHEAD = 86_400  # seconds that a client's clock may be wrong
 ROW = 65_536  # bytes of a row of a batch
-KEPT = 4096  # bytes of a row that was refused
 STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 ISO = re.compile(r"\d{4}-?\d\d-?\d\d([Tt ][\d:.,]{2,18}([Zz]|[+-][\d:]{2,8})?)?", re.ASCII).fullmatch
 SPACED = re.compile(rb'"\s+:')
@@ -294,7 +293,7 @@ def event_of(raw: msgspec.Raw, now: float, depth: int, *, any_year: bool = False
         row = row_of(raw, EVENT, depth)
         at = received if row.time is None else moment(row.time, now, any_year=any_year)
     except (RefusedError, ValueError) as error:
-        return rejected(raw, received, error)
+        return Rejected.of(received, raw, str(error))
     user, item = (None if one is None else id_text(one) for one in (row.user, row.item))
     return Event(
         row.event_id, row.kind, user, item, at, received, row.value, row.basket, row.recommendation_id, row.position, row.session,
@@ -311,11 +310,5 @@ def attributes_of(
         if row.delete and row.columns:
             raise RefusedError(422, "A row either sets columns or deletes. Send one of them.")
     except RefusedError as error:
-        return rejected(raw, round(now * 1e6), error)
+        return Rejected.of(round(now * 1e6), raw, str(error))
     return Attributes(id_text(row.item if isinstance(row, ItemIn) else row.user) or "", row.columns, row.delete)
-
-
-def rejected(raw: msgspec.Raw, received: int, error: Exception) -> Rejected:
-    """A row that was refused, as it is kept; its reason ends as a sentence does."""
-    reason = str(error)
-    return Rejected(received, bytes(memoryview(raw)[:KEPT]), reason if reason.endswith(".") else f"{reason}.")

@@ -79,7 +79,8 @@ class Facts:
 
     def expect(self, kinds: Mapping[str, Kind]) -> None:
         """What the columns of a model's table hold."""
-        self.kinds = {**self.kinds, **kinds}
+        with self._writing:
+            self.kinds.update(kinds)
 
     def refused(self, row: Attributes) -> str | None:
         """Why a row can't be set, in a sentence; None where it can."""

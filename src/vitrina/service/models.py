@@ -135,7 +135,7 @@ class Models:
         registry.keep(key, settings.artifact, [way.version])
         return way
 
-    def load(self, folder: Path) -> Model:
+    def load(self, folder: Path) -> Serving:
         """Let the artifact of a folder serve.
 
         Raises:
@@ -146,10 +146,9 @@ class Models:
         except Exception as error:  # whatever a foreign folder does, the service goes on
             reason = str(error) if isinstance(error, VitrinaError) else f"{type(error).__name__}: {error}"
             raise ModelRefusedError(f"{sentence_end(reason)} {self.now.model.version.id} serves {self._key!r} as before.") from error
-        self._serve(Serving(model, self.now.model, self.now.fixed))
-        return model
+        return self._serve(Serving(model, self.now.model, self.now.fixed))
 
-    def roll_back(self) -> Model:
+    def roll_back(self) -> Serving:
         """Let the version before serve again; the one that served becomes the one before.
 
         Raises:
@@ -160,8 +159,7 @@ class Models:
             raise ModelRefusedError(
                 f"{self._key!r} has no version before {now.model.version.id}. Load one: send the folder of an artifact."
             )
-        self._serve(Serving(now.previous, now.model, now.fixed))
-        return now.previous
+        return self._serve(Serving(now.previous, now.model, now.fixed))
 
     def made(self, folder: Path, settings: ScenarioSettings, kept: Kept | None = None) -> Model:
         """Read, checked and warm.
@@ -178,9 +176,10 @@ class Models:
             check(one.pipeline, version)
         return Model(way, arms, tuple(notes))
 
-    def _serve(self, serving: Serving) -> None:
+    def _serve(self, serving: Serving) -> Serving:
         """First it is written down, then it serves: after a crash between the two the next start has the new one."""
         versions = [model.version for model in (serving.model, serving.previous) if model is not None]
         self._place.registry.keep(self._key, self.settings.artifact, versions)
         self.serving = serving
         self._place.serves(self._key, serving.model.version)
+        return serving

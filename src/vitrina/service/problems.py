@@ -46,8 +46,8 @@ def refusal_of(error: BaseException) -> RefusedError | None:
     """The refusal that an error of Vitrina is; None for one that nobody raised on purpose.
 
     >>> from vitrina.base.errors import ParameterError
-    >>> refusal_of(ParameterError("The 'k' is too large.")).status, refusal_of(KeyError("k"))
-    (422, None)
+    >>> refusal_of(ParameterError("The 'k' is too large.")).status, refusal_of(TooBusyError(1000, 1.0)).status, refusal_of(KeyError("k"))
+    (422, 503, None)
     """
     match error:
         case RefusedError():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from vitrina.base.printing import sentence_end
 from vitrina.wire import Value
+
+MOST_KEPT = 4096  # bytes of a row that was refused
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -56,8 +59,13 @@ class Rejected(Struct, frozen=True):
     """A row that was refused, and why."""
 
     received: int
-    row: bytes  # the JSON as it came, cut at 4 KiB
+    row: bytes  # the JSON as it came, cut
     reason: str
+
+    @classmethod
+    def of(cls, received: int, row: bytes | Raw, reason: str) -> Self:
+        """As it is kept: at most 4 KiB of the row, and a reason that ends as a sentence does."""
+        return cls(received, bytes(memoryview(row)[:MOST_KEPT]), sentence_end(reason))
 
 
 class Audited(Struct, frozen=True):

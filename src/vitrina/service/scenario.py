@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vitrina.experiments import Experiment
 from vitrina.experiments.assign import Assigned
-from vitrina.service.models import Model, Models, Place, Serving, Way
+from vitrina.service.models import Models, Place, Serving, Way
 from vitrina.service.registry import Version, allowed_folder
 from vitrina.wire import ModelAnswer, RecommendRequest
 
@@ -46,12 +47,6 @@ class Scenario:
         return self._models.now.model.version
 
     @property
-    def previous(self) -> Version | None:
-        """What it can be rolled back to."""
-        before = self._models.now.previous
-        return None if before is None else before.version
-
-    @property
     def ways(self) -> dict[str, Way]:
         """How the arms of the experiment are served now, by their names; "" is how the others are."""
         now, arms = self._models.now, () if self.experiment is None else self.experiment.arms
@@ -73,6 +68,11 @@ class Scenario:
         """What an arm of the experiment is set to; that of the scenario, where it says nothing of its own."""
         return self.settings if self.served is None or arm is None else self.served.arms.get(arm, self.settings)
 
+    @property
+    def told(self) -> ModelAnswer:
+        """What serves now, and what it can go back to."""
+        return _told(self.name, self._models.now)
+
     async def open(self) -> list[str]:
         """Let serve what served last, or the artifact of the settings; what is to be known of it, in sentences.
 
@@ -87,8 +87,9 @@ class Scenario:
         Raises:
             ModelRefusedError: the folder isn't allowed or holds no sound artifact; what served goes on.
         """
-        path = allowed_folder(folder, self._place.allowed)
-        return self._told(*await self._place.in_loader(lambda: (self._models.load(path), self._models.now)))
+        allowed = self._place.allowed
+        now = await self._place.in_loader(lambda: self._models.load(allowed_folder(folder, allowed)))
+        return _changed(self.name, now)
 
     async def roll_back(self) -> ModelAnswer:
         """Let the version before serve again; the one that served becomes the one before.
@@ -96,7 +97,7 @@ class Scenario:
         Raises:
             ModelRefusedError: there is none before.
         """
-        return self._told(*await self._place.in_loader(lambda: (self._models.roll_back(), self._models.now)))
+        return _changed(self.name, await self._place.in_loader(self._models.roll_back))
 
     async def tried(self, settings: ScenarioSettings, version: Version | None = None, folder: str | None = None) -> Way:
         """A way to answer that serves nobody: a version with other settings, or the artifact of a folder, for who wants to see what it would do.
@@ -108,12 +109,17 @@ class Scenario:
         if folder is None:
             way = await self._place.in_loader(lambda: self._place.make(version or self.version, settings))
         else:
-            path = allowed_folder(folder, self._place.allowed)
-            way = await self._place.in_loader(lambda: self._models.made(path, settings).way)
+            allowed = self._place.allowed
+            way = await self._place.in_loader(lambda: self._models.made(allowed_folder(folder, allowed), settings).way)
         way.pipeline.watch = None  # it is nobody's traffic
         return way
 
-    def _told(self, model: Model, now: Serving) -> ModelAnswer:
-        version, previous = model.version, now.previous
-        notes = [*model.notes, *version.artifact.recommender.notes]
-        return ModelAnswer(self.name, version.id, version.model, None if previous is None else previous.version.id, notes)
+
+def _told(scenario: str, now: Serving, notes: Sequence[str] = ()) -> ModelAnswer:
+    version, previous = now.model.version, now.previous
+    return ModelAnswer(scenario, version.id, version.model, None if previous is None else previous.version.id, [*notes])
+
+
+def _changed(scenario: str, now: Serving) -> ModelAnswer:
+    """What serves after a change, with what there is to say of it."""
+    return _told(scenario, now, [*now.model.notes, *now.model.version.artifact.recommender.notes])

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from vitrina.service.pipeline import Answered
     from vitrina.service.store.store import Store
 
-MOST_KEPT = 4096  # bytes of a row that was refused
 LOG = logging.getLogger(__name__)
 Row = TypeVar("Row")
 Given = ParamSpec("Given")
@@ -223,9 +222,7 @@ async def _set(
     """Keep columns, then let them count; a row with a column of another type than it has is refused."""
     now = time.time_ns() // 1000
     wrong = {place: facts.refused(row) for place, row in enumerate(rows) if isinstance(row, Attributes)}
-    rows = [
-        row if (reason := wrong.get(place)) is None else Rejected(now, encode(row)[:MOST_KEPT], reason) for place, row in enumerate(rows)
-    ]
+    rows = [row if (reason := wrong.get(place)) is None else Rejected.of(now, encode(row), reason) for place, row in enumerate(rows)]
     given = [row for row in rows if isinstance(row, Attributes)]
     known = await keep(tenant.name, given) if given else []
     facts.set(given)
@@ -251,6 +248,4 @@ def _answer(rows: Sequence[Row | Rejected], done: Sequence[bool], id_of: Callabl
         status = words[0] if next(left) else words[1]
         deleted = isinstance(row, Attributes) and row.delete and status == "stored"
         results.append(RowResult("deleted" if deleted else status, id_of(row)))
-    counted = [result.status for result in results]
-    stored, refused = counted.count("stored") + counted.count("deleted"), counted.count("rejected")
-    return BatchAnswer(stored, counted.count("duplicate"), refused, results)
+    return BatchAnswer.of(results)

@@ -7,26 +7,20 @@ import msgspec
 from vitrina.service.problems import RefusedError
 from vitrina.service.registry import ModelRefusedError
 from vitrina.service.routes.table import Call, Endpoint
-from vitrina.service.scenario import Scenario
 from vitrina.wire import AuditAnswer, AuditRow, ModelAnswer, ModelRequest, ModelsAnswer
 
 MODEL = msgspec.json.Decoder(ModelRequest)
 MOST_AUDITED = 1000  # of a listing
 
 
-def _told(scenario: Scenario) -> ModelAnswer:
-    previous = scenario.previous
-    return ModelAnswer(scenario.name, scenario.version.id, scenario.version.model, None if previous is None else previous.id)
-
-
 async def models(call: Call) -> ModelsAnswer:
     """What serves each scenario."""
-    return ModelsAnswer([_told(scenario) for scenario in call.tenant.scenarios.values()])
+    return ModelsAnswer([scenario.told for scenario in call.tenant.scenarios.values()])
 
 
 async def model(call: Call) -> ModelAnswer:
     """What serves a scenario."""
-    return _told(call.scenario(call.subject))
+    return call.scenario(call.subject).told
 
 
 async def change(call: Call) -> ModelAnswer:
