@@ -7,7 +7,6 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vitrina.base.ids import id_text
+from vitrina.service.moments import seconds_of
 from vitrina.service.problems import RefusedError
 from vitrina.service.records import Attributes, Event, Rejected
 from vitrina.wire import EventIn, HistoryItem, ItemIn, RecommendRequest, SimilarRequest, UserIn
@@ -25,7 +25,6 @@ EARLIEST = 631_152_000  # 1990-01-01, seconds since 1970
 AHEAD = 86_400  # seconds that a client's clock may be wrong
 ROW = 65_536  # bytes of a row of a batch
 STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-ISO = re.compile(r"\d{4}-?\d\d-?\d\d([Tt ][\d:.,]{2,18}([Zz]|[+-][\d:]{2,8})?)?", re.ASCII).fullmatch
 SPACED = re.compile(rb'"\s+:')
 EXACT = 2**53  # below it floats count in ones
 BRACKETS = bytes(set(range(256)) - set(b"[]{}"))  # what is no bracket
@@ -185,23 +184,7 @@ def moment(value: str | float, now: float, *, any_year: bool = False) -> int:
     >>> moment("2026-11-26T14:00:00+01:00", now=1.8e9), moment(1.7e9, now=1.8e9)
     (1795698000000000, 1700000000000000)
     """
-    if isinstance(value, str):
-        try:
-            if not ISO(value):
-                raise ValueError
-            parsed = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"The time {value[:64]!r} can't be read: send ISO 8601 with an offset, such as 2026-11-26T14:00:00Z") from None
-        if parsed.tzinfo is None:
-            raise ValueError(
-                f"The time {value[:64]!r} has no offset, so that it may be any hour: send {value[:40]}Z if it is UTC, or +02:00 and the like"
-            )
-        try:
-            seconds = parsed.timestamp()
-        except OverflowError:  # an offset at the end of time
-            seconds = float("-inf")
-    else:
-        seconds = float(value)
+    seconds = seconds_of(value)
     if seconds > now + AHEAD:
         hint = (
             ": numbers are seconds, and this looks like milliseconds" if not isinstance(value, str) and seconds / 1000 < now + AHEAD else ""

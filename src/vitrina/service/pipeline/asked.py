@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, final
 
 import numpy as np
@@ -18,6 +16,7 @@ from vitrina.base.ids import id_text
 from vitrina.ranking.heads import WEIGHT
 from vitrina.service.facts import Facts
 from vitrina.service.histories import Histories
+from vitrina.service.moments import seconds_of
 from vitrina.types import Eligibility, Events, Int32, Queries
 from vitrina.vocabulary import Vocabulary
 from vitrina.wire import HistoryItem, RecommendRequest
@@ -25,6 +24,7 @@ from vitrina.wire import HistoryItem, RecommendRequest
 DIVERSITY = "diversity"
 MOST_READ = 10_000  # events of a history that models read, the newest: one person with a million would be half a second of everybody's time
 FEW = 3  # ids that a note names
+FARTHEST = 2**43  # seconds since 1970 whose microseconds are a whole number of 64 bits
 NOTHING = np.empty(0, np.int32)
 
 
@@ -138,7 +138,7 @@ class Enrichment:
         self.codes([one.item for one in items], "history", notes)
         times, before = [], max(_newest(known), -1 if self.histories.timed else self.histories.next_step - 1)
         for one in items:  # one that says no time was just now, and none was before what is known
-            at = clock if one.time is None else micros(one.time)
+            at = clock if one.time is None else _micros(one.time)
             before = max(before, at) if self.histories.timed else before + 1
             times.append(before)
         kinds = np.array([self.histories.kind_code(one.kind) for one in items], np.uint8)
@@ -208,25 +208,16 @@ def _context(asked: Sequence[Asked]) -> pl.DataFrame | None:
     return pl.DataFrame(columns) if columns else None
 
 
-def micros(time: str | float) -> int:
+def _micros(time: str | float) -> int:
     """A moment of a request in microseconds since 1970.
 
     Raises:
         ParameterError: it is none.
-
-    >>> micros("2024-01-31T18:30:00+01:00"), micros(1706722200)
-    (1706722200000000, 1706722200000000)
     """
     try:
-        if not isinstance(time, str):
-            if not math.isfinite(time) or abs(time) > 2**43:
-                raise ValueError
-            return round(time * 1_000_000)
-        moment = datetime.fromisoformat(time)
-        if moment.tzinfo is None:
-            raise ValueError
-        return round(moment.timestamp() * 1_000_000)
-    except (ValueError, OverflowError):
-        raise ParameterError(
-            f"A time is ISO 8601 with an offset, such as 2024-01-31T18:30:00Z, or seconds since 1970. Got {time!r}.", parameter="time"
-        ) from None
+        seconds = seconds_of(time)
+    except ValueError as error:
+        raise ParameterError(f"{error}.", parameter="time") from None
+    if not abs(seconds) <= FARTHEST:  # not a number, too
+        raise ParameterError(f"The time {time!r} is no moment: numbers are seconds since 1970.", parameter="time")
+    return round(seconds * 1_000_000)
