@@ -120,7 +120,7 @@ class Follower:
             begin = time.monotonic()
             try:
                 self._look()
-            except StoreUnavailableError as error:
+            except Exception as error:  # whatever it is: without this thread nothing of what others accept would ever count
                 self._told_away(error)
                 with self._wake:  # they wait on; each has its own time
                     self._waiting = [future for future in [*waiting, *self._waiting] if not future.done()]
@@ -155,9 +155,10 @@ class Follower:
         if changes.users:
             tenant.users.set(changes.users, whole=True)
 
-    def _told_away(self, error: StoreUnavailableError) -> None:
+    def _told_away(self, error: Exception) -> None:
         if not self._away:
-            LOG.warning("what other processes accept is not seen for now: %s", error)
+            away = isinstance(error, StoreUnavailableError)  # and no fault of the program
+            LOG.warning("what other processes accept is not seen for now: %s", error, exc_info=None if away else error)
         self._away = True
 
 
