@@ -25,7 +25,7 @@ from vitrina.service.follow import EVERY, Follower
 from vitrina.service.histories import Histories
 from vitrina.service.records import Event
 from vitrina.service.store.postgres import Postgres
-from vitrina.service.store.sqlite_jobs import digest
+from vitrina.service.store.rows import digest
 from vitrina.service.store.store import Store
 
 TENANT = "shop"

@@ -14,7 +14,7 @@ from vitrina.service.follow import Follower
 from vitrina.service.histories import Histories
 from vitrina.service.records import Attributes, Event
 from vitrina.service.store.postgres import Postgres
-from vitrina.service.store.sqlite_jobs import digest
+from vitrina.service.store.rows import digest
 from vitrina.service.store.store import Store
 
 
@@ -64,6 +64,23 @@ async def until(condition, seconds=5.0) -> float:
         assert time.monotonic() < begin + seconds
         await asyncio.sleep(0.005)
     return time.monotonic() - begin
+
+
+def test_an_error_that_nobody_expected_doesnt_end_the_following(caplog):
+    class Shared:
+        asked = 0
+
+        def last(self) -> int:
+            self.asked += 1
+            if self.asked == 1:
+                raise KeyError("sequence")
+            return 0
+
+    follower = Follower(Shared(), 0, digest, every=0.01)
+    follower.start([])
+    assert asyncio.run(follower.caught_up(within=5.0))
+    follower.close()
+    assert "is not seen for now" in caplog.text
 
 
 def test_what_one_accepts_the_others_know(together):

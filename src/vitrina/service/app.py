@@ -134,7 +134,7 @@ class Application:
         except GoneError:
             return
         except Exception as error:
-            reply = self._refused(error, seen)
+            reply = _refused(error, seen)
             if seen.status:  # of a page that had begun: nothing can be said any more, and the server ends the connection
                 raise
         await self._send(reply, seen.id, headers, send)
@@ -200,15 +200,6 @@ class Application:
         caller.check(endpoint.scope)
         return caller
 
-    def _refused(self, error: Exception, seen: Seen) -> Reply:
-        refused = refusal_of(error)
-        if refused is None:
-            logs.error("a request failed", error, request_id=seen.id.decode(), method=seen.method, route=seen.route)
-            refused = RefusedError(500, "The service failed to answer; its log says why, under the request_id.")
-        elif refused.status == 503:
-            logs.unavailable(error, request_id=seen.id.decode(), route=seen.route)
-        return Reply(refused.body(seen.id.decode()), refused.status, headers=tuple(refused.headers))
-
     def _options(self, methods: Mapping[str, Endpoint], headers: Mapping[bytes, bytes]) -> Reply:
         """What may be asked here, and of pages of a site that is allowed."""
         allowed = (b"allow", _allowed(methods))
@@ -246,6 +237,16 @@ class Application:
 
 
 ONCE = frozenset((b"authorization", b"x-api-key", b"host", b"origin", b"content-type", b"content-length", b"content-encoding"))
+
+
+def _refused(error: Exception, seen: Seen) -> Reply:
+    refused = refusal_of(error)
+    if refused is None:
+        logs.error("a request failed", error, request_id=seen.id.decode(), method=seen.method, route=seen.route)
+        refused = RefusedError(500, "The service failed to answer; its log says why, under the request_id.")
+    elif refused.status == 503:
+        logs.unavailable(error, request_id=seen.id.decode(), route=seen.route)
+    return Reply(refused.body(seen.id.decode()), refused.status, headers=tuple(refused.headers))
 
 
 def _method(methods: Mapping[str, Endpoint], method: str) -> Endpoint | None:

@@ -14,8 +14,8 @@ from vitrina.service import logs
 from vitrina.service.store.base import StoreUnavailableError
 
 if TYPE_CHECKING:
+    from vitrina.service.records import Retained
     from vitrina.service.service import Service
-    from vitrina.service.store.upkeep import Retained
 
 DAY, HOUR = 86_400.0, 3_600.0
 

@@ -80,6 +80,7 @@ class Audited(Struct, frozen=True):
 
 
 Sealable = Literal["events", "shown"]  # what is moved into files
+Retained = Literal["events", "shown", "rejected"]  # what is dropped when its time is over
 
 
 class Segment(Struct, frozen=True):

@@ -27,7 +27,7 @@ from vitrina.service.records import Event
 from vitrina.service.registry import Registry, Version
 from vitrina.service.scenario import Scenario
 from vitrina.service.settings import ScenarioSettings, Settings, beside
-from vitrina.service.store.sqlite_jobs import digest
+from vitrina.service.store.rows import digest
 from vitrina.service.store.store import Store
 from vitrina.service.tenant import Tenant
 

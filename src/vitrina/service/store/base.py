@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import polars as pl
 
 from vitrina.base.errors import VitrinaError
-from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Sealable, Segment, Shown
+from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Retained, Sealable, Segment, Shown
 
 
 class StoreUnavailableError(VitrinaError):
@@ -69,7 +69,7 @@ class Retain:
     """Drop rows that were accepted before a moment, and ids of events with them; of events and of what was shown those that aren't sealed. The result is how many rows there were."""
 
     tenant: str
-    kind: Literal["events", "shown", "rejected"]
+    kind: Retained
     before: int  # microseconds since 1970
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+from msgspec.json import decode
 
 TEXT, WHOLE, NUMBER = pl.String, pl.Int64, pl.Float64
 EVENTS = {
@@ -27,7 +28,8 @@ def of_events(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
 
 
 def of_shown(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    """A row per place, of rows per answer in the order of `ANSWERS`; an answer without items has none."""
+    """A row per place, of rows per answer in the order of `ANSWERS`, their lists as JSON; an answer without items has none."""
+    rows = [(*row[:10], *map(decode, row[10:])) for row in rows]
     answers = pl.DataFrame(rows, schema=ANSWERS, orient="row").filter(pl.col("item").list.len() > 0)
     lists = ["position", "item", "score", "source", "item_propensity"]
     lengths = pl.col("item").list.len()

@@ -108,7 +108,7 @@ class PostgresReadings:
         return self._tables("events", EVENTS, tenant, after, frames.of_events)
 
     def shown(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
-        return self._tables("shown", ANSWERS, tenant, after, _shown)
+        return self._tables("shown", ANSWERS, tenant, after, frames.of_shown)
 
     def items(self, tenant: str) -> list[Attributes]:
         return self._attributes(ATTRIBUTES.format("items"), (tenant,))
@@ -200,7 +200,3 @@ class PostgresReadings:
         while rows := self.rows(query, (tenant, after)):
             after = rows[-1][0]
             yield made(rows)
-
-
-def _shown(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    return frames.of_shown([(*row[:10], *map(msgspec.json.decode, row[10:])) for row in rows])

@@ -23,7 +23,7 @@ from vitrina.service.store.base import (
     SetItems,
     SetUsers,
 )
-from vitrina.service.store.sqlite_jobs import digest, merged, naming
+from vitrina.service.store.rows import ACCEPTED, digest, event_cells, merged, naming, shown_cells
 
 Tenants = dict[str, int]  # the number of each that has one
 IDS = "INSERT INTO ids SELECT %s, one FROM unnest(%s::bytea[]) one ON CONFLICT DO NOTHING RETURNING digest"
@@ -105,7 +105,7 @@ def _add_events(transaction: Transaction, jobs: Sequence[AddEvents]) -> list[Res
     for known, number, event in given:
         first.setdefault(known, (number, event))
     new = {known for (known,) in transaction.connection.execute(IDS, (tenant, list(first)))}
-    rows = [(number, *_event(event)) for known, (number, event) in first.items() if known in new]
+    rows = [(number, *event_cells(event)) for known, (number, event) in first.items() if known in new]
     if rows:
         transaction.connection.execute(EVENTS, (tenant, *_columns(rows)))
     told = iter([known in new and first[known][0] == number for known, number, _ in given])
@@ -116,19 +116,9 @@ def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _event(e: Event) -> tuple[Any, ...]:
-    return (
-        e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session, e.properties.decode(),
-    )  # fmt: skip
-
-
 def _add_shown(transaction: Transaction, jobs: Sequence[AddShown]) -> list[Result]:
     tenant = transaction.tenant(jobs[0].tenant)
-    rows = [
-        (transaction.number(), s.recommendation_id, s.time, s.scenario, s.version, s.user, s.session, s.experiment, s.variant, s.propensity,
-         _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
-        for job in jobs for s in job.shown
-    ]  # fmt: skip
+    rows = [(transaction.number(), *shown_cells(shown)) for job in jobs for shown in job.shown]
     transaction.connection.execute(SHOWN, (tenant, *_columns(rows)))
     return [None for _ in jobs]
 
@@ -179,11 +169,10 @@ def _audit(transaction: Transaction, job: Audit) -> None:
 def _retain(transaction: Transaction, job: Retain) -> int:
     tenant = transaction.tenant(job.tenant)
     _without_limit(transaction)
-    moment = "time" if job.kind == "shown" else "received"
     if job.kind == "events":
         old = transaction.connection.execute("SELECT event_id FROM events WHERE tenant = %s AND received < %s", (tenant, job.before))
         _forget(transaction, tenant, [event_id for (event_id,) in old])
-    return _deleted(transaction, job.kind, f"{moment} < %s", tenant, job.before)
+    return _deleted(transaction, job.kind, f"{ACCEPTED[job.kind]} < %s", tenant, job.before)
 
 
 def _deleted(transaction: Transaction, table: str, condition: str, tenant: int, value: Any) -> int:
@@ -210,9 +199,9 @@ def _erase(transaction: Transaction, job: Erase) -> int:
     columns = {"events": '"user"', "shown": '"user"', "users": "NOT deleted AND id"}
     rows = sum(_deleted(transaction, table, f"{column} = %s", tenant, e.user) for table, column in columns.items())
     connection.execute("DELETE FROM users WHERE tenant = %s AND id = %s", (tenant, e.user))
-    named = naming(e.user)
+    names = naming(e.user)
     refused = connection.execute("SELECT id, row, reason FROM rejected WHERE tenant = %s", (tenant,))
-    gone = [number for number, row, reason in refused if named.search(row.decode(errors="replace")) or named.search(reason)]
+    gone = [number for number, row, reason in refused if names(row, reason)]
     connection.execute("DELETE FROM rejected WHERE id = ANY(%s)", (gone,))
     return rows + len(gone)
 

@@ -8,7 +8,7 @@ deleted from the database, some at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,11 +22,11 @@ from vitrina.report.words import plural
 from vitrina.service.records import Sealable, Segment
 from vitrina.service.store import frames
 from vitrina.service.store.base import Job, Mark, Readings, Trim
+from vitrina.service.store.rows import ACCEPTED
 
 FOLDER = "segments"
 MOST_ROWS = 250_000  # of one file
 KINDS: tuple[Sealable, ...] = ("events", "shown")
-MOMENT: Mapping[Sealable, str] = {"events": "received", "shown": "time"}  # when a row was accepted
 NOTHING = pl.DataFrame(schema={"sequence": pl.Int64})
 Ask = Callable[[Job], Any]  # has a job committed, and gives its result
 
@@ -100,7 +100,7 @@ def _to_seal(readings: Readings, kind: Sealable, tenant: str, before: int) -> pl
     """The oldest rows that are not in a file, at most `MOST_ROWS` and a few; None where there are none from before."""
     parts, rows = [], 0
     for frame in getattr(readings, kind)(tenant):
-        late = (frame[MOMENT[kind]] >= before).arg_max() if (frame[MOMENT[kind]] >= before).any() else None
+        late = (frame[ACCEPTED[kind]] >= before).arg_max() if (frame[ACCEPTED[kind]] >= before).any() else None
         parts.append(frame if late is None else frame.head(late))
         rows += len(parts[-1])
         if late is not None or rows >= MOST_ROWS:
@@ -146,7 +146,7 @@ def keep(state: Path, ask: Ask, segment: Segment, condition: pl.Expr) -> pl.Data
 
 def _span(frame: pl.DataFrame, kind: Sealable) -> tuple[int, int]:
     """When the first and the last row were accepted."""
-    moments = frame[MOMENT[kind]].to_physical()
+    moments = frame[ACCEPTED[kind]].to_physical()
     return moments.min(), moments.max()  # type: ignore[return-value]
 
 

@@ -126,7 +126,7 @@ class SQLiteReadings:
         return self._tables("events", ", ".join(frames.EVENTS), tenant, after, frames.of_events)
 
     def shown(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
-        return self._tables("shown", ANSWERS, tenant, after, _shown)
+        return self._tables("shown", ANSWERS, tenant, after, frames.of_shown)
 
     def items(self, tenant: str) -> list[Attributes]:
         return self._attributes("items", tenant)
@@ -199,10 +199,6 @@ class SQLiteReadings:
                 raise
             return self._apsw.Connection(f"{self._file.absolute().as_uri()}?immutable=1", flags=flags | self._apsw.SQLITE_OPEN_URI)
         return connection
-
-
-def _shown(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    return frames.of_shown([(*row[:10], *map(msgspec.json.decode, row[10:])) for row in rows])
 
 
 def _empty_log(connection: Any) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from itertools import groupby, islice
 from typing import Any
 
@@ -27,16 +25,12 @@ from vitrina.service.store.base import (
     SetUsers,
     Trim,
 )
+from vitrina.service.store.rows import ACCEPTED, digest, event_cells, merged, naming, shown_cells
 
 Tenants = dict[str, int]  # the number of each that has one
 TRIMMED = 2_000  # rows that one transaction deletes: others wait for it
 LARGEST = 256  # rows of a statement; a power of two
 _json = msgspec.json.encode
-
-
-def digest(event_id: str) -> bytes:
-    """What is remembered of an event's id: 16 bytes, from which nobody reads the id, and by which it is known again."""
-    return blake2b(event_id.encode(), digest_size=16).digest()
 
 
 def tenant_number(connection: Any, tenants: Tenants, name: str) -> int:
@@ -65,9 +59,8 @@ def _add_events(connection: Any, tenants: Tenants, job: AddEvents) -> list[bool]
     new = {key: event for key, event in new.items() if key not in known}
     _insert(connection, "INSERT INTO ids", [(tenant, key) for key in new])
     _insert(connection, "INSERT INTO events", [
-        (number, tenant, e.event_id, e.kind, e.user, e.item, e.time, e.received, e.value, e.basket, e.recommendation_id, e.position, e.session,
-         e.properties.decode())
-        for number, e in enumerate(new.values(), _next(connection, len(new)))
+        (number, tenant, *event_cells(event))
+        for number, event in enumerate(new.values(), _next(connection, len(new)))
     ])  # fmt: skip
     return stored
 
@@ -83,9 +76,8 @@ def _among(connection: Any, query: str, tenant: int, keys: Sequence[Any]) -> Ite
 def _add_shown(connection: Any, tenants: Tenants, job: AddShown) -> None:
     tenant = tenant_number(connection, tenants, job.tenant)
     _insert(connection, "INSERT INTO shown", [
-        (number, tenant, s.recommendation_id, s.time, s.scenario, s.version, s.user, s.session, s.experiment, s.variant, s.propensity,
-         _json(s.items).decode(), _json(s.scores).decode(), _json(s.sources).decode(), _json(s.propensities).decode())
-        for number, s in enumerate(job.shown, _next(connection, len(job.shown)))
+        (number, tenant, *shown_cells(shown))
+        for number, shown in enumerate(job.shown, _next(connection, len(job.shown)))
     ])  # fmt: skip
 
 
@@ -136,11 +128,6 @@ def _set(connection: Any, table: str, tenant: int, rows: Sequence[Attributes]) -
     return known
 
 
-def merged(before: Mapping[str, Any] | None, row: Attributes) -> dict[str, Any] | None:
-    """The columns of an item or a person after they were set, None of who is deleted. A column that was emptied stays as null: it covers that of a model's table."""
-    return None if row.delete else {**(before or {}), **row.columns}
-
-
 def _reject(connection: Any, tenants: Tenants, job: Reject) -> None:
     tenant = tenant_number(connection, tenants, job.tenant)
     query = "INSERT INTO rejected (tenant, received, row, reason) VALUES (?, ?, ?, ?)"
@@ -155,11 +142,10 @@ def _audit(connection: Any, tenants: Tenants, job: Audit) -> None:
 
 def _retain(connection: Any, tenants: Tenants, job: Retain) -> int:
     tenant = tenant_number(connection, tenants, job.tenant)
-    moment = "time" if job.kind == "shown" else "received"
     if job.kind == "events":
         old = connection.execute("SELECT event_id FROM events WHERE tenant = ? AND received < ?", (tenant, job.before)).fetchall()
         _forget(connection, tenant, [event_id for (event_id,) in old])
-    return _deleted(connection, job.kind, f"tenant = ? AND {moment} < ?", (tenant, job.before))
+    return _deleted(connection, job.kind, f"tenant = ? AND {ACCEPTED[job.kind]} < ?", (tenant, job.before))
 
 
 def _deleted(connection: Any, table: str, condition: str, bindings: Sequence[Any]) -> int:
@@ -182,24 +168,11 @@ def _erase(connection: Any, tenants: Tenants, job: Erase) -> int:
     connection.execute("INSERT INTO erasures VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (e.tenant, e.user, e.who, e.time))
     columns = {"events": "user", "shown": "user", "users": "id"}
     rows = sum(_deleted(connection, table, f"tenant = ? AND {column} = ?", (tenant, e.user)) for table, column in columns.items())
-    named = naming(e.user)
+    names = naming(e.user)
     refused = connection.execute("SELECT id, row, reason FROM rejected WHERE tenant = ?", (tenant,))
-    gone = [(number,) for number, row, reason in refused if named.search(bytes(row).decode(errors="replace")) or named.search(reason)]
+    gone = [(number,) for number, row, reason in refused if names(row, reason)]
     connection.executemany("DELETE FROM rejected WHERE id = ?", gone)
     return rows + len(gone)
-
-
-def naming(user: str) -> re.Pattern[str]:
-    """Finds a person's id where it stands as a whole, as it is or as JSON writes it; one that is part of a longer word or number is another's."""
-    escaped = "".join(c if c.isascii() else "".join(f"\\u{unit:04x}" for unit in _units(c)) for c in _json(user).decode()[1:-1])
-    forms = {user, _json(user).decode()[1:-1], escaped}
-    return re.compile(r"(?<![\w])(?:" + "|".join(re.escape(form) for form in sorted(forms)) + r")(?![\w])", re.IGNORECASE)
-
-
-def _units(character: str) -> Sequence[int]:
-    """The UTF-16 units of a character, by which JSON escapes it."""
-    packed = character.encode("utf-16-be", errors="surrogatepass")
-    return [int.from_bytes(packed[i : i + 2], "big") for i in range(0, len(packed), 2)]
 
 
 def _erased(connection: Any, tenants: Tenants, job: Erased) -> None:

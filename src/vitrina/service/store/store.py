@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from vitrina.report.words import plural
-from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Shown
+from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Retained, Shown
 from vitrina.service.store import segments, upkeep
 from vitrina.service.store.base import AddEvents, AddShown, Audit, Backend, Reject, SetItems, SetUsers
 from vitrina.service.store.locking import lock, unlock
@@ -109,7 +109,7 @@ class Store(Readable):
         moment = upkeep.now() if before is None else before
         return await self._in_turn(lambda: _sealed(self.folder, self._backend, self.writer.ask, moment)) if self._backend.seals else 0
 
-    async def retain(self, tenant: str, kind: upkeep.Retained, before: int, who: str = ITSELF) -> int:
+    async def retain(self, tenant: str, kind: Retained, before: int, who: str = ITSELF) -> int:
         """Drop events, or what was shown, or refused rows, that were accepted before a moment; how many rows that were."""
         return await self._in_turn(lambda: upkeep.retain(self.folder, self._read, self.writer.ask, tenant, kind, before, who))
 

@@ -6,16 +6,15 @@ import time
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from vitrina.report.words import plural
-from vitrina.service.records import Audited, Erasure, Sealable, Segment
+from vitrina.service.records import Audited, Erasure, Retained, Sealable, Segment
 from vitrina.service.store import segments
 from vitrina.service.store.base import Audit, Erase, Erased, ForgetIds, Readings, Retain
+from vitrina.service.store.rows import ACCEPTED
 
-Retained = Literal["events", "shown", "rejected"]
 FORGOTTEN = 2_000  # ids per transaction: others wait for it
 
 
@@ -56,11 +55,11 @@ def retain(state: Path, readings: Readings, ask: segments.Ask, tenant: str, kind
 def _begin_before(readings: Readings, kind: Sealable, tenant: str, before: int) -> bool:
     """Whether any of the first rows of the database is so old: most often none is, and the writer is spared a walk through all of them."""
     frame = next(getattr(readings, kind)(tenant), None)
-    return frame is not None and bool((frame[segments.MOMENT[kind]] < before).any())
+    return frame is not None and bool((frame[ACCEPTED[kind]] < before).any())
 
 
 def _drop_before(state: Path, ask: segments.Ask, segment: Segment, before: int) -> int:
-    moment = pl.col(segments.MOMENT[segment.kind]).cast(pl.Int64)
+    moment = pl.col(ACCEPTED[segment.kind]).cast(pl.Int64)
     gone = segments.keep(state, ask, segment, moment >= before)
     if segment.kind == "events":
         for part in gone["event_id"].to_frame().iter_slices(FORGOTTEN):
