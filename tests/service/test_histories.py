@@ -51,9 +51,8 @@ def new(item, at, *, user="ann", kind="buy", **rest):
 @settings(max_examples=60, deadline=None)
 def test_a_log_and_what_came_since_is_one_log(before, since, cuts):
     since = [(*event, None if basket is None else basket + 10) for *event, basket in since]  # names of the log's baskets are not kept
-    before = [(0, 0, 0, 0, None), (0, 0, 0, 1, None), *before]  # of each kind one, so that both enter
     log, whole = log_of(before), log_of([*before, *since])
-    histories = Histories.of_log(log)
+    histories = Histories.of_log(log, kinds=KINDS)
     events = [record(at, event) for at, event in enumerate(since)]
     for cut in [*cuts, len(events)]:  # in batches, late and early ones as they come
         histories.add(events[:cut])
@@ -121,9 +120,9 @@ def test_without_real_times_what_is_new_comes_after_the_log(unit):
 
 def test_which_kinds_enter():
     log = log_of([(0, 0, 1, 1, None), (0, 1, 2, 1, None)])
-    by_log, without = Histories.of_log(log), Histories.of_log()
+    by_log, named, without = Histories.of_log(log), Histories.of_log(log, kinds=["view"]), Histories.of_log()
     events = [new("i3", 5, kind=kind) for kind in ("view", "buy", "impression", "like")]
-    for histories, entered in ((by_log, ["buy"]), (without, ["view", "buy", "like"])):
+    for histories, entered in ((by_log, ["buy"]), (named, ["view"]), (without, ["view", "buy", "like"])):
         assert histories.add(events) == len(entered)
         assert [histories.kind_names[kind] for kind in histories.of("ann").kinds][-len(entered) :] == entered
         assert sum(histories.left_out.values()) == 4 - len(entered)
@@ -204,7 +203,7 @@ def test_who_is_erased_is_a_stranger():
 
 
 def test_kinds_that_stay_out_are_counted_and_clients_cant_make_more_and_more_of_them():
-    histories = Histories.of_log(log_of([(0, 0, 1, 1, None)]))
+    histories = Histories.of_log(None, kinds=["purchase"])
     histories.add([Event(str(n), f"kind {n}", "ann", "tea", n, 0) for n in range(1000)])
     histories.add([Event("again", "kind 7", "ann", "tea", 0, 0)])
     assert len(histories.left_out) == MOST_KINDS + 1

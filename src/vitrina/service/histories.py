@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, final
 
@@ -33,8 +33,8 @@ class Histories:
     events by time, also when it comes late; equal times keep the order of arrival. Of a log without real times new events come
     after the log's, in the order of their own times.
 
-    Which kinds of events enter: those that have events in the log; of a log without kinds, or without a log, all but "impression", as what was shown is
-    not what anybody did. What stays out is counted in `left_out`.
+    Which kinds of events enter: those that `kinds` names; without it those that have events in the log; and of a log without kinds, or without a log, all
+    but "impression", as what was shown is not what anybody did. What stays out is counted in `left_out`.
 
     A new event has the value that came with it (NaN where none did), the basket of its name, and the weight that most events of its kind have in the log.
 
@@ -50,19 +50,24 @@ class Histories:
     (['tea', 'milk', 'tea', 'bread', 'jam'], {'impression': 1})
     """
 
-    def __init__(self, base: _Log) -> None:
+    def __init__(self, base: _Log, *, kinds: Collection[str] | None = None) -> None:
         self.items = base.items
         self.timed = base.timed
         self.left_out: Counter[str] = Counter()
         self._base = base
         self._kinds = Interned(base.kind_names)
+        self._enter = frozenset(kinds) if kinds is not None else base.occurring
         self._own: dict[str, _Own] = {}
         self._writing = threading.Lock()
 
     @classmethod
-    def of_log(cls, data: Dataset | None = None) -> Self:
-        """Those of a log, or empty ones."""
-        return cls(_Log.nothing() if data is None else _Log.of(data))
+    def of_log(cls, data: Dataset | None = None, *, kinds: Collection[str] | None = None) -> Self:
+        """Those of a log, or empty ones.
+
+        Args:
+            kinds: of the events that enter.
+        """
+        return cls(_Log.nothing() if data is None else _Log.of(data), kinds=kinds)
 
     @property
     def kind_names(self) -> tuple[str, ...]:
@@ -130,8 +135,7 @@ class Histories:
 
     def _kind(self, name: str) -> int | None:
         """The code of a kind whose events enter; None of another."""
-        entering = self._base.occurring
-        if name == SHOWN if entering is None else name not in entering:
+        if name == SHOWN if self._enter is None else name not in self._enter:
             return None
         code = self._kinds.code(name)
         if code < 0 and len(self._kinds) < MOST_KINDS:
