@@ -344,6 +344,8 @@ def test_a_column_of_another_kind_is_refused_and_listed(models):
         answer = await tenant.set_items(rows)
         assert [one.status for one in answer.results] == ["stored", "rejected", "unknown"]
         assert "holds numbers" in answer.results[1].reason
+        of_the_model = str(tenant.scenario("default").version.artifact.vocabulary.ids[0])  # nothing was set of it
+        assert [one.status for one in (await tenant.set_items([Attributes(of_the_model, {}, delete=True)])).results] == ["deleted"]
         assert "holds numbers" in service.store.rejected("default")[0].reason
 
     run(opened(settings(models), work))

@@ -68,12 +68,12 @@ def command(
     from vitrina.service.store.base import StoreUnavailableError
 
     try:
-        code = run.run(settings, lambda: read_logs(settings), run.printed)
+        ended = run.run(settings, lambda: read_logs(settings), run.printed)
     except (StoreUnavailableError, WriteError) as error:  # nobody has to mend a command: a supervisor starts it again
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from None
-    if code:
-        _leave(code)
+    if not ended.was_ready:
+        _leave(ended.code)
 
 
 def _check_installed() -> None:
@@ -116,4 +116,5 @@ def _leave(code: int) -> None:
 
     sys.stderr.write("Interrupted before the service was ready.\n")
     sys.stderr.flush()
+    sys.stdout.flush()
     os._exit(code)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeVar, final
+from typing import Any, NamedTuple, TypeVar, final
 
 import uvicorn
 from msgspec.json import encode
@@ -102,6 +102,13 @@ class Signals:
         self.asked.set()
 
 
+class Ended(NamedTuple):
+    """How a service ended: the exit code, and whether it had been ready. Where it hadn't, a thread may still read a log, in code that aborts a process that ends around it."""
+
+    code: int
+    was_ready: bool
+
+
 @final
 class _Server(uvicorn.Server):
     """Uvicorn, which leaves signals to us."""
@@ -111,8 +118,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings, read_logs: Logs, tell: Tell) -> int:
-    """Serve until a signal comes; the exit code.
+def run(settings: Settings, read_logs: Logs, tell: Tell) -> Ended:
+    """Serve until a signal comes.
 
     Args:
         read_logs: reads the histories at the start; called in a thread, after the ports are open.
@@ -130,7 +137,7 @@ def run(settings: Settings, read_logs: Logs, tell: Tell) -> int:
         return runner.run(_serve(settings, read_logs, tell))
 
 
-async def _serve(settings: Settings, read_logs: Logs, tell: Tell) -> int:
+async def _serve(settings: Settings, read_logs: Logs, tell: Tell) -> Ended:
     signals, doors = Signals(), (Door(), Door())
     with signals.caught():
         async with contextlib.AsyncExitStack() as stack:
@@ -163,7 +170,7 @@ async def _serve(settings: Settings, read_logs: Logs, tell: Tell) -> int:
                 await asyncio.to_thread(tracing.close)
     logs.say("stopped")
     tell("Stopped.")
-    return 0
+    return Ended(0, was_ready=True)
 
 
 def _open_doors(doors: tuple[Door, Door], service: Service, tracing: Tracing | None) -> None:
@@ -184,9 +191,9 @@ async def _first(opening: asyncio.Task[Service], signals: Signals) -> bool:
     return False
 
 
-def _broken_off(signals: Signals) -> int:
+def _broken_off(signals: Signals) -> Ended:
     logs.say("stopped before it was ready")
-    return 0 if signals.first is signal.SIGTERM else INTERRUPTED
+    return Ended(0 if signals.first is signal.SIGTERM else INTERRUPTED, was_ready=False)
 
 
 async def _opened(settings: Settings, read_logs: Logs, tell: Tell) -> Service:

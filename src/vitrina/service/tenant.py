@@ -156,12 +156,12 @@ class Tenant:
         Raises:
             StoreUnavailableError: nothing was kept.
         """
-        return await _set(self, rows, self.store.set_items, self.items)
+        return await _set(self, rows, self.store.set_items, self.items, lambda item: self.histories.items.code(item) >= 0)
 
     @to_its_end
     async def set_users(self, rows: Sequence[Attributes | Rejected]) -> BatchAnswer:
         """Set columns of people."""
-        return await _set(self, rows, self.store.set_users, self.users)
+        return await _set(self, rows, self.store.set_users, self.users, lambda user: False)
 
     @to_its_end
     async def erase(self, user: str, who: str) -> int:
@@ -217,14 +217,20 @@ async def _audit(tenant: Tenant, who: str, action: str, subject: str, detail: st
 
 
 async def _set(
-    tenant: Tenant, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts
-) -> BatchAnswer:
-    """Keep columns, then let them count; a row with a column of another type than it has is refused."""
+    tenant: Tenant, rows: Sequence[Attributes | Rejected], keep: Callable[[str, Sequence[Attributes]], Awaitable[list[bool]]], facts: Facts,
+    occurs: Callable[[str], bool],
+) -> BatchAnswer:  # fmt: skip
+    """Keep columns, then let them count; a row with a column of another type than it has is refused.
+
+    Args:
+        occurs: whether an id of which no columns were set is known otherwise: an item of a model can be deleted too.
+    """
     now = time.time_ns() // 1000
     wrong = {place: facts.refused(row) for place, row in enumerate(rows) if isinstance(row, Attributes)}
     rows = [row if (reason := wrong.get(place)) is None else Rejected.of(now, encode(row), reason) for place, row in enumerate(rows)]
     given = [row for row in rows if isinstance(row, Attributes)]
-    known = await keep(tenant.name, given) if given else []
+    kept = await keep(tenant.name, given) if given else []
+    known = [found or occurs(row.id) for found, row in zip(kept, given, strict=True)]
     facts.set(given)
     refused = [row for row in rows if isinstance(row, Rejected)]
     if refused:
