@@ -86,7 +86,6 @@ NASTY = {
     "many headers": (get(headers=JSON + CLOSE + b"".join(b"A%d: b\r\n" % i for i in range(100_000))), {431}),
     "a header of 10 MB in parts": ([b"GET / HTTP/1.1\r\nA: ", *[b"a" * 100_000] * 100], {431}),
     "a header that doesn't end": (b"GET /v1/models HTTP/1.1\r\nHost: x\r\nA: b", {408}),
-    "nothing": (b"", {408}),
     "an upgrade": (get(headers=JSON + CLOSE + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: eA==\r\n"), {200, 400}),
     "an upgrade to HTTP/2": (get(headers=JSON + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"), {200, 400}),
     "deep JSON": (post(b'{"where": ' + b"[" * 60_000), {400}),
@@ -119,6 +118,17 @@ def test_nasty_requests(server, name, caplog):
     assert "Traceback" not in caplog.text
     if not {100, 200, 303} & set(found) and b"<!doctype html>" not in received:
         assert b'"message":"' in received
+
+
+def test_a_connection_that_was_opened_beforehand_stays_as_one_between_two_requests(server):
+    def late():
+        time.sleep(0.7)  # longer than headers may take
+        yield get()
+
+    assert statuses(exchanged(server, late())) == [200]
+    started = time.monotonic()
+    assert exchanged(server, b"", seconds=20) == b""  # ends without a word that could be taken for an answer
+    assert 0.5 < time.monotonic() - started < 15
 
 
 def test_requests_in_a_row_on_one_connection(server):

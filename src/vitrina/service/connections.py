@@ -20,16 +20,23 @@ class Connection(HttpToolsProtocol):
 
     _size = _pending = 0
     _timer: asyncio.TimerHandle | None = None
+    _unused: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait_for_headers()
+        self._unused = self.loop.call_later(
+            self.timeout_keep_alive, transport.close
+        )  # opened beforehand, it may be used as long as one between two requests
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._used()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._unused is not None:
+            self._used()
+            self._wait_for_headers()
         super().data_received(data)
         if self._timer is None:
             self._pending = 0
@@ -65,6 +72,11 @@ class Connection(HttpToolsProtocol):
         if self._size > MOST_HEADERS:
             self._refuse(431, TOO_LARGE)
             raise ValueError(TOO_LARGE)  # the parser stops
+
+    def _used(self) -> None:
+        if self._unused is not None:
+            self._unused.cancel()
+            self._unused = None
 
     def _wait_for_headers(self) -> None:
         if self._timer is None:
