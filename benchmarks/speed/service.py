@@ -38,7 +38,7 @@ import numpy as np
 import vitrina as vt
 from benchmarks.kit.served import artifact, log
 name = sys.argv[1]
-model, data = vt.load(artifact(name)).recommender, log()
+model, data = vt.load(artifact(name), onnx=name == "esasrec").recommender, log()
 queries = data.queries()[np.random.default_rng(1).integers(0, data.n_users, 32 * 60)]
 spent = []
 for first in range(0, len(queries), 32):
