@@ -13,10 +13,9 @@ from vitrina.base.errors import ArtifactError, MissingExtraError
 from vitrina.base.kernels import THREADS
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import Form
-from vitrina.forms.similar import vector_cosines
+from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, own_counts, token_batches
-from vitrina.types import Float32, Int32, Int64, Queries, ranges
+from vitrina.types import Float32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
 TIMED, UNTIMED = "timed.onnx", "untimed.onnx"  # the graphs, for histories with times and without
@@ -43,22 +42,17 @@ def session_of(graph: bytes) -> Any:
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class OnnxEncoded(Form):
+class OnnxEncoded(Windowed):
     """score = state(history) . item, as `vitrina.sequence.Encoded` has it; the states come from a graph. `vt.load(folder, onnx=True)` gives one.
 
     Args:
-        codes: item codes of the table's rows; other items have no score.
-        table: (rows, dim) the item table, which is also what the graph reads, and (1, dim) the `mask` behind it.
+        mask: (1, dim) what stands behind a history where the model asks by one.
         answering: plain values of what a sequence model needs to answer.
         graphs: ONNX, by `TIMED` and `UNTIMED`.
 
     Cost: a query costs the graph over its last `length` events, and items x dim.
     """
 
-    vocabulary: Vocabulary
-    catalogue: Catalogue
-    codes: Int32  # (rows,)
-    table: Float32  # (rows, dim)
     mask: Float32  # (1, dim)
     answering: Mapping[str, Any]
     graphs: Mapping[str, bytes]
@@ -67,49 +61,30 @@ class OnnxEncoded(Form):
     def sessions(self) -> dict[str, Any]:
         return {kind: session_of(graph) for kind, graph in self.graphs.items()}
 
-    @cached_property
-    def row_of_item(self) -> Int64:
-        """(items,) the row of each item in the table, -1 for none."""
-        rows = np.full(len(self.vocabulary), -1, np.int64)
-        rows[self.codes] = np.arange(len(self.codes))
-        return rows
+    @property
+    def length(self) -> int:
+        return self.answering["length"]
 
     @cached_property
-    def item_vectors(self) -> Float32:
-        """(items, dim) over the whole vocabulary; zeros where the table has no row."""
-        vectors = self.table
-        if self.answering["similarity"]["name"] == "CosineSimilarity":
-            vectors = vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), np.float32(LEAST))
-        out = np.zeros((len(self.vocabulary), self.table.shape[1]), np.float32)
-        out[self.codes] = vectors
-        return out
+    def vectors(self) -> Float32:  # type: ignore[override]
+        if self.answering["similarity"]["name"] != "CosineSimilarity":
+            return self.table
+        return self.table / np.maximum(np.sqrt((self.table * self.table).sum(axis=1, keepdims=True)), np.float32(LEAST))
 
     @property
-    def adds(self) -> str:
-        """What a score has beside the product of state and item vector."""
-        return "" if self.answering["personal"] is None else "the counts of the visitor's own events"
+    def counts_own(self) -> bool:
+        return self.answering["personal"] is not None
+
+    def own(self, histories: Sequences) -> tuple[Int64, Int64, Float32]:
+        return own_counts(histories, self.answering["personal"]["eps"])
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) states; zeros for a history without a known item."""
-        return self._states(self._histories(queries.counted()))
+        return self._states(self.windows(queries.counted()))
 
     def score_block(self, queries: Queries) -> Float32:
-        histories = self._histories(queries)
-        scores = self._states(histories) @ self.item_vectors.T
-        if self.answering["personal"] is not None:
-            owner, rows, additions = own_counts(histories, self.answering["personal"]["eps"])
-            scores[owner, self.codes[rows]] += additions
-        if len(self.codes) < len(self.vocabulary):
-            scores[:, self.row_of_item < 0] = -np.inf
-        scores[histories.lengths == 0] = -np.inf
-        return scores
-
-    def item_relations(self, items: Int32) -> Float32:
-        """Cosines of the item vectors."""
-        return vector_cosines(self.item_vectors, items)
-
-    def _histories(self, queries: Queries) -> Sequences:
-        return Sequences.of(queries, self.row_of_item).last(self.answering["length"])
+        histories = self.windows(queries)
+        return self.finished(self._states(histories) @ self.item_vectors.T, histories)
 
     def _states(self, histories: Sequences) -> Float32:
         """Batches of similar length, order restored."""

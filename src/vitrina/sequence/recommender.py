@@ -14,8 +14,7 @@ from torch import Tensor
 from vitrina.base.config import Config, parameters_of
 from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import Form
-from vitrina.forms.similar import vector_cosines
+from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, token_batches
 from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.sequence.blocks.base import Block
@@ -25,7 +24,7 @@ from vitrina.sequence.embed.base import Internals
 from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
-from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Recommendations
+from vitrina.types import Eligibility, Float32, Int64, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 TOKENS = 4096  # real tokens per batch when answering
@@ -55,12 +54,10 @@ class Answering(Config):
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoded(Form):
+class Encoded(Windowed):
     """score = state(history) . item. Items of a history that the table doesn't hold are skipped; a history without a known item gets the fallback.
 
     Args:
-        codes: item codes of the table's rows; other items have no score.
-        table: the item table, which is also the input of the body.
         body: the trained network, in evaluation mode.
         answering: how a history is asked.
         users: what is known of the persons.
@@ -69,60 +66,45 @@ class Encoded(Form):
     Cost: a query costs the body over its last `length` events, and items x dim.
     """
 
-    vocabulary: Vocabulary
-    catalogue: Catalogue
-    codes: Int32  # (rows,)
-    table: Float32  # (rows, dim)
     body: Body
     answering: Answering
     users: KnownUsers | None = None
     internals: Internals = field(default_factory=dict)
 
     @cached_property
-    def vectors(self) -> Float32:
+    def vectors(self) -> Float32:  # type: ignore[override]
         """(rows, dim) what a state is multiplied with."""
         return self.answering.similarity.items(torch.from_numpy(self.table)).numpy()
 
-    @cached_property
-    def row_of_item(self) -> Int64:
-        """(items,) the row of each item in the table, -1 for none."""
-        rows = np.full(len(self.vocabulary), -1, np.int64)
-        rows[self.codes] = np.arange(len(self.codes))
-        return rows
-
-    @cached_property
-    def item_vectors(self) -> Float32:
-        """(items, dim) over the whole vocabulary; zeros where the table has no row."""
-        out = np.zeros((len(self.vocabulary), self.vectors.shape[1]), np.float32)
-        out[self.codes] = self.vectors
-        return out
+    @property
+    def length(self) -> int:
+        return self.answering.length
 
     @property
-    def adds(self) -> str:
-        """What a score has beside the product of state and item vector."""
-        return "" if self.answering.personal is None else "the counts of the visitor's own events"
+    def counts_own(self) -> bool:
+        return self.answering.personal is not None
+
+    def own(self, histories: Sequences) -> tuple[Int64, Int64, Float32]:
+        assert self.answering.personal is not None
+        return self.answering.personal.of_histories(histories)
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) states; zeros for a history without a known item."""
         out = np.zeros((len(queries), self.answering.dim), np.float32)
         for part, block in queries.blocks(QUERIES):
             read = block.counted()
-            out[part] = self._states(self._histories(read), self._people(read))
+            out[part] = self._states(self.windows(read), self._people(read))
         return out
 
     def score_block(self, queries: Queries) -> Float32:
-        return self._scores(self._histories(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
-
-    def item_relations(self, items: Int32) -> Float32:
-        """Cosines of the item vectors."""
-        return vector_cosines(self.item_vectors, items)
+        return self._scores(self.windows(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
 
     def queries_per_block(self) -> int:
         return QUERIES
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
         """States of many queries at once, so that they can be batched by length; scores and lists of few at a time."""
-        histories = self._histories(queries)
+        histories = self.windows(queries)
         states = self._states(histories, self._people(queries))
         size = block_size(len(self.vocabulary))
         parts: list[Recommendations] = []
@@ -136,16 +118,7 @@ class Encoded(Form):
 
     def _scores(self, histories: Sequences, states: Float32, scores: Float32) -> Float32:
         _products(torch.from_numpy(states), torch.from_numpy(self.item_vectors).t(), torch.from_numpy(scores))
-        if self.answering.personal is not None:
-            owner, rows, additions = self.answering.personal.of_histories(histories)
-            scores[owner, self.codes[rows]] += additions
-        if len(self.codes) < len(self.vocabulary):
-            scores[:, self.row_of_item < 0] = -np.inf
-        scores[histories.lengths == 0] = -np.inf
-        return scores
-
-    def _histories(self, queries: Queries) -> Sequences:
-        return Sequences.of(queries, self.row_of_item).last(self.answering.length)
+        return self.finished(scores, histories)
 
     def _people(self, queries: Queries) -> Float32 | None:
         return None if self.users is None else self.users.of_queries(queries)

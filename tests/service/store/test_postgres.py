@@ -244,7 +244,7 @@ def test_each_earlier_schema_is_brought_up(opened, postgres_server, begun, monke
     monkeypatch.setattr(postgres_migrations, "STEPS", steps)
     assert opened(address).migrate() == list(steps)[begun:]
     assert opened(address).write([AddEvents("shop", [event("a"), event("b")])]) == [[begun == 0, True]]
-    assert schema(address) == schema(opened().read._connector._parameters)
+    assert schema(address) == schema(opened().read._pool.connector._parameters)
 
 
 def schema(address):

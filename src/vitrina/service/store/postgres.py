@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -16,13 +15,12 @@ from vitrina.base.errors import ParameterError
 from vitrina.service.records import Attributes, Audited, Erasure, Event, Rejected, Sealable, Segment
 from vitrina.service.store import frames
 from vitrina.service.store.base import Changes, Job, Result
-from vitrina.service.store.postgres_connect import SESSION, Connector, fresh
+from vitrina.service.store.postgres_connect import SESSION, Connector, Pool, fresh
 from vitrina.service.store.postgres_jobs import Tenants, done
 from vitrina.service.store.postgres_migrations import SCHEMA, migrate
 
 LOG = logging.getLogger(__name__)
 CHUNK = 10_000  # rows of a table that a reader gets at once
-IDLE = 4  # connections of readers that are kept
 UNLIMITED = 86_400.0  # seconds: for what goes through whole tables
 OF_TENANT = "tenant = (SELECT id FROM tenants WHERE name = %s)"
 ANSWERS = 'sequence, recommendation_id, time, scenario, version, "user", session, experiment, variant, propensity, items, scores, sources, propensities'
@@ -97,12 +95,10 @@ class Postgres:
 
 @final
 class PostgresReadings:
-    """The `Readings` of a database: a few connections are kept, and each call has one for itself."""
+    """The `Readings` of a database."""
 
     def __init__(self, address: str) -> None:
-        self._connector = Connector(address)
-        self._idle: list[Any] = []
-        self._lock = threading.Lock()
+        self._pool = Pool(address)
 
     def events(self, tenant: str, after: int = 0) -> Iterator[pl.DataFrame]:
         return self._tables("events", EVENTS, tenant, after, frames.of_events)
@@ -117,86 +113,56 @@ class PostgresReadings:
         return self._attributes(ATTRIBUTES.format("(SELECT * FROM users WHERE NOT deleted) users"), (tenant,))
 
     def rejected(self, tenant: str, most: int = 100) -> list[Rejected]:
-        rows = self.rows(f"SELECT received, row, reason FROM rejected WHERE {OF_TENANT} ORDER BY id DESC LIMIT %s", (tenant, most))
+        rows = self._pool.rows(f"SELECT received, row, reason FROM rejected WHERE {OF_TENANT} ORDER BY id DESC LIMIT %s", (tenant, most))
         return [Rejected(*row) for row in rows]
 
     def audited(self, tenant: str, most: int = 100) -> list[Audited]:
         query = "SELECT time, tenant, who, action, subject, detail FROM audited WHERE tenant IN (%s, '') ORDER BY id DESC LIMIT %s"
-        return [Audited(*row) for row in self.rows(query, (tenant, most))]
+        return [Audited(*row) for row in self._pool.rows(query, (tenant, most))]
 
     def tenants(self) -> list[str]:
-        return [name for (name,) in self.rows("SELECT name FROM tenants ORDER BY id")]
+        return [name for (name,) in self._pool.rows("SELECT name FROM tenants ORDER BY id")]
 
     def last(self) -> int:
         """The number of the latest commit."""
-        return self.rows("SELECT sequence FROM counter")[0][0]
+        return self._pool.rows("SELECT sequence FROM counter")[0][0]
 
     def changes(self, tenant: str, after: int, last: int) -> Changes:
         """What was committed after a number and up to another, or up to an earlier one where that is much: commits come in the order of their numbers, so it is all."""
         between = f"{OF_TENANT} AND sequence > %s AND sequence <= %s"
-        events = self.rows(f"SELECT sequence, {EVENT} FROM events WHERE {between} ORDER BY sequence LIMIT {CHUNK}", (tenant, after, last))
+        events = self._pool.rows(
+            f"SELECT sequence, {EVENT} FROM events WHERE {between} ORDER BY sequence LIMIT {CHUNK}", (tenant, after, last)
+        )
         upto = events[-1][0] if len(events) == CHUNK else last
         asked = (tenant, after, upto)
         items, users = (
             self._attributes(f"SELECT id, columns, deleted FROM {table} WHERE {between} ORDER BY sequence", asked)
             for table in ("items", "users")
         )
-        forgotten = [digest for (digest,) in self.rows(f"SELECT digest FROM forgotten WHERE {between}", asked)]
+        forgotten = [digest for (digest,) in self._pool.rows(f"SELECT digest FROM forgotten WHERE {between}", asked)]
         return Changes(upto, [Event(*row[1:-1], properties=row[-1].encode()) for row in events], items, users, forgotten)
 
     def segments(self, tenant: str, kind: Sealable | None = None) -> list[Segment]:
         return []
 
     def erasures(self) -> list[Erasure]:
-        return [Erasure(*row) for row in self.rows('SELECT tenant, "user", who, time FROM erasures ORDER BY time')]
+        return [Erasure(*row) for row in self._pool.rows('SELECT tenant, "user", who, time FROM erasures ORDER BY time')]
 
     def copy(self, folder: Path) -> None:
         raise ParameterError(
-            f"The PostgreSQL database {self._connector.place} is copied by its own tools: pg_dump --schema={SCHEMA} --format=custom, and pg_restore."
+            f"The PostgreSQL database {self._pool.connector.place} is copied by its own tools: pg_dump --schema={SCHEMA} --format=custom, and pg_restore."
         )
 
     def close(self) -> None:
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """What a query gives, as of one moment."""
-        with self._connector.speaking("read"):
-            connection = self._taken()
-            try:
-                with self._connector.patient(connection):
-                    found = connection.execute(query, values).fetchall()
-            except BaseException:
-                connection.close()
-                raise
-            self._give_back(connection)
-            return found
-
-    def _taken(self) -> Any:
-        with self._lock:
-            while self._idle:
-                connection = self._idle.pop()
-                if fresh(connection):
-                    return connection
-                connection.close()
-        return self._connector.open()
-
-    def _give_back(self, connection: Any) -> None:
-        with self._lock:
-            if len(self._idle) < IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
+        self._pool.close()
 
     def _attributes(self, query: str, values: Sequence[Any]) -> list[Attributes]:
-        return [Attributes(name, msgspec.json.decode(columns), deleted) for name, columns, deleted in self.rows(query, values)]
+        return [Attributes(name, msgspec.json.decode(columns), deleted) for name, columns, deleted in self._pool.rows(query, values)]
 
     def _tables(
         self, table: str, columns: str, tenant: str, after: int, made: Callable[[list[Any]], pl.DataFrame]
     ) -> Iterator[pl.DataFrame]:
         query = f"SELECT {columns} FROM {table} WHERE {OF_TENANT} AND sequence > %s ORDER BY sequence LIMIT {CHUNK}"
-        while rows := self.rows(query, (tenant, after)):
+        while rows := self._pool.rows(query, (tenant, after)):
             after = rows[-1][0]
             yield made(rows)

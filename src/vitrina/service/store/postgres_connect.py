@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
 from vitrina.base.errors import MissingExtraError, ParameterError
@@ -16,6 +16,7 @@ from vitrina.service.store.base import StoreUnavailableError
 from vitrina.service.store.postgres_migrations import SCHEMA
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between tries to connect, where it failed
+IDLE = 4  # connections of readers that are kept
 PATIENCE = 60.0  # seconds after which a server that says nothing counts as away
 CONNECTING = {
     "connect_timeout": "5", "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "15000",
@@ -115,6 +116,55 @@ class Connector:
                 if not self._deadlines:
                     self._watching = False
                     return
+
+
+@final
+class Pool:
+    """Connections of readers: a few are kept, and each call has one for itself."""
+
+    def __init__(self, address: str) -> None:
+        self.connector = Connector(address)
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """What a query gives, as of one moment.
+
+        Raises:
+            StoreUnavailableError: the database is away.
+        """
+        with self.connector.speaking("read"):
+            connection = self._taken()
+            try:
+                with self.connector.patient(connection):
+                    found = connection.execute(query, values).fetchall()
+            except BaseException:
+                connection.close()
+                raise
+            self._give_back(connection)
+            return found
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _taken(self) -> Any:
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if fresh(connection):
+                    return connection
+                connection.close()
+        return self.connector.open()
+
+    def _give_back(self, connection: Any) -> None:
+        with self._lock:
+            if len(self._idle) < IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
 
 
 def fresh(connection: Any) -> bool:
