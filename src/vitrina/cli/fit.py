@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -128,7 +128,7 @@ def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset 
     joined = None if since is None else since.joined(log)
     data = plan.filtered(log if joined is None else joined.data)
     plan.check_rules(data, only=model)
-    data = replace(data, repeat=plan.repeat(data))
+    data = data.changed(repeat=plan.repeat(data))
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     if since is not None and joined is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -43,7 +42,7 @@ def command(
     chosen = plan.under_rules(name, chosen)
     data = plan.filtered(plan.log())
     plan.check_rules(data, only=name)
-    data = replace(data, repeat=plan.repeat(data))
+    data = data.changed(repeat=plan.repeat(data))
     with console.working(f"Fitting {name} on {data.n_events:,} events"):
         fitted = chosen.fit(data)
     with build.located(plan.file, ("rules",)):

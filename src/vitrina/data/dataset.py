@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vitrina.data.split import Rule, Split
 
 TimeUnit = Literal["us", "step"]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Dataset:
     steps: tuple[Step, ...] = ()
     name: str = "log"
     shard_count: int = 1
+    first_user: int = 0  # of a shard with a vocabulary of its own: how many people the shards before it have
 
     @classmethod
     def of_codes(cls, user_codes: NDArray[Any], events: Events, users: Vocabulary, items: Vocabulary, **rest: Any) -> Dataset:
@@ -199,6 +201,14 @@ class Dataset:
             return
         for first, last in pairwise(edges):
             yield self.user_range(int(first), int(last))
+
+    def map_shards(self, function: Callable[[Dataset], R]) -> Iterator[R]:
+        """What `function` gives for each shard, in their order. It may be run in another process: a function of a module, or a dataclass with `__call__`."""
+        return map(function, self.shards())
+
+    def changed(self, **fields: Any) -> Self:
+        """The same log with other fields than its arrays: `rule`, `repeat`, `steps`, `name`, tables."""
+        return replace(self, **fields)
 
     def split(self, rule: Rule) -> Split:
         """Training part, queries and truth under `rule`.

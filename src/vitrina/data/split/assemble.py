@@ -150,7 +150,7 @@ def assemble(
         candidates.events, candidates.start[kept], candidates.stop[kept], train.items, candidates.users[kept],
         now=None if candidates.now is None else candidates.now[kept], kind_names=train.kind_names, people=train.users,
     )  # fmt: skip
-    train = replace(train, rule=remember.model_copy(update={"repeat": allowed}))
+    train = train.changed(rule=remember.model_copy(update={"repeat": allowed}))
     truth_kept = reachable.take(kept)
     counts = {f"log_{name}": size for name, size in log.items()} | {
         "target_events": len(candidates.targets.values),

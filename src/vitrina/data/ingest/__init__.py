@@ -1,0 +1,1 @@
+"""A log on disk in shards: written once, added to, opened without being read."""

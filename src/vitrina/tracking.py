@@ -1,0 +1,1 @@
+"""Boards and artifacts as runs of MLflow."""
