@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 SCRIPTS = [
-    f"benchmarks.{folder}.{path.stem}" for folder in ("speed", "quality", "additions") for path in sorted((FOLDER / folder).glob("*.py"))
+    f"benchmarks.{folder}.{path.stem}"
+    for folder in ("speed", "quality", "scale", "additions")
+    for path in sorted((FOLDER / folder).glob("*.py"))
 ]
 MODULES = sorted(path for path in FOLDER.rglob("*.py") if ".cache" not in path.parts)
 
