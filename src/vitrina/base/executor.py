@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar, final, runtime_checkable
 
-from vitrina.base.errors import ParameterError
+from vitrina.base.errors import MemoryBudgetError, ParameterError
+from vitrina.base.threads import THREAD_VARIABLES
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,34 +54,79 @@ class InProcess:
 @final
 @dataclass(frozen=True)
 class Processes:
-    """Items go to `workers` spawned processes of this machine, which end with the map.
+    """Items go to `workers` spawned processes of this machine, of one thread each, which end with the map: also when it is left early, and with this
+    process, by whatever end.
 
     Args:
         workers: 1 or more.
 
     Raises:
         ParameterError: no worker.
+        MemoryBudgetError: from `map`, a worker was killed from outside, as the system does when memory runs out.
     """
 
     workers: int
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise ParameterError(f"The 'workers' must be 1 or more. Got {self.workers}.", parameter="workers", value=self.workers)
+        check_workers(self.workers)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
-            waiting: deque[Future[Any]] = deque()
-            try:
-                for item in items:
+        theirs, ours = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with, initargs=(theirs,))
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for item in items:
+                with _one_thread_in_children():
                     waiting.append(pool.submit(function, item))
-                    if len(waiting) >= AHEAD * self.workers:
-                        yield waiting.popleft().result()
-                while waiting:
+                if len(waiting) >= AHEAD * self.workers:
                     yield waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise MemoryBudgetError(
+                "A worker process was ended by the system, most likely because memory ran out. Use fewer workers; what is finished is kept where the "
+                'job has a folder. (A script that starts workers needs its calls under: if __name__ == "__main__":)'
+            ) from error
+        finally:
+            if waiting:  # an error, Ctrl-C, or the results are not wanted any more: nobody waits for what is under way
+                ours.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            ours.close()
+            theirs.close()
+
+
+def _end_with(pipe: Connection) -> None:
+    """In a worker: the parent holds the other end of the pipe: when it is closed, by whatever end, so is this process. Ctrl-C is the parent's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv_bytes()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _one_thread_in_children() -> Iterator[None]:
+    """Processes that are started inside compute in one thread each: libraries read the number from the environment when they are loaded."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def check_workers(workers: int) -> None:
+    """Refuse a number of workers below 1."""
+    if workers < 1:
+        raise ParameterError(f"The 'workers' must be 1 or more. Got {workers}.", parameter="workers", value=workers)
 
 
 def local(workers: int = 1) -> Executor:

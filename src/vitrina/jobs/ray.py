@@ -1,0 +1,139 @@
+"""Parts on a Ray cluster, or on one that is started here for as long as the process lives."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
+
+from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError, VitrinaError
+from vitrina.base.executor import AHEAD, check_workers
+from vitrina.base.threads import THREAD_VARIABLES
+
+T = TypeVar("T")
+R = TypeVar("R")
+STORE = 200_000_000  # bytes of a local cluster's object store: results are small, and what is large travels as paths
+RETRIES = 3  # of a part whose node or worker process is lost
+_starting = threading.Lock()
+
+
+@final
+@dataclass(frozen=True)
+class Ray:
+    """Items go to tasks of one CPU each on a Ray cluster; a task whose node or process is lost runs again, up to three times.
+
+    Workers import what this process can: its import path goes with them, and classes of the running script go as they are. On several machines the code
+    and the folders of data must be at the same paths (an image, and shared storage).
+
+    Args:
+        address: "ray://host:10001", "host:6379" or "auto"; None: a cluster on this machine with `workers` CPUs, an object store of 200 MB
+            and no dashboard, which is started at the first map and ends with this process.
+        workers: how many tasks run at a time.
+
+    Raises:
+        ParameterError: no worker; from `map`, the cluster can't be reached, or is lost.
+        MissingExtraError: from `map`, ray isn't installed.
+        MemoryBudgetError: from `map`, the process of a task was killed again and again, as happens when memory runs out.
+    """
+
+    address: str | None = None
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        ray = connected(self.address, self.workers)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(_call)
+        ordered: deque[Any] = deque()  # under way, or waiting for its turn
+        running: list[Any] = []
+        try:
+            for item in items:
+                if len(running) == self.workers:
+                    running = ray.wait(running, num_returns=1)[1]
+                running.append(task.remote(function, item))
+                ordered.append(running[-1])
+                if len(ordered) >= AHEAD * self.workers:
+                    yield _got(ray, ordered)
+            while ordered:
+                yield _got(ray, ordered)
+        finally:
+            for left in ordered:
+                ray.cancel(left, force=True)
+
+
+def _call(function: Callable[[Any], Any], item: Any) -> Any:
+    return function(item)
+
+
+def _got(ray: Any, ordered: deque[Any]) -> Any:
+    """The result of the first; an error of ours comes back as it was raised."""
+    try:
+        result = ray.get(ordered[0])
+    except ray.exceptions.RayTaskError as error:
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, Exception) else error) from None
+    except (ray.exceptions.OutOfMemoryError, ray.exceptions.WorkerCrashedError) as error:
+        raise MemoryBudgetError(
+            f"A worker of the cluster was killed, and {RETRIES} more tries of its part as well, most likely because memory ran out. "
+            "Use fewer workers per machine (more CPUs per machine than memory allows is the usual cause)."
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise ParameterError(f"The Ray cluster lost the job: {_first_line(error)}. Start it again: what is finished is kept.") from error
+    ordered.popleft()
+    return result
+
+
+def connected(address: str | None, workers: int) -> Any:
+    """The module ray, connected to the cluster.
+
+    Raises:
+        MissingExtraError: ray isn't installed.
+        ParameterError: nothing answers at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+    try:
+        import ray  # noqa: PLC0415  an extra, and slow to import
+    except ImportError:
+        raise MissingExtraError.of("ray", "ray", "The engine 'ray'") from None
+    with _starting:
+        if not ray.is_initialized():
+            _start(ray, address, workers)
+            atexit.register(ray.shutdown)
+    return ray
+
+
+def _start(ray: Any, address: str | None, workers: int) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": _environment()}}
+    try:
+        if address is None:
+            ray.init(num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
+        else:
+            ray.init(address, **quiet)
+    except VitrinaError:
+        raise
+    except Exception as error:
+        where = "A local Ray cluster can't be started" if address is None else f"No Ray cluster answers at {address!r}"
+        raise ParameterError(
+            f"{where}: {_first_line(error)}. Name the address that 'ray start --head' printed (host:6379), or ray://host:10001.",
+            parameter="cluster", value=address,
+        ) from error  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    """Of a worker: one thread, and the import path of this process."""
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": path}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
