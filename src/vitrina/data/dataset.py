@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
@@ -18,6 +19,7 @@ from vitrina.base.codes import codes_within
 from vitrina.base.errors import ParameterError, SplitError
 from vitrina.base.ids import as_given, listed
 from vitrina.base.showing import titled, to_pandas
+from vitrina.base.time import microseconds
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
@@ -267,6 +269,21 @@ class Dataset:
         if self.item_table is None:
             return ids
         return [title or item for title, item in zip(self.item_table.titles(codes), ids, strict=True)]
+
+    def item_table_at(self, time: int | datetime) -> FeatureTable | None:
+        """The table of items as it was known at a time, of a log whose loads brought versions of it; `item_table` is the latest state.
+
+        Args:
+            time: in the unit of the log's times, or a date (UTC where it has no zone). What began up to it is known.
+
+        Raises:
+            ParameterError: a date, of a log whose times are steps.
+        """
+        if isinstance(time, datetime):
+            if self.time_unit != "us":
+                raise ParameterError(f"The {self!r} has steps and no dates. Give the time as a number. Got {time!r}.", parameter="time")
+            time = microseconds(time)
+        return None if self.item_table is None else self.item_table.at(time)
 
     def events_of(self, users: NDArray[Any]) -> Int64:
         """Positions of the events of these users, in order."""

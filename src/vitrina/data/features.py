@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vitrina.base.errors import DataError
 from vitrina.base.ids import without_zero_fraction
 from vitrina.data.columns import IS_EMPTY, id_text
+from vitrina.data.versions import Versions
 from vitrina.vocabulary import Vocabulary
 
 FeatureKind = Literal["category", "categories", "number", "text"]
@@ -29,11 +30,13 @@ class FeatureTable:
         frame: one row per code, in the order of the vocabulary; no id column.
         kinds: the kind of each column that models may use.
         title: the column to show to people, if there is one.
+        versions: what the rows said at other times, where that was kept; the frame is the latest of them.
     """
 
     frame: pl.DataFrame
     kinds: Mapping[str, FeatureKind]
     title: str | None = None
+    versions: Versions | None = None
 
     @classmethod
     def of(cls, table: pl.DataFrame, id_column: str, vocabulary: Vocabulary, *, kinds: Mapping[str, FeatureKind] | None = None, title: str | None = None) -> FeatureTable:  # fmt: skip
@@ -70,7 +73,25 @@ class FeatureTable:
 
     def take(self, codes: NDArray[Any]) -> FeatureTable:
         """The rows of these codes, in their order: what a smaller vocabulary needs."""
-        return FeatureTable(self.frame[np.asarray(codes, np.int64)], self.kinds, self.title)
+        versions = None if self.versions is None else self.versions.take(codes)
+        return FeatureTable(self.frame[np.asarray(codes, np.int64)], self.kinds, self.title, versions)
+
+    def at(self, time: int) -> FeatureTable:
+        """The table as of a time, in the unit of the log's times: what began later is unknown. The same table where no versions were kept.
+
+        Cost: a sort of the versions once, then a pass over them per time; a time that was asked for before costs nothing.
+        """
+        if self.versions is None or not (later := self.versions.since > time).any():
+            return self
+        if time not in self._asked:
+            self._asked[time] = FeatureTable(
+                self.versions.at(time, length=len(self.frame)), self.kinds, self.title, self.versions.select(~later)
+            )
+        return self._asked[time]
+
+    @cached_property
+    def _asked(self) -> dict[int, FeatureTable]:
+        return {}
 
     def columns(self, kind: FeatureKind) -> list[str]:
         return [name for name, k in self.kinds.items() if k == kind]
@@ -78,7 +99,8 @@ class FeatureTable:
     @cached_property
     def fingerprint(self) -> str:
         hashes = self.frame.hash_rows(seed=0).to_numpy()
-        return hashlib.sha256(hashes.tobytes() + repr(self.frame.schema).encode()).hexdigest()[:16]
+        versions = "" if self.versions is None else self.versions.fingerprint
+        return hashlib.sha256(hashes.tobytes() + repr(self.frame.schema).encode() + versions.encode()).hexdigest()[:16]
 
 
 def table_ids(column: pl.Series) -> pl.Series:

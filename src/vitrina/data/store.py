@@ -22,6 +22,7 @@ from vitrina.base.files import atomic_folder
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureTable
 from vitrina.data.split import Rule, Split
+from vitrina.data.versions import Versions
 from vitrina.types import Eligibility, Events, Queries, Ragged
 from vitrina.vocabulary import Vocabulary
 
@@ -121,6 +122,8 @@ def _write_dataset(data: Dataset, folder: Path) -> None:
     for name, table in tables.items():
         if table is not None:
             table.frame.write_parquet(folder / f"{name}.parquet")
+            if table.versions is not None:
+                table.versions.table().write_parquet(folder / f"{name}_versions.parquet")
     _write_json(folder / "dataset.json", {
         "format": FORMAT, "time_unit": data.time_unit, "kind_names": data.kind_names, "name": data.name, "shard_count": data.shard_count,
         "repeat": data.repeat,
@@ -133,10 +136,7 @@ def _read_dataset(folder: Path) -> Dataset:
     meta = _read_json(folder / "dataset.json", "dataset")
     arrays = _read_arrays(folder)
     users, items = (Vocabulary(pl.read_parquet(folder / f"{name}_ids.parquet").to_series()) for name in ("users", "items"))
-    tables: dict[str, Any] = {
-        name: FeatureTable(pl.read_parquet(folder / f"{name}.parquet"), about["kinds"], about["title"])
-        for name, about in meta["tables"].items()
-    }
+    tables: dict[str, Any] = {name: _table(folder, name, about) for name, about in meta["tables"].items()}
     indptr = arrays.pop("indptr")
     data = Dataset(
         Events(**arrays), indptr, users, items, meta["time_unit"], tuple(meta["kind_names"]), rule=_rule(meta["rule"]),
@@ -145,6 +145,13 @@ def _read_dataset(folder: Path) -> Dataset:
     )  # fmt: skip
     data.__dict__["fingerprint"] = meta["fingerprint"]  # the cached property: hashing would read the whole log
     return data
+
+
+def _table(folder: Path, name: str, about: Mapping[str, Any]) -> FeatureTable:
+    """A table of items or of users, with its versions where it has them."""
+    kept = folder / f"{name}_versions.parquet"
+    versions = Versions.of_table(pl.read_parquet(kept)) if kept.exists() else None
+    return FeatureTable(pl.read_parquet(folder / f"{name}.parquet"), about["kinds"], about["title"], versions)
 
 
 def _write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

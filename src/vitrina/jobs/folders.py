@@ -92,4 +92,4 @@ def tiny_split(split: Split) -> Split:
 
 
 def _rows(table: FeatureTable | None, codes: np.ndarray) -> FeatureTable | None:
-    return None if table is None else FeatureTable(table.frame[codes], table.kinds, table.title)
+    return None if table is None else table.take(codes)

@@ -44,4 +44,5 @@ def shown_window(data: Dataset, impressions: Impressions) -> tuple[Split, Int32]
     order = order[once]
     include = Ragged.of_lengths(np.bincount(rows[order], minlength=len(first)), items[order])
     truth = include.keep(impressions.outcomes[order] > 0)
-    return Split(data.select(keep), queries, truth, Eligibility(include=include, repeat=True)), impressions.positions[order]
+    train = data.select(keep, item_table=data.item_table_at(int(shown.min()) - 1))
+    return Split(train, queries, truth, Eligibility(include=include, repeat=True)), impressions.positions[order]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.features import FeatureTable
 from vitrina.models.own import completed
 from vitrina.protocols import Model, Recommender
 from vitrina.testing.toy import synthetic
@@ -126,7 +125,7 @@ def relabelled(data: Dataset, new_code: Int32) -> Dataset:
     vocabulary = Vocabulary.of(data.items.ids.gather(old_code))
     events = replace(data.events, items=new_code[data.events.items].astype(np.int32))
     table = data.item_table
-    moved = None if table is None else FeatureTable(table.frame[old_code.tolist()], table.kinds, table.title)
+    moved = None if table is None else table.take(old_code)
     return replace(data, events=events, items=vocabulary, item_table=moved)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from vitrina.base.config import MOST_DAYS
 from vitrina.base.errors import ParameterError, SplitError
-from vitrina.base.time import DAY
+from vitrina.base.time import DAY, microseconds
 from vitrina.data.dataset import Dataset
 from vitrina.data.split.assemble import CandidateQueries, assemble, sizes, strictly
 from vitrina.data.split.base import Rule, Split
@@ -57,6 +57,8 @@ class GlobalTime(Rule):
         SplitError: the log has no times, or no baskets for "basket"; or one of the two parts is empty.
     Cost: a few passes over the log; a few seconds for 20 million events.
 
+    What is known of the items is what was known before the cut, where loads have kept versions of the table (`Dataset.item_table_at`).
+
     `train.holdout()` cuts a part of the same length (or quantile) just before the cut, with the same target.
 
     >>> import vitrina as vt
@@ -99,7 +101,7 @@ class GlobalTime(Rule):
             after &= moments.with_basket(data.events.baskets)
         candidates = self._asked(data, moments.take(after), keep, cut)
         return assemble(
-            data.select(keep), candidates, sizes(data), self, self._before(cut, until, data),
+            data.select(keep, item_table=data.item_table_at(cut - 1)), candidates, sizes(data), self, self._before(cut, until, data),
             test_start=cut, straddling_baskets=int(straddling.sum()), per_user_steps=steps_are_per_user(data),
         )  # fmt: skip
 
@@ -173,9 +175,7 @@ def _moment(value: datetime | int, data: Dataset) -> int:
         return value
     if data.time_unit != "us":
         raise SplitError(f"GlobalTime(at={value}) needs real time stamps, and this log has only an order. Give a number, or quantile=...")
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    whole = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * 1_000_000 + whole.microseconds
+    return microseconds(value)
 
 
 def typed(time: int, data: Dataset) -> datetime | int:
