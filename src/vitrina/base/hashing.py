@@ -106,3 +106,40 @@ def _rehash(old: Any, larger: Any) -> None:  # pragma: no cover
         if old[at, 2] != 0:
             slot = _find(old[at, 0], old[at, 1], larger)
             larger[slot, 0], larger[slot, 1], larger[slot, 2] = old[at, 0], old[at, 1], old[at, 2]
+
+
+def text_hashes(texts: pl.Series) -> NDArray[np.uint64]:
+    """(texts,) a 64-bit number of each text, the same on every machine and in every version: it says which shard of a log a person is in.
+
+    FNV-1a over the UTF-8 bytes (offset 0xcbf29ce484222325, prime 0x100000001b3), then the finalizer of splitmix64, as the sum alone leaves the
+    high bits of short texts alike. Ids are hashed by their plain text (`base.ids`), so 7, 7.0 and "7" are one.
+
+    Args:
+        texts: without nulls.
+
+    Cost: 10 ns and 2 ns per byte for each text, on one core.
+
+    >>> [hex(value) for value in text_hashes(pl.Series(["7", "tea"])).tolist()]
+    ['0x7aedddb772826587', '0x488c2471f4598fdb']
+    """
+    ends = np.cumsum(texts.str.len_bytes().to_numpy(), dtype=np.int64)
+    body = np.frombuffer(bytearray(texts.str.join("").item().encode()), np.uint8)
+    out = np.empty(len(texts), np.uint64)
+    if len(out) > FEW:
+        _hash_rows(len(out), body, ends, out)
+    else:
+        _hash_rows.compiled(0, len(out), body, ends, out)
+    return out
+
+
+@Spread
+def _hash_rows(first: Any, last: Any, body: Any, ends: Any, out: Any) -> None:  # pragma: no cover
+    at = ends[first - 1] if first > 0 else 0
+    for row in range(first, last):
+        value = np.uint64(0xCBF29CE484222325)
+        while at < ends[row]:
+            value = (value ^ np.uint64(body[at])) * np.uint64(0x100000001B3)
+            at += 1
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        out[row] = value ^ (value >> np.uint64(31))

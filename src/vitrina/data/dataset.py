@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
@@ -84,6 +86,17 @@ class Dataset:
         np.cumsum(np.bincount(user_codes, minlength=len(users)), out=indptr[1:])
         order = stable_order(np.ascontiguousarray(user_codes, dtype=np.int32), indptr, events.times)
         return cls(events.take(order), indptr, users, items, **rest)
+
+    @staticmethod
+    def open(folder: str | Path) -> Dataset:
+        """A log on disk that `vitrina.ingest` wrote: its shards are read when they are asked for.
+
+        People are in the order of the shards, within one in the order of first appearance.
+
+        Raises:
+            DataError: there is no such log, it isn't finished, or a file of it is gone or damaged.
+        """
+        return import_module("vitrina.data.ingest.open").open_log(folder)  # by name: what opens logs is built on this class
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}: {self.n_events:,} events, {self.n_users:,} users, {len(self.catalogue.items):,} items)"
