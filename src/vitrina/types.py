@@ -88,6 +88,7 @@ class Queries:
     whole: Queries | None = None  # set by `counted`: these queries with every event, for what was seen and disliked
     texts: pl.Series | None = None  # (queries,) what was typed, of a search; null where nothing was
     request_ids: pl.Series | None = None  # (queries,) what the answers are called in logs, as `vt.Impressions` has it
+    first_user: int = 0  # of a shard with user codes of its own: how many people the shards before it have
 
     @classmethod
     def of_histories(
@@ -180,6 +181,11 @@ class Queries:
     @property
     def lengths(self) -> Int64:
         return self.stop - self.start
+
+    @property
+    def persons(self) -> Int64:
+        """(queries,) the users' codes in the whole log, which differ between shards; -1 for an unknown visitor."""
+        return np.where(self.users < 0, -1, self.users + np.int64(self.first_user))
 
     def last(self, n: int) -> Queries:
         """The same queries with at most the last `n` events of each history."""

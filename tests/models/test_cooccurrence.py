@@ -305,7 +305,7 @@ def test_the_diagonal_of_tfidf_is_the_squared_length_over_itself_and_the_shrinka
 def test_the_diagonal_of_bm25_is_the_squared_length_of_the_item():
     data = log_of()
     entries = data.csr(binary=False).astype(np.float64)
-    entries.data = W.BM25().entries(entries)
+    entries.data = W.BM25().entries(entries, data.catalogue.events)
     vectors = entries.toarray()
     assert_allclose(fitted(vt.Cooccurrence(weighting=W.BM25(), diagonal=True), data), vectors.T @ vectors, rtol=1e-5)
 

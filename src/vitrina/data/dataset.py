@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
@@ -119,8 +119,8 @@ class Dataset:
 
     @property
     def has_weights(self) -> bool:
-        """Whether events say how much they count."""
-        return any(shard.events.weights is not None for shard in self.shards())
+        """Whether events say how much they count; all shards have the same columns."""
+        return any(shard.events.weights is not None for shard in islice(self.shards(), 1))
 
     @property
     def n_items(self) -> int:
@@ -185,7 +185,7 @@ class Dataset:
         return Queries(
             self.events, self.indptr[np.maximum(codes, 0)], stop, self.items, codes,
             now=None if self.events.times is None or not self.n_events else np.full(len(codes), self.events.times.max() + 1),
-            kind_names=self.kind_names, people=self.users, labels=ids.alias("user_id"),
+            kind_names=self.kind_names, people=self.users, labels=ids.alias("user_id"), first_user=self.first_user,
         )  # fmt: skip
 
     def select(self, keep: Bool, **changes: Any) -> Dataset:

@@ -95,3 +95,16 @@ def users_an_item(items, indptr, n_items):  # pragma: no cover
                 last[item] = user
                 counts[item] += 1
     return counts
+
+
+@kernel
+def last_of_pairs(items, indptr, n_items):  # pragma: no cover
+    """(events,) which events are the last of their (user, item)."""
+    found, last = np.zeros(len(items), np.bool_), np.full(n_items, -1, np.int64)
+    for user in range(len(indptr) - 1):
+        for at in range(indptr[user + 1] - 1, indptr[user] - 1, -1):
+            item = items[at]
+            if last[item] != user:
+                last[item] = user
+                found[at] = True
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn, Protocol, TypeVar, final
@@ -17,6 +17,7 @@ from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.vocabulary import Vocabulary
 
+T = TypeVar("T")
 R = TypeVar("R")
 WHOLE = ("events", "indptr", "user_of", "csr", "select", "frame", "user_range", "events_of", "to_pandas")  # arrays of the whole log
 
@@ -57,6 +58,33 @@ class OnShard:
 
     def __call__(self, index: int) -> Any:
         return self.function(self.parts.load(index))
+
+
+@final
+@dataclass(frozen=True)
+class OverParts:
+    """A function of all shards and an item as one of the item, for an executor."""
+
+    parts: Parts
+    function: Callable[[Parts, Any], Any]
+
+    def __call__(self, item: Any) -> Any:
+        return self.function(self.parts, item)
+
+
+def over_parts(data: Dataset, function: Callable[[Parts, T], R], items: Iterable[T]) -> Iterator[R]:
+    """`function` of the shards and each of `items`, by the executor of the log: for what is cut otherwise than by people, such as blocks of items.
+
+    Each call loads the shards that it needs, one after another.
+    """
+    if isinstance(data, Sharded):
+        return data.executor.map(OverParts(data.parts, function), items)
+    return map(OverParts(Held(tuple(data.shards())), function), items)
+
+
+def workers_of(data: Dataset) -> int:
+    """How many go through the shards at once."""
+    return data.executor.workers if isinstance(data, Sharded) else 1
 
 
 @final

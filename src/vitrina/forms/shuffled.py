@@ -60,7 +60,7 @@ def query_keys(queries: Queries, hashes: Keys, seed: int) -> Keys:
     places = ranges(np.zeros(len(queries), np.int64), queries.lengths).astype(np.uint64)
     sums = np.append(np.uint64(0), np.cumsum(mixed(hashes[queries.histories().values] + places), dtype=np.uint64))
     ends = np.append(0, np.cumsum(queries.lengths))
-    people = mixed(queries.users.astype(np.int64).astype(np.uint64)) + np.uint64(seed * GOLDEN % 2**64)
+    people = mixed(queries.persons.astype(np.uint64)) + np.uint64(seed * GOLDEN % 2**64)
     return mixed(sums[ends[1:]] - sums[ends[:-1]] + people)
 
 

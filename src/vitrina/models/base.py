@@ -8,8 +8,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from vitrina.base.config import Config
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
@@ -54,8 +52,8 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
                 f"{type(self).__name__} reads a log as a whole, and {data!r} comes in shards, as it is larger than memory. Take a model that "
                 "reads shards, such as Popularity() or Cooccurrence(), or fit on a part of the log."
             )
-        counted = data.counted()
-        if data.n_events and not counted.n_events:
+        counted = data.counted() if data.has_weights else data
+        if data.has_weights and not counted.n_events and data.n_events:
             raise DataError(
                 f"{type(self).__name__} learns from events of weights above 0, and none of the {data.n_events:,} of {data!r} has one."
             )
@@ -71,10 +69,14 @@ def ignored(model: Any, data: Dataset) -> tuple[str, ...]:
     """What is to be said of a model that doesn't read the weights that these events have."""
     if getattr(model, "reads_weights", False):
         return ()
-    weights = [shard.counted().events.weights for shard in data.shards()]
-    counting = [part for part in weights if part is not None and len(part)]
-    differ = len({float(end(part)) for part in counting for end in (np.min, np.max)}) > 1
-    return (IGNORED,) if differ else ()
+    ends = [end for shard in data.map_shards(_ends_of_weights) for end in shard] if data.has_weights else []
+    return (IGNORED,) if len(set(ends)) > 1 else ()
+
+
+def _ends_of_weights(shard: Dataset) -> tuple[float, ...]:
+    """The least and the largest weight of the events that count."""
+    weights = shard.counted().events.weights
+    return () if weights is None or not len(weights) else (float(weights.min()), float(weights.max()))
 
 
 def check_log(name: str, data: Any) -> None:

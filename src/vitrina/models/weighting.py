@@ -20,7 +20,7 @@ from pydantic import Field
 from scipy import sparse
 
 from vitrina.base.config import Config
-from vitrina.types import Float64
+from vitrina.types import Float64, Int64
 
 __all__ = [
     "BM25", "ConditionalProbability", "Cosine", "Count", "Denominator", "Jaccard", "Lift", "RowNormalised", "TfIdf", "Transitions", "Weighting",
@@ -59,8 +59,13 @@ class Weighting(Config, ABC):
     def denominator(self, counts: Float64, n_users: int) -> Denominator:
         """`counts` (items,) is the diagonal of co: the users of each item, where entries are 1."""
 
-    def entries(self, events: sparse.csr_matrix) -> Float64:
-        """Factors of the entries of X, aligned with `events.data`: how many events each (user, item) has. By default 1."""
+    def entries(self, events: sparse.csr_matrix, lengths: Int64) -> Float64:
+        """Factors of the entries of X, aligned with `events.data`: how many events each (user, item) has. By default 1.
+
+        Args:
+            events: (users, items) of some people; a log larger than memory comes in parts.
+            lengths: (items,) how many events each item has in the whole log.
+        """
         return np.ones(len(events.data))
 
 
@@ -196,8 +201,8 @@ class TfIdf(Weighting):
 
     shrinkage: float = Field(default=0, ge=0)
 
-    def entries(self, events: sparse.csr_matrix) -> Float64:
-        return np.sqrt(events.data) * _user_idf(events)
+    def entries(self, events: sparse.csr_matrix, lengths: Int64) -> Float64:
+        return np.sqrt(events.data) * _user_idf(events, lengths)
 
     def denominator(self, counts: Float64, n_users: int) -> Denominator:
         norms = np.sqrt(counts)
@@ -219,19 +224,17 @@ class BM25(Weighting):
     k1: float = Field(default=1.2, ge=0)
     b: float = Field(default=0.75, ge=0, le=1)
 
-    def entries(self, events: sparse.csr_matrix) -> Float64:
-        length = np.bincount(events.indices, events.data)
-        mean = length.sum() / max((length > 0).sum(), 1)
-        saturation = self.k1 * (1 - self.b + self.b * length[events.indices] / mean)
-        return _user_idf(events) * events.data * (self.k1 + 1) / (events.data + saturation)
+    def entries(self, events: sparse.csr_matrix, lengths: Int64) -> Float64:
+        mean = lengths.sum() / max((lengths > 0).sum(), 1)
+        saturation = self.k1 * (1 - self.b + self.b * lengths[events.indices] / mean)
+        return _user_idf(events, lengths) * events.data * (self.k1 + 1) / (events.data + saturation)
 
     def denominator(self, counts: Float64, n_users: int) -> Denominator:
         ones = np.ones(len(counts))
         return Denominator.product(ones, ones)
 
 
-def _user_idf(events: sparse.csr_matrix) -> Float64:
+def _user_idf(events: sparse.csr_matrix, lengths: Int64) -> Float64:
     """log(items / (1 + items of u)) for each entry, at least 0; items are those with an event."""
-    lengths = np.diff(events.indptr)
-    n_items = len(np.unique(events.indices))
-    return np.repeat(np.maximum(np.log(n_items / (1 + lengths)), 0), lengths)
+    own = np.diff(events.indptr)
+    return np.repeat(np.maximum(np.log((lengths > 0).sum() / (1 + own)), 0), own)

@@ -149,6 +149,7 @@ def assemble(
     queries = Queries(
         candidates.events, candidates.start[kept], candidates.stop[kept], train.items, candidates.users[kept],
         now=None if candidates.now is None else candidates.now[kept], kind_names=train.kind_names, people=train.users,
+        first_user=train.first_user,
     )  # fmt: skip
     train = train.changed(rule=remember.model_copy(update={"repeat": allowed}))
     truth_kept = reachable.take(kept)
