@@ -104,22 +104,31 @@ class FeatureTable:
 
 
 def table_ids(column: pl.Series) -> pl.Series:
-    """The ids of a table, as text.
+    """The ids of a table that has each once, as text.
 
     Raises:
         DataError: one is empty, no id, or there twice.
+    """
+    ids = plain_ids(column)
+    wrong = ids.is_null() | ids.is_duplicated() | (ids.str.strip_chars() == "")
+    if wrong.any():
+        shown = ", ".join(f"{at + 1} ({column[at]!r})" for at in wrong.arg_true().head(3))
+        raise DataError(f"the column {column.name!r} must hold each id once and no empty ones. See rows {shown}; keep one row per id.")
+    return ids
+
+
+def plain_ids(column: pl.Series) -> pl.Series:
+    """The ids of a table as text, null where one is empty.
+
+    Raises:
+        DataError: one is no id.
     """
     text, problems = id_text(column, column.name)
     for problem in problems:
         if problem.fault != IS_EMPTY and problem.mask.any():
             at = int(problem.mask.arg_max() or 0)
             raise DataError(f"the column {column.name!r} must {problem.must}, but {problem.fault} in row {at + 1} ({column[at]!r}).")
-    ids = without_zero_fraction(text)
-    wrong = ids.is_null() | ids.is_duplicated() | (ids.str.strip_chars() == "")
-    if wrong.any():
-        shown = ", ".join(f"{at + 1} ({column[at]!r})" for at in wrong.arg_true().head(3))
-        raise DataError(f"the column {column.name!r} must hold each id once and no empty ones. See rows {shown}; keep one row per id.")
-    return ids
+    return without_zero_fraction(text)
 
 
 def as_kind(column: pl.Series, kind: FeatureKind | None) -> pl.Series:

@@ -57,6 +57,7 @@ class Piece:
     events: File | None = None
     users: File | None = None
     dropped: File | None = None
+    latest: int | None = None  # time of its latest event
     content: str = "0" * 16  # sum over events of a hash of each, modulo 2^64, as hex
 
 
@@ -70,6 +71,7 @@ class Shard:
     people: int  # users with at least one event
     pieces: tuple[Piece, ...]
     table: File | None = None  # what describes its users, row by code
+    gone: tuple[File, ...] = ()  # ids of events that were dropped before its pieces were compacted: no append brings them back
 
 
 @final
@@ -80,6 +82,7 @@ class TableOf:
     kinds: dict[str, str]
     title: str | None
     file: File | None = None  # None where each shard has its own
+    versions: File | None = None  # what was known at other times, where a load said it anew
 
 
 @final
@@ -111,23 +114,19 @@ class Manifest:
     @property
     def files(self) -> list[File]:
         """Every file that it names."""
-        tables = [table.file for table in (self.item_table,) if table is not None]
+        tables = [file for table in (self.item_table,) if table is not None for file in (table.file, table.versions)]
         of_shards = (
-            file for shard in self.shards for file in (shard.table, *(f for p in shard.pieces for f in (p.events, p.users, p.dropped)))
+            file
+            for shard in self.shards
+            for file in (shard.table, *shard.gone, *(f for p in shard.pieces for f in (p.events, p.users, p.dropped)))
         )
         return [file for file in (*self.items, *tables, *of_shards) if file is not None]
 
 
 def manifest_of(plain: dict[str, Any]) -> Manifest:
     """A manifest from what its JSON says."""
-    shards = tuple(
-        Shard(**shard | {"pieces": tuple(_piece(piece) for piece in shard["pieces"]), "table": _file(shard["table"])})
-        for shard in plain["shards"]
-    )
-    tables = {
-        name: None if plain[name] is None else TableOf(**plain[name] | {"file": _file(plain[name]["file"])})
-        for name in ("item_table", "user_table")
-    }
+    shards = tuple(shard_of(shard) for shard in plain["shards"])
+    tables = {name: None if plain[name] is None else _table(plain[name]) for name in ("item_table", "user_table")}
     lists = {
         "kind_names": tuple(plain["kind_names"]),
         "items": tuple(File(**file) for file in plain["items"]),
@@ -138,7 +137,12 @@ def manifest_of(plain: dict[str, Any]) -> Manifest:
 
 def shard_of(plain: dict[str, Any]) -> Shard:
     """A shard from what its JSON says: `dataclasses.asdict` is the inverse."""
-    return Shard(**plain | {"pieces": tuple(_piece(piece) for piece in plain["pieces"]), "table": _file(plain["table"])})
+    gone = tuple(File(**file) for file in plain["gone"])
+    return Shard(**plain | {"pieces": tuple(_piece(piece) for piece in plain["pieces"]), "table": _file(plain["table"]), "gone": gone})
+
+
+def _table(plain: dict[str, Any]) -> TableOf:
+    return TableOf(**plain | {name: _file(plain[name]) for name in ("file", "versions")})
 
 
 def _piece(plain: dict[str, Any]) -> Piece:
@@ -186,6 +190,19 @@ def sweep(folder: Path, manifest: Manifest) -> None:
     """Remove every file of the log that the manifest doesn't name, with the states that need them."""
     named = {folder / file.name for file in manifest.files} | {_of_load(folder, manifest.load)}
     for path in [path for part in ("manifests", "items", "shards") for path in (folder / part).rglob("*")]:
+        if path.is_file() and path not in named:
+            path.unlink()
+
+
+def forget_before(folder: Path, load: int) -> None:
+    """Remove the files that no state from this load on names, and the earlier states that need one of them."""
+    states = {int(path.stem): path for path in (folder / "manifests").glob("*.json")}
+    kept = [read_manifest(folder, number) for number in states if number >= load]
+    named = {folder / file.name for state in kept for file in state.files}
+    for number, path in states.items():
+        if number < load and not named.issuperset(folder / file.name for file in read_manifest(folder, number).files):
+            path.unlink()
+    for path in [path for part in ("items", "shards") for path in (folder / part).rglob("*")]:
         if path.is_file() and path not in named:
             path.unlink()
 

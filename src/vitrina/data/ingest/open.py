@@ -25,6 +25,7 @@ from vitrina.data.ingest.format import (
 )
 from vitrina.data.ingest.shards import DTYPES, in_order, indptr_of, number_baskets
 from vitrina.data.sharded import Sharded
+from vitrina.data.versions import Versions
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 
@@ -113,7 +114,8 @@ def _table(folder: Path, about: TableOf, file: Any, count: int) -> FeatureTable:
     frame = read_file(folder, file)
     if frame.height < count:
         frame = frame[pl.Series(np.arange(count)).set(pl.Series(np.arange(count) >= frame.height), None).cast(pl.UInt32)]
-    return FeatureTable(frame, about.kinds, about.title)  # type: ignore[arg-type]
+    versions = None if about.versions is None else Versions.of_table(read_file(folder, about.versions))
+    return FeatureTable(frame, about.kinds, about.title, versions)  # type: ignore[arg-type]
 
 
 def open_log(folder: str | Path) -> Sharded:

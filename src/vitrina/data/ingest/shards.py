@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,16 @@ def write_piece(folder: Path, shard: int, load: int, users: pl.Series, events: p
 
     columns = [name for name in DTYPES if name in events.columns]
     events = events.select(pl.col(name).cast(DTYPES[name]) for name in columns)
-    return Piece(load, write("events", events), write("users", users.rename("id").to_frame()), content=content_of(events, people))
+    latest = events["time"].max() if "time" in columns else None
+    return Piece(
+        load, write("events", events), write("users", users.rename("id").to_frame()), latest=latest, content=content_of(events, people)  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def columns_of(roles: Iterable[str]) -> list[str]:
+    """The columns of the pieces of a log that has these roles."""
+    has = {"user", "item", "row", *roles} | ({"order"} if "order_by" in roles else set())
+    return [name for name in DTYPES if name in has]
 
 
 def content_of(events: pl.DataFrame, people: NDArray[np.uint64]) -> str:

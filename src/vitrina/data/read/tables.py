@@ -41,15 +41,15 @@ def read_features(
         DataError: the id column is missing or repeats an id, a column doesn't hold its declared kind, or numbers among words.
         UnknownNameError: a declared kind or the title names no column.
     """
-    label, frame, first = _read(source, what, options)
-    id_column = _id_column(frame, first, what, column)
+    label, frame, first = read_table(source, what, options)
+    id_column = id_column_of(frame, first, what, column)
     for name in [*(kinds or {}), *([] if title is None else [title])]:
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
     try:
         frame, kinds, decisions = typed_table(frame, id_column, kinds or {}, first, title, decimal)
         ids = table_ids(frame[id_column])
-        notes = _coverage(frame[id_column], ids, vocabulary, what, label)
+        notes = coverage(frame[id_column], ids, vocabulary, what, label)
         known = vocabulary.extended(ids) if what == "items" else vocabulary
         table = FeatureTable.of(frame, id_column, known, kinds=kinds, title=title)
     except DataError as error:
@@ -60,7 +60,8 @@ def read_features(
     return table, known, " ".join(part for part in (first.note, *notes, *decisions) if part)
 
 
-def _id_column(frame: pl.DataFrame, source: Source, what: str, column: str) -> str:
+def id_column_of(frame: pl.DataFrame, source: Source, what: str, column: str) -> str:
+    """The column of a table that has the ids: named as in the log, or as usual."""
     usual = "item_id" if what == "items" else "user_id"
     found = next((name for name in (column, usual) if name in frame.columns), None)
     if found is not None:
@@ -79,7 +80,8 @@ def _id_column(frame: pl.DataFrame, source: Source, what: str, column: str) -> s
     )
 
 
-def _read(source: Any, what: str, options: TextOptions) -> tuple[str, pl.DataFrame, Source]:
+def read_table(source: Any, what: str, options: TextOptions) -> tuple[str, pl.DataFrame, Source]:
+    """What messages call a table, its rows, and the first of its files."""
     sources = find_sources(source, f"the table of {what}", options)
     frames = [_whole(one) for one in sources]
     columns = frames[0].columns
@@ -103,7 +105,7 @@ def _whole(source: Source) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> list[str]:
+def coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> list[str]:
     """Sentences on how the ids of a table and those of the log meet."""
     codes = vocabulary.encode(ids)
     described = int((codes >= 0).sum())
