@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vitrina.base.errors import ParameterError
+from vitrina.base.executor import Executor, InProcess, Processes
 from vitrina.base.former import with_former
 from vitrina.board.budget import Budget
 from vitrina.board.contenders import Conditions, Contender, Outcome
@@ -58,6 +59,7 @@ def compare(
     rules: Rules | None = None,
     quick: bool = False,
     progress: bool = True,
+    executor: Executor | None = None,
     **former: Any,
 ) -> Board:
     """Fit each model on the training part in a process of its own, answer the queries, judge, and say what that means.
@@ -96,11 +98,14 @@ def compare(
             less time for EASE. Models are fitted on the whole training part, so values are about those of the whole comparison, with
             wider intervals.
         progress: show a bar with the time left on a terminal, else a line for each finished model (on stderr).
+        executor: on whose workers the processes of the models run, as many at a time as it has: `vitrina.jobs.ray.Ray` on the nodes of a cluster, which
+            must see `cache` at the same path. None: this machine, `budget.workers` at a time.
         former: `trials`, `seconds`, `limit`, `workers` and `draws` by themselves, for one more release.
 
     Raises:
         ParameterError: two models have one name, or a model can't be built in another process; a metric of your own lacks something;
-            vectors don't fit; rules contradict each other or don't fit the log; folds are not of one log, or don't follow one another in time.
+            vectors don't fit; rules contradict each other or don't fit the log; folds are not of one log, or don't follow one another in time;
+            the executor has another number of workers than the budget names, or has lost its cluster.
         DataError: a metric needs vectors of the items, and there are none.
         KeyboardInterrupt: Ctrl-C; the processes are ended first, and what is finished stays in the cache.
 
@@ -114,6 +119,7 @@ def compare(
     _check_numbers(k=k, examples=examples, seed=seed)
     check_matters(matters)
     budget, bootstrap = _records(budget, bootstrap or Bootstrap(seed=seed), former)
+    budget, executor = _spread(budget, executor)
     questions = Questions.of(split, slices, quick=quick, seed=seed)
     judges = Judges.of(metrics, primary, k, questions.whole, vectors)
     contenders = lineup(models, questions.whole, baselines=baselines, baseline=baseline)
@@ -123,7 +129,8 @@ def compare(
         budget = budget.model_copy(update={"trials": min(budget.most_trials, QUICK_TRIALS)})
         contenders = [replace(c, model=hurried(c.model)) for c in contenders]
     check_rules(rules, [c.model for c in contenders], questions.whole.train)
-    conditions, outcomes = _run(contenders, questions, judges, budget, rules, None if cache is None else Path(cache), seed, progress)
+    where = None if cache is None else Path(cache)
+    conditions, outcomes = _run(contenders, questions, judges, budget, rules, where, seed, progress, executor)
     comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started, baseline, matters)
     train = questions.whole.train
     about = {"title": title or f"Models for {train.name}", "inspection": inspect(train if data is None else data)}
@@ -139,6 +146,18 @@ def _records(budget: Budget, bootstrap: Bootstrap, former: Mapping[str, Any]) ->
     )
 
 
+def _spread(budget: Budget, executor: Executor | None) -> tuple[Budget, Executor]:
+    """The budget with the executor's workers, and who starts the processes: this one, unless the executor is another machine's."""
+    if executor is None:
+        return budget, InProcess()
+    if budget.workers not in (1, executor.workers):
+        raise ParameterError(
+            f"The executor has {executor.workers} workers, and the budget {budget.workers}. Leave the 'workers' out of the budget.",
+            parameter="executor", value=executor,
+        )  # fmt: skip
+    return budget.model_copy(update={"workers": executor.workers}), InProcess() if isinstance(executor, Processes) else executor
+
+
 def _check_numbers(**numbers: int) -> None:
     for name, value in numbers.items():
         least = 1 if name == "k" else 0
@@ -150,7 +169,7 @@ def _check_numbers(**numbers: int) -> None:
 
 def _run(
     contenders: Sequence[Contender], questions: Questions, judges: Judges, budget: Budget, rules: Rules | None, cache: Path | None, seed: int,
-    progress: bool,
+    progress: bool, executor: Executor,
 ) -> tuple[Conditions, list[Outcome]]:  # fmt: skip
     """Let everybody fit and answer under the same conditions, in one fold after another. Who failed in one takes no part in the next.
 
@@ -160,14 +179,14 @@ def _run(
     folds = questions.folds
     if progress and (len(folds) > 1 or budget.fits > 1):
         sys.stderr.write(f"{cost(contenders, budget, len(folds))}\n")
-    threads = max((os.cpu_count() or 1) // budget.workers, 1)
+    threads = max((os.cpu_count() or 1) // budget.workers, 1) if isinstance(executor, InProcess) else 1
     conditions: list[Conditions] = []
     done: dict[str, list[Outcome]] = {c.name: [] for c in contenders}
     for fold in folds:
         with work_folder(cache) as work:
             validation = validation_part(fold, quick=questions.quick, seed=seed) if any(c.tuned for c in contenders) else None
             stamps = write_folders(fold, validation, work)
-            place = Workplace(work, cache or work, *stamps, fold.queries.vocabulary, judges.depth, threads, budget.limit)
+            place = Workplace(work, cache or work, *stamps, fold.queries.vocabulary, judges.depth, threads, budget.limit, executor)
             conditions.append(Conditions(place, budget, judges.primary, seed, rules))
             left = [c for c in contenders if all(o.entry.status == "ok" for o in done[c.name])]
             left = left if len(conditions) == 1 else [replace(c, candidate=False) for c in left]  # later validation is an earlier test

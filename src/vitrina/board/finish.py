@@ -20,6 +20,7 @@ import polars as pl
 import psutil
 
 import vitrina
+from vitrina.base.executor import InProcess
 from vitrina.board import assemble, placed, sample
 from vitrina.board.asked import Asked
 from vitrina.board.choice import choose_baseline
@@ -198,6 +199,7 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
         "tuning_budget": tuning if comparison.tuned else "nothing was tuned",
         "processes_at_a_time": conditions.budget.workers,
         "threads_per_process": conditions.place.threads,
+        "engine": "this machine" if isinstance(conditions.place.executor, InProcess) else repr(conditions.place.executor),
         "times": "without compiling; peak memory is of the model's own process",
         "folds": len(comparison.questions.folds),
         "fits_of_a_model_with_a_seed": conditions.budget.fits,

@@ -11,6 +11,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
+    from vitrina.base.executor import Executor
     from vitrina.board.result import Board
     from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
@@ -27,20 +28,26 @@ def command(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: a sample of the people, and a few configurations of each search.")
     ] = False,
+    engine: o.Engine = "local",
+    workers: o.Workers = 1,
+    cluster: o.Cluster = None,
     json: o.Json = False,
 ) -> None:
     """Fit every model of the config on one split, or on its folds in time, print the leaderboard, write report.html, per_query.parquet and board.json.
 
-    Finished models are kept in the folder of the results: after Ctrl-C the same command goes on where it stopped.
+    Finished models are kept in the folder of the results: after Ctrl-C the same command goes on where it stopped. On a cluster all nodes must have
+    that folder at the same path.
     """
     from vitrina.cli.config import read_config
+    from vitrina.jobs.engine import engine as executor
 
-    end(compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json))
+    spread = executor(engine, workers, cluster)
+    end(compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json, executor=spread))
 
 
 def compare(
     plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, quick: bool = False, json: bool = False,
-    data: Dataset | None = None,
+    data: Dataset | None = None, executor: Executor | None = None,
 ) -> Board:  # fmt: skip
     """Run a checked config on its log, or on `data` where that has been read already; the results are written."""
     from vitrina import compare as run
@@ -60,7 +67,7 @@ def compare(
     plan.check_rules(folds[-1].train)
     plan.check_metrics(folds[-1].train)
     try:
-        board = run(plan.models, folds, cache=cache, data=data, quick=quick, **plan.options())
+        board = run(plan.models, folds, cache=cache, data=data, quick=quick, executor=executor, **plan.options())
     except KeyboardInterrupt:
         console.note(f"Finished models are kept in {cache}: the same command goes on from there.")
         raise

@@ -76,3 +76,15 @@ TrustArtifact = Annotated[
     bool, typer.Option("--trust", help="Allow an artifact of a model of your own, whose module lies here: it runs that code.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results.", show_default=False)]
+CLUSTER = "Where it runs"
+Engine = Annotated[str, typer.Option(help="Who runs the parts.", metavar="local|ray", rich_help_panel=CLUSTER)]
+Workers = Annotated[int, typer.Option(help="Parts at a time.", rich_help_panel=CLUSTER)]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Of --engine ray: the address of a running cluster; by default one starts on this machine.",
+        metavar="ADDRESS",
+        rich_help_panel=CLUSTER,
+        show_default=False,
+    ),
+]

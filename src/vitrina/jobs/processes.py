@@ -10,8 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from vitrina.base.threads import THREAD_VARIABLES
 from vitrina.jobs.worker import READY, RESULT
@@ -26,8 +25,14 @@ class StoppedError(Exception):
     """The work was interrupted while the process ran."""
 
 
+class Stop(Protocol):
+    """What a `threading.Event` does: waits some seconds, and says whether it was set."""
+
+    def wait(self, timeout: float, /) -> bool: ...
+
+
 def run_job(
-    job: Mapping[str, Any], out: Path, stop: Event, *, threads: int, limit: float | None = None, alive: Path | None = None
+    job: Mapping[str, Any], out: Path, stop: Stop, *, threads: int, limit: float | None = None, alive: Path | None = None
 ) -> dict[str, Any]:
     """Run one job in a fresh interpreter and return its result, with `status` and `error` whatever happened.
 
@@ -58,7 +63,7 @@ def _environment(threads: int) -> dict[str, str]:
     return os.environ | limits | {"PYTHONPATH": path}
 
 
-def _wait(process: subprocess.Popen[bytes], stop: Event, limit: float | None, ready: Path) -> bool:
+def _wait(process: subprocess.Popen[bytes], stop: Stop, limit: float | None, ready: Path) -> bool:
     """Until the process ends (False) or its limit is over (True). Importing and compiling have an allowance of their own."""
     started = time.time()
     while process.poll() is None:

@@ -101,10 +101,12 @@ def connected(address: str | None, workers: int) -> Any:
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
+    hook = sys.excepthook
     try:
         import ray  # noqa: PLC0415  an extra, and slow to import
     except ImportError:
         raise MissingExtraError.of("ray", "ray", "The engine 'ray'") from None
+    sys.excepthook = hook  # Ray's own tells the cluster of an error first, and that never returned after a Ctrl-C
     with _starting:
         if not ray.is_initialized():
             _start(ray, address, workers)

@@ -13,9 +13,11 @@ from typing import Any
 import polars as pl
 
 from vitrina.base.config import fingerprint
+from vitrina.base.executor import Executor, InProcess
 from vitrina.jobs import processes
 from vitrina.jobs.answers import FORM, Before, read_before, read_lists, read_tables
 from vitrina.jobs.cache import code_stamp, key_of
+from vitrina.jobs.remote import run_on
 from vitrina.jobs.trials import finished_trials, mark_dead
 from vitrina.jobs.worker import BEFORE, LISTS, RESULT, TABLES
 from vitrina.types import Recommendations
@@ -35,6 +37,7 @@ class Workplace:
         k: length of the lists.
         threads: that a process may use.
         limit: seconds for one fit with its answers, or None.
+        executor: on whose workers the processes run, which see both folders; InProcess starts them from here.
     """
 
     work: Path
@@ -45,6 +48,7 @@ class Workplace:
     k: int
     threads: int
     limit: float | None = None
+    executor: Executor = field(default_factory=InProcess)
 
     def folder(self, name: str) -> Path:
         """An empty folder for one job."""
@@ -52,6 +56,13 @@ class Workplace:
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
         return path
+
+    def run(self, job: Mapping[str, Any], name: str, stop: Event) -> tuple[dict[str, Any], Path]:
+        """A job in a process of its own: its result, and the folder with its files."""
+        out = self.folder(name)
+        if not isinstance(self.executor, InProcess):
+            return run_on(self.executor, job, out, stop, self.limit)
+        return processes.run_job(job, out, stop, threads=self.threads, limit=self.limit), out
 
 
 @dataclass(frozen=True)
@@ -90,9 +101,8 @@ def fit_and_answer(spec: Any, name: str, place: Workplace, stop: Event) -> FitRe
     if cached:
         record = json.loads((finished / RESULT).read_text(encoding="utf-8"))
     else:
-        out = place.folder(f"fit-{fingerprint(name)}")
         job = {"kind": "fit", "model": spec, "split": str(place.work / "split"), "warm": str(place.work / "warm"), "k": place.k}
-        record = processes.run_job(job, out, stop, threads=place.threads, limit=place.limit)
+        record, out = place.run(job, f"fit-{fingerprint(name)}", stop)
         if record["status"] == "ok" and not finished.exists():  # the same config under two names may have been quicker
             out.rename(finished)
     if record["status"] != "ok":
@@ -129,7 +139,7 @@ def run_trials(
     }  # fmt: skip
     while set(keys) - set(finished_trials(path)):
         before = len(finished_trials(path))
-        result = processes.run_job(job, place.folder(f"tune-{named}"), stop, threads=place.threads, limit=place.limit)
+        result, _ = place.run(job, f"tune-{named}", stop)
         died = result["status"] != "ok"
         if died:
             mark_dead(path, keys, result["error"])
