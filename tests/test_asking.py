@@ -256,7 +256,7 @@ def test_a_writer_that_was_interrupted_makes_no_file_afterwards(ending, tmp_path
         return real(*given, **named)
 
     monkeypatch.setattr(Static, "recommend", breaks)
-    monkeypatch.setattr("vitrina.batch.BLOCK", 1)
+    monkeypatch.setattr("vitrina.batch.lists.BLOCK", 1)
     for _ in range(5):
         with pytest.raises(KeyboardInterrupt):
             vt.recommend_to(tmp_path / f"lists.{ending}", fitted, QUERIES, k=2)

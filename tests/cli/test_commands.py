@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 import vitrina as vt
-from vitrina import batch
 from vitrina.base.config import to_plain
+from vitrina.batch import lists as batch
 from vitrina.cli.config import read_config
 from vitrina.forms.static import Static
 

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, final, runtime_checkable
 
 from vitrina.base.errors import MemoryBudgetError, ParameterError
 from vitrina.base.threads import THREAD_VARIABLES
@@ -54,8 +55,8 @@ class InProcess:
 @final
 @dataclass(frozen=True)
 class Processes:
-    """Items go to `workers` spawned processes of this machine, of one thread each, which end with the map: also when it is left early, and with this
-    process, by whatever end.
+    """Items go to `workers` spawned processes of this machine, of one thread each. They stay for the next map, with what they have loaded, and end with
+    this process, by whatever end; and at once where a map is left early.
 
     Args:
         workers: 1 or more.
@@ -71,29 +72,65 @@ class Processes:
         check_workers(self.workers)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        context = multiprocessing.get_context("spawn")
-        theirs, ours = context.Pipe(duplex=False)
-        pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_end_with, initargs=(theirs,))
+        pool = _Pool.taken(self.workers)
         waiting: deque[Future[Any]] = deque()
+        whole = False
         try:
             for item in items:
-                with _one_thread_in_children():
-                    waiting.append(pool.submit(function, item))
+                waiting.append(pool.submit(function, item))
                 if len(waiting) >= AHEAD * self.workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+            whole = True
         except BrokenProcessPool as error:
             raise MemoryBudgetError(
                 "A worker process was ended by the system, most likely because memory ran out. Use fewer workers; what is finished is kept where the "
                 'job has a folder. (A script that starts workers needs its calls under: if __name__ == "__main__":)'
             ) from error
-        finally:
-            if waiting:  # an error, Ctrl-C, or the results are not wanted any more: nobody waits for what is under way
-                ours.close()
-            pool.shutdown(wait=True, cancel_futures=True)
-            ours.close()
-            theirs.close()
+        finally:  # after an error or Ctrl-C, or where the results are not wanted any more, nobody waits for what is under way
+            pool.give_back() if whole else pool.end()
+
+
+@final
+class _Pool:
+    """Processes that end when the pipe to them is closed; at most one pool waits for its next map."""
+
+    idle: ClassVar[list[_Pool]] = []
+    lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, key: tuple[Any, ...]) -> None:
+        self.key = key
+        context = multiprocessing.get_context("spawn")
+        self.theirs, self.ours = context.Pipe(duplex=False)
+        self.processes = ProcessPoolExecutor(key[0], mp_context=context, initializer=_end_with, initargs=(self.theirs,))
+
+    @classmethod
+    def taken(cls, workers: int) -> _Pool:
+        """The pool that waits, if it has so many workers and they import from where this process does now; else a new one."""
+        key = (workers, os.getpid(), *sys.path)
+        with cls.lock:
+            pool = cls.idle.pop() if cls.idle else None
+        if pool is not None and pool.key != key:
+            pool.end()
+            pool = None
+        return pool or cls(key)
+
+    def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
+        with _one_thread_in_children():  # it starts a process where fewer than all are there and none is free
+            return self.processes.submit(function, item)
+
+    def give_back(self) -> None:
+        with self.lock:
+            if not self.idle:
+                self.idle.append(self)
+                return
+        self.end()
+
+    def end(self) -> None:
+        self.ours.close()
+        self.processes.shutdown(wait=True, cancel_futures=True)
+        self.theirs.close()
 
 
 def _end_with(pipe: Connection) -> None:

@@ -31,15 +31,20 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         with speaking_of(target):
             staging.chmod(0o777 & ~_umask())
             yield staging
-            for path in [*staging.rglob("*"), staging]:
-                _flush(path)
-            if target.exists():
-                _exchange(staging, target)
-            else:
-                staging.rename(target)
-            _flush(target.parent)
+            put_in_place(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)  # after an exchange this is the old content
+
+
+def put_in_place(folder: Path, target: Path) -> None:
+    """Give a whole folder another name on the same disk, in one step; where there is a folder of that name, the two change places."""
+    for path in [*folder.rglob("*"), folder]:
+        _flush(path)
+    if target.exists():
+        _exchange(folder, target)
+    else:
+        folder.rename(target)
+    _flush(target.parent)
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def run_parts(
     >>> run_parts(abs, [-1, 2], folder, key="sizes"), sorted(path.name for path in folder.iterdir())
     ([1, 2], ['job.json', 'part-00000.json', 'part-00001.json'])
     """
-    with _alone(folder):
+    with alone(folder):
         _check_job(folder, key, len(parts))
         _sweep(folder)
         left = [number for number in range(len(parts)) if not _record(folder, number).exists()]
@@ -114,19 +114,29 @@ def _check_job(folder: Path, key: str, parts: int) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    for left in folder.glob(".*"):
-        left.unlink(missing_ok=True)
+    """What a killed try left behind."""
+    for left in list(folder.rglob(".*")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder as its only job; the mark of a process that is gone counts for nothing."""
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder as its only job; the mark of a process that is gone counts for nothing. Inside a block of the same folder it does nothing.
+
+    Raises:
+        ParameterError: another process holds it.
+    """
     with speaking_of(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / RUNNING
-    if _owner(folder) is not None:
+    mark, me, owner = folder / RUNNING, psutil.Process(), _owner(folder)
+    if owner == me:
+        yield
+        return
+    if owner is not None:
         raise ParameterError(f"The job of {folder} is running already. Wait for its end, or cancel it.")
-    me = psutil.Process()
     write_text(mark, json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": me.create_time()}))
     try:
         yield

@@ -50,6 +50,7 @@ class Ray:
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         ray = connected(self.address, self.workers)
+        shared = ray.put(function)  # it may hold what may be recommended: once per machine
         task = ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(_call)
         ordered: deque[Any] = deque()  # under way, or waiting for its turn
         running: list[Any] = []
@@ -57,7 +58,7 @@ class Ray:
             for item in items:
                 if len(running) == self.workers:
                     running = ray.wait(running, num_returns=1)[1]
-                running.append(task.remote(function, item))
+                running.append(task.remote(shared, item))
                 ordered.append(running[-1])
                 if len(ordered) >= AHEAD * self.workers:
                     yield _got(ray, ordered)
