@@ -25,6 +25,7 @@ from vitrina.base.time import microseconds
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
 from vitrina.data.order import stable_order, users_an_item
+from vitrina.data.passes import span_of
 from vitrina.types import Bool, Events, Int32, Int64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -78,6 +79,7 @@ class Dataset:
     name: str = "log"
     shard_count: int = 1
     first_user: int = 0  # of a shard with a vocabulary of its own: how many people the shards before it have
+    latest: int | None = None  # of a shard: the time of the last event of the whole log; None where these events say it
 
     @classmethod
     def of_codes(cls, user_codes: NDArray[Any], events: Events, users: Vocabulary, items: Vocabulary, **rest: Any) -> Dataset:
@@ -182,9 +184,10 @@ class Dataset:
         return self._queries(codes, np.where(codes >= 0, self.indptr[codes + 1], self.indptr[np.maximum(codes, 0)]), as_given(users))
 
     def _queries(self, codes: Int32, stop: Int64, ids: pl.Series) -> Queries:
+        span = span_of(self.events.times) if self.latest is None else (0, self.latest)
         return Queries(
             self.events, self.indptr[np.maximum(codes, 0)], stop, self.items, codes,
-            now=None if self.events.times is None or not self.n_events else np.full(len(codes), self.events.times.max() + 1),
+            now=None if self.events.times is None or span is None else np.full(len(codes), span[1] + 1, np.int64),
             kind_names=self.kind_names, people=self.users, labels=ids.alias("user_id"), first_user=self.first_user,
         )  # fmt: skip
 

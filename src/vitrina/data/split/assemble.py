@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,14 @@ import numpy as np
 from vitrina.base.errors import SplitError
 from vitrina.base.kernels import kernel
 from vitrina.data.dataset import Dataset
+from vitrina.data.features import FeatureTable
+from vitrina.data.passes import Passes, added
+from vitrina.data.sharded import Sharded
 from vitrina.data.split.base import Rule, Split
-from vitrina.data.split.moments import Moments, steps_are_per_user
+from vitrina.data.split.moments import Moments, begins_alike
 from vitrina.data.split.remarks import REPEAT_SHARE, remarks
+from vitrina.data.split.shards import Instead, ShardedSplit, TrainOf
+from vitrina.data.split.tally import Tally
 from vitrina.types import Bool, Eligibility, Events, Float32, Int32, Int64, Queries, Ragged, ranges
 
 
@@ -86,11 +93,16 @@ def disliked_before(items: Int32, weights: Float32, start: Int64, stop: Int64, i
 
 
 def repeat_share(data: Dataset) -> float:
-    """Of what people took after their first moment, the share that they had taken before; what is taken at one moment counts once."""
+    """Of what people took after their first moment, the share that they had taken before; what is taken at one moment counts once. A pass over a log."""
+    again, taken = sum(data.map_shards(_repeats_in))
+    return float(again / max(taken, 1))
+
+
+def _repeats_in(data: Dataset) -> Int64:
+    """How often an item was taken again, and how often any was taken, after the first moment of its user."""
     moments, weights = Moments.of(data), data.events.weights
     counts = np.ones(data.n_events, bool) if weights is None else weights > 0
-    again, taken = _repeats(data.events.items, counts, moments.start, moments.stop, moments.user, data.n_items)
-    return again / max(taken, 1)
+    return np.array(_repeats(data.events.items, counts, moments.start, moments.stop, moments.user, data.n_items), np.int64)
 
 
 @kernel
@@ -115,60 +127,181 @@ def _repeats(items: Int32, counts: Bool, start: Int64, stop: Int64, users: Int32
     return again, taken
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What a rule makes of a shard, before anything is decided about repeats: the training part, and when they are wanted the questions.
+
+    Args:
+        train: the training part.
+        ask: gives the questions, and what the rule itself counted, as numbers that add up over shards.
+        log: whose events make the log of this shard.
+    """
+
+    train: Dataset
+    ask: Callable[[], tuple[CandidateQueries, dict[str, int]]]
+    log: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What went into the split of a shard, and what was dropped: those of shards add up.
+
+    Args:
+        counts: sizes of the log, and what was dropped.
+        own: what the rule counted.
+        held: (items,) whether an item has an event in the log.
+        until: the time of the last target.
+    """
+
+    counts: dict[str, int]
+    own: dict[str, int]
+    held: Bool
+    until: int | None
+
+    def __add__(self, other: Dropped) -> Dropped:
+        ends = [part.until for part in (self, other) if part.until is not None]
+        return Dropped(added(self.counts, other.counts), added(self.own, other.own), self.held | other.held, max(ends, default=None))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The split of a shard, and what was dropped for it."""
+
+    split: Split
+    dropped: Dropped
+
+    @property
+    def train(self) -> Dataset:
+        return self.split.train
+
+
+@dataclass(frozen=True)
+class Decided:
+    """From the piece of a shard to its split, when it is decided whether repeats are allowed: drop what can't be asked."""
+
+    repeat: bool
+
+    def __call__(self, piece: Piece) -> Asked:
+        train, (candidates, own) = piece.train, piece.ask()
+        truth = candidates.targets.unique()
+        seen, refused = _known_before(candidates, truth, train.n_items)
+        reachable = truth if self.repeat and not refused.any() else truth.keep(~refused & (~seen | self.repeat))
+        kept = np.flatnonzero(reachable.lengths)
+        queries = Queries(
+            candidates.events, candidates.start[kept], candidates.stop[kept], train.items, candidates.users[kept],
+            now=None if candidates.now is None else candidates.now[kept], kind_names=train.kind_names, people=train.users,
+            first_user=train.first_user,
+        )  # fmt: skip
+        held = np.zeros(train.n_items, bool)
+        for part in piece.log:
+            held[part.events.items] = True
+        people = np.any([np.diff(part.indptr) > 0 for part in piece.log], axis=0)
+        counts = {
+            "log_events": sum(part.n_events for part in piece.log), "log_users": int(people.sum()),
+            "asked": len(candidates.users), "target_events": len(candidates.targets.values), "truth": len(truth.values),
+            "seen": int(seen.sum()), "refused": int(refused.sum()), "uncounted": candidates.uncounted,
+        }  # fmt: skip
+        split = Split(train, queries, reachable.take(kept), Eligibility(repeat=self.repeat))
+        return Asked(split, Dropped(counts, own, held, candidates.until))
+
+
+def _known_before(candidates: CandidateQueries, truth: Ragged, width: int) -> tuple[Bool, Bool]:
+    """Whether each target is in the history of its query, and whether a dislike is the last word on it there."""
+    events, start, stop = candidates.events, candidates.start, candidates.stop
+    seen = seen_before(events.items, start, stop, truth.indptr, truth.values, width)
+    if events.weights is None or events.least_weight >= 0:
+        return seen, np.zeros(len(seen), bool)
+    return seen, disliked_before(events.items, events.weights, start, stop, truth.indptr, truth.values, width)
+
+
 def assemble(
-    train: Dataset,
-    candidates: CandidateQueries,
-    log: dict[str, int],
+    pieces: Passes[Piece],
     rule: Rule | None,
     remember: Rule,
     *,
     repeat: bool | None = None,
+    item_table: FeatureTable | None = None,
+    shares: Callable[[dict[str, int]], dict[str, Any]] = dict,
     **counts: Any,
 ) -> Split:
-    """Drop what can't be asked, decide about repeats, count.
+    """Decide about repeats, drop what can't be asked, count.
 
     Args:
-        log: sizes of the whole log.
+        pieces: of the log, by what a rule makes of a shard once what depends on the whole log is settled.
         remember: what the training part applies for validation; it gets the decision about repeats, so that it is the same job.
         repeat: for a split without a rule.
-        counts: what the rule itself counted.
+        item_table: what is known of the items in training, of a log in shards; the table of the log where it isn't given.
+        shares: makes the counts of the rule, out of what it counted in all shards.
+        counts: what else is counted.
+
+    Cost: of a log in shards a pass, another one where repeats are decided from the training part, and one where training goes on after the first query.
     """
     repeat = repeat if rule is None else rule.repeat
-    truth = candidates.targets.unique()
-    seen = seen_before(candidates.events.items, candidates.start, candidates.stop, truth.indptr, truth.values, train.n_items)
-    repeats = repeat_share(train) if repeat is None else None
+    repeats = None
+    if repeat is None:
+        again, taken = pieces.sum(_repeats_in_training)
+        repeats = float(again / max(taken, 1))
     allowed = repeats >= REPEAT_SHARE if repeats is not None else bool(repeat)
-    refused = np.zeros(len(seen), bool)
-    if candidates.events.weights is not None and candidates.events.least_weight < 0:
-        log_so_far = candidates.events.items, candidates.events.weights, candidates.start, candidates.stop
-        refused = disliked_before(*log_so_far, truth.indptr, truth.values, train.n_items)
-    reachable = truth if allowed and not refused.any() else truth.keep(~refused & (~seen | allowed))
-    kept = np.flatnonzero(reachable.lengths)
-    if not train.n_events or not len(kept):
-        raise _empty(rule, train, len(candidates.users), allowed)
-    queries = Queries(
-        candidates.events, candidates.start[kept], candidates.stop[kept], train.items, candidates.users[kept],
-        now=None if candidates.now is None else candidates.now[kept], kind_names=train.kind_names, people=train.users,
-        first_user=train.first_user,
-    )  # fmt: skip
-    train = train.changed(rule=remember.model_copy(update={"repeat": allowed}))
-    truth_kept = reachable.take(kept)
-    counts = {f"log_{name}": size for name, size in log.items()} | {
-        "target_events": len(candidates.targets.values),
-        "duplicate_targets": len(candidates.targets.values) - len(truth.values),
-        "seen_targets": int(seen.sum()),
-        "seen_targets_share": float(seen.mean()) if len(seen) else 0.0,
-        "seen_targets_dropped": 0 if allowed else int(seen.sum()),
-        "disliked_targets_dropped": int(refused.sum()) if allowed else 0,
-        "uncounted_targets": candidates.uncounted,
-        "queries_without_truth": len(candidates.users) - len(kept),
-        "repeat_decided": repeat is None,
-        "train_repeats_share": repeats,
+    asked = pieces.then(Decided(allowed))
+    dropped, tally = reduce(_both, asked.map(_counted))
+    if not tally.events or not tally.queries:
+        raise _empty(rule, tally.events, dropped.counts["asked"], allowed)
+    made = asked.then(_split_of)
+    train = _whole_train(pieces, tally, item_table).changed(rule=remember.model_copy(update={"repeat": allowed}))
+    counts = _counts(dropped, tally, allowed, rule) | {"repeat_decided": repeat is None, "train_repeats_share": repeats} | _cold(tally) | _late(train, tally) | shares(dropped.own) | counts  # fmt: skip
+    fields: dict[str, Any] = {"rule": rule, "counts": counts, "warnings": remarks(counts, allowed, tally.queries)}
+    if isinstance(train, Sharded):
+        split: Split = ShardedSplit(made, train, eligible=Eligibility(repeat=allowed), **fields)
+    else:
+        split = made.held.changed(train=train, **fields)
+    vars(split)["tally"] = tally
+    return split
+
+
+def _whole_train(pieces: Passes[Piece], tally: Tally, item_table: FeatureTable | None) -> Dataset:
+    """The training part: of a log in shards one whose shards are cut when they are opened."""
+    if pieces.data.in_memory:
+        return pieces.held.train
+    assert isinstance(pieces.data, Sharded)
+    latest = None if tally.trained is None else tally.trained[1]
+    table = pieces.data.item_table if item_table is None else item_table
+    return pieces.data.mapped(TrainOf(pieces.prepare), item_table=table, n_events=tally.events, n_users=tally.users, latest=latest)
+
+
+def _repeats_in_training(piece: Piece) -> Int64:
+    return _repeats_in(piece.train)
+
+
+def _split_of(asked: Asked) -> Split:
+    return asked.split
+
+
+def _counted(asked: Asked) -> tuple[Dropped, Tally]:
+    return asked.dropped, Tally.of(asked.split)
+
+
+def _both(one: tuple[Dropped, Tally], other: tuple[Dropped, Tally]) -> tuple[Dropped, Tally]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _counts(dropped: Dropped, tally: Tally, repeat: bool, rule: Rule | None) -> dict[str, Any]:
+    of = dropped.counts
+    return {
+        "log_events": of["log_events"],
+        "log_users": of["log_users"],
+        "log_items": int(dropped.held.sum()),
+        "target_events": of["target_events"],
+        "duplicate_targets": of["target_events"] - of["truth"],
+        "seen_targets": of["seen"],
+        "seen_targets_share": of["seen"] / of["truth"] if of["truth"] else 0.0,
+        "seen_targets_dropped": 0 if repeat else of["seen"],
+        "disliked_targets_dropped": of["refused"] if repeat else 0,
+        "uncounted_targets": of["uncounted"],
+        "queries_without_truth": of["asked"] - tally.queries,
         "tie_breaks_share": None if rule is None else 0.0,  # whoever asks about a whole moment has none
-        "events_not_used": log["events"] - train.n_events - len(candidates.targets.values) - candidates.uncounted,
-        "test_stop": candidates.until,
-    } | _cold(train, queries, truth_kept) | _late(train, queries) | counts  # fmt: skip
-    return Split(train, queries, truth_kept, Eligibility(repeat=allowed), rule, counts, remarks(counts, allowed, len(queries)))
+        "events_not_used": of["log_events"] - tally.events - of["target_events"] - of["uncounted"],
+        "test_stop": dropped.until,
+    }
 
 
 def strictly(rule: Rule, split: Split) -> Split:
@@ -183,6 +316,8 @@ def strictly(rule: Rule, split: Split) -> Split:
 
     Raises:
         SplitError: the training part is too small for a validation part.
+
+    Cost: of a log in shards the passes of the holdout, and one or two more.
     """
     try:
         validation = split.train.holdout()
@@ -190,55 +325,53 @@ def strictly(rule: Rule, split: Split) -> Split:
         raise SplitError(f"{rule} finds no validation part before its test part. {error}") from None
     remembered = validation.train.rule
     assert remembered is not None
-    train = replace(validation.train, rule=remembered.model_copy(update={"strict": True}))
+    train = validation.train.changed(rule=remembered.model_copy(update={"strict": True}))
+    fields: dict[str, Any] = {"train": train, "rule": rule, "validation": validation.changed(train=train)}
+    if isinstance(split, ShardedSplit) and isinstance(validation, ShardedSplit):
+        fields["made"] = Passes(split.made.data, Instead(split.made.prepare, validation.made.prepare))
+    strict = split.changed(**fields)
     unused = split.counts["events_not_used"] + validation.counts["events_not_used"]
-    counts = split.counts | _cold(train, split.queries, split.truth) | _late(train, split.queries) | {"events_not_used": unused}
-    warnings = remarks(counts, split.eligible.repeat, len(split.queries))
-    return replace(split, train=train, rule=rule, counts=counts, warnings=warnings, validation=replace(validation, train=train))
+    counts = split.counts | _cold(strict.tally) | _late(train, strict.tally) | {"events_not_used": unused}
+    return strict.changed(counts=counts, warnings=remarks(counts, split.eligible.repeat, strict.n_queries))
 
 
-def sizes(data: Dataset) -> dict[str, int]:
-    """Events, users and items with events of a whole log."""
-    return {"events": data.n_events, "users": data.n_users, "items": int(np.count_nonzero(np.bincount(data.events.items)))}
-
-
-def _cold(train: Dataset, queries: Queries, truth: Ragged) -> dict[str, Any]:
-    warm_items = np.zeros(train.n_items, bool)
-    warm_items[train.events.items] = True
-    cold = ~warm_items[truth.values]
-    users = np.unique(queries.users)
-    new = np.diff(train.indptr)[users] == 0
-    empty = queries.lengths == 0
-    queries_of_user = np.bincount(queries.users[queries.users >= 0], minlength=1)
+def _cold(tally: Tally) -> dict[str, Any]:
     return {
-        "busiest_user": train.users.decode([int(queries_of_user.argmax())]).to_list()[0]
-        if len(train.users) and queries_of_user.any()
-        else None,
-        "busiest_share": float(queries_of_user.max() / max(len(queries), 1)),
-        "cold_targets": int(cold.sum()),
-        "cold_targets_share": float(cold.mean()),
-        "cold_items": len(np.unique(truth.values[cold])),
-        "test_users": len(users),
-        "test_items": len(np.unique(truth.values)),
-        "new_users": int(new.sum()),
-        "new_users_share": float(new.mean()),
-        "queries_without_history": int(empty.sum()),
-        "queries_without_history_share": float(empty.mean()),
+        "busiest_user": tally.busiest[1],
+        "busiest_share": tally.busiest[0] / tally.queries,
+        "cold_targets": tally.cold,
+        "cold_targets_share": tally.cold / tally.targets,
+        "cold_items": tally.cold_items,
+        "test_users": tally.people,
+        "test_items": tally.items,
+        "new_users": tally.new,
+        "new_users_share": tally.new / tally.people,
+        "queries_without_history": tally.without_history,
+        "queries_without_history_share": tally.without_history / tally.queries,
     }
 
 
-def _late(train: Dataset, queries: Queries) -> dict[str, Any]:
+def _late(train: Dataset, tally: Tally) -> dict[str, Any]:
     """Training events at or after the first query: what a model would not have had."""
-    times = train.events.times
-    if times is None or queries.now is None or steps_are_per_user(train):
+    if tally.trained is None or tally.now is None or begins_alike(tally.beginnings, train.time_unit):
         return {}
-    late = int((times >= queries.now.min()).sum())
-    return {"late_train_events": late, "late_train_events_share": late / len(times)}
+    late = 0 if tally.trained[1] < tally.now[0] else sum(train.map_shards(After(tally.now[0])))
+    return {"late_train_events": late, "late_train_events_share": late / tally.events}
 
 
-def _empty(rule: Rule | None, train: Dataset, asked: int, repeat: bool) -> SplitError:
+@dataclass(frozen=True)
+class After:
+    """How many events of a shard are at or after a moment."""
+
+    moment: int
+
+    def __call__(self, shard: Dataset) -> int:
+        return 0 if shard.events.times is None else int((shard.events.times >= self.moment).sum())
+
+
+def _empty(rule: Rule | None, train_events: int, asked: int, repeat: bool) -> SplitError:
     made = "The published split" if rule is None else f"The rule {rule}"
-    if not train.n_events:
+    if not train_events:
         return SplitError(f"{made} leaves no training events. Move the cut to a later date or take a smaller test part.")
     if asked and not repeat:
         return SplitError(f"{made} leaves no targets: people had taken every one of them before. Set repeat=true.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from vitrina.base.config import Config
 from vitrina.data.dataset import Dataset
@@ -14,6 +15,9 @@ from vitrina.types import Eligibility, Queries, Ragged
 if TYPE_CHECKING:
     from vitrina.data.split.protocol import Protocol
     from vitrina.data.split.summary import SplitSummary
+    from vitrina.data.split.tally import Tally
+
+R = TypeVar("R")
 
 
 class Rule(Config, ABC):
@@ -35,6 +39,9 @@ class Rule(Config, ABC):
 @dataclass(frozen=True, eq=False)
 class Split:
     """One fold: fit on `train`, answer `queries`, compare with `truth`.
+
+    That of a log larger than memory is a ShardedSplit: its queries and truth are had shard by shard, with `map_shards` or `shards`; a split in
+    memory is one shard.
 
     Args:
         train: the training part; shares the vocabularies of the whole log.
@@ -59,7 +66,34 @@ class Split:
 
     def __repr__(self) -> str:
         made = "a published split" if self.rule is None else str(self.rule)
-        return f"Split({made}: {self.train.n_events:,} training events, {len(self.queries):,} queries, {len(self.truth.values):,} targets)"
+        return f"Split({made}: {self.train.n_events:,} training events, {self.n_queries:,} queries, {self.n_targets:,} targets)"
+
+    @property
+    def n_queries(self) -> int:
+        return len(self.queries)
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.truth.values)
+
+    def changed(self, **fields: Any) -> Self:
+        """The same split with other fields."""
+        return replace(self, **fields)
+
+    def shards(self) -> Iterator[Split]:
+        """The split of each shard of the log."""
+        yield self
+
+    def map_shards(self, function: Callable[[Split], R]) -> Iterator[R]:
+        """What `function` gives for the split of each shard, in their order; as for `Dataset.map_shards` it may be run in another process."""
+        return map(function, self.shards())
+
+    @cached_property
+    def tally(self) -> Tally:
+        """What it holds in numbers that add up over shards: `summary` and `protocol` are made of it."""
+        from vitrina.data.split.tally import Tally  # noqa: PLC0415  the tally counts a Split, which is defined here
+
+        return Tally.of(self)
 
     @cached_property
     def summary(self) -> SplitSummary:

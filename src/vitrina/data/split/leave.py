@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import CandidateQueries, assemble, sizes, strictly
+from vitrina.data.passes import Offsets, Passes, Through, itself
+from vitrina.data.split.assemble import CandidateQueries, Piece, assemble, strictly
 from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.draws import drawn, smallest
 from vitrina.data.split.moments import Moments
 from vitrina.types import Bool, Int32, Int64
-from vitrina.vocabulary import id_hashes
+from vitrina.vocabulary import hashes
 
 
 class LeaveOneOut(Rule):
@@ -54,40 +58,126 @@ class LeaveOneOut(Rule):
     def apply(self, data: Dataset) -> Split:
         if self.strict:
             return strictly(self, self.model_copy(update={"strict": False}).apply(data))
-        data = data if self.ties is None else _in_drawn_order(data, self.ties)
+        cut = LastOut(self.position, self.people is not None, None if self.ties is None else self._ties(data))
+        if self.people is not None:
+            asked = sum(data.map_shards(Through(cut, _asked_by)))
+            if asked > self.people:
+                hashes = Through(cut, _hashes_of)
+                cut = replace(cut, most=smallest(data, hashes, self.people - 1, (0, (1 << 64) - 1), asked))
+        remember = self.model_copy(update={"position": 1, "ties": None})
+        return assemble(Passes(data, cut), self, remember, shares=_shares)
+
+    def _ties(self, data: Dataset) -> Ties:
+        assert self.ties is not None
+        if not any(data.map_shards(_has_order)):
+            raise SplitError(
+                f"LeaveOneOut(ties={self.ties}) draws the order of equal times, and {data!r} has neither times nor baskets. Leave 'ties' out."
+            )
+        return Ties(self.ties, Offsets.of(Passes(data, itself), _events_of)[0])
+
+
+@dataclass(frozen=True)
+class Ties:
+    """A random order of what happened at once, the same whatever the shards are."""
+
+    seed: int
+    offsets: Offsets  # of events
+
+    def __call__(self, data: Dataset) -> Dataset:
+        same = _at_once(data)
+        assert same is not None
+        draws = drawn(self.seed, self.offsets.of_shard(data), data.n_events)
+        return replace(data, events=data.events.take(np.lexsort((draws, np.cumsum(~same)))))
+
+
+@dataclass(frozen=True)
+class LastOut:
+    """LeaveOneOut on a shard.
+
+    Args:
+        position: of the target, from the end.
+        some: whether only some are asked, and the others keep all.
+        ties: the order to draw first.
+        most: of the hashes of the ids who are asked; None asks everybody.
+    """
+
+    position: int
+    some: bool
+    ties: Ties | None
+    most: int | None = None
+
+    def __call__(self, data: Dataset) -> Piece:
+        data = data if self.ties is None else self.ties(data)
         weights = data.events.weights
         place = np.arange(data.n_events) if weights is None else np.flatnonzero(weights > 0)  # of the events that count
         ends = np.searchsorted(place, data.indptr)
         length = np.diff(ends)
-        users = self._asked(data, np.flatnonzero(length > self.position))
-        target = place[ends[users + 1] - self.position]
+        users = self._asked(data, np.flatnonzero(length > self.position).astype(np.int32))
         kept, stop = np.maximum(1, length - self.position), data.indptr[1:].copy()
         stop[length > kept] = place[(ends[:-1] + kept)[length > kept]]
-        if self.people is not None:  # who is not asked keeps everything
+        if self.some:  # who is not asked keeps everything
             stop = np.where(np.isin(np.arange(len(length)), users), stop, data.indptr[1:])
-        keep = np.arange(data.n_events) < stop[data.user_of]
-        times = data.events.times
-        now = None if times is None else times[target]
-        candidates = CandidateQueries.of_ranges(data, users, target, now=now, first=target, last=target + 1)
-        tied = {} if not len(users) else _tied_to_history(data, target) | _tie_breaks(data, place, target)
-        remember = self.model_copy(update={"position": 1, "ties": None})
-        not_asked = data.n_users - len(users)
-        return assemble(data.select(keep), candidates, sizes(data), self, remember, users_not_asked=not_asked, **tied)
+        train = data.select(np.arange(data.n_events) < stop[data.user_of])
+        return Piece(train, partial(_last_ones, data, users, place, place[ends[users + 1] - self.position]), (data,))
 
-    def _asked(self, data: Dataset, users: Int64) -> Int32:
-        if self.people is not None and len(users) > self.people:
-            users = np.sort(users[np.argsort(id_hashes(data.users)[users], kind="stable")[: self.people]])
-        return users.astype(np.int32)
+    def _asked(self, data: Dataset, users: Int32) -> Int32:
+        return users if self.most is None else users[hashes(data.users.ids.gather(users)) <= self.most]
 
 
-def _tied_to_history(data: Dataset, target: Int64) -> dict[str, Any]:
-    """Targets whose neighbour in the history shares their time or basket."""
-    tied = np.zeros(len(target), bool)
-    if data.events.times is not None:
-        tied |= data.events.times[target] == data.events.times[target - 1]
-    if data.events.baskets is not None:
-        tied |= (data.events.baskets[target] == data.events.baskets[target - 1]) & (data.events.baskets[target] >= 0)
-    return {"targets_tied_to_history": int(tied.sum()), "targets_tied_to_history_share": float(tied.mean())}
+def _last_ones(data: Dataset, users: Int32, place: Int64, target: Int64) -> tuple[CandidateQueries, dict[str, int]]:
+    """One question per person about the event at `target`; `place` are the events that count."""
+    times = data.events.times
+    now = None if times is None else times[target]
+    own = {"users": len(users), "users_not_asked": data.n_users - len(users)}
+    return CandidateQueries.of_ranges(data, users, target, now=now, first=target, last=target + 1), own | _tied(data, place, target)
+
+
+def _people_of(piece: Piece) -> tuple[Dataset, Int32]:
+    candidates, _ = piece.ask()
+    return piece.train, candidates.users
+
+
+def _asked_by(piece: Piece) -> int:
+    return len(_people_of(piece)[1])
+
+
+def _hashes_of(piece: Piece) -> NDArray[np.uint64]:
+    data, users = _people_of(piece)
+    return hashes(data.users.ids.gather(users))
+
+
+def _events_of(shard: Dataset) -> tuple[int, int]:
+    return shard.first_user, shard.n_events
+
+
+def _has_order(shard: Dataset) -> bool:
+    return shard.events.times is not None or shard.events.baskets is not None
+
+
+def _tied(data: Dataset, place: Int64, target: Int64) -> dict[str, int]:
+    """Targets whose neighbour in the history shares their time or basket, and targets that happened at once with another item."""
+    events, tied = data.events, np.zeros(len(target), bool)
+    if events.times is not None:
+        tied |= events.times[target] == events.times[target - 1]
+    if events.baskets is not None:
+        tied |= (events.baskets[target] == events.baskets[target - 1]) & (events.baskets[target] >= 0)
+    counted = {"targets_tied_to_history": int(tied.sum())}
+    same = _at_once(data)
+    if same is None or not len(target):
+        return counted if same is None else counted | {"tie_breaks": 0}
+    moment = np.cumsum(~same)
+    first = np.flatnonzero(np.diff(moment[place], prepend=0))
+    items = events.items[place]
+    differ = np.minimum.reduceat(items, first) != np.maximum.reduceat(items, first)
+    return counted | {"tie_breaks": int(differ[np.searchsorted(moment[place[first]], moment[target])].sum())}
+
+
+def _shares(own: dict[str, int]) -> dict[str, Any]:
+    """What is counted of a split, with the shares of the targets."""
+    counts: dict[str, Any] = {name: own[name] for name in own if name != "users"}
+    for name in ("targets_tied_to_history", "tie_breaks"):
+        counts[f"{name}_share"] = own[name] / own["users"] if name in own else None
+    return counts
 
 
 def _at_once(data: Dataset) -> Bool | None:
@@ -98,30 +188,6 @@ def _at_once(data: Dataset) -> Bool | None:
     same = np.zeros(data.n_events, bool)
     same[1:] = (mark[1:] == mark[:-1]) & (data.user_of[1:] == data.user_of[:-1])
     return same if data.events.times is not None else same & (mark >= 0)
-
-
-def _in_drawn_order(data: Dataset, seed: int) -> Dataset:
-    """The log with what happened at once in a random order."""
-    same = _at_once(data)
-    if same is None:
-        raise SplitError(
-            f"LeaveOneOut(ties={seed}) draws the order of equal times, and {data!r} has neither times nor baskets. Leave 'ties' out."
-        )
-    order = np.lexsort((np.random.default_rng(seed).random(data.n_events), np.cumsum(~same)))
-    return replace(data, events=data.events.take(order))
-
-
-def _tie_breaks(data: Dataset, place: Int64, target: Int64) -> dict[str, Any]:
-    """Targets that happened at once with another item; `place` are the events that count."""
-    same = _at_once(data)
-    if same is None:
-        return {"tie_breaks_share": None}
-    moment = np.cumsum(~same)
-    first = np.flatnonzero(np.diff(moment[place], prepend=0))
-    items = data.events.items[place]
-    differ = np.minimum.reduceat(items, first) != np.maximum.reduceat(items, first)
-    tied = differ[np.searchsorted(moment[place[first]], moment[target])]
-    return {"tie_breaks": int(tied.sum()), "tie_breaks_share": float(tied.mean())}
 
 
 class LeaveLastBasket(Rule):
@@ -146,24 +212,50 @@ class LeaveLastBasket(Rule):
     def apply(self, data: Dataset) -> Split:
         if self.strict:
             return strictly(self, self.model_copy(update={"strict": False}).apply(data))
-        baskets = data.events.baskets
-        if baskets is None:
+        if not any(data.map_shards(_has_baskets)):
             raise SplitError(
                 "LeaveLastBasket needs baskets, and the log has no basket column. Read it with basket=..., "
                 "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
             )
+        before, people = Offsets.of(Passes(data, itself), _users_of)
+        pieces = Passes(data, LastBasketOut(before, round(people * (1 - self.test_share))))
+        by_place = not data.in_memory and self.test_share < 1
+        return assemble(pieces, self, self, people_by_place=by_place)
+
+
+@dataclass(frozen=True)
+class LastBasketOut:
+    """LeaveLastBasket on a shard: who has `first` people or more with events before them in the log is asked."""
+
+    before: Offsets
+    first: int
+
+    def __call__(self, data: Dataset) -> Piece:
+        baskets = data.events.baskets
+        assert baskets is not None
         moments = Moments.of(data)
         moments = moments.take(moments.with_basket(baskets) & moments.counted(data))
         present = np.flatnonzero(np.diff(data.indptr))
         population = np.zeros(len(data.users), bool)
-        population[present[round(len(present) * (1 - self.test_share)) :]] = True
+        population[present[max(self.first - self.before.of_shard(data), 0) :]] = True
         last = moments.take(moments.last_of_user)
         target = last.take(population[last.user] & (last.start > data.indptr[last.user]))
         end = data.indptr[1:].copy()
         end[target.user] = target.start
-        keep = np.arange(data.n_events) < end[data.user_of]
-        times = data.events.times
-        now = None if times is None else times[target.start]
-        candidates = CandidateQueries.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
-        not_asked = int(population.sum()) - len(target)
-        return assemble(data.select(keep), candidates, sizes(data), self, self, users_not_asked=not_asked)
+        train = data.select(np.arange(data.n_events) < end[data.user_of])
+        return Piece(train, partial(_last_baskets, data, target, int(population.sum())), (data,))
+
+
+def _last_baskets(data: Dataset, target: Moments, population: int) -> tuple[CandidateQueries, dict[str, int]]:
+    times = data.events.times
+    now = None if times is None else times[target.start]
+    candidates = CandidateQueries.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
+    return candidates, {"users_not_asked": population - len(target)}
+
+
+def _has_baskets(shard: Dataset) -> bool:
+    return shard.events.baskets is not None
+
+
+def _users_of(shard: Dataset) -> tuple[int, int]:
+    return shard.first_user, shard.n_users

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vitrina.data.dataset import Dataset
+from vitrina.data.dataset import Dataset, TimeUnit
+from vitrina.data.passes import Passes, itself
+from vitrina.data.split.tally import Beginnings
 from vitrina.types import Bool, Int32, Int64
 
 
@@ -96,9 +98,10 @@ def _last_of_basket(data: Dataset) -> Int64:
 
 
 def steps_are_per_user(data: Dataset) -> bool:
-    """Whether the times are steps that most people begin at the same number: positions within a person, not a common clock."""
-    times = data.events.times
-    if times is None or data.time_unit != "step" or data.n_users < 2:
-        return False
-    first = times[data.indptr[:-1][np.diff(data.indptr) > 0]]
-    return bool((first == times.min()).mean() > 0.5)
+    """Whether the times are steps that most people begin at the same number: positions within a person, not a common clock. A pass over a log with steps."""
+    return data.time_unit == "step" and begins_alike(Passes(data, itself).sum(Beginnings.of), "step")
+
+
+def begins_alike(beginnings: Beginnings, unit: TimeUnit | None) -> bool:
+    """The same, of what is known of the people's beginnings."""
+    return unit == "step" and beginnings.people >= 2 and beginnings.there / beginnings.people > 0.5

@@ -61,9 +61,9 @@ class Protocol:
         return cls(
             rule="a published split" if split.rule is None else str(split.rule),
             trained_on="retrained" if validation is None else "strict",
-            validation=None if validation is None else len(validation.queries),
-            queries=len(split.queries), repeat=bool(split.eligible.repeat), candidates=_candidates(split.train, split.eligible),
-            full=split.eligible.include is None, cold=counts.get("cold_targets_share", _cold(split)), ties=counts.get("tie_breaks_share"),
+            validation=None if validation is None else validation.n_queries,
+            queries=split.n_queries, repeat=bool(split.eligible.repeat), candidates=_candidates(split.train, split.eligible),
+            full=split.eligible.include is None, cold=counts["cold_targets_share"] if "cold_targets_share" in counts else _cold(split), ties=counts.get("tie_breaks_share"),
             future=counts.get("late_train_events_share", 0.0),
         )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
+from vitrina.data.passes import Offsets, Passes, itself, span_of, wider
+from vitrina.data.split.assemble import CandidateQueries, Piece, assemble
 from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.draws import drawn
 from vitrina.data.split.join import joined
 from vitrina.data.split.leave import LeaveOneOut
 from vitrina.data.split.time import GlobalTime
@@ -37,16 +40,43 @@ class RandomShare(Rule):
     seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
+        before = {data.first_user: 0} if data.in_memory else Offsets.of(Passes(data, itself), _pairs_of)[0].before
+        parts = Passes(data, Hidden(self.share, self.seed, Offsets(before)))
+        return _fixed(parts, self, self)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Both parts of a published split, of a shard; or the training part and the truth, where only items are hidden."""
+
+    train: Dataset
+    truth: Ragged
+    test: Dataset | None
+    log: tuple[Dataset, ...]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """RandomShare on a shard; `before` is how many pairs of a person and an item the shards before have."""
+
+    share: float
+    seed: int
+    before: Offsets
+
+    def __call__(self, data: Dataset) -> Parts:
         matrix = data.counted().csr()
         length = np.diff(matrix.indptr)
         row = np.repeat(np.arange(len(length)), length)
-        order = np.lexsort((np.random.default_rng(self.seed).random(matrix.nnz), row))
+        order = np.lexsort((drawn(self.seed, self.before.of_shard(data), matrix.nnz), row))
         hidden = np.where(length > 1, np.maximum(1, np.floor(self.share * length)), 0).astype(np.int64)
         place = np.arange(matrix.nnz) - matrix.indptr[:-1][row]
         pairs = np.sort(order[place < hidden[row]])
         truth = Ragged.of_lengths(np.bincount(row[pairs], minlength=len(length)), matrix.indices[pairs])
-        train = data.select(~_is_hidden(data, truth))
-        return _fixed(train, truth, sizes(data), self, self)
+        return Parts(data.select(~_is_hidden(data, truth)), truth, None, (data,))
+
+
+def _pairs_of(shard: Dataset) -> tuple[int, int]:
+    return shard.first_user, shard.counted().csr().nnz
 
 
 def _is_hidden(data: Dataset, truth: Ragged) -> Bool:
@@ -73,40 +103,91 @@ def given(train: Dataset, test: Dataset | Bool | str, *, repeat: bool | None = N
     >>> vt.split.given(log, log.events.times >= log.events.times.max() - 5)
     Split(a published split: 19 training events, 1 queries, 1 targets)
     """
+    if isinstance(test, str):
+        if test not in train.kind_names or not any(train.map_shards(_has_kinds)):
+            raise _no_kind(train, test)
+        parts = Passes(train, OfKind(train.kind_names.index(test)))
+    else:
+        parts = _held_parts(train, test)
+    return _fixed(parts, None, holdout or parts.sum(Likeness.of).rule, repeat=repeat)
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """The parts of a shard whose test part is of one kind of event; kinds are then left out."""
+
+    kind: int
+
+    def __call__(self, data: Dataset) -> Parts:
+        assert data.events.kinds is not None
+        mask = data.events.kinds == self.kind
+        plain = replace(data, events=replace(data.events, kinds=None), kind_names=())
+        return _parts(plain.select(~mask), plain.select(mask))
+
+
+def _held_parts(train: Dataset, test: Dataset | Bool) -> Passes[Parts]:
+    if not (train.in_memory and (not isinstance(test, Dataset) or test.in_memory)):
+        raise SplitError(
+            f"A published split of {train!r}, which is larger than memory, is told by a kind of event: read both parts as one log with a column that "
+            'says which part a row is of, kind="part", and give test="test".'
+        )
     if isinstance(test, Dataset):
         train, test = joined(train, test)
     else:
         mask = _mask(train, test)
-        drop = replace(train, events=replace(train.events, kinds=None), kind_names=()) if isinstance(test, str) else train
-        train, test = drop.select(~mask), drop.select(mask)
-    both = np.bincount(np.concatenate([train.events.items, test.events.items]), minlength=len(train.items))
-    users = int(((np.diff(train.indptr) > 0) | (np.diff(test.indptr) > 0)).sum())
-    log = {"events": train.n_events + test.n_events, "users": users, "items": int((both > 0).sum())}
+        train, test = train.select(~mask), train.select(mask)
+    parts = _parts(train, test)
+    return Passes(train, lambda _: parts)
+
+
+def _parts(train: Dataset, test: Dataset) -> Parts:
     counted = test.counted()
-    truth = Ragged(counted.indptr, counted.events.items)
-    return _fixed(train, truth, log, None, holdout or _like(train, test), repeat=repeat, test=test)
+    return Parts(train, Ragged(counted.indptr, counted.events.items), test, (train, test))
 
 
-def _fixed(train: Dataset, truth: Ragged, log: dict[str, int], rule: Rule | None, remember: Rule, *, repeat: bool | None = None, test: Dataset | None = None) -> Split:  # fmt: skip
+def _has_kinds(shard: Dataset) -> bool:
+    return shard.events.kinds is not None
+
+
+def _fixed(parts: Passes[Parts], rule: Rule | None, remember: Rule, *, repeat: bool | None = None) -> Split:
     """One query a person with targets; the history is the person's training part."""
-    users = np.flatnonzero(truth.lengths).astype(np.int32)
-    start, stop = train.indptr[users], train.indptr[users + 1]
-    later = test.events.times if test is not None else None
-    candidates = CandidateQueries(
-        train.events, users, start, stop, _now(train, start, stop, test, users), truth.take(users),
-        until=int(later.max()) if later is not None and len(later) else None,
-        uncounted=0 if test is None else test.n_events - len(truth.values),
-    )  # fmt: skip
-    return assemble(train, candidates, log, rule, remember, repeat=repeat)
+    latest = max((last for last in parts.map(_latest_of) if last is not None), default=None)
+    return assemble(parts.then(Given(latest)), rule, remember, repeat=repeat)
 
 
-def _now(train: Dataset, start: Int64, stop: Int64, test: Dataset | None, users: NDArray[np.int32]) -> Int64 | None:
+def _latest_of(parts: Parts) -> int | None:
+    span = span_of(parts.train.events.times)
+    return None if span is None else span[1]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The piece of a published split; `latest` is the time of the last training event."""
+
+    latest: int | None
+
+    def __call__(self, parts: Parts) -> Piece:
+        return Piece(parts.train, partial(self._ask, parts), parts.log)
+
+    def _ask(self, parts: Parts) -> tuple[CandidateQueries, dict[str, int]]:
+        train, truth, test = parts.train, parts.truth, parts.test
+        users = np.flatnonzero(truth.lengths).astype(np.int32)
+        start, stop = train.indptr[users], train.indptr[users + 1]
+        later = None if test is None else span_of(test.events.times)
+        candidates = CandidateQueries(
+            train.events, users, start, stop, _now(train, start, stop, test, users, self.latest), truth.take(users),
+            until=None if later is None else later[1], uncounted=0 if test is None else test.n_events - len(truth.values),
+        )  # fmt: skip
+        return candidates, {}
+
+
+def _now(train: Dataset, start: Int64, stop: Int64, test: Dataset | None, users: NDArray[np.int32], latest: int | None) -> Int64 | None:
     """The first test event, or just after the history where the parts overlap in time."""
     times = train.events.times
     if times is None:
         return None
     now = (
-        np.full(len(users), times.max() + 1 if len(times) else 0, np.int64)
+        np.full(len(users), 0 if latest is None else latest + 1, np.int64)
         if test is None or test.events.times is None
         else test.events.times[test.indptr[users]]
     )
@@ -115,12 +196,12 @@ def _now(train: Dataset, start: Int64, stop: Int64, test: Dataset | None, users:
     return now
 
 
-def _mask(data: Dataset, test: Bool | str) -> Bool:
-    if isinstance(test, str):
-        if data.events.kinds is None or test not in data.kind_names:
-            had = ", ".join(data.kind_names) or "no kinds at all"
-            raise SplitError(f"The test part of a given split must be a kind of event in the log ({had}). Got {test!r}.")
-        return data.events.kinds == data.kind_names.index(test)
+def _no_kind(data: Dataset, test: str) -> SplitError:
+    had = ", ".join(data.kind_names) or "no kinds at all"
+    return SplitError(f"The test part of a given split must be a kind of event in the log ({had}). Got {test!r}.")
+
+
+def _mask(data: Dataset, test: Bool) -> Bool:
     mask = np.asarray(test)
     if mask.dtype != bool or mask.shape != (data.n_events,):
         raise SplitError(
@@ -130,21 +211,47 @@ def _mask(data: Dataset, test: Bool | str) -> Bool:
     return mask
 
 
-def _like(train: Dataset, test: Dataset) -> Rule:
-    """The rule that looks most like the given split."""
-    length = np.diff(test.indptr)
-    if train.events.times is not None and test.events.times is not None and train.n_events and test.n_events:
-        first = int(test.events.times.min())
-        if train.events.times.max() < first:
-            return GlobalTime(at=2 * first - int(test.events.times.max()) - 1, until=first, target="all")
-        if length.max() == 1 and _each_later(train, test):
-            return LeaveOneOut()
-    share = test.n_events / max(1, test.n_events + int(np.diff(train.indptr)[length > 0].sum()))
-    return RandomShare(share=min(max(round(share, 2), 0.01), 0.99))
+@dataclass(frozen=True)
+class Likeness:
+    """What tells which rule looks most like a published split; of shards it adds up."""
+
+    train: tuple[int, int] | None  # spans of time
+    test: tuple[int, int] | None
+    test_events: int
+    longest: int  # test events of one person
+    in_order: bool  # nobody has a training event after the first test event
+    beside: int  # training events of those who have test events
+
+    @classmethod
+    def of(cls, parts: Parts) -> Likeness:
+        train, test = parts.train, parts.test
+        assert test is not None
+        length = np.diff(test.indptr)
+        return cls(
+            span_of(train.events.times), span_of(test.events.times), test.n_events, int(length.max(initial=0)), _each_later(train, test),
+            int(np.diff(train.indptr)[length > 0].sum()),
+        )  # fmt: skip
+
+    def __add__(self, other: Likeness) -> Likeness:
+        return Likeness(
+            wider(self.train, other.train), wider(self.test, other.test), self.test_events + other.test_events, max(self.longest, other.longest),
+            self.in_order and other.in_order, self.beside + other.beside,
+        )  # fmt: skip
+
+    @property
+    def rule(self) -> Rule:
+        if self.train is not None and self.test is not None:
+            first, last = self.test
+            if self.train[1] < first:
+                return GlobalTime(at=2 * first - last - 1, until=first, target="all")
+            if self.longest == 1 and self.in_order:
+                return LeaveOneOut()
+        share = self.test_events / max(1, self.test_events + self.beside)
+        return RandomShare(share=min(max(round(share, 2), 0.01), 0.99))
 
 
 def _each_later(train: Dataset, test: Dataset) -> bool:
-    assert train.events.times is not None
-    assert test.events.times is not None
+    if train.events.times is None or test.events.times is None:
+        return True
     both = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(test.indptr) > 0))
     return bool((train.events.times[train.indptr[both + 1] - 1] <= test.events.times[test.indptr[both]]).all())

@@ -13,6 +13,10 @@ PER_USER_STEPS = (
     "Most people begin at the same step, so the steps look like positions within a person and not like a common clock: "
     "a global cut asks only people with long histories. Use LeaveOneOut()."
 )
+BY_PLACE = (
+    "Who is asked goes by the place of people in the log, and a log in shards has them in the order of its shards, not of the file: it asks others "
+    "than the same log in memory. Take test_share=1, or LeaveOneOut(people=...), which goes by the ids."
+)
 
 
 def remarks(counts: dict[str, Any], repeat: bool, queries: int) -> tuple[str, ...]:
@@ -70,3 +74,5 @@ def _about_questions(counts: dict[str, Any], queries: int) -> Iterator[str]:
         )
     if counts.get("per_user_steps"):
         yield PER_USER_STEPS
+    if counts.get("people_by_place"):
+        yield BY_PLACE

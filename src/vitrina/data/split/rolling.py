@@ -47,11 +47,12 @@ def require_in_time(folds: Sequence[Split]) -> None:
     """
     remedy = "Folds are made with vt.split.rolling(data, vt.split.GlobalTime(days=30), folds=3), the oldest first."
     for number, (earlier, later) in enumerate(pairwise(folds), 1):
-        if earlier.queries.now is None or later.queries.now is None:
+        before, after = earlier.tally.now, later.tally.now
+        if before is None or after is None:
             raise ParameterError(
                 f"Folds follow one another in time, and the questions of {later!r} have no times. {remedy}", parameter="folds"
             )
-        end, begin = int(earlier.queries.now.max()), int(later.queries.now.min())
+        end, begin = before[1], after[0]
         if end >= begin:
             unit = earlier.train.time_unit
             raise ParameterError(

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,6 @@ from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.data.dataset import TimeUnit
-from vitrina.types import Int64
 
 if TYPE_CHECKING:
     from vitrina.data.split.base import Split
@@ -56,21 +54,18 @@ class SplitSummary:
 
     @classmethod
     def of(cls, split: Split) -> SplitSummary:
-        counts, lengths, train = split.counts, split.truth.lengths, split.train
+        counts, tally, train, unit = split.counts, split.tally, split.train, split.train.time_unit
         shares = {
             name: counts.get(f"{name}_share", 0.0) for name in ("new_users", "queries_without_history", "cold_targets", "seen_targets")
         }
         shares["cold_items"] = counts.get("cold_items", 0) / max(1, counts.get("test_items", 0))
+        asked = None if tally.now is None else (tally.now[0], tally.now[1] if counts.get("test_stop") is None else counts["test_stop"])
         return cls(
             rule="published split" if split.rule is None else str(split.rule),
-            train=PartSize(train.n_users, len(train.catalogue.items), train.n_events, *_span(train.events.times, train.time_unit)),
-            test=PartSize(
-                len(np.unique(split.queries.users)), len(np.unique(split.truth.values)), len(split.truth.values),
-                *_test_span(split),
-            ),
-            queries=len(split.queries),
-            targets_mean=float(lengths.mean()), targets_median=float(np.median(lengths)), targets_max=int(lengths.max()),
-            history_median=float(np.median(split.queries.lengths)),
+            train=PartSize(tally.users, len(train.catalogue.items), tally.events, *_dates(tally.trained, unit)),
+            test=PartSize(tally.people, tally.items, tally.targets, *_dates(asked, unit)),
+            queries=tally.queries, targets_mean=tally.rows.mean, targets_median=tally.rows.median, targets_max=tally.rows.most,
+            history_median=tally.histories.median,
             repeat=split.eligible.repeat, repeat_decided=bool(counts.get("repeat_decided", False)),
             shares=shares, notes=_notes(split), leakage=_leakage(split), warnings=split.warnings,
         )  # fmt: skip
@@ -110,17 +105,8 @@ class SplitSummary:
         )
 
 
-def _span(times: Int64 | None, unit: TimeUnit | None) -> tuple[str | int | None, str | int | None]:
-    if times is None or not len(times):
-        return None, None
-    return moment(int(times.min()), unit), moment(int(times.max()), unit)
-
-
-def _test_span(split: Split) -> tuple[str | int | None, str | int | None]:
-    unit, now, until = split.train.time_unit, split.queries.now, split.counts.get("test_stop")
-    if now is None:
-        return None, None
-    return moment(int(now.min()), unit), moment(int(now.max() if until is None else until), unit)
+def _dates(span: tuple[int, int] | None, unit: TimeUnit | None) -> tuple[str | int | None, str | int | None]:
+    return (None, None) if span is None else (moment(span[0], unit), moment(span[1], unit))
 
 
 def moment(time: int, unit: TimeUnit | None) -> str | int:
@@ -153,7 +139,7 @@ def _notes(split: Split) -> tuple[str, ...]:
     if split.validation is None:
         return said
     return (
-        f"{len(split.validation.queries):,} queries of a validation part lie between training and test, and no model learns them.",
+        f"{split.validation.n_queries:,} queries of a validation part lie between training and test, and no model learns them.",
         *said,
     )
 

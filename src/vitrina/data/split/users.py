@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.split.assemble import CandidateQueries, assemble, sizes
+from vitrina.data.passes import Offsets, Passes, itself
+from vitrina.data.split.assemble import CandidateQueries, Piece, assemble
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
-from vitrina.types import Int64
+from vitrina.types import Bool, Int64
 
 
 class UserShare(Rule):
@@ -22,7 +27,7 @@ class UserShare(Rule):
         share: the share of people who are out of training.
         fold_in: the share of a person's events that is the history, rounded down to a whole moment, at least one.
         repeat: may items of the history be recommended again; None decides from the training part.
-        seed: which people.
+        seed: which people, by their place in the log.
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.UserShare(share=0.34, seed=1))
@@ -35,18 +40,41 @@ class UserShare(Rule):
     seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
+        before, people = Offsets.of(Passes(data, itself), _users_of)
+        out = np.zeros(people, bool)
+        out[np.random.default_rng(self.seed).permutation(people)[: max(1, round(self.share * people))]] = True
+        return assemble(Passes(data, PeopleOut(np.packbits(out), before, self.fold_in)), self, self)
+
+
+@dataclass(frozen=True)
+class PeopleOut:
+    """UserShare on a shard.
+
+    Args:
+        out: a bit for each person with events in the log, whether that person is out of training.
+        before: how many of these the shards before have.
+        fold_in: the share of a person's events that is the history.
+    """
+
+    out: NDArray[np.uint8]
+    before: Offsets
+    fold_in: float
+
+    def __call__(self, data: Dataset) -> Piece:
+        out, first = np.zeros(len(data.users), bool), self.before.of_shard(data)
         present = np.flatnonzero(np.diff(data.indptr))
-        chosen = np.random.default_rng(self.seed).permutation(present)[: max(1, round(self.share * len(present)))]
-        out = np.zeros(len(data.users), bool)
-        out[chosen] = True
+        bits = np.unpackbits(self.out[first // 8 : (first + len(present) + 7) // 8])
+        out[present] = bits[first % 8 : first % 8 + len(present)]
+        return Piece(data.select(~out[data.user_of]), partial(self._ask, data, out), (data,))
+
+    def _ask(self, data: Dataset, out: Bool) -> tuple[CandidateQueries, dict[str, int]]:
         moments = Moments.of(data)
         stop = self._history_end(data, moments)
         users = np.flatnonzero(out & (stop < data.indptr[1:])).astype(np.int32)
         times = data.events.times
         now = None if times is None else times[stop[users]]
         candidates = CandidateQueries.of_ranges(data, users, stop[users], now=now, first=stop[users], last=data.indptr[users + 1])
-        train = data.select(~out[data.user_of])
-        return assemble(train, candidates, sizes(data), self, self, users_not_asked=int(out.sum()) - len(users))
+        return candidates, {"users_not_asked": int(out.sum()) - len(users)}
 
     def _history_end(self, data: Dataset, moments: Moments) -> Int64:
         """(users,) where the truth begins: the last start of a moment within the share, but after the first moment."""
@@ -57,3 +85,7 @@ class UserShare(Rule):
         first = moments.take(moments.first_of_user)
         end[first.user] = np.maximum(end[first.user], first.stop)
         return end
+
+
+def _users_of(shard: Dataset) -> tuple[int, int]:
+    return shard.first_user, shard.n_users

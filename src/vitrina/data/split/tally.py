@@ -1,0 +1,156 @@
+"""What a split holds, as numbers that add up over shards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from vitrina.data.passes import span_of, wider
+from vitrina.types import Bool, Int64
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Dataset
+    from vitrina.data.split.base import Split
+
+
+@final
+@dataclass(frozen=True)
+class Lengths:
+    """How often each length occurs.
+
+    >>> both = Lengths.of(np.array([1, 3])) + Lengths.of(np.array([3, 9]))
+    >>> both.mean, both.median, both.most
+    (4.0, 3.0, 9)
+    """
+
+    values: Int64  # (different lengths,) ascending
+    counts: Int64
+
+    @classmethod
+    def of(cls, lengths: Int64) -> Lengths:
+        return cls(*np.unique(lengths, return_counts=True))
+
+    def __add__(self, other: Lengths) -> Lengths:
+        values, place = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([self.counts, other.counts]), minlength=len(values))
+        return Lengths(values, counts.astype(np.int64))
+
+    @property
+    def mean(self) -> float:
+        return float(self.values @ self.counts / self.counts.sum())
+
+    @property
+    def median(self) -> float:
+        upto, total = np.cumsum(self.counts), int(self.counts.sum())
+        low, high = self.values[np.searchsorted(upto, [(total - 1) // 2, total // 2], side="right")]
+        return float(low + high) / 2
+
+    @property
+    def most(self) -> int:
+        return int(self.values[-1])
+
+
+@final
+@dataclass(frozen=True)
+class Beginnings:
+    """The first time of people: who begins at the very first one of all."""
+
+    first: int | None = None
+    there: int = 0  # people who begin there
+    people: int = 0
+
+    @classmethod
+    def of(cls, data: Dataset) -> Beginnings:
+        times = data.events.times
+        if times is None or not len(times):
+            return cls()
+        own = times[data.indptr[:-1][np.diff(data.indptr) > 0]]
+        return cls(int(times.min()), int((own == times.min()).sum()), len(own))
+
+    def __add__(self, other: Beginnings) -> Beginnings:
+        known = [part.first for part in (self, other) if part.first is not None]
+        first = min(known, default=None)
+        return Beginnings(first, sum(part.there for part in (self, other) if part.first == first), self.people + other.people)
+
+
+@final
+@dataclass(frozen=True)
+class Tally:
+    """A split in numbers: that of the whole is the sum of those of its shards.
+
+    Args:
+        queries, targets: of the test part.
+        people, new, without_history: who is asked; of these without a training event; queries without a history.
+        busiest: the queries of the person who asks most, and the id.
+        warm: (items,) whether an item has a training event.
+        asked: (items,) targets of each item.
+        histories, rows: lengths of the histories, and of the rows of the truth.
+        now: the first and the last moment of asking.
+        events, users, trained: of the training part; its span of time.
+        beginnings: of the people of the training part.
+    """
+
+    queries: int
+    targets: int
+    people: int
+    new: int
+    without_history: int
+    busiest: tuple[int, Any]
+    warm: Bool
+    asked: Int64
+    histories: Lengths
+    rows: Lengths
+    now: tuple[int, int] | None
+    events: int
+    users: int
+    trained: tuple[int, int] | None
+    beginnings: Beginnings
+
+    @classmethod
+    def of(cls, split: Split) -> Tally:
+        """Of a split in memory."""
+        train, queries, truth = split.train, split.queries, split.truth
+        warm = np.zeros(train.n_items, bool)
+        warm[train.events.items] = True
+        users = np.unique(queries.users)
+        known = users[users >= 0]
+        named = known[known < len(train.users)]
+        new = len(users) - int((np.diff(train.indptr)[named] > 0).sum())
+        return cls(
+            queries=len(queries), targets=len(truth.values), people=len(users), new=new,
+            without_history=int((queries.lengths == 0).sum()), busiest=_busiest(train, queries.users),
+            warm=warm, asked=np.bincount(truth.values, minlength=train.n_items).astype(np.int64),
+            histories=Lengths.of(queries.lengths), rows=Lengths.of(truth.lengths), now=span_of(queries.now),
+            events=train.n_events, users=train.n_users, trained=span_of(train.events.times), beginnings=Beginnings.of(train),
+        )  # fmt: skip
+
+    def __add__(self, other: Tally) -> Tally:
+        mine, theirs = ({f.name: getattr(part, f.name) for f in fields(Tally)} for part in (self, other))
+        both = {name: mine[name] + theirs[name] for name in mine if name not in ("busiest", "warm", "now", "trained")}
+        return Tally(
+            **both, warm=self.warm | other.warm, now=wider(self.now, other.now), trained=wider(self.trained, other.trained),
+            busiest=self.busiest if self.busiest[0] >= other.busiest[0] else other.busiest,
+        )  # fmt: skip
+
+    @property
+    def cold(self) -> int:
+        """Targets that training has never seen."""
+        return int(self.asked[~self.warm].sum())
+
+    @property
+    def items(self) -> int:
+        """Different items among the targets."""
+        return int(np.count_nonzero(self.asked))
+
+    @property
+    def cold_items(self) -> int:
+        return int(np.count_nonzero(self.asked[~self.warm]))
+
+
+def _busiest(train: Dataset, users: Any) -> tuple[int, Any]:
+    queries = np.bincount(users[users >= 0], minlength=1)
+    if not len(train.users) or not queries.any():
+        return 0, None
+    return int(queries.max()), train.users.decode([int(queries.argmax())]).to_list()[0]
