@@ -5,6 +5,7 @@ from . import policy as policy
 from . import ranking as ranking
 from . import sequence as sequence
 from . import testing as testing
+from . import tracking as tracking
 from .artifacts import Artifact as Artifact
 from .artifacts import load as load
 from .artifacts import save as save

@@ -31,6 +31,9 @@ def command(
     engine: o.Engine = "local",
     workers: o.Workers = 1,
     cluster: o.Cluster = None,
+    mlflow: Annotated[
+        str | None, typer.Option(help="Log the board to MLflow: http://host:5000.", metavar="URI", show_default=False)
+    ] = None,
     json: o.Json = False,
 ) -> None:
     """Fit every model of the config on one split, or on its folds in time, print the leaderboard, write report.html, per_query.parquet and board.json.
@@ -38,11 +41,19 @@ def command(
     Finished models are kept in the folder of the results: after Ctrl-C the same command goes on where it stopped. On a cluster all nodes must have
     that folder at the same path.
     """
+    from vitrina import tracking
+    from vitrina.cli import console
     from vitrina.cli.config import read_config
     from vitrina.jobs.engine import engine as executor
 
-    spread = executor(engine, workers, cluster)
-    end(compare(read_config(config, trust=trust), out, fresh=fresh, force=force, quick=quick, json=json, executor=spread))
+    plan, spread = read_config(config, trust=trust), executor(engine, workers, cluster)
+    if mlflow is not None:
+        tracking.connect(mlflow)  # before hours of fitting
+    board = compare(plan, out, fresh=fresh, force=force, quick=quick, json=json, executor=spread)
+    if mlflow is not None:
+        run = tracking.log_board(board, mlflow)
+        console.note(f"Logged to {mlflow}, run {run} of the experiment {tracking.EXPERIMENT}.")
+    end(board)
 
 
 def compare(
