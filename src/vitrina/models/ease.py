@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import ClassVar, final
 
@@ -10,9 +11,11 @@ import psutil
 from pydantic import Field
 from scipy.linalg import get_lapack_funcs
 
+from vitrina.base.arrays import cuts
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.base.kernels import Spread
 from vitrina.data.dataset import Dataset
+from vitrina.data.sharded import Parts, over_parts, workers_of
 from vitrina.data.split import Split
 from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import ItemMap
@@ -26,6 +29,7 @@ LAPACK_ITEMS = 26_000  # the largest that one call is known to bear: at 41,000 t
 PANEL = 1024
 SURELY_FAST = 10_000  # items that are never too many for the time
 TILE = 64
+BLOCK = 1 << 27  # bytes of the rows of X'X that come back from another process at once
 
 
 @final
@@ -67,7 +71,7 @@ class EASE(ModelConfig):
     minutes: float = Field(default=2, gt=0)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
-        if not data.n_events:
+        if not data.catalogue.n_users:
             raise DataError(f"EASE needs events to learn from, and {data!r} has none.")
         kept, notes = self._kept(data)
         weights = gram(data, kept)
@@ -123,21 +127,41 @@ def items_in(seconds: float) -> int:
 def gram(data: Dataset, kept: Int32) -> Float32:
     """X'X of the (users, kept items) matrix: the lower triangle of a (kept, kept) float32 buffer.
 
-    Without weights X is binary, and counts are exact up to 2^24 users of one item.
+    Without weights X is binary, and counts are exact up to 2^24 users of one item. Several workers take a block of rows each, and go over the
+    whole log for it, so that what comes back is never more than the matrix.
     """
     out = np.zeros((len(kept), len(kept)), np.float32)
-    for shard in data.shards():
-        users_items = shard.csr()
-        if shard.events.weights is not None:
-            put_largest(users_items, shard.user_of, shard.events.items, shard.events.weights)
-        users_items = users_items[:, kept] if len(kept) < data.n_items else users_items
-        users_items.sort_indices()
-        items_users = users_items.tocsc()
-        order = dealt(np.diff(items_users.indptr))
-        entries = () if shard.events.weights is None else (users_items.data, items_users.data)
-        add = _add_products if entries else _add_pairs
-        add(len(order), users_items.indptr, users_items.indices, items_users.indptr, items_users.indices, *entries, order, out)
+    if workers_of(data) == 1:
+        for shard in data.shards():
+            _add_shard(shard, kept, slice(0, len(kept)), out)
+        return out
+    blocks = list(cuts(np.arange(1, len(kept) + 1), max(min(len(kept) ** 2 // (2 * workers_of(data)), BLOCK // 4), 1)))
+    for block, rows in zip(blocks, over_parts(data, partial(_rows_of, kept), blocks), strict=True):
+        out[block, : block.stop] = rows
     return out
+
+
+def _rows_of(kept: Int32, parts: Parts, block: slice) -> Float32:
+    """The rows of a block of X'X, up to the diagonal of the last."""
+    out = np.zeros((block.stop - block.start, block.stop), np.float32)
+    for shard in range(len(parts)):
+        _add_shard(parts.load(shard), kept, block, out)
+    return out
+
+
+def _add_shard(shard: Dataset, kept: Int32, block: slice, out: Float32) -> None:
+    """Add what the people of a shard have to the rows of a block."""
+    users_items = shard.csr()
+    if shard.events.weights is not None:
+        put_largest(users_items, shard.user_of, shard.events.items, shard.events.weights)
+    users_items = users_items[:, kept[: block.stop]] if block.stop < shard.n_items else users_items
+    users_items.sort_indices()
+    items_users = users_items.tocsc()
+    order = block.start + dealt(np.diff(items_users.indptr)[block])
+    entries = () if shard.events.weights is None else (users_items.data, items_users.data)
+    add = _add_products if entries else _add_pairs
+    by_user, by_item = (users_items.indptr, users_items.indices), (items_users.indptr, items_users.indices)
+    add(len(order), *by_user, *by_item, *entries, order, block.start, out)
 
 
 def invert_in_place(matrix: Float32) -> None:
@@ -192,10 +216,10 @@ def _inverse_factor(block: Float32) -> Float32:
 
 
 @Spread
-def _add_pairs(first, last, users_indptr, users_items, items_indptr, items_users, order, out):  # pragma: no cover
+def _add_pairs(first, last, users_indptr, users_items, items_indptr, items_users, order, low, out):  # pragma: no cover
     for place in range(first, last):
         item = order[place]
-        row = out[item]
+        row = out[item - low]
         for at in range(items_indptr[item], items_indptr[item + 1]):
             user = items_users[at]
             for other in range(users_indptr[user], users_indptr[user + 1]):
@@ -205,10 +229,10 @@ def _add_pairs(first, last, users_indptr, users_items, items_indptr, items_users
 
 
 @Spread
-def _add_products(first, last, users_indptr, users_items, items_indptr, items_users, by_user, by_item, order, out):  # pragma: no cover
+def _add_products(first, last, users_indptr, users_items, items_indptr, items_users, by_user, by_item, order, low, out):  # pragma: no cover
     for place in range(first, last):
         item = order[place]
-        row = out[item]
+        row = out[item - low]
         for at in range(items_indptr[item], items_indptr[item + 1]):
             user = items_users[at]
             for other in range(users_indptr[user], users_indptr[user + 1]):

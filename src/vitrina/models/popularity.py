@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
@@ -10,6 +11,7 @@ from vitrina.base.config import Days
 from vitrina.base.errors import DataError
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
+from vitrina.data.order import last_of_pairs
 from vitrina.data.split import Split
 from vitrina.forms.levels import levels_of, products, scores_of, sums
 from vitrina.forms.static import Static
@@ -35,7 +37,7 @@ class Popularity(ModelConfig):
     Raises:
         DataError: `days` or `half_life` on a log without real time, or a log without events.
 
-    Cost: one pass over the events.
+    Cost: one pass over the events; two where the end of the log is to be known. Of a log in shards 8 bytes x items per shard that is under way.
 
     >>> import vitrina as vt
     >>> data = vt.testing.toy()
@@ -52,17 +54,23 @@ class Popularity(ModelConfig):
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Static:
         if (self.days or self.half_life) and data.time_unit != "us":
             raise DataError(f"{self!r} needs events with real time, and {data!r} has none. Use Popularity().")
-        end = max((int(s.events.times.max()) for s in data.shards() if s.events.times is not None and len(s.events)), default=0)
-        levels, codes = np.full(data.n_items, -np.inf), np.tile(np.arange(data.n_items), 2)
-        for shard in data.shards():
-            levels = sums(np.concatenate([levels, self._count(shard, end)]), codes, data.n_items)
-        if not data.n_events:
+        if not data.catalogue.n_users:
             raise DataError(f"{data!r} has no event to count. Fit on a log with events.")
-        return Static(data.items, data.catalogue, scores_of(levels, np.zeros(data.n_items, np.int64)))
+        return Static(data.items, data.catalogue, scores_of(self._levels(data), np.zeros(data.n_items, np.int64)))
+
+    def _levels(self, data: Dataset) -> Float64:
+        """(items,) the level of each item's score."""
+        if not (self.days or self.half_life or data.has_weights):
+            return levels_of((data.catalogue.users if self.by == "users" else data.catalogue.events).astype(np.float64))
+        end = max(data.map_shards(_end_of)) if self.days or self.half_life else 0
+        levels, codes = np.full(data.n_items, -np.inf), np.tile(np.arange(data.n_items), 2)
+        for part in data.map_shards(partial(self._count, end=end)):
+            levels = sums(np.concatenate([levels, part]), codes, data.n_items)
+        return levels
 
     def _count(self, data: Dataset, end: int) -> Float64:
-        """(items,) the level of each item's score."""
-        items, users, times = data.events.items, data.user_of, data.events.times
+        """(items,) the level of what the people of a shard add to each item's score."""
+        items, times = data.events.items, data.events.times
         levels = np.zeros(len(items))
         own = data.events.weights
         if times is not None and self.half_life:
@@ -73,8 +81,9 @@ class Popularity(ModelConfig):
         if own is not None:
             levels = products(levels, own)
         if self.by == "users":
-            counted = _last_of_pair(users, items, data.n_items) if own is None else _largest_of_pair(users, items, data.n_items, levels)
-            levels[~counted] = -np.inf
+            last = own is None
+            once = last_of_pairs(items, data.indptr, data.n_items) if last else _largest_of_pair(data.user_of, items, data.n_items, levels)
+            levels[~once] = -np.inf
         return sums(levels, items, data.n_items)
 
 
@@ -87,10 +96,7 @@ def _largest_of_pair(users: Any, items: Any, n_items: int, levels: Float64) -> A
     return largest
 
 
-def _last_of_pair(users: Any, items: Any, n_items: int) -> Any:
-    """Which events are the last of their (user, item); events come in the order (user, time)."""
-    pair = users.astype(np.int64) * n_items + items
-    _, first = np.unique(pair[::-1], return_index=True)
-    last = np.zeros(len(pair), bool)
-    last[len(pair) - 1 - first] = True
-    return last
+
+def _end_of(shard: Dataset) -> int:
+    """The last time of a shard."""
+    return 0 if shard.events.times is None else int(shard.events.times.max(initial=0))

@@ -15,7 +15,7 @@ from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.base.ids import without_zero_fraction
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.types import Bool
+from vitrina.types import Bool, Int64
 
 ITEM = "item_id"  # in conditions on items: the ids themselves
 SHOWN = 8  # known values that an error lists
@@ -51,13 +51,18 @@ class New(Config):
             if data.time_unit != "us":
                 raise DataError(f"{self!r} needs the times of events, and {data!r} has none. Take New(events=...) instead.")
             first, last = np.full(data.n_items, np.iinfo(np.int64).max), 0
-            for shard in data.shards():
-                events = shard.counted().events
-                assert events.times is not None
-                np.minimum.at(first, events.items, events.times)
-                last = max(last, int(events.times.max(initial=0)))
+            for own, end in data.map_shards(_first_times):
+                first, last = np.minimum(first, own), max(last, end)
             new |= first > last - self.days * DAY
         return new
+
+
+def _first_times(shard: Dataset) -> tuple[Int64, int]:
+    """(items,) the time of the first event of each item in a shard, and the last of all."""
+    first, events = np.full(shard.n_items, np.iinfo(np.int64).max), shard.counted().events
+    assert events.times is not None
+    np.minimum.at(first, events.items, events.times)
+    return first, int(events.times.max(initial=0))
 
 
 Where = Mapping[str, Any] | New
