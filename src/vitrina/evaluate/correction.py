@@ -10,7 +10,7 @@ because it knows how models move together, and with one comparison it is Student
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +18,8 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from vitrina.base.power import FEWEST_PEOPLE, POWER
 from vitrina.evaluate.bootstrap import Bootstrap, Jackknife, drawn
-from vitrina.evaluate.people import who_differs
-from vitrina.types import Float64, Int64
+from vitrina.evaluate.people import OwnDifferences
+from vitrina.types import Float64
 
 FEWEST_DIFFER = 10  # of them, whose difference isn't zero
 ENUMERATED = 20  # people who differ, below whom the signs are flipped in all ways
@@ -67,15 +67,13 @@ class Difference:
         return max(_beyond(self.t, self.freedom), self.exact) if self.error >= 0 else NAN
 
 
-def differences_of(
-    columns: Iterable[Float64], persons: Int64, values: Float64, jackknife: Jackknife, noise: Sequence[float]
-) -> list[Difference]:
-    """Each column (queries,) of differences with its value and its error, to which `noise`, further variance, is added."""
+def differences_of(own: Sequence[OwnDifferences], values: Float64, jackknife: Jackknife, noise: Sequence[float]) -> list[Difference]:
+    """Differences with their values and errors, to which `noise`, further variance, is added."""
     found = []
-    for i, column in enumerate(columns):
-        people, differ, sums = who_differs(column, persons)
+    for i, one in enumerate(own):
         error = float(np.sqrt(jackknife.error[i] ** 2 + noise[i]))
-        found.append(Difference(float(values[i]), error, float(jackknife.freedom[i]), people, differ, exact_of(sums, differ)))
+        exact = exact_of(one.sums, one.differ)
+        found.append(Difference(float(values[i]), error, float(jackknife.freedom[i]), one.people, one.differ, exact))
     return found
 
 

@@ -52,19 +52,40 @@ def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95
 
 def intervals_of(columns: Sequence[Float64], users: NDArray[Any], confidence: float, more: Sequence[float] = ()) -> list[Interval]:
     """Of each column (queries,), NaN where a query says nothing; `more` is further variance of each mean."""
-    state = Buckets.of(columns, users)
+    return intervals_within(Buckets.of(columns, users), [Ends.of(column) for column in columns], confidence, more)
+
+
+class Ends(NamedTuple):
+    """The smallest and the largest value of a column; infinite where it says nothing."""
+
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, column: Float64) -> Ends:
+        """Of values (queries,), NaN where a query says nothing."""
+        known = ~np.isnan(column)
+        return cls(float(column.min(initial=np.inf, where=known)), float(column.max(initial=-np.inf, where=known)))
+
+    def wider(self, other: Ends) -> Ends:
+        """Those of both."""
+        return Ends(min(self.least, other.least), max(self.most, other.most))
+
+
+def intervals_within(state: Buckets, ends: Sequence[Ends], confidence: float, more: Sequence[float] = ()) -> list[Interval]:
+    """Of the sums of each column, whose values lie between its ends; `more` is further variance of each mean."""
     jackknife, people = state.jackknife(), (state.counts > 0).sum(axis=0)
     error = np.sqrt(jackknife.error**2 + (np.asarray(more, np.float64) if len(more) else 0.0))
     half = stdtrit(jackknife.freedom, (1 + confidence) / 2) * error
     return [
-        _interval(c, v, h, n, confidence) for c, v, h, n in zip(columns, state.value.tolist(), half.tolist(), people.tolist(), strict=True)
+        _interval(e, v, h, n, confidence) for e, v, h, n in zip(ends, state.value.tolist(), half.tolist(), people.tolist(), strict=True)
     ]
 
 
-def _interval(column: Float64, value: float, half: float, people: int, confidence: float) -> Interval:
+def _interval(ends: Ends, value: float, half: float, people: int, confidence: float) -> Interval:
     if np.isnan(half):
         return Interval(half, half)
-    if np.nanmin(column) < 0 or np.nanmax(column) > 1:
+    if ends.least < 0 or ends.most > 1:
         return Interval(value - half, value + half)
     if value in (0.0, 1.0):
         none = 1 - ((1 - confidence) / 2) ** (1 / people)

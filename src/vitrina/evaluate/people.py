@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from vitrina.types import Float64, Int64
 
 ROUNDING = 1e-12  # of the largest: what is below it is no difference but arithmetic
 TENTH = 0.1  # of the people, who lose most
+FEW = 20  # people who differ, up to whom their sums are kept
 
 
 def persons_of(users: NDArray[Any]) -> Int64:
@@ -43,6 +45,12 @@ class People(NamedTuple):
         hits = int((np.bincount(persons[known], column[known] != 0) > 0).sum())
         return cls(len(means), hits, float(means.mean()) if len(means) else float("nan"))
 
+    def __add__(self, other: People) -> People:  # type: ignore[override]
+        """Of these and others."""
+        sums = [part.by_person * part.people if part.people else 0.0 for part in (self, other)]
+        people = self.people + other.people
+        return People(people, self.hits + other.hits, sum(sums) / people if people else float("nan"))
+
 
 class Moved(NamedTuple):
     """What a difference means for single people; shares are of those who have a value for both models."""
@@ -51,26 +59,52 @@ class Moved(NamedTuple):
     harmed: float
     worst: float  # mean difference of the tenth of people who lose most
 
+
+@dataclass(frozen=True, eq=False)
+class OwnDifferences:
+    """What a difference is to each person: parts of other people add up.
+
+    Args:
+        values: different means of single people, ascending; lists of a few places have a few of them.
+        counts: how many people have each.
+        people: who have a value for both models.
+        differ: of them, whose difference isn't zero on every query.
+        sums: the (differ,) sums of these, where they are few enough to flip their signs in all ways; else empty.
+    """
+
+    values: Float64
+    counts: Int64
+    people: int
+    differ: int
+    sums: Float64
+
     @classmethod
-    def of(cls, difference: Float64, persons: Int64, lower_is_better: bool) -> Moved:
-        """Of one column of differences (queries,), NaN where a model says nothing."""
+    def of(cls, difference: Float64, persons: Int64) -> OwnDifferences:
+        """Of one column (queries,), NaN where a model says nothing; `persons` from `persons_of`."""
         known = ~np.isnan(difference)
-        means = _own_means(difference[known], persons[known])
-        means[np.abs(means) < ROUNDING * np.abs(means).max(initial=0.0)] = 0.0
-        gains = -means if lower_is_better else means
-        if not len(gains):
-            return cls(float("nan"), float("nan"), float("nan"))
-        tenth = int(np.ceil(TENTH * len(gains)))
-        lost = float(np.partition(gains, tenth - 1)[:tenth].mean())
-        return cls(float((gains > 0).mean()), float((gains < 0).mean()), -lost if lower_is_better else lost)
+        values, counts = np.unique(_own_means(difference[known], persons[known]), return_counts=True)
+        differ = np.bincount(persons[known], difference[known] != 0) > 0
+        sums = np.bincount(persons[known], np.asarray(difference[known], np.float64), len(differ))[differ]
+        return cls(values, counts, int(counts.sum()), len(sums), sums if len(sums) <= FEW else sums[:0])
 
+    def __add__(self, other: OwnDifferences) -> OwnDifferences:
+        values, place = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([self.counts, other.counts]), len(values)).astype(np.int64)
+        differ = self.differ + other.differ
+        sums = np.concatenate([self.sums, other.sums])
+        return OwnDifferences(values, counts, self.people + other.people, differ, sums if differ <= FEW else sums[:0])
 
-def who_differs(difference: Float64, persons: Int64) -> tuple[int, int, Float64]:
-    """How many people have a value, how many of them one that isn't zero, and (people,) the sums of each."""
-    known = ~np.isnan(difference)
-    differ = np.bincount(persons[known], difference[known] != 0) > 0
-    sums = _own(difference[known], persons[known])
-    return len(sums), int(differ.sum()), sums
+    def moved(self, lower_is_better: bool) -> Moved:
+        """Who gains and who loses."""
+        if not self.people:
+            return Moved(float("nan"), float("nan"), float("nan"))
+        values = np.where(np.abs(self.values) < ROUNDING * np.abs(self.values).max(), 0.0, self.values)
+        gains, counts = (-values[::-1], self.counts[::-1]) if lower_is_better else (values, self.counts)
+        tenth = int(np.ceil(TENTH * self.people))
+        taken = np.clip(tenth - (np.cumsum(counts) - counts), 0, counts)  # of the smallest gains
+        lost = float((gains * taken).sum() / tenth)
+        helped, harmed = (float(counts[side].sum() / self.people) for side in (gains > 0, gains < 0))
+        return Moved(helped, harmed, -lost if lower_is_better else lost)
 
 
 def _own(values: Float64, persons: Int64) -> Float64:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, final
+from pathlib import Path
+from typing import Any, final
 
 import numpy as np
 import polars as pl
@@ -16,21 +17,19 @@ from vitrina.base.former import with_former
 from vitrina.base.printing import as_text, fixed, places_of
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
+from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
 from vitrina.data.worth import usual_values
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.interval import TRUSTED, intervals_of
-from vitrina.evaluate.people import People, persons_of
-from vitrina.metrics import DEFAULT_METRICS, Judged, MetricInfo
+from vitrina.evaluate.interval import TRUSTED
+from vitrina.evaluate.judge import Judge, Judgement, numbers_of, sliced, to_file, total
+from vitrina.evaluate.means import NUMBERS, Summary, summarise
+from vitrina.evaluate.slices import cut_of
+from vitrina.metrics import DEFAULT_METRICS, MetricInfo
 from vitrina.metrics.info import require_values, require_vectors
 from vitrina.metrics.names import metrics_of
-from vitrina.protocols import Metric, TableMetric
+from vitrina.protocols import Metric, Recommender, TableMetric
 from vitrina.types import Float32, Float64, Recommendations
-
-NUMBERS = {
-    "metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
-    "people": pl.Int64, "hits": pl.Int64, "by_person": pl.Float64,
-}  # fmt: skip
 
 
 @final
@@ -48,6 +47,8 @@ class Evaluation:
         confidence: of the intervals.
         metrics: what each metric says of itself, in the order of `numbers`.
         more: further variance of the mean, by metric, which is in the intervals beside that of people: of the seeds of several fits.
+        queries: how many were asked; `per_query` has them but for a split in shards.
+        slices: the numbers by slice where they were asked for, as `by_slice` has them.
     """
 
     per_query: pl.DataFrame
@@ -57,6 +58,8 @@ class Evaluation:
     confidence: float
     metrics: tuple[MetricInfo, ...]
     more: Mapping[str, float] = field(default_factory=dict)
+    queries: int | None = None
+    slices: pl.DataFrame | None = None
 
     def __getitem__(self, name: str) -> float:
         """The value of a metric by its name."""
@@ -84,7 +87,10 @@ class Evaluation:
         return as_text(self, 100)
 
     def _caption(self) -> str:
-        parts = [f"{len(self.per_query):,} queries", f"{self.confidence:.0%} intervals over users"]
+        parts = [
+            f"{len(self.per_query) if self.queries is None else self.queries:,} queries",
+            f"{self.confidence:.0%} intervals over users",
+        ]
         parts += [f"{share:.1%} {what}" for share, what in ((self.unreachable, "of the truth outside the catalogue"), (self.fallback, "of the places from popularity")) if share]  # fmt: skip
         few = self.numbers.filter(pl.col("low").is_not_null() & (pl.col("hits") < TRUSTED))["metric"].to_list()
         doubt = f"\nFewer than {TRUSTED} people have hits: the interval of {', '.join(few)} can't be trusted." if few else ""
@@ -92,13 +98,15 @@ class Evaluation:
 
 
 def evaluate(
-    recommendations: Recommendations,
+    recommendations: Recommendations | Recommender | Callable[[], Recommender],
     split: Split,
     metrics: Sequence[str | Metric | TableMetric] = DEFAULT_METRICS,
     *,
     intervals: bool = True,
     bootstrap: Bootstrap = Bootstrap(),
     vectors: Float32 | None = None,
+    slices: bool = False,
+    per_query: str | Path | None = None,
     **former: Any,
 ) -> Evaluation:
     """Judge the lists for `split.queries` by `split.truth`.
@@ -106,21 +114,29 @@ def evaluate(
     Metrics of the whole table (coverage, Gini) have no interval: they depend on how many people are asked, and a
     bootstrap, which draws fewer different people, would be centred elsewhere.
 
+    The split of a log larger than memory is answered and judged shard by shard, by the executor of the log: every number is of sums that add up, and
+    nothing is kept per query but what goes to a file.
+
     Args:
-        recommendations: a list per query, in the order of `split.queries`.
+        recommendations: a list per query, in the order of `split.queries`; or the fitted model that gives them, as long as the deepest metric reads
+            and at least 10. For an executor in other processes a function that gives the model is lighter to send than the model.
         split: holds the truth, the training catalogue and the histories.
         metrics: names ("nDCG@10", "repeat Recall@10") or metrics.
         intervals: make them, or leave low and high null.
         bootstrap: its confidence is that of the intervals.
         vectors: (items, dim) rows for the diversity metrics; of any scale.
+        slices: numbers by slice too: those of `slice_labels` that don't need tables of people or of requests.
+        per_query: a Parquet file for the values per query, written shard by shard; the codes of people are those of the whole log.
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Raises:
         UnknownNameError: there is no metric of a name; the message says the closest.
         VocabularyError: lists and split speak of other items.
         ParameterError: the lists are shorter than a metric's k, or not one per query; a metric is named twice, or is your own and
-            lacks something; vectors don't fit.
+            lacks something; vectors don't fit; lists are given for a split in shards.
         DataError: a metric needs vectors or values, and there are none.
+
+    Memory: of a split in shards what a shard takes, and 260 kB per metric (and group of a slice).
 
     >>> import vitrina as vt
     >>> split = vt.testing.toy().split(vt.split.LeaveOneOut())
@@ -130,26 +146,33 @@ def evaluate(
     """
     bootstrap = with_former(bootstrap, Bootstrap, former, "evaluate", "bootstrap")
     chosen = metrics_of(metrics)
-    if not isinstance(recommendations, Recommendations):
-        raise ParameterError(f"What is judged are Recommendations, as recommend returns them. Got a {type(recommendations).__name__}.")
-    split.eligible.check_rows(len(split.queries))
-    recommendations.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    whole = split.train.in_memory
+    if not whole and isinstance(recommendations, Recommendations):
+        raise ParameterError(
+            f"{split!r} is answered shard by shard, so its lists can't be given as a whole. Give the fitted model: evaluate(fitted, split)."
+        )
+    if whole:
+        split.eligible.check_rows(len(split.queries))
     require_vectors(chosen, vectors)
+    judge = Judge(
+        recommendations, tuple(chosen), _catalogue(split, chosen, vectors), whole or per_query is not None, slices,
+        cut_of(split) if slices else None,
+    )  # fmt: skip
+    parts = split.map_shards(judge)
+    found = total(parts, chosen) if per_query is None else to_file(Path(per_query), parts, chosen)
+    judged_by, drawn = tuple(MetricInfo.of(m) for m in chosen), bootstrap if intervals else None
+    numbers = numbers_of(found, chosen, drawn)
+    frame = found.frame() if whole else Judgement.empty_frame(chosen)
+    by_group = sliced(found, chosen, drawn) if slices else None
+    return Evaluation(frame, numbers, found.unreachable, found.fallback, bootstrap.confidence, judged_by, {}, found.queries, by_group)
+
+
+def _catalogue(split: Split, chosen: Sequence[Metric | TableMetric], vectors: Float32 | None) -> Catalogue:
+    """The training catalogue, with what the metrics need of items."""
     values = usual_values(split.train) if any("values" in m.needs for m in chosen) else None
     require_values(chosen, values)
     catalogue = replace(split.train.catalogue, values=values)
-    if vectors is not None:
-        catalogue = replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
-    deepest = max((m.k for m in chosen), default=0)
-    if out_of_items(recommendations, split, deepest):
-        recommendations = recommendations.padded(deepest)
-    judged = Judged(recommendations, split.truth, catalogue, split.queries)
-    columns = {m.name: m.per_query(judged) for m in chosen if isinstance(m, Metric)}
-    of_table = {m.name: m.value(m.state(judged)) for m in chosen if isinstance(m, TableMetric)}
-    fallback = float(recommendations.fallback.mean()) if recommendations.items.size else 0.0
-    judged_by = tuple(MetricInfo.of(m) for m in chosen)
-    drawn, users = bootstrap if intervals else None, split.queries.users
-    return evaluation_of(columns, of_table, users, judged_by, drawn, _unreachable(split), fallback, bootstrap.confidence)
+    return catalogue if vectors is None else replace(catalogue, vectors=item_vectors(vectors, len(catalogue.users)))
 
 
 def evaluation_of(
@@ -159,41 +182,7 @@ def evaluation_of(
     """The numbers of values per query (NaN where one says nothing) and of the whole table, in the order of `metrics`; `more` as in `summarise`."""
     values = {name: Summary(value) for name, value in of_table.items()} | summarise(columns, users, bootstrap, more)
     numbers = pl.DataFrame([(m.name, *values[m.name]) for m in metrics], schema=NUMBERS, orient="row")
-    return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics), more or {})
-
-
-class Summary(NamedTuple):
-    """One metric of one model: the row of `Evaluation.numbers` but its name. None where there is no number."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    people: int | None = None
-    hits: int | None = None
-    by_person: float | None = None
-
-
-def summarise(
-    columns: Mapping[str, Float64], users: Any, bootstrap: Bootstrap | None = Bootstrap(), more: Mapping[str, float] | None = None
-) -> dict[str, Summary]:
-    """Of each column (queries,) the mean over the queries that say something, its interval if there is a bootstrap, and what people say.
-
-    Args:
-        columns: by metric, NaN where a query says nothing.
-        users: (queries,) codes.
-        bootstrap: its confidence is that of the intervals; None leaves them out.
-        more: further variance of the mean, by metric: that of the seeds a model was fitted with.
-    """
-    persons, drawn = persons_of(users), {}
-    if columns and bootstrap is not None:
-        extra = [(more or {}).get(name, 0.0) for name in columns]
-        drawn = dict(zip(columns, intervals_of(list(columns.values()), users, bootstrap.confidence, extra), strict=True))
-    found = {}
-    for name, column in columns.items():
-        low, high = drawn.get(name, (float("nan"), float("nan")))
-        people = People.of(column, persons)
-        found[name] = Summary(_known(_mean(column)), _known(low), _known(high), people.people, people.hits, _known(people.by_person))
-    return found
+    return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics), more or {}, len(users))
 
 
 def out_of_items(lists: Recommendations, split: Split, k: int) -> bool:
@@ -222,23 +211,6 @@ def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
     return vectors
 
 
-def _mean(column: Float64) -> float:
-    known = column[~np.isnan(column)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _known(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)
-
-
 def _frame(columns: dict[str, Float64], users: Any) -> pl.DataFrame:
     head = {"query": np.arange(len(users), dtype=np.int64), "user": np.asarray(users, np.int32)}
     return pl.DataFrame(head | columns).with_columns(pl.col(name).fill_nan(None) for name in columns)
-
-
-def _unreachable(split: Split) -> float:
-    items, mask = split.truth.values, split.train.catalogue.mask
-    if not len(items):
-        return 0.0
-    inside = (items >= 0) & (items < len(mask))
-    return float(1 - mask[items[inside]].sum() / len(items))

@@ -8,6 +8,7 @@ board is: all pairs of models.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -20,7 +21,7 @@ from vitrina.base.former import with_former
 from vitrina.base.printing import short, short_interval
 from vitrina.evaluate.bootstrap import Bootstrap, Buckets
 from vitrina.evaluate.correction import FEWEST_DIFFER, FEWEST_PEOPLE, Correction, Difference, differences_of
-from vitrina.evaluate.people import Moved, persons_of
+from vitrina.evaluate.people import OwnDifferences, persons_of
 from vitrina.types import Float64
 
 SCHEMA = {
@@ -170,21 +171,49 @@ def _table(
     """A row for each of the pairs, with one correction for them and the rest."""
     if matters is not None and not matters > 0:
         raise ParameterError(f"What 'matters' is a difference above 0, the smallest one that does. Got {matters}.", parameter="matters")
-    columns, persons, every = {model: np.asarray(v, np.float64) for model, v in per_query.items()}, persons_of(users), [*pairs, *rest]
-    state = Buckets.of((columns[a] - columns[b] for a, b in every), users)
-    jackknife, noise = state.jackknife(), [more.get(a, 0.0) + more.get(b, 0.0) for a, b in every]
-    found = differences_of((columns[a] - columns[b] for a, b in every), persons, state.value, jackknife, noise)
-    correction = Correction.of(found, jackknife.parts, bootstrap)
-    rows = []
-    for (a, b), one in zip(pairs, found, strict=False):
-        low, high = correction.interval(one)
-        moved = Moved.of(columns[a] - columns[b], persons, lower_is_better)
-        rows.append({
-            "model": a, "against": b, "difference": one.value, "low": low, "high": high, "p": one.p, "p_adjusted": correction.p(one),
-            "detectable": correction.detectable(one), "people": one.people, "differ": one.differ,
-            **moved._asdict(), "verdict": _verdict(one, correction, matters, lower_is_better),
-        })  # fmt: skip
-    return pl.DataFrame(rows, schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
+    every = [*pairs, *rest]
+    return Paired.of(per_query, every, users).table(every, len(pairs), bootstrap, lower_is_better, matters, more)
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """What queries say of differences between models, in numbers that add up over parts of other people.
+
+    Args:
+        buckets: sums of the differences.
+        own: what each difference is to single people.
+    """
+
+    buckets: Buckets
+    own: tuple[OwnDifferences, ...]
+
+    @classmethod
+    def of(cls, per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], users: NDArray[Any]) -> Paired:
+        """The first model of each pair minus the second."""
+        columns, persons = {model: np.asarray(v, np.float64) for model, v in per_query.items()}, persons_of(users)
+        state = Buckets.of((columns[a] - columns[b] for a, b in pairs), users)
+        return cls(state, tuple(OwnDifferences.of(columns[a] - columns[b], persons) for a, b in pairs))
+
+    def __add__(self, other: Paired) -> Paired:
+        return Paired(self.buckets + other.buckets, tuple(a + b for a, b in zip(self.own, other.own, strict=True)))
+
+    def table(
+        self, pairs: Sequence[tuple[str, str]], shown: int, bootstrap: Bootstrap, lower_is_better: bool, matters: float | None,
+        more: Mapping[str, float],
+    ) -> pl.DataFrame:  # fmt: skip
+        """A row for each of the first `shown` pairs, with one correction for all."""
+        jackknife, noise = self.buckets.jackknife(), [more.get(a, 0.0) + more.get(b, 0.0) for a, b in pairs]
+        found = differences_of(self.own, self.buckets.value, jackknife, noise)
+        correction = Correction.of(found, jackknife.parts, bootstrap)
+        rows = []
+        for (a, b), one, own in list(zip(pairs, found, self.own, strict=True))[:shown]:
+            low, high = correction.interval(one)
+            rows.append({
+                "model": a, "against": b, "difference": one.value, "low": low, "high": high, "p": one.p, "p_adjusted": correction.p(one),
+                "detectable": correction.detectable(one), "people": one.people, "differ": one.differ,
+                **own.moved(lower_is_better)._asdict(), "verdict": _verdict(one, correction, matters, lower_is_better),
+            })  # fmt: skip
+        return pl.DataFrame(rows, schema=SCHEMA).with_columns(pl.selectors.float().fill_nan(None))
 
 
 def _verdict(one: Difference, correction: Correction, matters: float | None, lower_is_better: bool) -> str:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from vitrina.base.errors import ParameterError
 from vitrina.base.former import with_former
 from vitrina.base.time import DAY
+from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.run import summarise
+from vitrina.evaluate.means import summarise
 from vitrina.types import Int64
 
 HISTORY_EDGES = (1, 5, 10, 20, 50, 100)
@@ -48,11 +49,37 @@ def slice_labels(*splits: Split) -> dict[str, pl.Series]:
     >>> slice_labels(split)["history"].unique().sort().to_list()
     ['1 to 4', '5 to 9', '10 to 19', '20 to 49']
     """
-    of_splits = [{name: labels for part in (_people, _items_taken, _history, _age) for name, labels in part(split)} for split in splits]
+    of_splits = [labels_of_part(split, split.train.catalogue, cut_of(split)) for split in splits]
     usual = {name: _joined(name, of_splits, splits) for name in dict.fromkeys(name for named in of_splits for name in named)}
     columns = [dict(_columns(split)) for split in splits]
     usual |= {name: labelled(_joined(name, columns, splits)) for name in dict.fromkeys(name for named in columns for name in named)}
     return {name: labels.rename(name) for name, labels in usual.items() if labels.n_unique() > 1}
+
+
+def labels_of_part(split: Split, catalogue: Catalogue, cut: int | None) -> dict[str, pl.Series]:
+    """The slices that any part of the queries has, by what is known of the whole: its catalogue, and `cut_of` it."""
+    found = {
+        "people": _people(split),
+        "items taken": _items_taken(split, catalogue),
+        "history": _binned(split.queries.lengths, HISTORY_EDGES),
+    }
+    if cut is not None and split.queries.now is not None:
+        found["days after the cut-off"] = _binned((split.queries.now - cut) // DAY, DAY_EDGES)
+    return found
+
+
+def cut_of(split: Split) -> int | None:
+    """The last training event, where real time divides training from every query."""
+    if split.train.time_unit != "us":
+        return None
+    if not split.train.in_memory:
+        trained, asked = split.tally.trained, split.tally.now
+        return trained[1] if trained is not None and asked is not None and asked[0] > trained[1] else None
+    times, now = split.train.events.times, split.queries.now
+    if times is None or now is None or not len(times) or not len(now):
+        return None
+    cut = int(times.max())
+    return cut if (now > cut).all() else None
 
 
 def _joined(name: str, of_splits: Sequence[Mapping[str, pl.Series]], splits: Sequence[Split]) -> pl.Series:
@@ -120,37 +147,24 @@ def groups_of(labels: Mapping[str, pl.Series], queries: int) -> Iterator[tuple[s
             yield name, order, str(value), (series == value).fill_null(False).arg_true().to_numpy()
 
 
-def _people(split: Split) -> Iterator[tuple[str, pl.Series]]:
+def _people(split: Split) -> pl.Series:
     users, events = split.queries.users, np.diff(split.train.indptr)
     trained = np.zeros(len(users), np.bool_)
     inside = (users >= 0) & (users < len(events))
     trained[inside] = events[users[inside]] > 0
     place = np.where(trained, 0, np.where(split.queries.lengths > 0, 1, 2))
-    yield "people", _enum(place, ["known", "new, with a history", "new, without one"])
+    return _enum(place, ["known", "new, with a history", "new, without one"])
 
 
-def _items_taken(split: Split) -> Iterator[tuple[str, pl.Series]]:
-    truth, catalogue = split.truth, split.train.catalogue
+def _items_taken(split: Split, catalogue: Catalogue) -> pl.Series:
+    truth = split.truth
     people = np.zeros(len(truth.values), np.int64)
     inside = (truth.values >= 0) & (truth.values < len(catalogue.users))
     people[inside] = catalogue.users[truth.values[inside]]
     rarest = np.full(len(truth), RARE, np.int64)
     np.minimum.at(rarest, truth.row_of, people)
     place = np.where(rarest == 0, 2, np.where(rarest < RARE, 1, 0))
-    yield "items taken", _enum(place, ["known", f"one known to under {RARE} people", "one never seen in training"])
-
-
-def _history(split: Split) -> Iterator[tuple[str, pl.Series]]:
-    yield "history", _binned(split.queries.lengths, HISTORY_EDGES)
-
-
-def _age(split: Split) -> Iterator[tuple[str, pl.Series]]:
-    times, now = split.train.events.times, split.queries.now
-    if split.train.time_unit != "us" or times is None or now is None or not len(times) or not len(now):
-        return
-    cut = int(times.max())
-    if (now > cut).all():
-        yield "days after the cut-off", _binned((now - cut) // DAY, DAY_EDGES)
+    return _enum(place, ["known", f"one known to under {RARE} people", "one never seen in training"])
 
 
 def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:

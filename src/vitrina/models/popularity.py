@@ -96,7 +96,6 @@ def _largest_of_pair(users: Any, items: Any, n_items: int, levels: Float64) -> A
     return largest
 
 
-
 def _end_of(shard: Dataset) -> int:
     """The last time of a shard."""
     return 0 if shard.events.times is None else int(shard.events.times.max(initial=0))
