@@ -8,6 +8,7 @@ from typing import Any
 
 from vitrina.base.power import people_needed
 from vitrina.evaluate.fits import variance_of_fits
+from vitrina.evaluate.fitted import compare_fitted
 from vitrina.evaluate.interval import TRUSTED, mean_interval
 from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.pareto import best_at, front
@@ -17,7 +18,7 @@ from vitrina.evaluate.significance import compare_paired, compare_pairs, compare
 from vitrina.evaluate.slices import by_slice, slice_labels
 
 __all__ = [
-    "TRUSTED", "Evaluation", "OrderAndMoney", "best_at", "by_slice", "compare_paired", "compare_pairs", "compare_with_best", "evaluate", "front",
+    "TRUSTED", "Evaluation", "OrderAndMoney", "best_at", "by_slice", "compare_fitted", "compare_paired", "compare_pairs", "compare_with_best", "evaluate", "front",
     "leads_within", "mean_interval", "order_and_money", "people_needed", "revenue_per_session", "slice_labels",
     "variance_of_fits",
 ]  # fmt: skip

@@ -169,10 +169,15 @@ def _table(
     bootstrap: Bootstrap, lower_is_better: bool, matters: float | None, more: Mapping[str, float],
 ) -> pl.DataFrame:  # fmt: skip
     """A row for each of the pairs, with one correction for them and the rest."""
-    if matters is not None and not matters > 0:
-        raise ParameterError(f"What 'matters' is a difference above 0, the smallest one that does. Got {matters}.", parameter="matters")
+    check_matters(matters)
     every = [*pairs, *rest]
     return Paired.of(per_query, every, users).table(every, len(pairs), bootstrap, lower_is_better, matters, more)
+
+
+def check_matters(matters: float | None) -> None:
+    """Refuse a smallest difference that matters which is none."""
+    if matters is not None and not matters > 0:
+        raise ParameterError(f"What 'matters' is a difference above 0, the smallest one that does. Got {matters}.", parameter="matters")
 
 
 @dataclass(frozen=True, eq=False)
