@@ -15,7 +15,7 @@ from vitrina.data.order import last_of_pairs
 from vitrina.forms.decay import Decay, factors_of
 from vitrina.forms.levels import DEEP
 from vitrina.forms.reading import kind_weights
-from vitrina.models.pairs import pair_sums, places_of_items
+from vitrina.models.pairs import pair_sums, places_of_items, sort_histories
 from vitrina.models.weighting import Weighting
 from vitrina.types import Float64, Int32, Int64
 
@@ -171,7 +171,9 @@ class Reader:
             if self.gapped:
                 return events, squares
             lengths = np.diff(np.append(0, np.cumsum(once))[events.indptr])
-            return Histories(indptr_of(lengths), events.items[once], events.weights, events.times, events.factors), squares
+            distinct = Histories(indptr_of(lengths), events.items[once], events.weights, events.times, events.factors)
+            sort_histories(distinct.indptr, distinct.items)
+            return distinct, squares
         matrix = events.counts(self.n_items)
         factors = self.weighting.entries(matrix, self.lengths)
         place = events.entry_of(matrix, self.n_items) if self.gapped or len(events.weights) else np.empty(0, np.int64)

@@ -22,6 +22,13 @@ def dealt(work: NDArray[Any]) -> Int32:
 
 
 @kernel
+def sort_histories(indptr, items):  # pragma: no cover
+    """The items of each user in ascending order: neighbours in memory are added up sooner."""
+    for user in range(len(indptr) - 1):
+        items[indptr[user] : indptr[user + 1]].sort()
+
+
+@kernel
 def columns_of(low, high, indptr, items, values):  # pragma: no cover
     """The users of each item in `low` to `high`, ascending, and their values where there are any: where each item's begin, users, values."""
     starts = np.zeros(high - low + 1, np.int64)
