@@ -80,8 +80,8 @@ def test_lists_of_a_split_in_shards_are_refused_with_what_to_give():
     lists = vt.Popularity().fit(whole.train).recommend(whole.queries, 10, eligible=whole.eligible)
     with pytest.raises(ParameterError, match=r"Give the fitted model: evaluate\(fitted, split\)"):
         evaluate(lists, split)
-    with pytest.raises(DataError, match="nDCG"):
-        compare_fitted({"a": vt.Popularity().fit(whole.train)}, split, "a", "Revenue@5")
+    with pytest.raises(DataError, match="Value@5"):
+        compare_fitted({"a": vt.Popularity().fit(whole.train)}, split, "a", "Value@5")
 
 
 def test_processes_judge_shards():
