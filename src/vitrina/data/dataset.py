@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
@@ -120,9 +120,14 @@ class Dataset:
         return int((np.diff(self.indptr) > 0).sum())
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of events that the log has."""
+        return tuple(self.events.columns())
+
+    @property
     def has_weights(self) -> bool:
-        """Whether events say how much they count; all shards have the same columns."""
-        return any(shard.events.weights is not None for shard in islice(self.shards(), 1))
+        """Whether events say how much they count."""
+        return "weights" in self.columns
 
     @property
     def n_items(self) -> int:

@@ -236,13 +236,9 @@ class Sharded(Dataset):
         return _joined(self, [part for part in map(self._opens(_Only(ids)), numbers) if len(part.users)])
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
         """The names of the columns of events, which all shards share."""
         return tuple(next(self.shards()).events.columns()) if len(self.parts) else ("items",)
-
-    @property
-    def has_weights(self) -> bool:
-        return "weights" in self.columns
 
     @cached_property
     def n_events(self) -> int:  # type: ignore[override]

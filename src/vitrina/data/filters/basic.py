@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vitrina.base.errors import DataError, ParameterError, SplitError, UnknownNameError
-from vitrina.data.dataset import Dataset, Step
-from vitrina.data.order import number_within
-from vitrina.types import Bool, Float32, Int64
-from vitrina.vocabulary import Vocabulary
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.data.dataset import Dataset
+from vitrina.data.filters.kept import Compact, filtered, held, require_whole
+from vitrina.data.passes import Passes, itself
+from vitrina.data.sharded import Sharded
+from vitrina.types import Bool, Float32, Int32, Int64
 
 Keep = Literal["first", "last", "sum", "all-distinct"]
 Moment = str | int | dt.date | dt.datetime
@@ -35,7 +37,7 @@ def k_core(data: Dataset, users: int = 5, items: int = 5) -> Dataset:
         ParameterError: a bound below 1.
         DataError: nothing is left.
 
-    Cost: one sort of the pairs, then a pass over them a round.
+    Cost: one sort of the pairs, then a pass over them a round; of a log in shards each of the rounds (some 5 to 30) reads all shards.
 
     >>> import vitrina as vt
     >>> vt.filters.k_core(vt.testing.toy(), users=3, items=3)
@@ -43,19 +45,45 @@ def k_core(data: Dataset, users: int = 5, items: int = 5) -> Dataset:
     """
     check_count(users, "The 'users' bound of k_core")
     check_count(items, "The 'items' bound of k_core")
-    matrix = data.csr()
-    pair_items = matrix.indices
-    pair_users = np.repeat(np.arange(len(data.users)), np.diff(matrix.indptr))
-    alive_users, alive_items = np.diff(matrix.indptr) >= users, np.ones(data.n_items, bool)
-    left = -1
-    while left != len(pair_users):
-        left = len(pair_users)
-        alive_items &= np.bincount(pair_items, minlength=data.n_items) >= items
-        kept = alive_items[pair_items] & alive_users[pair_users]
-        pair_users, pair_items = pair_users[kept], pair_items[kept]
-        alive_users &= np.bincount(pair_users, minlength=len(data.users)) >= users
-    keep = alive_users[data.user_of] & alive_items[data.events.items]
-    return _filtered(data, keep, f"k_core({users}, {items})", f"users with {users} items, items with {items} users")
+    pairs = Passes(data, _pairs_of)
+    alive, left = np.ones(data.n_items, bool), -1
+    while left != (left := int(alive.sum())):
+        alive &= pairs.sum(InCore(users, alive)) >= items
+    return filtered(data, Core(users, alive), f"k_core({users}, {items})", f"users with {users} items, items with {items} users")
+
+
+def _pairs_of(shard: Dataset) -> tuple[Int64, Int32, int]:
+    """The users and the items of different pairs, and how many users there are."""
+    matrix = shard.csr()
+    return np.repeat(np.arange(len(shard.users)), np.diff(matrix.indptr)), matrix.indices, len(shard.users)
+
+
+@dataclass(frozen=True)
+class InCore:
+    """(items,) users of each item, of those with `users` items that are alive."""
+
+    users: int
+    alive: Bool  # (items,)
+
+    def __call__(self, pairs: tuple[Int64, Int32, int]) -> Int64:
+        users, items, count = pairs
+        kept = self.alive[items]
+        users, items = users[kept], items[kept]
+        enough = np.bincount(users, minlength=count) >= self.users
+        return np.bincount(items[enough[users]], minlength=len(self.alive))
+
+
+@dataclass(frozen=True)
+class Core:
+    """The events of items that are alive, by users with `users` of them."""
+
+    users: int
+    alive: Bool
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        users, items, count = _pairs_of(shard)
+        enough = np.bincount(users[self.alive[items]], minlength=count) >= self.users
+        return shard.select(enough[shard.user_of] & self.alive[shard.events.items])
 
 
 def min_length(data: Dataset, events: int = 2) -> Dataset:
@@ -66,8 +94,20 @@ def min_length(data: Dataset, events: int = 2) -> Dataset:
     2
     """
     check_count(events, "The 'events' of min_length")
-    keep = np.repeat(np.diff(data.indptr) >= events, np.diff(data.indptr))
-    return _filtered(data, keep, f"min_length({events})", f"users with at least {events} events")
+    return filtered(data, OfLength(events, None), f"min_length({events})", f"users with at least {events} events")
+
+
+@dataclass(frozen=True)
+class OfLength:
+    """The events of users with `least` to `most` of them; None leaves that side open."""
+
+    least: int
+    most: int | None
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        lengths = np.diff(shard.indptr)
+        fit = (lengths >= self.least) & (True if self.most is None else lengths <= self.most)
+        return shard.select(np.repeat(fit, lengths))
 
 
 def dedupe(data: Dataset, keep: Keep = "first") -> Dataset:
@@ -89,21 +129,31 @@ def dedupe(data: Dataset, keep: Keep = "first") -> Dataset:
         raise ParameterError(
             f"The 'keep' of dedupe must be first, last, sum or all-distinct. Got {keep!r}.", owner="dedupe", parameter="keep", value=keep
         )
-    events = data.events
-    names = ("items", "kinds") if keep != "all-distinct" else ("items", "kinds", "times", "baskets")
-    columns = [getattr(events, name) for name in names if getattr(events, name) is not None]
-    if events.weights is not None and events.least_weight < 0:
-        columns.append(np.sign(events.weights))
-    groups = _group_of((data.user_of, *columns))
-    first, last = _edges(groups)
-    if keep == "sum":
-        values = np.ones(len(events)) if events.values is None else events.values.astype(np.float64)
-        sums = np.bincount(groups, values)[groups].astype(np.float32)
-        weights = None if events.weights is None else np.bincount(groups, events.weights)[groups].astype(np.float32)
-        data = replace(data, events=replace(events, values=sums, weights=weights))
-    chosen = np.zeros(len(events), bool)
-    chosen[first if keep in ("first", "all-distinct") else last] = True
-    return _filtered(data, chosen, f"dedupe({keep})", f"of equal {'rows' if keep == 'all-distinct' else 'pairs'}: {keep}")
+    return filtered(data, Distinct(keep), f"dedupe({keep})", f"of equal {'rows' if keep == 'all-distinct' else 'pairs'}: {keep}")
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """One event of each group of equal ones."""
+
+    keep: Keep
+
+    def __call__(self, data: Dataset) -> Dataset:
+        events, keep = data.events, self.keep
+        names = ("items", "kinds") if keep != "all-distinct" else ("items", "kinds", "times", "baskets")
+        columns = [getattr(events, name) for name in names if getattr(events, name) is not None]
+        if events.weights is not None and events.least_weight < 0:
+            columns.append(events.weights < 0)
+        groups = _group_of((data.user_of, *columns))
+        first, last = _edges(groups)
+        if keep == "sum":
+            values = np.ones(len(events)) if events.values is None else events.values.astype(np.float64)
+            sums = np.bincount(groups, values)[groups].astype(np.float32)
+            weights = None if events.weights is None else np.bincount(groups, events.weights)[groups].astype(np.float32)
+            data = replace(data, events=replace(events, values=sums, weights=weights))
+        chosen = np.zeros(len(events), bool)
+        chosen[first if keep in ("first", "all-distinct") else last] = True
+        return data.select(chosen)
 
 
 def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Dataset:
@@ -129,14 +179,14 @@ def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Datase
     >>> data.events.weights.tolist() == np.float32([0.1, 1, 0.1]).tolist()
     True
     """
-    if data.events.kinds is None:
+    if "kinds" not in data.columns:
         raise DataError(f"The {data!r} has no kinds of event. Read it with kind='...'.")
     if isinstance(weights, str) or not isinstance(weights, Iterable):
         raise ParameterError(f"The kinds to keep are a list, or have weights: ['buy'], {{'buy': 1}}. Got {weights!r}.")
     for name in weights:
         if name not in data.kind_names:
             raise UnknownNameError.of("kind of event", name, data.kind_names)
-    keep = np.isin(data.kind_names, list(weights))[data.events.kinds]
+    by_code = None
     if isinstance(weights, Mapping):
         with np.errstate(over="ignore", under="ignore"):
             by_code = np.array([check_number(weights.get(name, 0.0), f"The weight of {name!r}") for name in data.kind_names]).astype(
@@ -144,11 +194,26 @@ def kinds(data: Dataset, weights: Mapping[str, float] | Sequence[str]) -> Datase
             )
         if not np.isfinite(by_code).all() or any(weights[name] and not by_code[data.kind_names.index(name)] for name in weights):
             raise ParameterError(f"The weights of kinds must be finite numbers, 0 or of a size that float32 holds. Got {dict(weights)}.")
-        data = replace(data, events=replace(data.events, weights=_multiplied(data.events.weights, by_code[data.events.kinds])))
         shown = ", ".join(f"{name} x {weight:g}" for name, weight in weights.items())
     else:
         shown = ", ".join(weights)
-    return _filtered(data, keep, "kinds", shown)
+    return filtered(data, OfKinds(np.isin(data.kind_names, list(weights)), by_code), "kinds", shown)
+
+
+@dataclass(frozen=True)
+class OfKinds:
+    """The events of some kinds, with their weights."""
+
+    wanted: Bool  # (kinds,)
+    weights: Float32 | None  # (kinds,)
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        kinds = shard.events.kinds
+        assert kinds is not None
+        if self.weights is not None:
+            weights = _multiplied(shard.events.weights, self.weights[kinds])
+            shard = replace(shard, events=replace(shard.events, weights=weights))
+        return shard.select(self.wanted[kinds])
 
 
 def min_value(data: Dataset, at_least: float) -> Dataset:
@@ -162,9 +227,27 @@ def min_value(data: Dataset, at_least: float) -> Dataset:
     4.0
     """
     check_number(at_least, "The 'at_least' of min_value")
-    if data.events.values is None:
+    if "values" not in data.columns:
         raise DataError(f"The {data!r} has no values. Read it with value='...'.")
-    return _filtered(data, data.events.values >= at_least, f"min_value({at_least:g})", f"value of at least {at_least:g}")
+    return filtered(data, Within("values", float(at_least), None), f"min_value({at_least:g})", f"value of at least {at_least:g}")
+
+
+@dataclass(frozen=True)
+class Within:
+    """The events with low <= column < high; None leaves a side open."""
+
+    column: str
+    low: float | None
+    high: float | None
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        column = getattr(shard.events, self.column)
+        keep = np.ones(len(column), bool)
+        if self.low is not None:
+            keep &= column >= self.low
+        if self.high is not None:
+            keep &= column < self.high
+        return shard.select(keep)
 
 
 def period(data: Dataset, start: Moment | None = None, end: Moment | None = None) -> Dataset:
@@ -181,15 +264,10 @@ def period(data: Dataset, start: Moment | None = None, end: Moment | None = None
     >>> vt.filters.period(vt.testing.toy(), end="2023-11-15").n_events
     2
     """
-    times = data.events.times
-    if times is None:
+    if "times" not in data.columns:
         raise DataError(f"The {data!r} has no times. Read it with time='...'.")
-    keep = np.ones(len(times), bool)
-    if start is not None:
-        keep &= times >= _moment(start, data)
-    if end is not None:
-        keep &= times < _moment(end, data)
-    return _filtered(data, keep, "period", f"from {start or 'the beginning'} to {end or 'the end'}")
+    low, high = (None if moment is None else _moment(moment, data) for moment in (start, end))
+    return filtered(data, Within("times", low, high), "period", f"from {start or 'the beginning'} to {end or 'the end'}")
 
 
 def compact(data: Dataset, idle: NDArray[Any] | None = None) -> Dataset:
@@ -202,25 +280,35 @@ def compact(data: Dataset, idle: NDArray[Any] | None = None) -> Dataset:
     Raises:
         SplitError: the data are a training part, whose codes the rest of its split shares.
     """
-    if data.rule is not None:
-        raise SplitError(f"The {data!r} is a training part and shares its ids with the queries of its split. Filter before splitting.")
-    held = np.bincount(data.events.items, minlength=data.n_items) > 0
+    require_whole(data)
+    change = Passes(data, itself).sum(Present.of)
+    stay = change.held.copy()
     if idle is not None:
-        held[idle] = True
-    users, items = np.flatnonzero(np.diff(data.indptr)), np.flatnonzero(held)
-    if len(users) == len(data.users) and len(items) == data.n_items:
+        stay[idle] = True
+    if stay.all() and change.without_users == 0:
         return data
-    new_code = np.full(data.n_items, -1, np.int32)
-    new_code[items] = np.arange(len(items), dtype=np.int32)
-    return replace(
-        data,
-        events=replace(data.events, items=new_code[data.events.items]),
-        indptr=np.append(data.indptr[users], data.indptr[-1]),
-        users=Vocabulary(data.users.decode(users)),
-        items=Vocabulary(data.items.decode(items)),
-        item_table=None if data.item_table is None else data.item_table.take(items),
-        user_table=None if data.user_table is None else data.user_table.take(users),
-    )
+    step = Compact(np.flatnonzero(stay))
+    if not isinstance(data, Sharded):
+        return step(data)
+    items, table = step.of_items(data)
+    first_users = tuple(accumulate(change.people[:-1], initial=0))
+    return data.mapped(step, first_users=first_users, items=items, item_table=table, n_events=data.n_events, n_users=data.n_users)
+
+
+@dataclass(frozen=True)
+class Present:
+    """What has events, of shards."""
+
+    held: Bool  # (items,)
+    people: tuple[int, ...]  # of each shard
+    without_users: int  # users without events
+
+    @classmethod
+    def of(cls, shard: Dataset) -> Present:
+        return cls(held(shard), (shard.n_users,), len(shard.users) - shard.n_users)
+
+    def __add__(self, other: Present) -> Present:
+        return Present(self.held | other.held, self.people + other.people, self.without_users + other.without_users)
 
 
 def check_count(bound: Any, what: str) -> None:
@@ -234,21 +322,6 @@ def check_number(number: Any, what: str) -> float:
     if not isinstance(number, (int, float, np.integer, np.floating)) or np.isnan(number):
         raise ParameterError(f"{what} must be a number. Got {number!r}.")
     return float(number)
-
-
-def _filtered(data: Dataset, keep: Bool, name: str, note: str) -> Dataset:
-    """The kept events, compact, with a Step that counts what went."""
-    if not keep.any():
-        raise DataError(f"The filter {name} leaves nothing of {data!r}. Loosen it.")
-    before = (data.n_events, data.n_users, int(np.count_nonzero(np.bincount(data.events.items))))
-    new = np.flatnonzero(np.bincount(data.events.items, minlength=data.n_items) == 0)  # known from the item table alone
-    kept = compact(data.select(keep), idle=new)
-    if kept.events.baskets is not None:
-        codes = number_within(kept.events.baskets, kept.indptr, int(kept.events.baskets.max()) + 1)
-        kept = replace(kept, events=replace(kept.events, baskets=codes))
-    after = (kept.n_events, kept.n_users, kept.n_items - len(new))
-    step = Step(name, before[0], after[0], before[1], after[1], before[2], after[2], note)
-    return replace(kept, steps=(*data.steps, step))
 
 
 def _multiplied(old: Float32 | None, new: Float32) -> Float32:

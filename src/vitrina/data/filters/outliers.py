@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +12,10 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.ids import listed
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.data.filters.basic import _filtered, check_count, check_number
-from vitrina.types import Bool
+from vitrina.data.filters.basic import OfLength, check_count, check_number
+from vitrina.data.filters.kept import filtered, held
+from vitrina.data.passes import Passes, itself
+from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import Vocabulary
 
 End = Literal["first", "last"]
@@ -26,8 +29,7 @@ def max_length(data: Dataset, events: int) -> Dataset:
     4
     """
     check_count(events, "The 'events' of max_length")
-    lengths = np.diff(data.indptr)
-    return _filtered(data, np.repeat(lengths <= events, lengths), f"max_length({events})", f"users with at most {events:,} events")
+    return filtered(data, OfLength(0, events), f"max_length({events})", f"users with at most {events:,} events")
 
 
 def without(data: Dataset, users: Sequence[Any] = (), items: Sequence[Any] = ()) -> Dataset:
@@ -44,10 +46,57 @@ def without(data: Dataset, users: Sequence[Any] = (), items: Sequence[Any] = ())
     named_users, named_items = listed(users), listed(items)
     if not len(named_users) and not len(named_items):
         raise ParameterError("The filter without needs ids to leave out: users=[...], items=[...], or both.")
-    people = _named(data.users, named_users, np.diff(data.indptr) > 0, "user", data)
-    goods = _named(data.items, named_items, np.bincount(data.events.items, minlength=data.n_items) > 0, "item", data)
-    keep = ~people[data.user_of] & ~goods[data.events.items]
-    return _filtered(data, keep, "without", f"all but {int(people.sum()):,} named users and {int(goods.sum()):,} named items")
+    found = Passes(data, itself).sum(Named(named_users, named_items))
+    _require_present(named_users, found.users, "user", data)
+    _require_present(named_items, found.items, "item", data)
+    goods = data.items.encode(named_items) if len(named_items) else np.empty(0, np.int32)
+    note = f"all but {found.people:,} named users and {len(np.unique(goods)):,} named items"
+    return filtered(data, Without(named_users, goods), "without", note)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Which of the named ids have events, and how many different people are named; of shards it adds up."""
+
+    users: Bool
+    items: Bool
+    people: int
+
+    def __add__(self, other: Found) -> Found:
+        return Found(self.users | other.users, self.items | other.items, self.people + other.people)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Looks for ids in a shard."""
+
+    users: Any
+    items: Any
+
+    def __call__(self, shard: Dataset) -> Found:
+        users, items = _present(shard.users, self.users, np.diff(shard.indptr) > 0), _present(shard.items, self.items, held(shard))
+        return Found(users >= 0, items >= 0, len(np.unique(users[users >= 0])))
+
+
+def _present(vocabulary: Vocabulary, ids: Any, present: Bool) -> Int32:
+    """(ids,) the codes of what has events, -1 for others."""
+    codes = vocabulary.encode(ids) if len(ids) else np.empty(0, np.int32)
+    return np.where((codes >= 0) & np.append(present, False)[codes], codes, -1)
+
+
+@dataclass(frozen=True)
+class Without:
+    """The events of a shard but those of these users and items."""
+
+    users: Any  # ids
+    items: Int32  # codes
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        people = shard.users.encode(self.users) if len(self.users) else np.empty(0, np.int32)
+        out, gone = np.zeros(len(shard.users), bool), np.zeros(shard.n_items, bool)
+        out[people[people >= 0]] = True
+        gone[self.items] = True
+        return shard.select(~out[shard.user_of] & ~gone[shard.events.items])
 
 
 def item_quantiles(data: Dataset, low: float = 0.0, high: float = 1.0) -> Dataset:
@@ -67,10 +116,24 @@ def item_quantiles(data: Dataset, low: float = 0.0, high: float = 1.0) -> Datase
         raise ParameterError(
             f"The 'low' and 'high' of item_quantiles must be 0 <= low < high <= 1. Got {low} and {high}.", parameter="low", value=low
         )
-    counts = np.bincount(data.events.items, minlength=data.n_items)
+    counts = Passes(data, itself).sum(_counts_of)
     least, most = np.quantile(counts[counts > 0], (low, high))
-    keep = ((counts >= least) & (counts <= most))[data.events.items]
-    return _filtered(data, keep, f"item_quantiles({low:g}, {high:g})", f"items with {least:,.4g} to {most:,.4g} events")
+    keep = OfItems((counts >= least) & (counts <= most))
+    return filtered(data, keep, f"item_quantiles({low:g}, {high:g})", f"items with {least:,.4g} to {most:,.4g} events")
+
+
+def _counts_of(shard: Dataset) -> Int64:
+    return np.bincount(shard.events.items, minlength=shard.n_items)
+
+
+@dataclass(frozen=True)
+class OfItems:
+    """The events of some items."""
+
+    wanted: Bool  # (items,)
+
+    def __call__(self, shard: Dataset) -> Dataset:
+        return shard.select(self.wanted[shard.events.items])
 
 
 def dedupe_consecutive(data: Dataset, keep: End = "first") -> Dataset:
@@ -84,14 +147,24 @@ def dedupe_consecutive(data: Dataset, keep: End = "first") -> Dataset:
     (20, 20)
     """
     _check_end(keep, "dedupe_consecutive")
-    items, users, kinds, weights = data.events.items, data.user_of, data.events.kinds, data.events.weights
-    same = (items[1:] == items[:-1]) & (users[1:] == users[:-1])
-    if kinds is not None:
-        same &= kinds[1:] == kinds[:-1]
-    if weights is not None:
-        same &= np.sign(weights[1:]) == np.sign(weights[:-1])
-    kept = np.append(True, ~same) if keep == "first" else np.append(~same, True)
-    return _filtered(data, kept[: data.n_events], f"dedupe_consecutive({keep})", f"of repeats in a row: {keep}")
+    return filtered(data, NotInARow(keep), f"dedupe_consecutive({keep})", f"of repeats in a row: {keep}")
+
+
+@dataclass(frozen=True)
+class NotInARow:
+    """One event of each run of equal ones."""
+
+    keep: End
+
+    def __call__(self, data: Dataset) -> Dataset:
+        items, users, kinds, weights = data.events.items, data.user_of, data.events.kinds, data.events.weights
+        same = (items[1:] == items[:-1]) & (users[1:] == users[:-1])
+        if kinds is not None:
+            same &= kinds[1:] == kinds[:-1]
+        if weights is not None:
+            same &= np.sign(weights[1:]) == np.sign(weights[:-1])
+        kept = np.append(True, ~same) if self.keep == "first" else np.append(~same, True)
+        return data.select(kept[: data.n_events])
 
 
 def user_days(data: Dataset, days: float, keep: End = "last") -> Dataset:
@@ -110,12 +183,26 @@ def user_days(data: Dataset, days: float, keep: End = "last") -> Dataset:
         raise ParameterError(
             f"The 'days' of user_days must be a positive number. Got {days}.", owner="user_days", parameter="days", value=days
         )
-    times, users = data.events.times, data.user_of
-    if times is None or data.time_unit != "us":
+    if "times" not in data.columns or data.time_unit != "us":
         raise DataError(f"The filter user_days needs real time, and {data!r} has none. Read it with time='...'.")
-    first, last = np.minimum(data.indptr[:-1], data.n_events - 1), np.maximum(data.indptr[1:] - 1, 0)
-    elapsed = times - times[first][users] if keep == "first" else times[last][users] - times
-    return _filtered(data, elapsed < days * DAY, f"user_days({days:g}, {keep})", f"the {keep} {days:g} days of each user")
+    return filtered(data, OwnDays(days * DAY, keep), f"user_days({days:g}, {keep})", f"the {keep} {days:g} days of each user")
+
+
+@dataclass(frozen=True)
+class OwnDays:
+    """The events of each user within a span from the own first event, or back from the own last one."""
+
+    span: float  # microseconds
+    keep: End
+
+    def __call__(self, data: Dataset) -> Dataset:
+        times, users = data.events.times, data.user_of
+        assert times is not None
+        if not len(times):
+            return data
+        first, last = np.minimum(data.indptr[:-1], data.n_events - 1), np.maximum(data.indptr[1:] - 1, 0)
+        elapsed = times - times[first][users] if self.keep == "first" else times[last][users] - times
+        return data.select(elapsed < self.span)
 
 
 def _check_end(keep: str, name: str) -> None:
@@ -123,20 +210,14 @@ def _check_end(keep: str, name: str) -> None:
         raise ParameterError(f"The 'keep' of {name} must be first or last. Got {keep!r}.", parameter="keep", value=keep)
 
 
-def _named(vocabulary: Vocabulary, ids: Any, present: Bool, what: str, data: Dataset) -> Bool:
-    """(codes,) which ones are named."""
-    named = np.zeros(len(vocabulary), bool)
-    if len(ids):
-        codes = vocabulary.encode(ids)
-        strange = [str(given) for given, code in zip(ids, codes, strict=True) if code < 0 or not present[code]]
-        if strange:
-            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-            raise DataError(
-                f"The filter without names {what}s that {data!r} has no events of: {', '.join(strange[:3])}{more}. "
-                "Write ids as they stand in the log, and put without before the filters that remove them."
-            )
-        named[codes] = True
-    return named
+def _require_present(ids: Any, present: Bool, what: str, data: Dataset) -> None:
+    strange = [str(given) for given, known in zip(ids, present, strict=True) if not known]
+    if strange:
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise DataError(
+            f"The filter without names {what}s that {data!r} has no events of: {', '.join(strange[:3])}{more}. "
+            "Write ids as they stand in the log, and put without before the filters that remove them."
+        )
 
 
 __all__ = ["dedupe_consecutive", "item_quantiles", "max_length", "user_days", "without"]

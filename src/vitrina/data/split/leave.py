@@ -69,7 +69,7 @@ class LeaveOneOut(Rule):
 
     def _ties(self, data: Dataset) -> Ties:
         assert self.ties is not None
-        if not any(data.map_shards(_has_order)):
+        if not {"times", "baskets"} & set(data.columns):
             raise SplitError(
                 f"LeaveOneOut(ties={self.ties}) draws the order of equal times, and {data!r} has neither times nor baskets. Leave 'ties' out."
             )
@@ -150,10 +150,6 @@ def _events_of(shard: Dataset) -> tuple[int, int]:
     return shard.first_user, shard.n_events
 
 
-def _has_order(shard: Dataset) -> bool:
-    return shard.events.times is not None or shard.events.baskets is not None
-
-
 def _tied(data: Dataset, place: Int64, target: Int64) -> dict[str, int]:
     """Targets whose neighbour in the history shares their time or basket, and targets that happened at once with another item."""
     events, tied = data.events, np.zeros(len(target), bool)
@@ -212,7 +208,7 @@ class LeaveLastBasket(Rule):
     def apply(self, data: Dataset) -> Split:
         if self.strict:
             return strictly(self, self.model_copy(update={"strict": False}).apply(data))
-        if not any(data.map_shards(_has_baskets)):
+        if "baskets" not in data.columns:
             raise SplitError(
                 "LeaveLastBasket needs baskets, and the log has no basket column. Read it with basket=..., "
                 "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
@@ -251,10 +247,6 @@ def _last_baskets(data: Dataset, target: Moments, population: int) -> tuple[Cand
     now = None if times is None else times[target.start]
     candidates = CandidateQueries.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
     return candidates, {"users_not_asked": population - len(target)}
-
-
-def _has_baskets(shard: Dataset) -> bool:
-    return shard.events.baskets is not None
 
 
 def _users_of(shard: Dataset) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def given(train: Dataset, test: Dataset | Bool | str, *, repeat: bool | None = N
     Split(a published split: 19 training events, 1 queries, 1 targets)
     """
     if isinstance(test, str):
-        if test not in train.kind_names or not any(train.map_shards(_has_kinds)):
+        if test not in train.kind_names or "kinds" not in train.columns:
             raise _no_kind(train, test)
         parts = Passes(train, OfKind(train.kind_names.index(test)))
     else:
@@ -143,10 +143,6 @@ def _held_parts(train: Dataset, test: Dataset | Bool) -> Passes[Parts]:
 def _parts(train: Dataset, test: Dataset) -> Parts:
     counted = test.counted()
     return Parts(train, Ragged(counted.indptr, counted.events.items), test, (train, test))
-
-
-def _has_kinds(shard: Dataset) -> bool:
-    return shard.events.kinds is not None
 
 
 def _fixed(parts: Passes[Parts], rule: Rule | None, remember: Rule, *, repeat: bool | None = None) -> Split:
