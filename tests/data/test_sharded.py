@@ -1,8 +1,6 @@
 """A log of which one shard at a time is in memory: what can be asked of it, and that it is the log in memory."""
 
 from dataclasses import dataclass
-from multiprocessing.reduction import ForkingPickler
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +11,7 @@ from vitrina.base.errors import DataError
 from vitrina.base.executor import Processes
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import Held, Sharded, held
-
-
-def sent(thing: Any) -> Any:
-    """As a worker gets it."""
-    return ForkingPickler.loads(ForkingPickler.dumps(thing))
+from vitrina.testing.shards_only import sent
 
 
 def test_what_adds_up_is_that_of_the_log_in_memory():

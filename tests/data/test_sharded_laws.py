@@ -1,6 +1,5 @@
 """Every filter and every split of a log in shards is that of the log in memory: ties, duplicates, empty shards, one giant person, dislikes, no times."""
 
-from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from vitrina.data.features import FeatureTable
 from vitrina.data.sharded import held
 from vitrina.data.split.draws import Between, Counted, smallest
 from vitrina.data.split.time import times_of
+from vitrina.testing.shards_only import sent
 from vitrina.types import Events
 from vitrina.vocabulary import Vocabulary
 
@@ -59,11 +59,6 @@ def made(seed: int, unit: str | None, giant: bool, full: bool) -> Dataset:
         users, Events(items, times, **columns), Vocabulary.of([f"u{c}" for c in range(8)]), Vocabulary.of([f"i{c}" for c in range(9)]),
         time_unit=unit, kind_names=("view", "buy", "down") if full else (), item_table=table,
     )  # fmt: skip
-
-
-def sent(thing: Any) -> Any:
-    """As a worker gets it."""
-    return ForkingPickler.loads(ForkingPickler.dumps(thing))
 
 
 def told(ask: Any) -> Any:
