@@ -37,6 +37,19 @@ class Executor(Protocol):
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]: ...
 
 
+@runtime_checkable
+class StartsTogether(Protocol):
+    """An executor that starts its workers at one moment, with torch.distributed set up between them, and ends them together."""
+
+    def together(self, function: Callable[[T], None], item: T) -> None:
+        """`function(item)` in every worker, to the end of all of them.
+
+        Raises:
+            VitrinaError: what one of them refused, or that one was lost.
+        """
+        ...
+
+
 @final
 @dataclass(frozen=True)
 class InProcess:

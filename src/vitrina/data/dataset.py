@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
@@ -19,6 +19,7 @@ from scipy import sparse
 
 from vitrina.base.codes import codes_within
 from vitrina.base.errors import ParameterError, SplitError
+from vitrina.base.executor import Executor, InProcess
 from vitrina.base.ids import as_given, listed
 from vitrina.base.showing import titled, to_pandas
 from vitrina.base.time import microseconds
@@ -80,6 +81,7 @@ class Dataset:
     shard_count: int = 1
     first_user: int = 0  # of a shard with a vocabulary of its own: how many people the shards before it have
     latest: int | None = None  # of a shard: the time of the last event of the whole log; None where these events say it
+    executor: Executor = field(default_factory=InProcess)  # who goes through the shards, and whose workers train a network
 
     @classmethod
     def of_codes(cls, user_codes: NDArray[Any], events: Events, users: Vocabulary, items: Vocabulary, **rest: Any) -> Dataset:
@@ -228,6 +230,10 @@ class Dataset:
     def map_shards(self, function: Callable[[Dataset], R]) -> Iterator[R]:
         """What `function` gives for each shard, in their order. It may be run in another process: a function of a module, or a dataclass with `__call__`."""
         return map(function, self.shards())
+
+    def on(self, executor: Executor) -> Self:
+        """The same log with other workers: of shards, and of networks, whose training they share."""
+        return replace(self, executor=executor)
 
     def changed(self, **fields: Any) -> Self:
         """The same log with other fields than its arrays: `rule`, `repeat`, `steps`, `name`, tables."""

@@ -23,7 +23,7 @@ class ModelConfig(Config):
 
     The `fit` of a model gets the events that count (`Dataset.counted`). Its class says what it does beside that: `reads_weights`, or the
     notes of the fitted form say that weights are not read; `takes_start` from the `start` of a fit; `reads_shards`, and nothing of the log that is
-    not in them, so that it can be fitted on one that is larger than memory.
+    not in them, so that it can be fitted on one that is larger than memory; `takes_workers` of the log's executor also where the log is in memory.
 
     Raises:
         DataError: the log has events, and none that counts; or it is larger than memory, and the model reads it as a whole.
@@ -33,6 +33,7 @@ class ModelConfig(Config):
     reads_weights: ClassVar[bool] = False
     reads_shards: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False
+    takes_workers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)

@@ -34,6 +34,32 @@ class Batch:
             self.rows.to(device), self.layout.to(device), self.users.to(device), self.at.to(device), self.targets.to(device), weights
         )
 
+    def share(self, rank: int, world: int) -> Share:
+        """The windows of one of several processes: runs of about as many tokens."""
+        ends = torch.cumsum(self.layout.lengths, 0)
+        owner = (ends - 1) * world // ends[-1]
+        first, last = int(torch.searchsorted(owner, rank)), int(torch.searchsorted(owner, rank, right=True))
+        own = last > first
+        if not own:  # fewer windows than processes: it goes through one that isn't its own, which counts for nothing
+            first, last = 0, 1
+        tokens = slice(int(self.layout.starts[first]), int(ends[last - 1]))
+        mine = torch.nonzero((self.at >= tokens.start) & (self.at < tokens.stop)).squeeze(1)
+        times, asked_at = (None if moments is None else moments[tokens] for moments in (self.layout.times, self.layout.asked_at))
+        layout = Layout(self.layout.lengths[first:last], times, asked_at)
+        weights = None if self.weights is None else self.weights[mine]
+        part = Batch(self.rows[tokens], layout, self.users[first:last], self.at[mine] - tokens.start, self.targets[mine], weights)
+        counted = (len(mine), len(self.at)) if self.weights is None else (float(self.weights[mine].sum()), float(self.weights.sum()))
+        return Share(part, mine, counted[0] / counted[1] * own)
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What one of several processes learns of a batch."""
+
+    batch: Batch
+    positions: Tensor  # (own positions,) where they stand among those of the whole batch
+    weight: float  # of its mean loss in that of the whole batch, which is a mean over all positions, weighted where they are
+
 
 def tensor(array: NDArray[Any]) -> Tensor:
     """Whole numbers as a tensor of int64."""

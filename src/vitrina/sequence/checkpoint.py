@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, final
 from zipfile import BadZipFile
 
@@ -14,6 +18,7 @@ from torch import Tensor
 
 from vitrina.base.config import fingerprint
 from vitrina.base.errors import ArtifactError
+from vitrina.base.executor import InProcess
 from vitrina.base.files import atomic_file, write_text
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -41,7 +46,7 @@ class Checkpoint:
             raise ArtifactError(f"The checkpoint must be a folder. {str(folder)!r} is a file: give another name.")
         table = np.empty(0) if start is None else start.table
         start_hash = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
-        name, identity = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_validation_hash(split)} {start_hash}\n"
+        name, identity = folder / "of.txt", f"{fingerprint(model)} {_of_log(data)} {_validation_hash(split)} {start_hash}\n"
         if name.exists() and name.read_text(encoding="utf-8") != identity:
             raise ArtifactError(
                 f"The checkpoint {str(folder)!r} is of another model, log, validation or start. Remove the folder, or give another one."
@@ -60,11 +65,43 @@ class Checkpoint:
             self.folder.rmdir()
 
 
+@contextmanager
+def room_for(data: Dataset, saved: Checkpoint | None) -> Iterator[Callable[[str], Path | None]]:
+    """A folder per stage of a fit, for what it doesn't hold in memory or hands to other processes: beside its checkpoint, or a temporary one.
+
+    None for a log in memory that is fitted here, which needs none.
+    """
+    if data.in_memory and isinstance(data.executor, InProcess):
+        yield lambda stage: None
+        return
+    with ExitStack() as stack:
+        if saved is None:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="vitrina-training-")))
+        else:
+            folder = saved.folder / "work"
+            stack.callback(rmtree, folder, ignore_errors=True)
+        yield lambda stage: folder / stage
+
+
+def _of_log(data: Dataset) -> str:
+    """16 hex digits of the events; of a log in shards those of its shards together."""
+    if data.in_memory:
+        return data.fingerprint
+    return hashlib.sha256("".join(data.map_shards(_of_shard)).encode()).hexdigest()[:16]
+
+
+def _of_shard(shard: Dataset) -> str:
+    return shard.fingerprint
+
+
 def _validation_hash(split: Split | None) -> str:
     """16 hex digits of what a validation trains on, asks and expects."""
     digest = hashlib.sha256()
     if split is not None:
-        digest.update(split.train.fingerprint.encode())
+        digest.update(_of_log(split.train).encode())
+        if not split.train.in_memory:  # what is asked follows from the log and the rule
+            digest.update(repr(split.rule).encode())
+            return digest.hexdigest()[:16]
         for column in (split.queries.users, split.queries.lengths, split.truth.indptr, split.truth.values):
             digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()[:16]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vitrina.base.errors import DataError, ParameterError
@@ -19,19 +20,57 @@ from vitrina.data.split import Split
 from vitrina.forms.windows import Sequences, token_batches
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
+from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.device import narrow_products, training_device
 from vitrina.sequence.embed import KnownUsers, Rows
+from vitrina.sequence.embed.users import of_shards
+from vitrina.sequence.group import ALONE, Group
+from vitrina.sequence.judges import Judges
 from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Pool
 from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded, as_array
 from vitrina.sequence.start import continue_from, known_items, require_same_make
 from vitrina.sequence.train import Progress, Run
-from vitrina.vocabulary import id_hashes
+from vitrina.types import Int64
+from vitrina.vocabulary import Vocabulary, id_hashes
 
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
+
+WINDOWS = "windows"  # folder of the windows of a log in shards
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a recommender keeps of the log that it was fitted on."""
+
+    items: Vocabulary
+    catalogue: Catalogue
+    people: NDArray[np.uint64] | None = None  # (users,) `hashes` of their ids, where something else is known of them
+
+    @classmethod
+    def of(cls, data: Dataset, *, people: bool) -> Known:
+        return cls(data.items, data.catalogue, np.concatenate(of_shards(data, _people)) if people else None)
+
+
+def _people(shard: Dataset) -> NDArray[np.uint64]:
+    return id_hashes(shard.users)
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The batches of an epoch, of which each is made when its turn comes."""
+
+    groups: Sequence[Int64]  # windows of each
+    make: Callable[[Int64], Batch]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self.make, self.groups)
 
 
 @dataclass(eq=False)
@@ -39,17 +78,20 @@ class Fitting:
     """What one fit works on."""
 
     model: SequenceModel
-    data: Dataset
-    split: Split | None
+    known: Known
+    judges: Judges | None
     rows: Rows
     windows: Sequences
     network: Network
     pool: Pool
     answering: Answering
+    group: Group = ALONE
 
     @classmethod
-    def of(cls, model: SequenceModel, data: Dataset, split: Split | None, fitted: Encoded | None = None) -> Fitting:
-        """Of a model whose size is settled, continuing from `fitted` where there is one."""
+    def of(
+        cls, model: SequenceModel, data: Dataset, split: Split | None, fitted: Encoded | None = None, scratch: Path | None = None
+    ) -> Fitting:
+        """Of a model whose size is settled, continuing from `fitted` where there is one; `scratch` is for what a log in shards doesn't hold in memory."""
         parts: dict[str, Any] = {name: getattr(model, name) for name in Answering.model_fields}
         parts["embed"] = model.embed.made_of
         answering = Answering(**parts)
@@ -57,10 +99,8 @@ class Fitting:
         if fitted is not None:
             require_same_make(fitted, answering)
         rows = Rows.of(data, model.embed.covers(data), None if fitted is None else known_items(fitted, data))
-        windows = Sequences.of(data.queries(), rows.row_of_item(data.n_items)).last(model.length + 1)
-        by_id = np.argsort(id_hashes(data.users)[windows.users], kind="stable")  # whatever the order of people in the log
-        windows = windows.take(by_id[windows.lengths[by_id] >= 2])
-        if not len(windows):
+        recent = _windows(model, data, rows, scratch)
+        if not len(recent):
             held_back = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
             raise DataError(f"A sequence model needs people with at least two events to train on. Got none in {data!r}{held_back}.")
         with torch.random.fork_rng(devices=[]):
@@ -69,58 +109,78 @@ class Fitting:
             network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
         if fitted is not None:
             continue_from(network, fitted, data, rows)
-        counts = model.objective.frequency(windows, rows.trained).astype(np.float32)
+        counts = model.objective.frequency(recent, rows.trained).astype(np.float32)
         device = training_device()
         pool = Pool(torch.from_numpy(counts).to(device), torch.Generator())
-        return cls(model, data, split, rows, windows, network.to(device, torch.float32), pool, answering)
+        known, judges = Known.of(data, people=users is not None), None if split is None else Judges.of(split, model.training.judges)
+        return cls(model, known, judges, rows, recent, network.to(device, torch.float32), pool, answering)
 
     def run(self, report: Callable[[Progress], None] | None = None, checkpoint: Path | None = None, epochs: int | None = None) -> Run:
-        validate = None if self.split is None else self._validate
+        validate = None if self.judges is None else self._validate
         return Run(
-            self.network, self.model.training, self._batches, self._step, validate, self.model.seed, report, epochs, checkpoint
+            self.network, self.model.training, self._batches, self._step, validate, self.model.seed, report, epochs, checkpoint, self.group
         )  # fmt: skip
 
-    def _batches(self, rng: np.random.Generator) -> list[Batch]:
+    def _batches(self, rng: np.random.Generator) -> Batches:
         self.pool.generator.manual_seed(int(rng.integers(1 << 62)))
-        groups = token_batches(self.windows.lengths, self.model.training.tokens, rng)
-        return [self.model.objective.batch(self.windows.take(chosen), rng) for chosen in groups]
+        groups = list(token_batches(self.windows.lengths, self.model.training.tokens, rng))
+        return Batches(groups, lambda chosen: self.model.objective.batch(self.windows.take(chosen), rng))
 
     def _step(self, batch: Batch) -> Tensor:
+        """The loss of a batch; of several processes the share of this one in it."""
+        if self.group.world == 1:
+            return self._loss(batch)
+        share = batch.share(self.group.rank, self.group.world)
+        return self._loss(share.batch, batch.targets, share.positions) * share.weight
+
+    def _loss(self, batch: Batch, whole: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
         model, table, device = self.model, self.network.table(), self.pool.counts.device
+        self.group.apart()  # the table loses the same elements everywhere, states each their own
         batch = batch.to(device)
         with narrow_products(device):
             states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
         states = states.float()
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
         asking, items = model.similarity.states(states), model.similarity.items(table)
-        return model.loss.of(Task(asking, items, batch.targets, self.pool, bonus, batch.weights))
+        whole, positions = (None if places is None else places.to(device) for places in (whole, positions))
+        return model.loss.of(Task(asking, items, batch.targets, self.pool, bonus, batch.weights, whole, positions))
 
     def _validate(self) -> float:
-        assert self.split is not None
-        name = self.model.training.metric
+        assert self.judges is not None
+        name, (at, judges) = self.model.training.metric, self.judges.share(self.group.rank, self.group.world)
         judge = metric(name)
-        answers = self.recommender(self.data).recommend(self.split.queries, judge.k, eligible=self.split.eligible).padded(judge.k)
-        values = judge.per_query(Judged(answers, self.split.truth, self.data.catalogue, self.split.queries))
+        answers = self.recommender(self.known).recommend(judges.queries, judge.k, eligible=judges.eligible).padded(judge.k)
+        values = judge.per_query(Judged(answers, judges.truth, self.known.catalogue, judges.queries))
+        values = self.group.joined(values, at, len(self.judges))
         values = values[~np.isnan(values)]
         if not len(values):
             raise ParameterError(
                 f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
-                f"{len(self.split.queries):,} queries: take another, for example nDCG@10.",
+                f"{len(self.judges):,} queries: take another, for example nDCG@10.",
                 owner="Training",
                 parameter="metric",
             )
         return float(values.mean())
 
-    def recommender(self, data: Dataset, notes: tuple[str, ...] = ()) -> Encoded:
-        """What the present weights answer; items without an event in `data` are recommended if the embedding covers them."""
-        network, codes = self.network.eval(), self.rows.codes
+    def recommender(self, known: Known, notes: tuple[str, ...] = ()) -> Encoded:
+        """What the present weights answer; items without an event in the log are recommended if the embedding covers them."""
+        network, codes, of_log = self.network.eval(), self.rows.codes, known.catalogue
         with torch.no_grad():
             table = network.table.whole().cpu().numpy().copy()
             internals = {name: as_array(value) for name, value in network.table.internals().items()}
-        known = data.catalogue
-        cold = np.sort(codes[self.rows.covered & (known.events[codes] == 0)])
-        catalogue = Catalogue(known.events, known.users, known.n_users, also=cold) if len(cold) else known
-        users = None if network.users is None else KnownUsers.of(network.users, data.users)
-        return Encoded(
-            data.items, catalogue, codes, table, copy.deepcopy(network.body).cpu(), self.answering, users, internals, notes=notes
-        )
+        cold = np.sort(codes[self.rows.covered & (of_log.events[codes] == 0)])
+        catalogue = Catalogue(of_log.events, of_log.users, of_log.n_users, also=cold) if len(cold) else of_log
+        users = None
+        if network.users is not None:
+            assert known.people is not None
+            users = KnownUsers.of(network.users, known.people)
+        body = copy.deepcopy(network.body).cpu()
+        return Encoded(known.items, catalogue, codes, table, body, self.answering, users, internals, notes=notes)
+
+
+def _windows(model: SequenceModel, data: Dataset, rows: Rows, scratch: Path | None) -> Sequences:
+    row_of_item, length = rows.row_of_item(data.n_items), model.length + 1
+    if data.in_memory:
+        return windows.in_memory(data, row_of_item, length)
+    assert scratch is not None
+    return windows.over_shards(data, row_of_item, length, scratch / WINDOWS, timed=model.block.needs_time or model.objective.needs_time)

@@ -41,6 +41,15 @@ class Task:
     pool: Pool
     bonus: Bonus | None = None  # fixed additions to some logits
     weights: Tensor | None = None  # (positions,) above 0, how much each counts; None: all alike
+    whole: Tensor | None = None  # (positions of the batch,) all targets, where several processes share the batch
+    positions: Tensor | None = None  # (positions,) where these stand among them
+
+    def drawn(self, negatives: Negatives) -> Drawn:
+        """Negatives of these positions. Processes that share a batch draw alike, for all of it, and each takes its own."""
+        if self.whole is None:
+            return negatives.draw(self.pool, self.targets)
+        drawn = negatives.draw(self.pool, self.whole)
+        return drawn if drawn.shared else Drawn(drawn.rows[self.positions], drawn.log_q[self.positions])
 
     @property
     def share(self) -> Tensor | None:
@@ -53,7 +62,10 @@ class Loss(Config, ABC):
 
     @abstractmethod
     def of(self, task: Task) -> Tensor:
-        """A scalar with gradients to states and table."""
+        """A scalar with gradients to states and table: the mean over positions, each of which is looked at alone, weighted by `task.share`.
+
+        Processes that share a batch add up such means of their positions. What couples positions is drawn for the whole batch: `task.drawn`.
+        """
 
 
 @final
@@ -173,7 +185,7 @@ class Sampled(Loss, ABC):
     negatives: Negatives = Uniform()
 
     def of(self, task: Task) -> Tensor:
-        return self.of_drawn(task, self.negatives.draw(task.pool, task.targets))
+        return self.of_drawn(task, task.drawn(self.negatives))
 
     def of_drawn(self, task: Task, drawn: Drawn) -> Tensor:
         """The loss for given draws."""

@@ -18,14 +18,15 @@ from vitrina.protocols import Recommender
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.checkpoint import Checkpoint
+from vitrina.sequence.checkpoint import Checkpoint, room_for
 from vitrina.sequence.embed import Embed, Ids, UserFeatures
-from vitrina.sequence.fitting import Fitting
+from vitrina.sequence.fitting import Fitting, Known
 from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.start import fitted_of
+from vitrina.sequence.together import trained
 from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
@@ -69,6 +70,8 @@ class SequenceModel(ModelConfig):
 
     takes_start: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
+    takes_workers: ClassVar[bool] = True
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
     block: Block = LiGR()
@@ -102,7 +105,9 @@ class SequenceModel(ModelConfig):
         """Train until the validation metric stops getting better, and keep the weights that were best.
 
         Args:
-            data: the log. Histories of one event teach nothing and are left out.
+            data: the log. Histories of one event teach nothing and are left out. Of a log in shards the windows lie in files while it is fitted.
+                The workers of its executor, `data.on(vt.Processes(2))`, train together: each takes its part of every batch, so that their number
+                changes the time and, but for the elements that dropout draws and how sums are rounded, no result.
             validation: a split of `data` to stop by, `split.validation` where a split has one of its own. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
                 it leaves one out, the last events of `Training.judges` people are held back. The network is trained on its training
                 part, and when that lacks more than `Training.refit` of the events, again on all of `data` for as many epochs as were
@@ -135,18 +140,23 @@ class SequenceModel(ModelConfig):
             )
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), self._validation(data, validation)
-        fitting = Fitting.of(sized, data if split is None else split.train, split, fitted)
         saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, fitted)
-        progress = fitting.run(report, None if saved is None else saved.file("search")).run()
-        again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
-        if again:
-            fitting = Fitting.of(sized, data, None, fitted)
-            fitting.run(report, None if saved is None else saved.file("again"), progress.best_epoch).run()
+        with room_for(data, saved) as room:
+            fitting = Fitting.of(sized, data if split is None else split.train, split, fitted, room("search"))
+            progress = trained(fitting, data.executor, room("search"), report, None if saved is None else saved.file("search"))
+            judged = 0 if fitting.judges is None else len(fitting.judges)
+            again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
+            if again:
+                fitting = Fitting.of(sized, data, None, fitted, room("again"))
+                trained(
+                    fitting, data.executor, room("again"), report, None if saved is None else saved.file("again"), progress.best_epoch
+                )  # fmt: skip
         if saved is not None:
             saved.remove()
         judged_by_old = start is not None and validation is None and split is not None
+        known = Known.of(data, people=self.users is not None)
         return fitting.recommender(
-            data, (*self._notes(progress, split, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+            known, (*self._notes(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
         )
 
     def sized(self, data: Dataset, start: Encoded | None = None) -> Self:
@@ -181,16 +191,16 @@ class SequenceModel(ModelConfig):
         )  # nothing is held back for a further part
         judges = self.training.judges
         if isinstance(rule, LeaveOneOut):
-            return rule.model_copy(update={"people": judges}).apply(data)
-        split = rule.apply(data)
-        if len(split.queries) <= judges:
+            return data.split(rule.model_copy(update={"people": judges}))
+        split = data.split(rule)
+        if not data.in_memory or len(split.queries) <= judges:  # of a log in shards `Judges` draws
             return split
         asked = np.sort(np.argsort(id_hashes(data.users)[split.queries.users], kind="stable")[:judges])
         return replace(split, queries=split.queries[asked], truth=split.truth.take(asked))
 
-    def _notes(self, progress: Progress, split: Split | None, again: bool) -> tuple[str, ...]:
-        if split is None or not progress.best_epoch:
+    def _notes(self, progress: Progress, judged: int, again: bool) -> tuple[str, ...]:
+        if not judged or not progress.best_epoch:
             return (f"trained for {progress.epoch} epochs without validation",)
         best = f"epoch {progress.best_epoch} of {progress.epoch} was best: {progress.metric} {progress.best:.4f} in validation"
-        people = f"on {len(split.queries):,} queries"
+        people = f"on {judged:,} queries"
         return (f"{best} {people}" + (f"; then trained on all events for {progress.best_epoch} epochs" if again else ""),)

@@ -17,6 +17,7 @@ from vitrina.sequence.layout import Layout
 from vitrina.types import Bool, Float64, Int64, ranges
 
 MASK = -1
+EVENTS = 1 << 23  # of windows that are gone through together, where nothing is drawn
 
 
 class Objective(Config, ABC):
@@ -42,8 +43,11 @@ class Objective(Config, ABC):
 
     def frequency(self, windows: Sequences, rows: int) -> Float64:
         """(rows,) how often each row is a target of one pass over the windows, in expectation: what in-batch draws are drawn from."""
-        rows_of_events = windows.rows[ranges(windows.start, windows.lengths)]
-        return np.bincount(rows_of_events, self.asked(windows), minlength=rows).astype(np.float64)
+        out = np.zeros(rows)
+        for part in np.split(np.arange(len(windows)), np.flatnonzero(np.diff(np.cumsum(windows.lengths) // EVENTS)) + 1):
+            block = windows.take(part)
+            out += np.bincount(block.rows[ranges(block.start, block.lengths)], self.asked(block), minlength=rows)
+        return out
 
     def question(self, windows: Sequences) -> Batch:
         """The windows as they are asked at answer time: the last token speaks."""

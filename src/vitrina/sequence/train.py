@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -22,6 +22,7 @@ from vitrina.metrics import metric
 from vitrina.protocols import Metric
 from vitrina.sequence.checkpoint import read_state, write_state
 from vitrina.sequence.device import repeatable
+from vitrina.sequence.group import ALONE, Group
 
 
 class Schedule(Config, ABC):
@@ -65,7 +66,7 @@ class Training(Config):
         patience: epochs without a better validation metric before stopping; None never stops early, and holds nothing back by itself.
         learning_rate: the peak. The default is eSASRec's; SASRec's and BERT4Rec's blocks want 3e-3 on a large log.
         weight_decay: of AdamW, on matrices only.
-        tokens: real tokens per batch.
+        tokens: real tokens per batch, of all processes together where several train (`data.on(executor)`): their number changes no result.
         schedule: of the learning rate.
         average: the weights that are judged and kept are an average over about the last this share of all steps so far, with a tail that
             falls as a power of the step; 0 keeps the last step's. [Karras et al. 2024](https://arxiv.org/abs/2312.02696), section 3.1.
@@ -113,6 +114,19 @@ class Progress:
     metrics: list[float] = field(default_factory=list)
     events: int = 0  # targets learned from, over all epochs
     seconds: float = 0.0
+    steps: int = 0  # of the optimiser
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What of it changes, as a checkpoint keeps it."""
+        numbers = [self.epoch, self.best_epoch, self.best, self.events, self.seconds, self.steps]
+        named = {"numbers": numbers, "losses": self.losses, "metrics": self.metrics}
+        return {f"progress.{name}": torch.tensor(values, dtype=torch.float64) for name, values in named.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Stand where `tensors` was asked."""
+        epoch, best_epoch, self.best, events, self.seconds, steps = state["progress.numbers"].tolist()
+        self.epoch, self.best_epoch, self.events, self.steps = int(epoch), int(best_epoch), int(events), int(steps)
+        self.losses, self.metrics = (state[f"progress.{name}"].tolist() for name in ("losses", "metrics"))
 
     def __str__(self) -> str:
         left = self.seconds / max(self.epoch, 1) * (self.epochs - self.epoch)
@@ -128,28 +142,29 @@ class Run:
     Args:
         epochs: end after so many, with the schedule of `training.epochs`; None is all of them.
         checkpoint: file that is written after each epoch and gone on from where it exists.
+        group: the processes that train together, of which each has a run of its own; `step` gives their shares of the loss.
     """
 
     def __init__(
         self,
         network: nn.Module,
         training: Training,
-        batches: Callable[[np.random.Generator], Any],
+        batches: Callable[[np.random.Generator], Sequence[Any]],
         step: Callable[[Any], Tensor],
         validate: Callable[[], float] | None,
         seed: int,
         report: Callable[[Progress], None] | None = None,
         epochs: int | None = None,
         checkpoint: Path | None = None,
+        group: Group = ALONE,
     ) -> None:
-        self.network, self.training, self.batches, self.step = network, training, batches, step
+        self.network, self.training, self.batches, self.step, self.group = network, training, batches, step, group
         self.validate, self.seed, self.report, self.checkpoint = validate, seed, report, checkpoint
         matrices = [p for p in network.parameters() if p.dim() > 1]
         vectors = [p for p in network.parameters() if p.dim() <= 1]
         groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, training.beta2), fused=True)
         self.progress = Progress(epochs or training.epochs, training.metric)
-        self.steps = 0
         self.averaged: list[Tensor] = [p.detach().clone() for p in network.parameters()] if training.average else []
         self.best_weights: dict[str, Tensor] = {}
 
@@ -167,7 +182,6 @@ class Run:
         plan, progress = self.training, self.progress
         if self.checkpoint is not None and self.checkpoint.exists():
             self.restore(read_state(self.checkpoint))
-            progress = self.progress
         while progress.epoch < progress.epochs:
             if plan.patience and progress.best_epoch and progress.epoch - progress.best_epoch >= plan.patience:
                 break
@@ -177,7 +191,7 @@ class Run:
             if self.validate is not None:
                 self._judge()
             progress.seconds += time.perf_counter() - began
-            if self.checkpoint is not None:
+            if self.checkpoint is not None and not self.group.rank:
                 write_state(self.state(), self.checkpoint)
             if self.report is not None:
                 self.report(progress)
@@ -190,23 +204,25 @@ class Run:
     def _epoch(self) -> float:
         # the generators depend on the epoch alone, so that a resumed run draws what an uninterrupted one would
         rng = np.random.default_rng([self.seed, self.progress.epoch])
-        torch.manual_seed(int(rng.integers(1 << 62)))
+        seed = int(rng.integers(1 << 62))
+        torch.manual_seed(seed)
         self.network.train()
-        batches = list(self.batches(rng))
+        batches, parameters = self.batches(rng), list(self.network.parameters())
         total = weight = 0.0
         for number, batch in enumerate(batches):
             share = self.training.schedule.share(self.progress.epoch + number / len(batches), self.training.epochs)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.training.learning_rate * share
+            self.group.begin(seed + number)
             loss = self.step(batch)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            value = self.group.sum(parameters, loss)
             if self.training.clip:
-                nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+                nn.utils.clip_grad_norm_(parameters, self.training.clip)
             self.optimiser.step()
-            self.steps += 1
+            self.progress.steps += 1
             self._average()
-            value = float(loss.detach())
             if not math.isfinite(value):
                 raise self._diverged(value)
             total, weight = total + value * len(batch.targets), weight + len(batch.targets)
@@ -225,7 +241,7 @@ class Run:
 
     @torch.no_grad()
     def _average(self) -> None:
-        share = 1 / max(1.0, self.training.average * self.steps)
+        share = 1 / max(1.0, self.training.average * self.progress.steps)
         for averaged, parameter in zip(self.averaged, self.network.parameters() if self.averaged else (), strict=True):
             averaged.lerp_(parameter, share)
 
@@ -256,10 +272,7 @@ class Run:
         for index, parameter in enumerate(self.network.parameters()):
             for name, value in self.optimiser.state.get(parameter, {}).items():
                 out[f"optimiser.{index}.{name}"] = value.detach().clone().reshape(value.shape or (1,))
-        for name in ("losses", "metrics"):
-            out[f"progress.{name}"] = torch.tensor(getattr(self.progress, name), dtype=torch.float64)
-        p = self.progress
-        out["progress.numbers"] = torch.tensor([p.epoch, p.best_epoch, p.best, p.events, p.seconds, self.steps], dtype=torch.float64)
+        out |= self.progress.tensors()
         return {name: t.cpu().contiguous().clone() for name, t in out.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -278,9 +291,4 @@ class Run:
             if saved:
                 on_device = {name: value.to(parameter.device) for name, value in saved.items()}
                 self.optimiser.state[parameter] = on_device | {"step": on_device["step"].reshape(())}
-        epoch, best_epoch, best, events, seconds, steps = state["progress.numbers"].tolist()
-        self.steps = int(steps)
-        losses, metrics = (state[f"progress.{name}"].tolist() for name in ("losses", "metrics"))
-        self.progress = Progress(
-            self.progress.epochs, self.training.metric, int(epoch), int(best_epoch), best, losses, metrics, int(events), seconds
-        )
+        self.progress.restore(state)

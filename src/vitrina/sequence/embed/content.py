@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -54,7 +53,7 @@ def directions(data: Dataset, rank: int) -> Float32 | None:
     if data.item_table is None:
         return None
     order = np.argsort(id_hashes(data.items), kind="stable")
-    in_order = likeness(replace(data, item_table=data.item_table.take(order)), rank)
+    in_order = likeness(data.changed(item_table=data.item_table.take(order)), rank)
     if in_order is None:
         return None
     vectors = np.empty_like(in_order)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast, final
+from typing import TypeVar, cast, final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -14,10 +16,13 @@ from vitrina.base.config import Config, Names
 from vitrina.base.errors import DataError
 from vitrina.base.state import State
 from vitrina.data.dataset import Dataset
+from vitrina.data.features import FeatureTable
 from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.sequence.embed.coding import Bags, Coding
-from vitrina.types import Float32, Int64, Queries
-from vitrina.vocabulary import Vocabulary, hashes, id_hashes
+from vitrina.types import Bool, Float32, Int64, Queries
+from vitrina.vocabulary import hashes
+
+R = TypeVar("R")
 
 
 @final
@@ -41,9 +46,29 @@ class UserFeatures(Config):
 
     def build(self, data: Dataset, dim: int) -> Bags:
         """A module that gives the vectors of user codes, zeros for -1."""
-        if data.user_table is None:
+        parts = of_shards(data, _people)
+        tables = [part.table for part in parts if part.table is not None]
+        if not tables or len(tables) < len(parts):
             raise DataError(f"{self!r} needs a table of users, and {data!r} has none. Read the log with users=..., or leave users out.")
-        return Bags(Coding.of(data.user_table, self.columns, np.flatnonzero(np.diff(data.indptr))), data.user_table.frame, dim)
+        table = tables[0] if len(tables) == 1 else replace(tables[0], frame=pl.concat([table.frame for table in tables]))
+        return Bags(Coding.of(table, self.columns, np.flatnonzero(np.concatenate([part.present for part in parts]))), table.frame, dim)
+
+
+def of_shards(data: Dataset, function: Callable[[Dataset], R]) -> list[R]:
+    """What a function makes of each shard; a log in memory is one, however it hands itself out."""
+    return [function(data)] if data.in_memory else list(data.map_shards(function))
+
+
+@dataclass(frozen=True, eq=False)
+class _Persons:
+    """Of a shard: its table of users, and who has events."""
+
+    table: FeatureTable | None
+    present: Bool  # (users,)
+
+
+def _people(shard: Dataset) -> _Persons:
+    return _Persons(shard.user_table, np.diff(shard.indptr) > 0)
 
 
 @final
@@ -57,8 +82,8 @@ class KnownUsers:
     ids: NDArray[np.uint64]  # (users,) `hashes` of their ids
 
     @classmethod
-    def of(cls, bags: Bags, users: Vocabulary) -> KnownUsers:
-        return cls(bags.coding, bags.vectors.weight.detach().cpu().numpy().copy(), bags.coding.matrix(bags.frame), id_hashes(users))
+    def of(cls, bags: Bags, ids: NDArray[np.uint64]) -> KnownUsers:
+        return cls(bags.coding, bags.vectors.weight.detach().cpu().numpy().copy(), bags.coding.matrix(bags.frame), ids)
 
     def of_queries(self, queries: Queries) -> Float32:
         """(queries, dim)"""
