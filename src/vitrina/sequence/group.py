@@ -61,8 +61,9 @@ class Member(Group):
     def sum(self, parameters: Sequence[nn.Parameter], loss: Tensor) -> float:
         grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
         parts = [loss.detach().reshape(1), *(grad.reshape(-1) for grad in grads)]
-        if self._buffer is None:
-            self._buffer = torch.empty(sum(len(part) for part in parts), dtype=loss.dtype, device=loss.device)
+        size = sum(len(part) for part in parts)
+        if self._buffer is None or len(self._buffer) != size:
+            self._buffer = torch.empty(size, dtype=loss.dtype, device=loss.device)
         torch.cat(parts, out=self._buffer)
         dist.all_reduce(self._buffer)
         total, *sums = self._buffer.split([len(part) for part in parts])

@@ -91,7 +91,7 @@ def _alone(queries: Queries) -> Queries:
     stop = np.cumsum(queries.lengths)
     return replace(
         queries, events=queries.events.take(ranges(queries.start, queries.lengths)), start=stop - queries.lengths, stop=stop,
-        users=queries.users if people is None else users.astype(np.int32), people=people, labels=None,
+        users=queries.users if people is None else users.astype(np.int32), people=people, labels=None, first_user=0,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from vitrina.sequence.train import Progress
 if TYPE_CHECKING:
     from vitrina.sequence.model import SequenceModel
 
-BEGIN, END, TOLD, MEETING = "begin.npz", "end.npz", "progress.jsonl", "meeting"
+BEGIN, END, TOLD, STOP, MEETING = "begin.npz", "end.npz", "progress.jsonl", "stop", "meeting"
 LOOK = 0.2  # seconds between two looks at what the first process tells
 
 
@@ -49,7 +49,7 @@ def trained(
         return fitting.run(report, checkpoint, epochs).run()
     assert folder is not None
     lesson = Lesson.of(fitting, folder, checkpoint, epochs)
-    with _heard(folder / TOLD, report):
+    with _heard(folder, report):
         _start(executor, lesson)
     state = read_state(folder / END)
     fitting.network.load_state_dict({name.removeprefix("network."): value for name, value in state.items() if name.startswith("network.")})
@@ -76,7 +76,7 @@ class Lesson:
     @classmethod
     def of(cls, fitting: Fitting, folder: Path, checkpoint: Path | None, epochs: int | None) -> Lesson:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (END, TOLD, MEETING):  # of a run that was killed
+        for name in (END, TOLD, STOP, MEETING):  # of a run that was killed
             (folder / name).unlink(missing_ok=True)
         if not (folder / WINDOWS).exists():  # a log in shards has written them there
             windows.kept(fitting.windows, folder / WINDOWS)
@@ -106,6 +106,8 @@ class Lesson:
         return Fitting(self.model, self.known, self.judges, self.rows, recent, network, pool, self.answering, group)
 
     def _tell(self, progress: Progress) -> None:
+        if (self.folder / STOP).exists():
+            raise KeyboardInterrupt
         with (self.folder / TOLD).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(progress)) + "\n")
 
@@ -124,10 +126,10 @@ class Seat:
     world: int
     meeting: str
 
-    def __call__(self, rank: int) -> Exception | None:
+    def __call__(self, rank: int) -> BaseException | None:
         try:
             self.lesson.learn(join(rank, self.world, self.meeting))
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             return error
         finally:
             if dist.is_initialized():
@@ -163,25 +165,25 @@ def _start(executor: Executor, lesson: Lesson) -> None:
 
 
 @contextmanager
-def _heard(path: Path, report: Callable[[Progress], None] | None) -> Iterator[None]:
-    """Hand on, while the block runs, what the first process tells after each epoch."""
+def _heard(folder: Path, report: Callable[[Progress], None] | None) -> Iterator[None]:
+    """Hand on, while the block runs, what the first process tells after each epoch. Where `report` raises, the processes end after the next one."""
     if report is None:
         yield
         return
     over, failures = threading.Event(), list[BaseException]()
-    listening = threading.Thread(target=_listen, args=(path, report, over, failures), daemon=True)
+    listening = threading.Thread(target=_listen, args=(folder, report, over, failures), daemon=True)
     listening.start()
     try:
         yield
     finally:
         over.set()
         listening.join()
-    if failures:
-        raise failures[0]
+        if failures:
+            raise failures[0]
 
 
-def _listen(path: Path, report: Callable[[Progress], None], over: threading.Event, failures: list[BaseException]) -> None:
-    told = 0
+def _listen(folder: Path, report: Callable[[Progress], None], over: threading.Event, failures: list[BaseException]) -> None:
+    told, path = 0, folder / TOLD
     while True:
         last = over.wait(LOOK)
         lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
@@ -190,6 +192,7 @@ def _listen(path: Path, report: Callable[[Progress], None], over: threading.Even
                 report(Progress(**json.loads(line)))
         except BaseException as error:
             failures.append(error)
+            (folder / STOP).touch()
             return
         told = len(lines)
         if last:

@@ -6,10 +6,10 @@ import copy
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 import torch
@@ -135,6 +135,13 @@ class Progress:
         return f"epoch {self.epoch} of {self.epochs}: loss {self.losses[-1] if self.losses else math.nan:.4f}{judged}, {speed}"
 
 
+class Counted(Protocol):
+    """What can be gone through, and says beforehand how many it has."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
 @final
 class Run:
     """A training run: `step` gives a batch's loss, `batches` an epoch's batches, `validate` the metric of `judged`'s weights.
@@ -149,7 +156,7 @@ class Run:
         self,
         network: nn.Module,
         training: Training,
-        batches: Callable[[np.random.Generator], Sequence[Any]],
+        batches: Callable[[np.random.Generator], Counted],
         step: Callable[[Any], Tensor],
         validate: Callable[[], float] | None,
         seed: int,

@@ -68,8 +68,8 @@ def kept(windows: Sequences, folder: Path) -> Sequences:
 
 def opened(folder: Path) -> Sequences:
     """The windows that `over_shards` or `kept` wrote there, mapped."""
-    mapped = Columns(folder).mapped()
-    return Sequences(**{name: mapped.get(name) for name in PARTS})
+    mapped: dict[str, Any] = {"times": None, "weights": None, **Columns(folder).mapped()}
+    return Sequences(**mapped)
 
 
 @final
