@@ -46,7 +46,7 @@ class Checkpoint:
             raise ArtifactError(f"The checkpoint must be a folder. {str(folder)!r} is a file: give another name.")
         table = np.empty(0) if start is None else start.table
         start_hash = hashlib.sha256(np.ascontiguousarray(table).data).hexdigest()[:16]
-        name, identity = folder / "of.txt", f"{fingerprint(model)} {_of_log(data)} {_validation_hash(split)} {start_hash}\n"
+        name, identity = folder / "of.txt", f"{fingerprint(model)} {data.fingerprint} {_validation_hash(split)} {start_hash}\n"
         if name.exists() and name.read_text(encoding="utf-8") != identity:
             raise ArtifactError(
                 f"The checkpoint {str(folder)!r} is of another model, log, validation or start. Remove the folder, or give another one."
@@ -83,22 +83,11 @@ def room_for(data: Dataset, saved: Checkpoint | None) -> Iterator[Callable[[str]
         yield lambda stage: folder / stage
 
 
-def _of_log(data: Dataset) -> str:
-    """16 hex digits of the events; of a log in shards those of its shards together."""
-    if data.in_memory:
-        return data.fingerprint
-    return hashlib.sha256("".join(data.map_shards(_of_shard)).encode()).hexdigest()[:16]
-
-
-def _of_shard(shard: Dataset) -> str:
-    return shard.fingerprint
-
-
 def _validation_hash(split: Split | None) -> str:
     """16 hex digits of what a validation trains on, asks and expects."""
     digest = hashlib.sha256()
     if split is not None:
-        digest.update(_of_log(split.train).encode())
+        digest.update(split.train.fingerprint.encode())
         if not split.train.in_memory:  # what is asked follows from the log and the rule
             digest.update(repr(split.rule).encode())
             return digest.hexdigest()[:16]

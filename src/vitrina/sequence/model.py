@@ -70,6 +70,7 @@ class SequenceModel(ModelConfig):
 
     takes_start: ClassVar[bool] = True
     reads_weights: ClassVar[bool] = True
+    reads_shards: ClassVar[bool] = True
     takes_workers: ClassVar[bool] = True
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
