@@ -34,6 +34,7 @@ from vitrina.types import Int64
 FORMAT = 1
 HASH = "fnv1a-64, splitmix64, modulo"
 MANIFEST, WORK = "manifest.json", ".work"
+FOLDERS = ("manifests", "items", "shards")
 AGAIN = "Bring it back from a backup, or ingest the log again with --force."
 
 
@@ -173,7 +174,7 @@ def read_manifest(folder: Path, load: int | None = None) -> Manifest:
 
 def _no_manifest(folder: Path, load: int | None) -> str:
     if load is not None and (folder / MANIFEST).exists():
-        return f"The log in {folder} was written anew since it was opened. Open it again: Dataset.open({str(folder)!r})."
+        return _written_anew(folder)
     if (folder / WORK).exists():
         return f"The log in {folder} isn't finished. Ingest it again with the same arguments to go on, or take --cancel."
     return f"{folder} holds no ingested log: it has no {MANIFEST}. Make one with: vitrina ingest SOURCE --out {folder}"
@@ -189,7 +190,7 @@ def commit(folder: Path, manifest: Manifest) -> None:
 def sweep(folder: Path, manifest: Manifest) -> None:
     """Remove every file of the log that the manifest doesn't name, with the states that need them."""
     named = {folder / file.name for file in manifest.files} | {_of_load(folder, manifest.load)}
-    for path in [path for part in ("manifests", "items", "shards") for path in (folder / part).rglob("*")]:
+    for path in [path for part in FOLDERS for path in (folder / part).rglob("*")]:
         if path.is_file() and path not in named:
             path.unlink()
 
@@ -232,6 +233,8 @@ def read_file(folder: Path, file: File, columns: Sequence[str] | None = None) ->
         DataError: it is gone, cut off, damaged, or another one.
     """
     path = folder / file.name
+    if not path.is_file():
+        raise DataError(_gone(folder, file))
     try:
         if (str(path), file.crc32) in _sound:
             return pl.read_parquet(path, columns=columns, glob=False)
@@ -246,11 +249,25 @@ def read_file(folder: Path, file: File, columns: Sequence[str] | None = None) ->
     return frame
 
 
+def _gone(folder: Path, file: File) -> str:
+    try:
+        named = file in read_manifest(folder).files
+    except DataError:
+        named = True
+    if not named:
+        return _written_anew(folder)
+    return f"{folder / file.name} is gone. It held {file.rows:,} row{'s' * (file.rows != 1)}. {AGAIN}"
+
+
+def _written_anew(folder: Path) -> str:
+    return f"The log in {folder} was written anew since it was opened. Open it again: Dataset.open({str(folder)!r})."
+
+
 def check(folder: Path, file: File, size: int | None = None) -> None:
     """Refuse a file that is gone or has another size than it was written with; its content is looked at when it is read."""
     path = folder / file.name
     if size is None and not path.is_file():
-        raise DataError(f"{path} is gone. It held {file.rows:,} row{'s' * (file.rows != 1)}. {AGAIN}")
+        raise DataError(_gone(folder, file))
     size = path.stat().st_size if size is None else size
     if size != file.bytes:
         raise DataError(f"{path} is damaged: it has {size:,} bytes, and {file.bytes:,} were written. {AGAIN}")

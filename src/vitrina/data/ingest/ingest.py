@@ -1,70 +1,255 @@
-"""A log of files becomes a folder of shards."""
+"""A log of files becomes a folder of shards, out of core: stage 1 reads the sources into blocks, stage 2 makes shards of them."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-import numpy as np
 import polars as pl
 
-from vitrina.base.errors import ParameterError
-from vitrina.base.hashing import text_hashes
-from vitrina.data.dataset import Dataset
-from vitrina.data.ingest.format import MANIFEST, Manifest, Shard, TableOf, commit, write_file
+from vitrina.base import parts
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.base.executor import Executor, InProcess
+from vitrina.base.parts import run_parts
+from vitrina.data.dataset import Dataset, Step
+from vitrina.data.features import FeatureTable
+from vitrina.data.ingest.blocks import Blocks
+from vitrina.data.ingest.build import Build, put_users
+from vitrina.data.ingest.format import FOLDERS, MANIFEST, WORK, Manifest, TableOf, commit, read_manifest, shard_of, sweep, write_file
 from vitrina.data.ingest.open import open_log
-from vitrina.data.ingest.shards import shard_of_ids, write_piece
-from vitrina.data.read.io import read_interactions
+from vitrina.data.ingest.plan import Plan, bytes_of, check_room, planned
+from vitrina.data.ingest.work import Asked, is_committed, remove, shards_of, take_up
+from vitrina.data.read.io import Begun, bad_rows_of, begin, name_of, read_interactions
+from vitrina.data.read.tables import TableRead, coverage_of_users, read_features, read_typed
+from vitrina.data.read.text import TextOptions
+from vitrina.data.read.validate import BadRows
 from vitrina.vocabulary import Vocabulary
 
+DEFAULTS = {name: p.default for name, p in signature(read_interactions).parameters.items() if p.kind is Parameter.KEYWORD_ONLY}
+ROLES = ("user", "item", "time", "value", "weight", "kind", "basket", "order_by")
+Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 
-def ingest(source: Any, out: str | Path, *, shards: int | None = None, force: bool = False, **reading: Any) -> Dataset:
-    """Write a log to a folder of shards, and open it."""
-    folder = Path(out)
-    if (folder / MANIFEST).exists() and not force:
-        raise ParameterError(f"{folder} holds a log already. Open it with Dataset.open, or replace it with force=True.", parameter="out")
-    data = read_interactions(source, **reading)
-    manifest = _written(data, folder, shards or 1, reading)
-    commit(folder, manifest)
+
+def ingest(
+    source: Any,
+    out: str | Path,
+    *,
+    event_id: str | None = None,
+    shards: int | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+    plan: Callable[[Plan], None] = lambda plan: None,
+    progress: Progress = lambda what, number, of: None,
+    **reading: Any,
+) -> Dataset:
+    """Write a log to a folder of shards, out of core, and open it: what `read_interactions` makes of the same sources, for any number of rows.
+
+    Rows are read as `read_interactions` reads them, with the same sentences about bad ones. People are spread over shards by a hash of their ids, items have
+    one vocabulary. Killed at any moment, or after Ctrl-C, the same call goes on where it was and comes to the same folder
+    (sources that are no files are read again). `cancel(out)` removes what an unfinished load left.
+
+    Args:
+        source: as of `read_interactions`.
+        out: the folder.
+        event_id: column of ids of events: of rows with an equal one only the first is kept. An event is of one person.
+        shards: how many, for the life of the log; by default one per 1.5 million rows that are planned. One shard at a time is in memory.
+        executor: who makes shards of the blocks; by default this process.
+        force: replace a log that is there; until the end it can be read.
+        plan: called with what the load will take, before it begins.
+        progress: called with what is done ("rows", "shards"), how far, and of how much (0 where nobody knows).
+        reading: arguments of `read_interactions`.
+
+    Raises:
+        DataError: as of `read_interactions`; or the sources changed since the load began.
+        ParameterError: there is a log already, or another load in the folder.
+        WriteError: the disk has less room than planned.
+
+    Cost: two passes over the rows. Memory: items and their table, a block of 4 million rows, and a shard per worker.
+
+    >>> import tempfile, vitrina as vt
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     vt.ingest(vt.testing.toy().frame(), place + "/log", shards=2)
+    Dataset('log': 20 events, 6 users, 4 items)
+    """
+    folder, work = Path(out), Path(out) / WORK
+    if is_committed(folder):
+        remove(folder)
+        return open_log(folder)
+    given = _given(reading)
+    number = _next_load(folder, force=force)
+    executor = executor or InProcess()
+    if shards is not None and shards < 1:
+        raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
+    begun = _begun(source, given, event_id)
+    settled = planned(begun, folder, shards or shards_of(work), executor.workers)
+    plan(settled)
+    check_room(settled, folder, bytes_of(work))
+    asked = Asked.of(begun.sources, reading | ({} if event_id is None else {"event_id": event_id}), number, settled.shards)
+    with parts.alone(work):
+        take_up(work, asked)
+        load = _Load(begun, folder, asked, given, source, executor, progress, settled.rows)
+        try:
+            manifest = load.run()
+        except (DataError, ParameterError):  # the same call would say the same: there is nothing to go on with
+            shutil.rmtree(work)
+            remove(folder)
+            raise
+        commit(folder, manifest)
+    remove(folder)
+    sweep(folder, manifest)
     return open_log(folder)
 
 
-def _written(data: Dataset, folder: Path, count: int, reading: dict[str, Any]) -> Manifest:
-    texts = data.users.as_text().ids
-    shard = shard_of_ids(texts, count)
-    parts = tuple(_shard(data, folder, number, np.flatnonzero(shard == number)) for number in range(count))
-    items = write_file(folder, "items/00000.parquet", data.items.as_text().ids.rename("id").to_frame())
-    table = data.item_table
-    about = None if table is None else TableOf(dict(table.kinds), table.title, write_file(folder, "items/table-00000.parquet", table.frame))
-    columns = {"user": "user_id", "item": "item_id"} | {
-        name: name for name in ("time", "value", "kind", "basket", "weight") if getattr(data.events, f"{name}s") is not None
-    }
-    types = {name: "whole" if v.ids.dtype.is_integer() else "text" for name, v in (("user_type", data.users), ("item_type", data.items))}
-    times = data.events.times
-    manifest = Manifest(
-        0,
-        data.name,
-        {},
-        columns,
-        **types,
-        time_unit=data.time_unit,
-        kind_names=data.kind_names,
-        n_items=data.n_items,
-        items=(items,),
-        shards=parts,
-        rows=data.n_events,
-        watermark=None if times is None else int(times.max()),
-        steps=data.steps,
-        item_table=about,
+def cancel(out: str | Path) -> bool:
+    """End the load of a folder where one runs, and remove what it made; a log that was there before stays. False where there is nothing to cancel.
+
+    Raises:
+        ParameterError: the load runs on another machine.
+    """
+    folder = Path(out)
+    if is_committed(folder) or not parts.cancel(folder / WORK):
+        return False
+    remove(folder)
+    if (folder / MANIFEST).exists():
+        sweep(folder, read_manifest(folder))
+    return True
+
+
+def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `read_interactions`, all of them."""
+    for name in reading:
+        if name not in DEFAULTS:
+            raise UnknownNameError.of("argument of ingest", name, DEFAULTS)
+    return DEFAULTS | dict(reading)
+
+
+def _next_load(folder: Path, *, force: bool) -> int:
+    if not (folder / MANIFEST).exists():
+        others = [path.name for path in folder.iterdir() if path.name not in (WORK, *FOLDERS)] if folder.is_dir() else []
+        if others:
+            raise ParameterError(f"{folder} holds other things ({others[0]}). Name a folder that is empty, or a new one.", parameter="out")
+        return 0
+    if not force:
+        raise ParameterError(
+            f"{folder} holds a log already. Open it with Dataset.open, or replace it with force=True.", parameter="out", value=str(folder)
+        )
+    return read_manifest(folder).load + 1
+
+
+def _begun(source: Any, given: Mapping[str, Any], event_id: str | None) -> Begun:
+    named = {role: given[role] for role in ROLES} | {"event_id": event_id, "title": given["title"] if given["items"] is None else None}
+    options = TextOptions.of(given["encoding"], given["separator"], given["header"], given["columns"])
+    written = (given[name] for name in ("on_bad_row", "time_unit", "time_format", "any_year", "decimal"))
+    return begin(source, named, options, *written, tables=given["items"] is not None or given["users"] is not None)
+
+
+@final
+@dataclass(frozen=True)
+class _Load:
+    """A load that is under way."""
+
+    begun: Begun
+    folder: Path
+    asked: Asked
+    given: Mapping[str, Any]  # arguments of `read_interactions`
+    source: Any
+    executor: Executor
+    progress: Progress
+    rows: int  # that are expected
+
+    def run(self) -> Manifest:
+        """Both stages; the manifest is not written."""
+        work = self.folder / WORK
+        reader, given = self.begun.reader, self.given
+        blocks = Blocks(reader, self.begun.sources, work / "blocks", self.asked.shards, given["on_bad_row"])
+        blocks.write(lambda rows: self.progress("Rows", rows, max(self.rows, rows)))
+        bad = blocks.bad_rows(bad_rows_of(self.source) if given["bad_rows_path"] is None else Path(given["bad_rows_path"]))
+        reader.check_any(blocks.place.good, bad, self.begun.sources)
+        items, users = self._items(), self._users(blocks.folder)
+        beside = () if users is None else (users[0].id_column, users[1].kinds)
+        build = Build(str(self.folder.absolute()), str(blocks.folder.absolute()), blocks.count, self.asked.load, *beside)
+        built = run_parts(
+            build, range(self.asked.shards), work / "shards", key=self.asked.key, executor=self.executor,
+            done=lambda count: self.progress("Shards", count, self.asked.shards),
+        )  # fmt: skip
+        return self._manifest(blocks, bad, built, items, users)
+
+    def _items(self) -> tuple[Vocabulary, FeatureTable | None, str]:
+        """The items, those that only their table has among them, and a word on how well the two fit."""
+        reader, given = self.begun.reader, self.given
+        items = Vocabulary(reader.coders["item"].ids())
+        if given["items"] is None:
+            return items, None if reader.titles is None else reader.titles.table(items), ""
+        table, known, note = read_features(
+            given["items"], "items", self.begun.columns["item"], items, given["item_kinds"], given["title"],
+            TextOptions(encoding=given["encoding"]), given["decimal"],
+        )  # fmt: skip
+        return known, table, note
+
+    def _users(self, blocks: Path) -> tuple[TableRead, TableOf] | None:
+        """The table of people, laid beside the blocks."""
+        given = self.given
+        if given["users"] is None:
+            return None
+        options = TextOptions(encoding=given["encoding"])
+        read = read_typed(given["users"], "users", self.begun.columns["user"], given["user_kinds"], None, options, given["decimal"])
+        return read, put_users(blocks, read, self.asked.shards)
+
+    def _manifest(
+        self, blocks: Blocks, bad: BadRows, built: Sequence[Mapping[str, Any]], items: tuple[Vocabulary, FeatureTable | None, str],
+        users: tuple[TableRead, TableOf] | None,
+    ) -> Manifest:  # fmt: skip
+        """What the folder is to say; writes the items."""
+        vocabulary, table, note = items
+        reader, load = self.begun.reader, self.asked.load
+        shards = tuple(shard_of(one["shard"]) for one in built)
+        whole = "text" not in reader.coders["user"].forms and all(one["whole"] for one in built)
+        odd = Vocabulary(pl.Series("id", [word for one in built for word in one["odd"]], dtype=pl.String))
+        people = sum(shard.users for shard in shards)
+        notes = [reader.note(bad, self.begun.sources, odd, vocabulary), note]
+        if users is not None:
+            notes.append(coverage_of_users(users[0], people, sum(one["described"] for one in built)))
+        goods = reader.coders["item"].count
+        read = Step("read", reader.rows, blocks.place.good, people, people, goods, goods, " ".join(note for note in notes if note))
+        manifest = Manifest(
+            load, self.given["name"] or name_of(self.source), self.asked.reading, dict(self.begun.columns), "whole" if whole else "text",
+            "whole" if vocabulary.ids.dtype.is_integer() else "text", reader.time_unit, reader.kind_names(), len(vocabulary),
+            (write_file(self.folder, f"items/{load:05}.parquet", vocabulary.as_text().ids.rename("id").to_frame()),),
+            shards, blocks.place.good, blocks.place.latest, (read, *_left_out(read, built)), tuple(self.asked.sources),
+            self._written(table), None if users is None else users[1],
+        )  # fmt: skip
+        return replace(manifest, fingerprint=fingerprint_of(manifest, vocabulary))
+
+    def _written(self, table: FeatureTable | None) -> TableOf | None:
+        if table is None:
+            return None
+        return TableOf(dict(table.kinds), table.title, write_file(self.folder, f"items/table-{self.asked.load:05}.parquet", table.frame))
+
+
+def _left_out(read: Step, built: Sequence[Mapping[str, Any]]) -> list[Step]:
+    """The step that left out rows whose event had come before, where there were some."""
+    again = sum(one["again"] for one in built)
+    note = f"{again:,} row{'s' * (again > 1)} with the id of an event that had come before."
+    return (
+        [replace(read, name="event ids", events_before=read.events_after, events_after=read.events_after - again, note=note)]
+        if again
+        else []
     )
-    return replace(manifest, fingerprint=fingerprint_of(manifest, data.items))
 
 
 def fingerprint_of(manifest: Manifest, items: Vocabulary) -> str:
     """16 hex digits that stand for the content of a log: ids, events, types and tables, not for the files that it came from or lies in."""
     total = sum(int(piece.content, 16) for shard in manifest.shards for piece in shard.pieces) % 2**64
+    tables = [
+        None if table is None else (sorted(table.kinds.items()), table.title, table.file and table.file.crc32)
+        for table in (manifest.item_table, manifest.user_table)
+    ]
+    of_people = sorted(shard.table.crc32 for shard in manifest.shards if shard.table is not None)
     asked = (
         manifest.user_type,
         manifest.time_unit,
@@ -72,23 +257,7 @@ def fingerprint_of(manifest: Manifest, items: Vocabulary) -> str:
         sorted(manifest.columns),
         items.fingerprint(),
         total,
-        [
-            None if table is None else (table.kinds, table.title, table.file and table.file.crc32)
-            for table in (manifest.item_table, manifest.user_table)
-        ],
-        sum(shard.table.crc32 for shard in manifest.shards if shard.table is not None),
+        tables,
+        of_people,
     )
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
-
-
-def _shard(data: Dataset, folder: Path, number: int, people: Any) -> Shard:
-    lengths = np.diff(data.indptr)[people]
-    at = data.events_of(people)
-    own = data.events.take(at)
-    columns = {"user": np.repeat(np.arange(len(people)), lengths)} | {
-        name.removesuffix("s"): column for name, column in own.columns().items()
-    }
-    events = pl.DataFrame(columns | {"row": at})
-    ids = data.users.as_text().ids.gather(people)
-    piece = write_piece(folder, number, 0, ids, events, text_hashes(ids))
-    return Shard(len(at), len(people), int((lengths > 0).sum()), (piece,) if len(people) else ())

@@ -32,16 +32,21 @@ class IdCoder:
 
     def encode(self, text: pl.Series, form: IdForm) -> Int32:
         """Codes of one chunk of ids, none of them null."""
+        plain = self.plain(text, form)
+        codes, places = self.table.add(plain)
+        # Through Python strings: a gathered Series would keep the buffers of the whole chunk alive.
+        self.ids_of_chunks.append(pl.Series("id", plain.gather(places).to_list(), dtype=pl.String))
+        return codes
+
+    def plain(self, text: pl.Series, form: IdForm) -> pl.Series:
+        """The texts that ids of one chunk are compared by."""
         self.forms.add(form)
         plain = without_zero_fraction(text)
         if plain is not text:
             changed = text.filter(plain != text)
             self.rewritten += len(changed)
             self.example = self.example or changed[0]
-        codes, places = self.table.add(plain)
-        # Through Python strings: a gathered Series would keep the buffers of the whole chunk alive.
-        self.ids_of_chunks.append(pl.Series("id", plain.gather(places).to_list(), dtype=pl.String))
-        return codes
+        return plain
 
     def ids(self) -> pl.Series:
         """The distinct ids: whole numbers where the sources held nothing else."""

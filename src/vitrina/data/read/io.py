@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
@@ -13,7 +13,7 @@ from vitrina.data.features import FeatureKind
 from vitrina.data.read.clock import GivenUnit
 from vitrina.data.read.numerals import Decimal
 from vitrina.data.read.reader import LogReader
-from vitrina.data.read.sources import find_sources
+from vitrina.data.read.sources import Source, find_sources
 from vitrina.data.read.streams import is_stream
 from vitrina.data.read.tables import read_features
 from vitrina.data.read.text import TextOptions
@@ -101,31 +101,61 @@ def read_interactions(
     >>> data.items.decode(data.events.items).to_list()
     ['jam', 'tea', 'tea']
     """
-    if on_bad_row not in ("error", "quarantine"):
-        raise ParameterError(
-            f"The 'on_bad_row' must be 'error' or 'quarantine'. Got {on_bad_row!r}.", parameter="on_bad_row", value=on_bad_row
-        )
-    options = TextOptions.of(encoding, separator, header, columns)
-    sources = find_sources(source, options=options)
-    if encoding is not None and items is None and users is None and all(s.typed for s in sources):
-        raise ParameterError(
-            f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {encoding!r}.",
-            parameter="encoding",
-            value=encoding,
-        )
     named = {
         "user": user, "item": item, "time": time, "value": value, "weight": weight, "kind": kind, "basket": basket, "order_by": order_by,
         "title": title if items is None else None,
     }  # fmt: skip
+    options = TextOptions.of(encoding, separator, header, columns)
+    tables = items is not None or users is not None
+    begun = begin(source, named, options, on_bad_row, time_unit, time_format, any_year, decimal, tables=tables)
+    bad_rows_path = bad_rows_of(source) if bad_rows_path is None else Path(bad_rows_path)
+    with BadRows(on_bad_row, bad_rows_path) as bad:
+        for one in begun.sources:
+            begun.reader.read(one, bad)
+    data = begun.reader.dataset(bad, name or name_of(source), begun.sources)
+    of_tables = TextOptions(encoding=options.encoding)
+    return _with_tables(
+        data, (items, begun.columns["item"], item_kinds, title), (users, begun.columns["user"], user_kinds), of_tables, decimal
+    )
+
+
+class Begun(NamedTuple):
+    """A log of which nothing is read yet."""
+
+    sources: list[Source]
+    columns: dict[str, str]  # role -> column
+    reader: LogReader
+
+
+def begin(
+    source: Any, named: Mapping[str, str | None], options: TextOptions, on_bad_row: OnBadRow, time_unit: GivenUnit | None,
+    time_format: str | None, any_year: bool, decimal: Decimal | None, *, tables: bool = False,
+) -> Begun:  # fmt: skip
+    """Find the sources and the column of each role, and check how they are to be read: see `read_interactions`.
+
+    Args:
+        named: role -> column; None takes the standard name where the sources have it.
+        tables: whether tables of items or users come with the log.
+    """
+    if on_bad_row not in ("error", "quarantine"):
+        raise ParameterError(
+            f"The 'on_bad_row' must be 'error' or 'quarantine'. Got {on_bad_row!r}.", parameter="on_bad_row", value=on_bad_row
+        )
+    sources = find_sources(source, options=options)
+    if options.encoding is not None and not tables and all(s.typed for s in sources):
+        raise ParameterError(
+            f"An 'encoding' is for text files, and {sources[0].label} is none. Leave it out. Got {options.encoding!r}.",
+            parameter="encoding",
+            value=options.encoding,
+        )
     chosen = choose_columns(sources, _named_as_roles(named, options.columns or ()), STANDARD)
     reader = LogReader.of(sources, chosen, time_unit=time_unit, time_format=time_format, any_year=any_year, decimal=decimal)
-    bad_rows_path = Path(f"{_name_of(source)}.bad_rows.csv") if bad_rows_path is None else Path(bad_rows_path)
-    with BadRows(on_bad_row, bad_rows_path) as bad:
-        for one in sources:
-            reader.read(one, bad)
-    data = reader.dataset(bad, name or _name_of(source), sources)
-    of_tables = TextOptions(encoding=options.encoding)
-    return _with_tables(data, (items, chosen["item"], item_kinds, title), (users, chosen["user"], user_kinds), of_tables, decimal)
+    return Begun(sources, chosen, reader)
+
+
+def bad_rows_of(source: Any) -> Path:
+    """Where bad rows go by default."""
+    return Path(f"{name_of(source)}.bad_rows.csv")
 
 
 def _named_as_roles(named: Mapping[str, str | None], columns: Sequence[str]) -> dict[str, str | None]:
@@ -152,9 +182,10 @@ def _with_tables(
     return replace(data, steps=(replace(step, note=" ".join([step.note, *notes]).strip()), *data.steps[1:]))
 
 
-def _name_of(source: Any) -> str:
+def name_of(source: Any) -> str:
+    """What a log is called that nobody named."""
     if isinstance(source, (list, tuple)) and source:
-        return _name_of(source[0])
+        return name_of(source[0])
     if not isinstance(source, (str, Path)) or is_stream(source):
         return "log"
     stem = Path(source).name.split(".")[0]

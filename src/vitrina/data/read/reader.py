@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError
 from vitrina.data.columns import Problem, as_text, id_form, id_text
-from vitrina.data.dataset import Dataset, Step
+from vitrina.data.dataset import Dataset, Step, TimeUnit
 from vitrina.data.order import number_within
 from vitrina.data.read.clock import Clock, GivenUnit
 from vitrina.data.read.date_column import DateColumn
-from vitrina.data.read.ids import IdCoder
+from vitrina.data.read.ids import IdCoder, IdForm
 from vitrina.data.read.likely import likely_time
 from vitrina.data.read.number_column import number
 from vitrina.data.read.numerals import Decimal, Numerals
 from vitrina.data.read.sources import Chunk, Source
 from vitrina.data.read.titles import LogTitles
 from vitrina.data.read.validate import BadRows
-from vitrina.types import Events
+from vitrina.types import Events, Int32
 from vitrina.vocabulary import Vocabulary
 
 FILES_NAMED = 3  # whose way of being read is said
@@ -103,19 +104,30 @@ class LogReader:
         )
 
     def __post_init__(self) -> None:
-        self.parts = {role: GrowingArray(DTYPES[role], self.room) for role in self.columns}
         self.coders = {role: IdCoder() for role in ("user", "item", "kind", "basket") if role in self.columns}
 
-    def read(self, source: Source, bad: BadRows) -> None:
-        shown = [] if self.titles is None else [self.titles.column]
-        wanted: list[str] = list(dict.fromkeys([*self.columns.values(), *shown]))
-        for chunk in source.chunks(wanted):
-            self.rows += len(chunk.frame) + len(chunk.broken)
-            self.blank += chunk.blank
-            bad.take_broken(source, chunk.broken)
-            self._take(source, chunk, bad)
+    @cached_property
+    def parts(self) -> dict[str, GrowingArray]:
+        """What is kept of the rows, by role."""
+        return {role: GrowingArray(DTYPES[role], self.room) for role in self.columns}
 
-    def _take(self, source: Source, chunk: Chunk, bad: BadRows) -> None:
+    @property
+    def wanted(self) -> list[str]:
+        """The columns to read."""
+        shown = [] if self.titles is None else [self.titles.column]
+        return list(dict.fromkeys([*self.columns.values(), *shown]))
+
+    def read(self, source: Source, bad: BadRows) -> None:
+        for chunk in source.chunks(self.wanted):
+            frame, ready = self.kept(source, chunk, bad)
+            for role, values in ready.items():
+                self.parts[role].append(self.codes(role, values, frame, source) if role in self.coders else values.to_numpy())
+
+    def kept(self, source: Source, chunk: Chunk, bad: BadRows) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+        """The good rows of a chunk: as they came, and converted, by role; ids are text."""
+        self.rows += len(chunk.frame) + len(chunk.broken)
+        self.blank += chunk.blank
+        bad.take_broken(source, chunk.broken)
         ready: dict[str, pl.Series] = {}
         problems: list[tuple[str, Problem]] = []
         for role, column in self.columns.items():
@@ -126,17 +138,20 @@ class LogReader:
             ready[role] = converted.values
             problems += [(column, problem) for problem in converted.problems]
         good = bad.keep(source, chunk, problems)
-        for role, values in ready.items():
-            kept = values if good is None else values.filter(good)
-            if role in self.coders:
-                form = id_form(chunk.frame[self.columns[role]], typed=source.typed)
-                codes = self.coders[role].encode(kept, form)
-                self.parts[role].append(codes)
-                if role == "item" and self.titles is not None:
-                    shown = chunk.frame[self.titles.column]
-                    self.titles.take(codes, shown if good is None else shown.filter(good))
-            else:
-                self.parts[role].append(kept.to_numpy())
+        if good is None:
+            return chunk.frame, ready
+        return chunk.frame.filter(good), {role: values.filter(good) for role, values in ready.items()}
+
+    def codes(self, role: str, values: pl.Series, frame: pl.DataFrame, source: Source) -> Int32:
+        """Codes of the ids of good rows; of items, their titles are taken too."""
+        codes = self.coders[role].encode(values, self.form(role, frame, source))
+        if role == "item" and self.titles is not None:
+            self.titles.take(codes, frame[self.titles.column])
+        return codes
+
+    def form(self, role: str, frame: pl.DataFrame, source: Source) -> IdForm:
+        """What a source holds as ids of a role."""
+        return id_form(frame[self.columns[role]], typed=source.typed)
 
     def _convert(self, role: str, values: pl.Series, column: str) -> Any:
         if role == "time":
@@ -146,31 +161,13 @@ class LogReader:
         return number(values, column, self.numerals[role], role) if role in self.numerals else id_text(values, column)
 
     def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
-        labels = [source.label for source in sources]
         count = self.parts["user"].size
-        if not count:
-            what = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-            why = f"All {self.rows:,} rows are bad. {bad.nothing_left()}" if self.rows else "It has a header and no rows." if labels else ""
-            raise DataError(f"{what} holds no interaction. {why}")
+        self.check_any(count, bad, sources)
         users, items = (Vocabulary(self.coders[role].ids()) for role in ("user", "item"))
-        rest: dict[str, Any] = {"name": name, "kind_names": self._kind_names()}
-        if "time" in self.parts:
-            rest["time_unit"] = "us" if self.clock.real else "step"
-        opened = list(dict.fromkeys(source.note for source in sources))[:FILES_NAMED]
-        notes = [
-            bad.note(),
-            self._blank_note(),
-            *opened,
-            *self._id_notes(users, items),
-            self.clock.note(),
-            *(n.note for n in self.numerals.values()),
-        ]
-        if "time" not in self.parts or not self.clock.real:
-            notes.append(likely_time(sources, [*self.columns.values(), *([self.titles.column] if self.titles else [])]))
+        rest: dict[str, Any] = {"name": name, "kind_names": self.kind_names(), "time_unit": self.time_unit}
         if self.titles is not None:
             rest["item_table"] = self.titles.table(items)
-            notes.append(self.titles.note())
-        step = Step("read", self.rows, count, len(users), len(users), len(items), len(items), " ".join(note for note in notes if note))
+        step = Step("read", self.rows, count, len(users), len(users), len(items), len(items), self.note(bad, sources, users, items))
         user_codes, events = self._column("user"), self._events()
         if (ranks := self._column("order_by")) is not None:
             order = np.argsort(ranks, kind="stable")  # of_codes keeps it among equal times
@@ -179,6 +176,31 @@ class LogReader:
         if data.events.baskets is not None:
             data.events.baskets[:] = number_within(data.events.baskets, data.indptr, self.coders["basket"].count)
         return data
+
+    @property
+    def time_unit(self) -> TimeUnit | None:
+        """Of the Dataset."""
+        return ("us" if self.clock.real else "step") if "time" in self.columns else None
+
+    def check_any(self, count: int, bad: BadRows, sources: Sequence[Source]) -> None:
+        """Refuse a log without a good row."""
+        if not count:
+            labels = [source.label for source in sources]
+            what = labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
+            why = f"All {self.rows:,} rows are bad. {bad.nothing_left()}" if self.rows else "It has a header and no rows." if labels else ""
+            raise DataError(f"{what} holds no interaction. {why}")
+
+    def note(self, bad: BadRows, sources: Sequence[Source], users: Vocabulary, items: Vocabulary) -> str:
+        """What reading left out and decided, in sentences."""
+        opened = list(dict.fromkeys(source.note for source in sources))[:FILES_NAMED]
+        notes = [
+            bad.note(), self._blank_note(), *opened, *self._id_notes(users, items), self.clock.note(), *(n.note for n in self.numerals.values()),
+        ]  # fmt: skip
+        if self.time_unit != "us":
+            notes.append(likely_time(sources, self.wanted))
+        if self.titles is not None:
+            notes.append(self.titles.note())
+        return " ".join(note for note in notes if note)
 
     def _events(self) -> Events:
         kinds = self._column("kind")
@@ -191,7 +213,8 @@ class LogReader:
         part = self.parts.pop(role, None)  # given away, so that sorting can free it
         return None if part is None else part.done()
 
-    def _kind_names(self) -> tuple[str, ...]:
+    def kind_names(self) -> tuple[str, ...]:
+        """Of the codes of kinds; more than a byte can tell apart are refused."""
         if "kind" not in self.coders:
             return ()
         names = tuple(self.coders["kind"].ids().cast(pl.String).to_list())

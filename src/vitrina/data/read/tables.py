@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -41,23 +41,46 @@ def read_features(
         DataError: the id column is missing or repeats an id, a column doesn't hold its declared kind, or numbers among words.
         UnknownNameError: a declared kind or the title names no column.
     """
+    read = read_typed(source, what, column, kinds, title, options, decimal)
+    frame, ids, label = read.frame, read.ids, read.label
+    try:
+        notes = coverage(frame[read.id_column], ids, vocabulary, what, label)
+        known = vocabulary.extended(ids) if what == "items" else vocabulary
+        table = FeatureTable.of(frame, read.id_column, known, kinds=read.kinds, title=title)
+    except DataError as error:
+        raise DataError(f"{label}: {error}") from None
+    if known.ids.dtype != vocabulary.ids.dtype:
+        odd = ids.filter(whole_numbers(ids).is_null())[0]
+        notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
+    return table, known, " ".join(part for part in (read.source.note, *notes, *read.decisions) if part)
+
+
+class TableRead(NamedTuple):
+    """A table of items or users that isn't aligned with a vocabulary yet."""
+
+    label: str
+    source: Source
+    frame: pl.DataFrame
+    id_column: str
+    ids: pl.Series  # as text
+    kinds: Mapping[str, FeatureKind]  # that are known of columns
+    decisions: list[str]  # in sentences
+
+
+def read_typed(
+    source: Any, what: str, column: str, kinds: Mapping[str, FeatureKind] | None, title: str | None, options: TextOptions, decimal: Decimal | None
+) -> TableRead:  # fmt: skip
+    """A table of `what` with typed columns: see `read_features`."""
     label, frame, first = read_table(source, what, options)
     id_column = id_column_of(frame, first, what, column)
     for name in [*(kinds or {}), *([] if title is None else [title])]:
         if name not in frame.columns:
             raise UnknownNameError.of(f"column of {label}", name, frame.columns)
     try:
-        frame, kinds, decisions = typed_table(frame, id_column, kinds or {}, first, title, decimal)
-        ids = table_ids(frame[id_column])
-        notes = coverage(frame[id_column], ids, vocabulary, what, label)
-        known = vocabulary.extended(ids) if what == "items" else vocabulary
-        table = FeatureTable.of(frame, id_column, known, kinds=kinds, title=title)
+        typed, known, decisions = typed_table(frame, id_column, kinds or {}, first, title, decimal)
+        return TableRead(label, first, typed, id_column, table_ids(typed[id_column]), known, decisions)
     except DataError as error:
         raise DataError(f"{label}: {error}") from None
-    if known.ids.dtype != vocabulary.ids.dtype:
-        odd = ids.filter(whole_numbers(ids).is_null())[0]
-        notes.append(f"All ids of {what} were taken as text, as not all in {label} are whole numbers (the first other is {odd!r}).")
-    return table, known, " ".join(part for part in (first.note, *notes, *decisions) if part)
 
 
 def id_column_of(frame: pl.DataFrame, source: Source, what: str, column: str) -> str:
@@ -105,6 +128,32 @@ def _whole(source: Source) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def coverage_of_users(read: TableRead, users: int, described: int) -> str:
+    """What is said of a table of people where the ids of the log are not at hand as a whole.
+
+    Raises:
+        DataError: it describes nobody.
+    """
+    if not described:
+        raise DataError(
+            f"{read.label}: it describes none of the users of the log (its first id is {read.ids[0]!r}). Write ids as in the log."
+        )
+    return " ".join(
+        [read.source.note, *_how_many(users, described, len(read.ids) - described, "users", read.label), *read.decisions]
+    ).strip()
+
+
+def _how_many(known: int, described: int, strange: int, what: str, label: str) -> list[str]:
+    """How many ids of the log have no row, and how many rows no event."""
+    notes = []
+    if missing := known - described:
+        notes.append(f"{missing:,} of {known:,} {what} have no row in {label}")
+    if strange:
+        only = ", which only models of content can recommend" * (what == "items")
+        notes.append(f"{strange:,} of its rows describe {what} without an event{only}")
+    return [f"{'; '.join(notes)}."] if notes else []
+
+
 def coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: str, label: str) -> list[str]:
     """Sentences on how the ids of a table and those of the log meet."""
     codes = vocabulary.encode(ids)
@@ -114,13 +163,7 @@ def coverage(column: pl.Series, ids: pl.Series, vocabulary: Vocabulary, what: st
     if not described:
         like = "" if twins is None else f" {twins.id!r} looks like {twins.known!r} of the log but for {ALIKE}: write ids as in the log."
         raise DataError(f"it describes none of the {what} of the log (its first id is {ids[0]!r}, the log's {vocabulary.ids[0]!r}).{like}")
-    notes = []
-    if missing := len(vocabulary) - described:
-        notes.append(f"{missing:,} of {len(vocabulary):,} {what} have no row in {label}")
-    if len(strange):
-        only = ", which only models of content can recommend" * (what == "items")
-        notes.append(f"{len(strange):,} of its rows describe {what} without an event{only}")
-    notes = [f"{'; '.join(notes)}."] if notes else []
+    notes = _how_many(len(vocabulary), described, len(strange), what, label)
     if twins is not None:
         notes.append(
             f"In {twins.total:,} of its rows the id looks like one of the log but for {ALIKE} ({twins.id!r} and {twins.known!r}): "

@@ -212,11 +212,23 @@ class BadRows:
         why = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common(5))
         return f"{self.total:,} bad row{'s' * (self.total > 1)} set aside in {self.path} ({why})."
 
-    def _write(self, source: Source, row: int, line: int | None, reason: str, text: str) -> None:
+    def take_files(self, files: Sequence[Path]) -> None:
+        """Rows that such a file each has, and that are counted already."""
+        for file in files:
+            with file.open(encoding="utf-8", newline="") as rows:
+                lines = csv.reader(rows)
+                next(lines)
+                self._open()
+                self._writer.writerows(lines)
+
+    def _open(self) -> None:
         if self._writer is None:
             staging = self._stack.enter_context(atomic_file(self.path))
             file = self._stack.enter_context(staging.open("w", encoding="utf-8", newline=""))
             self._writer = csv.writer(file)
             self._writer.writerow(["file", "row", "line", "reason", "text"])
+
+    def _write(self, source: Source, row: int, line: int | None, reason: str, text: str) -> None:
+        self._open()
         self.reasons[reason] += 1
         self._writer.writerow([source.label, row, line or "", reason, text])
