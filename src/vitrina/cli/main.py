@@ -1,6 +1,6 @@
 """The command line. Each command is one file; what is heavy is imported when a command runs, so that `--help` answers at once.
 
-Exit codes: 0 done, 1 an error nobody expected, 2 a mistake in the command, the config or the data, 3 done but a model failed, 130 Ctrl-C.
+Exit codes: 0 done, 1 an error nobody expected, 2 a mistake in the command, the config or the data, 3 done but a model failed, 4 the model that serves stays, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, key, policy, recommend, rules, serve, similar
+from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, key, policy, promote, recommend, rules, serve, similar
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -52,7 +52,12 @@ app = typer.Typer(
     help="From an interaction log to recommendations that can be trusted.",
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
-GROUPS = {"Data": (inspect, init), "Board": (demo, compare, diagnose), "Models": (fit, recommend, similar), "Service": (serve, key)}
+GROUPS = {
+    "Data": (inspect, init),
+    "Board": (demo, compare, diagnose),
+    "Models": (fit, promote, recommend, similar),
+    "Service": (serve, key),
+}
 for group, modules in GROUPS.items():
     for module in modules:
         app.command(module.__name__.rpartition(".")[2], rich_help_panel=group)(module.command)
