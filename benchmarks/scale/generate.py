@@ -130,7 +130,7 @@ def write(first: int, folder: Path, events: int, seed: int) -> tuple[int, int, n
     table = pa.table({
         "user": texts("user-", part.user, part.bad == 1), "item": texts("item-", part.item, part.bad == 2), "time": part.time, "event": part.event,
     })  # fmt: skip
-    pq.write_table(table, folder / f"{first // ROWS:05d}.parquet", compression="zstd", use_dictionary=["item"])
+    pq.write_table(table, folder / f"{first // ROWS:05d}.parquet", compression="zstd", use_dictionary=["item"])  # type: ignore[arg-type]
     good = part.bad == 0
     seen = []
     for size, codes in zip(sizes(events), (part.user, part.item), strict=True):
