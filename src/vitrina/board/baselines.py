@@ -58,10 +58,10 @@ def possible_names() -> tuple[str, ...]:
 
 def recent_days(train: Dataset) -> int | None:
     """A window for recent popularity: the familiar number of days nearest to a tenth of the log's span; None without real time."""
-    if train.time_unit != "us" or train.events.times is None or not train.n_events:
+    if train.time_unit != "us" or train.time_span is None:
         return None
-    span = (int(train.events.times.max()) - int(train.events.times.min())) / DAY
-    return min(WINDOWS, key=lambda days: abs(days - span / 10))
+    first, last = train.time_span
+    return min(WINDOWS, key=lambda days: abs(days - (last - first) / DAY / 10))
 
 
 def _span(days: int) -> str:

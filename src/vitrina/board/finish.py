@@ -36,6 +36,7 @@ from vitrina.board.result import Board, Entry
 from vitrina.board.ruled import in_words
 from vitrina.board.summary import Findings, headline
 from vitrina.data.split import Protocol
+from vitrina.data.split.asked import AskedSplit
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.run import Evaluation
@@ -180,7 +181,9 @@ def _protocol(comparison: Comparison) -> Protocol:
     protocol = folds[-1].protocol.judged_by(metric.name, metric.definition)
     rule = protocol.rule if len(folds) == 1 else f"{protocol.rule}, {len(folds)} folds"
     named = tuple(in_words(comparison.conditions.rules))
-    return replace(protocol, rule=rule, queries=sum(len(fold.queries) for fold in folds), rules=named)
+    of = sum(len(fold.queries) if fold.protocol.out_of is None else fold.protocol.out_of for fold in folds)
+    queries = sum(len(fold.queries) for fold in folds)
+    return replace(protocol, rule=rule, queries=queries, out_of=of if any(fold.protocol.out_of for fold in folds) else None, rules=named)
 
 
 def _settings(comparison: Comparison) -> dict[str, Any]:
@@ -214,13 +217,27 @@ def _settings(comparison: Comparison) -> dict[str, Any]:
         "command": " ".join([_program(), shlex.join(sys.argv[1:])]),
     }
     rules = in_words(conditions.rules)
-    return settings | ({"rules": rules} if rules else {}) | ({"quick": _first_look(comparison)} if comparison.questions.quick else {})
+    said = {"rules": rules, "quick": _first_look(comparison) if comparison.questions.quick else "", "drawn": _drawn(comparison)}
+    return settings | {key: value for key, value in said.items() if value}
 
 
 def _program() -> str:
     """What was typed first: a package that runs as `python -m` has the path of its `__main__.py` there."""
     path = Path(sys.argv[0])
     return f"python -m {path.parent.name}" if path.name == "__main__.py" else path.name or "python"
+
+
+def _drawn(comparison: Comparison) -> str:
+    """Whose questions a board of a log larger than memory asks, in one sentence; empty where all are asked."""
+    folds = [fold for fold in comparison.questions.wholes if isinstance(fold, AskedSplit)]
+    if not any(fold.drawn for fold in folds):
+        return ""
+    queries, all_queries = sum(len(fold.queries) for fold in folds), sum(fold.whole.n_queries for fold in folds)
+    people = len(np.unique(np.concatenate([fold.queries.users for fold in folds])))
+    return (
+        f"Judged on {queries:,} of {all_queries:,} queries: all those of {people:,} people drawn by a hash of their ids, the same for every model, as the lists of "
+        "everybody don't fit memory. Models are fitted on the whole training part."
+    )
 
 
 def _first_look(comparison: Comparison) -> str:

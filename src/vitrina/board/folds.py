@@ -17,6 +17,7 @@ import polars as pl
 from vitrina.base.errors import ParameterError, VocabularyError
 from vitrina.board.contenders import Outcome
 from vitrina.data.split import Split
+from vitrina.data.split.asked import asked, together
 from vitrina.data.split.rolling import require_in_time
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.fits import variance_of_fits
@@ -36,6 +37,8 @@ def folds_of(split: Any) -> tuple[Split, ...]:
     for fold in folds:
         if not isinstance(fold, Split):
             raise ParameterError(f"Models are compared on a split: data.split(vt.split.GlobalTime(days=30)). Got {fold!r}.")
+    folds = together([asked(fold) for fold in folds])
+    for fold in folds:
         fold.eligible.check_rows(len(fold.queries))
     if not folds:
         raise ParameterError("There is no fold to compare on. Make some: vt.split.rolling(data, vt.split.GlobalTime(days=30), folds=3).")
@@ -48,8 +51,9 @@ def folds_of(split: Any) -> tuple[Split, ...]:
                 "Say which in the rule: GlobalTime(days=30, repeat=True).",
                 parameter="folds",
             )  # fmt: skip
-        for what, one, other in (("people", fold.train.users, latest.train.users), ("items", fold.train.items, latest.train.items)):
-            _require_same(one, other, f"the {what} of fold {number}")
+        _require_same(fold.train.items, latest.train.items, f"the items of fold {number}")
+        if fold.train.in_memory or latest.train.in_memory:
+            _require_same(fold.train.users, latest.train.users, f"the people of fold {number}")
     return folds
 
 

@@ -126,7 +126,7 @@ class Judges:
             ranking = metric(primary)
             chosen = [ranking, *chosen]
         require_vectors(chosen, vectors)
-        require_values(chosen, split.train.events.values if split.train.in_memory else True)
+        require_values(chosen, next(iter(split.train.shards())).events.values)
         return cls(tuple(chosen), require_per_query(ranking), vectors, k)
 
     @property

@@ -82,6 +82,10 @@ def order_baseline(split: Split, *, tuned: bool) -> tuple[str, Any] | None:
 
 def has_order(data: Dataset) -> bool:
     """Whether some person's events come one after the other: at different times, or without times as rows."""
+    return any(data.map_shards(_has_order))
+
+
+def _has_order(data: Dataset) -> bool:
     if data.n_events < 2:
         return False
     times, users = data.events.times, data.user_of

@@ -88,8 +88,8 @@ def _ranks(items: NDArray[np.int32], former: NDArray[np.int32]) -> tuple[int | N
 
 def _label(split: Split, user: int) -> str:
     """The name that the user table gives a person, with the id; the id alone where it gives none."""
-    train = split.train
-    if not 0 <= user < len(train.users):
+    table, people = split.train.user_table, split.queries.people if split.queries.people is not None else split.train.users
+    if not 0 <= user < len(people):
         return "a visitor"
-    named = None if train.user_table is None else train.user_table.titles(np.array([user]))[0]
-    return f"{named} ({train.users.ids[user]})" if named else str(train.users.ids[user])
+    named = None if table is None else table.titles(np.array([user]))[0]
+    return f"{named} ({people.ids[user]})" if named else str(people.ids[user])

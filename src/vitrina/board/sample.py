@@ -10,6 +10,7 @@ import numpy as np
 from vitrina.base.config import Config, parameters_of
 from vitrina.board.tune import Search
 from vitrina.data.split import Split
+from vitrina.data.split.asked import asked
 from vitrina.types import Int64
 
 QUICK_QUERIES = 2000  # that a first look asks of a test or validation part
@@ -65,7 +66,7 @@ def validation_part(split: Split, *, quick: bool, seed: int) -> Split:
 
     It is cut from the training part, unless the split has one of its own: then what is tried is fitted as the winner will be, and stops by it.
     """
-    validation = split.train.holdout() if split.validation is None else split.validation
+    validation = asked(split.train.holdout()) if split.validation is None else split.validation
     validation = take_queries(validation, rows_of_people(validation, QUICK_QUERIES, seed)) if quick else validation
     return validation if split.validation is None else replace(validation, validation=validation)
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from vitrina.base.printing import fixed, sentence_end
 from vitrina.board.named import IN_WORDS, named_before
-from vitrina.board.sections.view import DOUBT, View
+from vitrina.board.sections.view import DOUBT, LESS, View
 from vitrina.board.spread import printed
 from vitrina.board.verdict import more_people, standing, wished
 from vitrina.evaluate.interval import TRUSTED
@@ -39,8 +39,7 @@ class PrintedBoard:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         board = self.board
         yield Text(board.title, style="bold")
-        if board.settings.get("quick"):
-            yield Text(board.settings["quick"], style="yellow")
+        yield from (Text(board.settings[said], style="yellow") for said in LESS if board.settings.get(said))
         yield from (Text(sentence) for sentence in board.headline)
         yield from (Text(line, style="dim") for line in _before(board))
         yield from _table(board, options.max_width)

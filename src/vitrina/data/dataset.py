@@ -150,6 +150,12 @@ class Dataset:
         events = np.bincount(self.events.items, minlength=self.n_items).astype(np.int64)
         return Catalogue(events, users_an_item(self.events.items, self.indptr, self.n_items), self.n_users)
 
+    @cached_property
+    def time_span(self) -> tuple[int, int] | None:
+        """The earliest and the latest time of an event; None where there is none."""
+        spans = [span for span in self.map_shards(_span_of) if span is not None]
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
     def csr(self, *, binary: bool = True) -> sparse.csr_matrix:
         """(users, items) float32 matrix, indices sorted; repeated interactions become one, or a count."""
         ones = np.ones(self.n_events, np.float32)
@@ -315,3 +321,8 @@ class Dataset:
     def events_of(self, users: NDArray[Any]) -> Int64:
         """Positions of the events of these users, in order."""
         return ranges(self.indptr[users], np.diff(self.indptr)[users])
+
+
+def _span_of(shard: Dataset) -> tuple[int, int] | None:
+    times = shard.events.times
+    return None if times is None or not len(times) else (int(times.min()), int(times.max()))

@@ -1,7 +1,8 @@
 """Datasets and splits in folders that many processes open at once: arrays are mapped from the disk, not read.
 
-A folder holds `.npy` arrays, Parquet vocabularies and tables, and one JSON file, which is written last. These folders pass
-data between processes and cache it; what is kept for long is an artifact (`vitrina.artifacts`).
+A folder holds `.npy` arrays, Parquet vocabularies and tables, and one JSON file, which is written last. Of a log over shards it says how the shards are
+made (`vitrina.data.recipe`), and copies none. These folders pass data between processes and cache it; what is kept for long is an artifact
+(`vitrina.artifacts`).
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from vitrina.base.errors import ArtifactError, ParameterError, UnknownNameError
 from vitrina.base.files import atomic_folder
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureTable
+from vitrina.data.recipe import Recipe
+from vitrina.data.sharded import Sharded
 from vitrina.data.split import Rule, Split
 from vitrina.data.versions import Versions
 from vitrina.types import Eligibility, Events, Queries, Ragged
 from vitrina.vocabulary import Vocabulary
 
 FORMAT = 1
+PARTS, PEOPLE = "parts", "people.parquet"  # what a log over shards is made of; who is asked of it
 COLUMNS = tuple(f.name for f in fields(Events))
 
 
@@ -67,7 +71,7 @@ def save_split(split: Split, folder: str | Path) -> None:
 def _write_asked(split: Split, folder: Path) -> None:
     """Everything of a split but its training and its validation part."""
     queries = split.queries
-    shared = queries.events is split.train.events
+    shared = split.train.in_memory and queries.events is split.train.events
     if not shared:
         _write_arrays(folder / "queries", queries.events.columns())
     own = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
@@ -75,6 +79,8 @@ def _write_asked(split: Split, folder: Path) -> None:
     _write_arrays(folder, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
     if queries.context is not None:
         queries.context.write_parquet(folder / "context.parquet")
+    if not split.train.in_memory and queries.people is not None:
+        queries.people.ids.to_frame("id").write_parquet(folder / PEOPLE)
     asked = {name: column for name, column in (("text", queries.texts), ("request_id", queries.request_ids)) if column is not None}
     if asked:
         pl.DataFrame(asked).write_parquet(folder / "asked.parquet")
@@ -104,7 +110,7 @@ def _read_split(folder: Path, shared_train: Dataset | None) -> Split:
     asked = pl.read_parquet(folder / "asked.parquet") if (folder / "asked.parquet").exists() else pl.DataFrame()
     queries = Queries(
         events, arrays["start"], arrays["stop"], train.items, arrays["users"], arrays.get("now"),
-        pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"], train.users,
+        pl.read_parquet(context) if context.exists() else None, tuple(meta["kind_names"]), meta["unknown"], _people(folder, train),
         texts=asked.get_column("text", default=None), request_ids=asked.get_column("request_id", default=None),
     )  # fmt: skip
     seen_kinds = None if meta["seen_kinds"] is None else tuple(meta["seen_kinds"])
@@ -114,10 +120,21 @@ def _read_split(folder: Path, shared_train: Dataset | None) -> Split:
     return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]), validation)
 
 
+def _people(folder: Path, train: Dataset) -> Vocabulary | None:
+    """Of the users' codes: those who are asked where the log has shards, else those of the log."""
+    own = folder / PEOPLE
+    return Vocabulary(pl.read_parquet(own).to_series()) if own.exists() else train.users if train.in_memory else None
+
+
 def _write_dataset(data: Dataset, folder: Path) -> None:
-    _write_arrays(folder, {"indptr": data.indptr} | data.events.columns())
-    for name, vocabulary in (("users", data.users), ("items", data.items)):
-        vocabulary.ids.to_frame("id").write_parquet(folder / f"{name}_ids.parquet")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = None
+    if isinstance(data, Sharded):
+        parts = Recipe(folder / PARTS, _write_dataset, _read_dataset).plain(data.parts)
+    else:
+        _write_arrays(folder, {"indptr": data.indptr} | data.events.columns())
+        data.users.ids.to_frame("id").write_parquet(folder / "users_ids.parquet")
+    data.items.ids.to_frame("id").write_parquet(folder / "items_ids.parquet")
     tables = {"item_table": data.item_table, "user_table": data.user_table}
     for name, table in tables.items():
         if table is not None:
@@ -126,7 +143,7 @@ def _write_dataset(data: Dataset, folder: Path) -> None:
                 table.versions.table().write_parquet(folder / f"{name}_versions.parquet")
     _write_json(folder / "dataset.json", {
         "format": FORMAT, "time_unit": data.time_unit, "kind_names": data.kind_names, "name": data.name, "shard_count": data.shard_count,
-        "repeat": data.repeat,
+        "repeat": data.repeat, "first_user": data.first_user, "parts": parts,
         "steps": [asdict(step) for step in data.steps], "rule": to_plain(data.rule), "fingerprint": data.fingerprint,
         "tables": {name: {"kinds": dict(t.kinds), "title": t.title} for name, t in tables.items() if t is not None},
     })  # fmt: skip
@@ -134,15 +151,17 @@ def _write_dataset(data: Dataset, folder: Path) -> None:
 
 def _read_dataset(folder: Path) -> Dataset:
     meta = _read_json(folder / "dataset.json", "dataset")
-    arrays = _read_arrays(folder)
-    users, items = (Vocabulary(pl.read_parquet(folder / f"{name}_ids.parquet").to_series()) for name in ("users", "items"))
     tables: dict[str, Any] = {name: _table(folder, name, about) for name, about in meta["tables"].items()}
-    indptr = arrays.pop("indptr")
-    data = Dataset(
-        Events(**arrays), indptr, users, items, meta["time_unit"], tuple(meta["kind_names"]), rule=_rule(meta["rule"]),
-        steps=tuple(Step(**step) for step in meta["steps"]), name=meta["name"], shard_count=meta["shard_count"],
-        repeat=meta.get("repeat"), **tables,
-    )  # fmt: skip
+    about: dict[str, Any] = tables | {
+        "items": _ids(folder, "items"), "time_unit": meta["time_unit"], "kind_names": tuple(meta["kind_names"]), "rule": _rule(meta["rule"]),
+        "steps": tuple(Step(**step) for step in meta["steps"]), "name": meta["name"], "repeat": meta.get("repeat"),
+    }  # fmt: skip
+    if meta.get("parts") is not None:
+        data: Dataset = Sharded(Recipe(folder / PARTS, _write_dataset, _read_dataset).made(meta["parts"]), about)
+    else:
+        arrays = _read_arrays(folder)
+        indptr, users = arrays.pop("indptr"), _ids(folder, "users")
+        data = Dataset(Events(**arrays), indptr, users, shard_count=meta["shard_count"], first_user=meta.get("first_user", 0), **about)
     data.__dict__["fingerprint"] = meta["fingerprint"]  # the cached property: hashing would read the whole log
     return data
 
@@ -152,6 +171,10 @@ def _table(folder: Path, name: str, about: Mapping[str, Any]) -> FeatureTable:
     kept = folder / f"{name}_versions.parquet"
     versions = Versions.of_table(pl.read_parquet(kept)) if kept.exists() else None
     return FeatureTable(pl.read_parquet(folder / f"{name}.parquet"), about["kinds"], about["title"], versions)
+
+
+def _ids(folder: Path, name: str) -> Vocabulary:
+    return Vocabulary(pl.read_parquet(folder / f"{name}_ids.parquet").to_series())
 
 
 def _write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

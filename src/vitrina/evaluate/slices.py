@@ -15,6 +15,7 @@ from vitrina.base.former import with_former
 from vitrina.base.time import DAY
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
+from vitrina.data.split.asked import AskedSplit
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.means import summarise
 from vitrina.types import Int64
@@ -148,10 +149,10 @@ def groups_of(labels: Mapping[str, pl.Series], queries: int) -> Iterator[tuple[s
 
 
 def _people(split: Split) -> pl.Series:
-    users, events = split.queries.users, np.diff(split.train.indptr)
+    users, has_events = split.queries.users, split.trained if isinstance(split, AskedSplit) else np.diff(split.train.indptr) > 0
     trained = np.zeros(len(users), np.bool_)
-    inside = (users >= 0) & (users < len(events))
-    trained[inside] = events[users[inside]] > 0
+    inside = (users >= 0) & (users < len(has_events))
+    trained[inside] = has_events[users[inside]]
     place = np.where(trained, 0, np.where(split.queries.lengths > 0, 1, 2))
     return _enum(place, ["known", "new, with a history", "new, without one"])
 

@@ -74,7 +74,7 @@ def split_fingerprint(split: Split) -> str:
 
 def tiny_split(split: Split) -> Split:
     """A few users of the training part with the same columns and tables, so that kernels compile for the types of the real one."""
-    train = split.train
+    train = next((shard for shard in split.train.shards() if shard.n_events), split.train)
     users = np.flatnonzero(np.diff(train.indptr))[:TINY_USERS]
     stop = train.indptr[users + 1]
     start = np.maximum(train.indptr[users], stop - TINY_EVENTS)

@@ -42,7 +42,8 @@ def _protocol(view: View) -> Html | None:
         else f"{percent(card.ties, 1)} of the targets are one of several at the same time"
     )
     pairs = {
-        "split": f"{card.rule}, {count(card.queries)} queries",
+        "split": f"{card.rule}, {count(card.queries)} queries"
+        + ("" if card.out_of is None else f" of {count(card.out_of)}, those of people drawn by a hash of their ids"),
         "trained on": "nobody’s validation event (strict)" if card.trained_on == "strict" else "everything before the test (retrained)",
         "validation": "cut from the training part"
         if card.validation is None

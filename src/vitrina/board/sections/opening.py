@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vitrina.board.sections.view import View, gloss, model_gloss
+from vitrina.board.sections.view import LESS, View, gloss, model_gloss
 from vitrina.report.html import Html, breakable, el, join, name
 from vitrina.report.words import minute, plural
 
@@ -18,10 +18,9 @@ def opening(view: View, sections: Sequence[tuple[str, str]]) -> Html:
     said = view.board.headline or _own_words(view)
     first, *rest = said
     answer = [el("p", first, class_="lede"), *(el("p", s, class_="lede second") for s in rest)]
-    quick = view.board.settings.get("quick")
-    first_look = el("p", quick, class_="first-look") if quick else None
+    less = join(el("p", said, class_="first-look") for key in LESS if (said := view.board.settings.get(key)))
     head = el(
-        "header", el("h1", view.board.title), el("p", *_dateline(view), class_="dateline"), first_look, el("div", *answer), _names(view, said), id="top"
+        "header", el("h1", view.board.title), el("p", *_dateline(view), class_="dateline"), less, el("div", *answer), _names(view, said), id="top"
     )  # fmt: skip
     links = (el("a", title, href=f"#{key}") for key, title in sections)
     return join((head, el("nav", *links, aria_label="Sections")))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BEYOND_FIRST = ("Coverage", "ILD", "MIUF", "Gini", "Serendipity", "MeanPopularity", "RepeatShare")
 NOTHING = (None, None, None)
+LESS = ("quick", "drawn")  # settings that say what a board left out
 DOUBT = "\u2009?"  # behind an interval that can't be trusted
 
 

@@ -34,6 +34,7 @@ class Protocol:
         future: share of the training events that are not earlier than the first query.
         metric: name and definition; empty until something is judged.
         rules: names of the rules that all lists keep.
+        out_of: how many queries there are, where only those of people drawn by a hash of their ids are asked; None where all are.
 
     >>> import vitrina as vt
     >>> print(vt.testing.toy().split(vt.split.LeaveOneOut(repeat=False)).protocol.line)
@@ -53,6 +54,7 @@ class Protocol:
     future: float
     metric: str = ""
     rules: tuple[str, ...] = ()
+    out_of: int | None = None
 
     @classmethod
     def of(cls, split: Split) -> Protocol:
@@ -76,7 +78,7 @@ class Protocol:
         """Everything in one line, to stand above a table."""
         validation = "" if self.validation is None else f", validated on {self.validation:,} queries that no model learns"
         parts = [
-            f"{self.rule}, {self.queries:,} queries",
+            f"{self.rule}, {self.queries:,} queries{'' if self.out_of is None else f' of {self.out_of:,} (people drawn by a hash of their ids)'}",
             self.trained_on + validation,
             "seen items may come back" if self.repeat else "seen items left out",
             f"{'full ranking of' if self.full else 'ranking of chosen'} {self.candidates:,} items",
