@@ -13,11 +13,19 @@ import polars as pl
 
 import vitrina as vt
 from vitrina.base.config import Config
+from vitrina.models.base import ModelConfig
 
 
 class Raises(Config):
     def fit(self, data, *, validation=None, start=None):
         raise RuntimeError("the third wheel came off")
+
+
+class Whole(ModelConfig):
+    """Reads the log as a whole."""
+
+    def fit(self, data, *, validation=None, start=None):
+        return data.csr()
 
 
 class Hungry(Config):

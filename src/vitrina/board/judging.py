@@ -14,6 +14,7 @@ from vitrina.board import sample
 from vitrina.board.contenders import Answers
 from vitrina.board.folds import Judgement, folds_of
 from vitrina.data.split import Split
+from vitrina.data.split.asked import users_of
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.run import Evaluation, evaluate, item_vectors
 from vitrina.evaluate.slices import slice_labels
@@ -85,7 +86,7 @@ def _labels(folds: Sequence[Split], slices: Slices) -> dict[str, pl.Series]:
         return usual
     if isinstance(slices, Mapping):
         return usual | dict(slices)
-    table = folds[-1].train.user_table
+    table = users_of(folds[-1])
     known = [] if table is None else table.frame.columns
     for name in slices:
         if name not in known:

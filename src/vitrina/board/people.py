@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vitrina.board.placed import hits, reasons_of, sources_of
 from vitrina.board.result import Example
 from vitrina.data.split import Split
+from vitrina.data.split.asked import users_of
 from vitrina.jobs.answers import Before
 from vitrina.types import Float64, Int64, Recommendations
 
@@ -88,7 +89,7 @@ def _ranks(items: NDArray[np.int32], former: NDArray[np.int32]) -> tuple[int | N
 
 def _label(split: Split, user: int) -> str:
     """The name that the user table gives a person, with the id; the id alone where it gives none."""
-    table, people = split.train.user_table, split.queries.people if split.queries.people is not None else split.train.users
+    table, people = users_of(split), split.queries.people if split.queries.people is not None else split.train.users
     if not 0 <= user < len(people):
         return "a visitor"
     named = None if table is None else table.titles(np.array([user]))[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,10 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.batch import aligned, check_ending, recommend_to
 from vitrina.cli import build, console, names, why
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
-from vitrina.cli.log import given_columns, has_fingerprint, read_log
+from vitrina.cli.log import column_of, given_columns, has_fingerprint, is_opened, read_log
+from vitrina.data.sharded import Sharded
 from vitrina.told import explained
 from vitrina.types import Eligibility
-from vitrina.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -52,10 +52,12 @@ def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) ->
     """How to read the log with the histories: as at the fit, but for what the command names."""
     of_fit = _source_of_fit(artifact)
     read = of_fit.get("read")
-    if read is None:
-        if data is None:
-            raise ParameterError("The artifact doesn't say which log it was fitted on. Name the log with the histories: --data LOG")
-        return {"read": given_columns(data, given)}
+    if read is None and data is None:
+        raise ParameterError("The artifact doesn't say which log it was fitted on. Name the log with the histories: --data LOG")
+    if data is not None and (read is None or is_opened(data) or is_opened(read["source"])):  # the columns of the fit say nothing of it
+        return {"read": given_columns(data, given), "filters": of_fit.get("filters", {})}
+    if data is None and is_opened(read["source"]):
+        given_columns(read["source"], given)  # refuses what would change nothing
     named = {key: value for key, value in given.items() if value is not None}
     read = {key: value for key, value in (read | named).items() if key not in ("items", "users", "title", "item_kinds", "user_kinds") and value != ""}  # fmt: skip
     if data is not None:
@@ -77,8 +79,7 @@ def eligibility(artifact: Artifact, candidates: Path | None, repeat: bool | None
 
 
 def _candidates(artifact: Artifact, path: Path) -> Any:
-    column = _source_of_fit(artifact).get("read", {}).get("item", "item_id")
-    ids = read_ids(path, column).ids(artifact.vocabulary)
+    ids = read_ids(path, column_of(_source_of_fit(artifact).get("read", {}), "item")).ids(artifact.vocabulary)
     codes = artifact.vocabulary.encode(ids)
     unknown = int((codes < 0).sum())
     if not unknown:
@@ -90,8 +91,11 @@ def _candidates(artifact: Artifact, path: Path) -> Any:
     return codes[codes >= 0]
 
 
-def people(users: str, column: str, known: Vocabulary) -> pl.Series | list[str] | None:
+def people(users: str, column: str, data: Dataset) -> pl.Series | list[str] | None:
     """Who is meant by --users: everybody (None), the ids in a file, or ids between commas.
+
+    Args:
+        data: the log. Of an opened one the people of a file are looked up in their shards alone.
 
     Raises:
         DataError: it looks like a file, and there is none.
@@ -100,7 +104,8 @@ def people(users: str, column: str, known: Vocabulary) -> pl.Series | list[str] 
         return None
     path = Path(users)
     if path.exists() or path.suffix in ENDINGS or "/" in users or "\\" in users:
-        return read_ids(path, column).ids(known)
+        given = read_ids(path, column)
+        return given.ids(data.users if data.in_memory else given.among(data))
     return [one.strip() for one in next(csv.reader([users], skipinitialspace=True), []) if one.strip()]
 
 
@@ -109,9 +114,10 @@ def write_lists(
 ) -> None:
     """Answer everybody, block by block, into a file."""
     check_ending(out)
-    user_column, item_column = source["read"].get("user", "user_id"), source["read"].get("item", "item_id")
-    data = histories(artifact, source)
-    asked = people(users, user_column, data.users)
+    user_column, item_column = column_of(source["read"], "user"), column_of(source["read"], "item")
+    log = log_of(source)
+    asked = people(users, user_column, log)
+    data = histories(artifact, source, log, asked)
     queries = data.queries(asked)
     assert queries.labels is not None
     unknown = queries.users < 0
@@ -144,11 +150,22 @@ def write_lists(
         console.out().print(f"Wrote {rows:,} rows for {len(queries):,} users to {out}", markup=False, soft_wrap=True)
 
 
-def histories(artifact: Artifact, source: Mapping[str, Any]) -> Dataset:
-    """The log in the model's item codes; says what has changed since the fit."""
+def log_of(source: Mapping[str, Any]) -> Dataset:
+    """The log with the histories; says whether it has changed since the fit."""
     data = read_log(source["read"], as_typed=True)
     if source.get("fingerprint") is not None and not has_fingerprint(data, source["fingerprint"]):
         console.warn("The log has changed since the fit: histories are as it is now, the model is as it was.")
+    return data
+
+
+def histories(artifact: Artifact, source: Mapping[str, Any], data: Dataset, asked: Sequence[Any] | pl.Series | None) -> Dataset:
+    """The log in the model's item codes. Of an opened one the events of the people asked, from their shards alone.
+
+    Args:
+        data: from `log_of`.
+        asked: ids; None is everybody.
+    """
+    data = data.to_memory(people=asked) if isinstance(data, Sharded) else data
     for name, argument in source.get("filters", {}).items():
         if name in ABOUT_EVENTS:
             data = build.filtered(data, name, argument)

@@ -14,7 +14,7 @@ from vitrina.board.baselines import possible_names
 from vitrina.board.budget import Budget
 from vitrina.board.ruled import own_rules, under
 from vitrina.cli import build, names
-from vitrina.cli.log import DEMO, read_log
+from vitrina.cli.log import DEMO, is_opened, read_log, refuse_columns
 from vitrina.cli.sections import Section, settings_of
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.data.features import FeatureKind
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
 
 class DataSection(Section):
-    """What to read: the arguments of `vitrina.read_interactions`."""
+    """What to read: the arguments of `vitrina.read_interactions`, or the folder of an ingested log, which has no other key but `name`."""
 
-    source: str | list[str] = Field(description="CSV or other text, JSON lines, Excel or Parquet: a path, a glob or a list of paths.")
+    source: str | list[str] = Field(
+        description="CSV or other text, JSON lines, Excel or Parquet: a path, a glob or a list of paths; or the folder of an ingested log."
+    )
     user: str = Field(default="user_id", description="Column of the user.")
     item: str = Field(default="item_id", description="Column of the item.")
     time: str | None = Field(default=None, description="Column of the time; without it the order of rows is the order.")
@@ -184,7 +186,7 @@ class Plan:
 
     def check_metrics(self, train: Dataset) -> None:
         """Refuse metrics that need what the log doesn't have, with their line."""
-        values = train.events.values if train.in_memory else True
+        values = next(iter(train.shards())).events.values
         for key, given in self.settings.job.named_metrics.items():
             with build.located(self.file, ("job", key)):
                 require_values([metric(name) for name in given], values)
@@ -262,6 +264,11 @@ def _check_files(file: TomlFile, data: DataSection) -> None:
         for path in _as_list(_absolute(getattr(data, key) or [], file.path.parent)):
             if not path.startswith(DEMO) and not any(c in path for c in "*?[") and not Path(path).exists():
                 raise DataError(f"{file.where(('data', key))}: there is no file {path}. Paths are relative to the config.")
+    source = _absolute(data.source, file.path.parent)
+    if is_opened(source):
+        named = [key for key in data.model_dump(exclude_defaults=True) if key not in ("source", "name")]
+        with build.located(file, ("data", named[0] if named else "source")):
+            refuse_columns(str(data.source), named, "keys")
 
 
 def _absolute(paths: str | list[str], folder: Path) -> Any:

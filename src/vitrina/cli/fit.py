@@ -104,8 +104,14 @@ class Since:
 
     def joined(self, log: Dataset) -> Joined:
         """The log together with it."""
+        from vitrina.base.errors import DataError
         from vitrina.service.training import opened, with_service
 
+        if not log.in_memory:
+            raise DataError(
+                f"{log!r} is larger than memory, and what a service kept is put together with a log in memory. Fit on the ingested log alone, and "
+                "load what was kept into it as files: vitrina ingest FILES --out DIR --append"
+            )
         return with_service(log, opened(self.state), tenant=self.tenant, kinds=self.kinds)
 
 

@@ -17,6 +17,7 @@ from vitrina.data.read import streams
 from vitrina.data.read.headers import TYPED_NAME
 from vitrina.data.read.sources import find_sources
 from vitrina.data.read.validate import USUAL
+from vitrina.data.sharded import Sharded
 from vitrina.types import Bool
 from vitrina.vocabulary import Vocabulary, numbers_or_text
 
@@ -51,6 +52,11 @@ class IdList:
                 f"{self.path} holds no ids. Give a file with one id per line, or a CSV or Parquet with the column {self.column!r}."
             )
         return (numbers_or_text(ids) if self.single or texts.dtype.is_numeric() else ids).rename(self.column)
+
+    def among(self, log: Sharded) -> Vocabulary:
+        """Those of the lines, with blanks around them or without, that are people of an opened log."""
+        lines = pl.concat([self.texts, self.texts.str.strip_chars()]) if self.single else self.texts
+        return log.to_memory(people=lines.unique(maintain_order=True)).users
 
     def _has_header(self, known: Vocabulary) -> bool:
         """Whether the first line is no known id, and has the name of a column or is no number where all others and all known ids are."""

@@ -1,26 +1,29 @@
-"""Logs as the command line names them: columns found or given."""
+"""Logs as the command line names them: files with columns found or given, or the folder of a log that was ingested."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vitrina.base.errors import UnknownNameError, VitrinaError, WriteError
+from vitrina.base.errors import DataError, ParameterError, UnknownNameError, VitrinaError, WriteError
 from vitrina.cli.console import warn, working
 from vitrina.cli.options import LOG_OPTIONS
 from vitrina.data.dataset import Dataset
 from vitrina.data.demo import complete_journey
+from vitrina.data.ingest.format import MANIFEST, WORK, read_manifest
 from vitrina.data.read.io import read_interactions
 from vitrina.data.read.sources import Source, find_sources
 from vitrina.data.read.streams import is_stream
 from vitrina.data.read.text import TextOptions
 from vitrina.data.read.validate import USUAL
+from vitrina.report.words import listed
 from vitrina.vocabulary import Vocabulary
 
 DEMO = "demo:"  # a source that a package ships, not a file
@@ -34,11 +37,56 @@ QUOTES = "'\""
 TEXT = ("encoding", "separator", "header", "columns")  # how a text file is written
 
 
-def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_typed: bool = False) -> Dataset:
-    """Read the log that a config or an artifact describes; a word on what reading removed.
+def is_opened(source: Any) -> bool:
+    """Whether a source is the folder of an ingested log, or of one that isn't finished."""
+    folder = Path(source).expanduser() if isinstance(source, str) and not source.startswith(DEMO) else None
+    return folder is not None and ((folder / MANIFEST).is_file() or (folder / WORK).is_dir())
+
+
+def opened(folder: str) -> Dataset:
+    """The log in a folder, of which one shard at a time is in memory.
+
+    Raises:
+        DataError: it is a model, or a log that isn't finished or is damaged.
+    """
+    path = Path(folder).expanduser()
+    with suppress(OSError, ValueError):
+        if "kind" in json.loads((path / MANIFEST).read_text(encoding="utf-8")):
+            raise DataError(f"{folder} is an artifact: it holds what was fitted, and no log. Name the log that it was fitted on.")
+    return Dataset.open(path)
+
+
+def column_of(read: Mapping[str, Any], role: str) -> str:
+    """What the log calls the column of the users or the items, also where it has been ingested."""
+    where = read.get("source")
+    named = read_manifest(Path(where).expanduser()).columns if is_opened(where) else read
+    return named.get(role, STANDARD[role])
+
+
+def refuse_columns(source: str, named: Collection[str], what: str) -> None:
+    """Refuse what says how to read files, of a log that has been read already.
 
     Args:
-        source: arguments of `read_interactions`; their "source" is a path, a list of paths, or "demo:complete-journey".
+        named: options or keys that were given.
+        what: they are, "options" or "keys".
+
+    Raises:
+        ParameterError: there is one.
+    """
+    if named:
+        one = len(named) == 1
+        raise ParameterError(
+            f"{source} is an ingested log, which was read by what was said when it was ingested: the {what if not one else what.removesuffix('s')} "
+            f"{listed(list(named))} would change nothing. Leave {'it' if one else 'them'} out, or ingest the log again with what it says.",
+            parameter=next(iter(named)),
+        )  # fmt: skip
+
+
+def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_typed: bool = False) -> Dataset:
+    """Read the log that a config or an artifact describes, or open it where it is an ingested one; a word on what reading removed.
+
+    Args:
+        source: arguments of `read_interactions`; their "source" is a path, a list of paths, the folder of an ingested log, or "demo:complete-journey".
         bad_rows: where quarantined rows go.
         as_typed: an error speaks of options of the command, not of arguments.
     """
@@ -47,6 +95,8 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
         if isinstance(where, str) and where.startswith(DEMO):
             return _demo(where.removeprefix(DEMO))
         rest = {key: value for key, value in source.items() if key != "source"}
+        if is_opened(where):
+            return opened(where).changed(**rest)  # its name, where the config gives one
         if rest.get("on_bad_row") == "quarantine" and bad_rows is not None:
             rest["bad_rows_path"] = bad_rows
         with _spoken_as_typed() if as_typed else nullcontext():
@@ -102,12 +152,17 @@ def _demo(name: str) -> Dataset:
 
 
 def events_fingerprint(data: Dataset) -> str:
-    """Of the events and their ids alone: histories need no item or user table, so none is read for them, nor ids that only tables have."""
-    return _events_alone(data).fingerprint
+    """Of the events and their ids alone: histories need no item or user table, so none is read for them, nor ids that only tables have.
+
+    Of an opened log that which its manifest has.
+    """
+    return _events_alone(data).fingerprint if data.in_memory else data.fingerprint
 
 
 def has_fingerprint(data: Dataset, fingerprint: str) -> bool:
     """Whether that is the `events_fingerprint` of this log, read with tables (which may have made text of its ids) or without."""
+    if not data.in_memory:
+        return data.fingerprint == fingerprint
     alone = _events_alone(data)
     return fingerprint in (alone.fingerprint, replace(alone, items=alone.items.as_text()).fingerprint)
 
@@ -133,13 +188,16 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     An empty name ("--time ''") means that there is no such column. What was found is said, so that it can be corrected. A pipe is
     read here, once, and is the source that comes back.
     """
+    if is_opened(source):
+        refuse_columns(source, [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None], "options")
+        return {"source": source}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
     if "columns" in chosen:
         chosen["columns"] = [name.strip() for name in chosen["columns"].split(",")]
     refused = {name for name, value in given.items() if value == ""}
-    opened = [] if source.startswith(DEMO) else _opened(source, chosen)
-    where: Any = opened if is_stream(source) else source
-    columns = list(opened[0].columns) if opened else []
+    found = [] if source.startswith(DEMO) else _found(source, chosen)
+    where: Any = found if is_stream(source) else source
+    columns = list(found[0].columns) if found else []
     if any(name not in columns for role, name in chosen.items() if role in USUAL):
         return {"source": where} | chosen  # reading will refuse it; a guess beside it would only be noise
     names = {role: name for role in GUESSED if role not in chosen and role not in refused and (name := _usual(role, columns, chosen))}
@@ -150,7 +208,7 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"source": where} | chosen | guessed
 
 
-def _opened(source: str, chosen: Mapping[str, Any]) -> list[Source]:
+def _found(source: str, chosen: Mapping[str, Any]) -> list[Source]:
     with _spoken_as_typed():
         return find_sources(source, options=TextOptions.of(**{name: chosen.get(name) for name in TEXT}))
 

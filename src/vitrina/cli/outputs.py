@@ -37,8 +37,8 @@ def check_file(path: Path, read: Mapping[str, Any], *also: str | Path | None, fo
         ParameterError: says which file it is, and what to do.
     """
     for file in inputs(read, *also):
-        if _same(path, file):
-            raise ParameterError(f"{path} is what this command reads, and writing there would destroy it. Name another file.")
+        if _same(path, file) or (file.is_dir() and file.resolve() in path.resolve().parents):
+            raise ParameterError(f"{path} is {'in ' * (not _same(path, file))}what this command reads, and writing there would destroy it. Name another file.")
     if path.is_file() and not force and not _ours(path):
         raise ParameterError(f"{path} exists and was not written by Vitrina. Overwrite it with --force, or name another file.")
 
@@ -58,6 +58,8 @@ def check_artifact(folder: Path, model: str, read: Mapping[str, Any], *, force: 
     for file in inputs(read):
         if _same(folder, file) or folder.resolve() in file.resolve().parents:
             raise ParameterError(f"The folder {folder} holds {file}, which this command reads, and would be replaced. Name another folder.")
+        if file.is_dir() and file.resolve() in folder.resolve().parents:
+            raise ParameterError(f"The folder {folder} is in {file}, which this command reads. Name another folder.")
     before = _model_of(folder)
     if before not in (None, model) and not force:
         raise ParameterError(

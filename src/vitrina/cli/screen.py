@@ -16,6 +16,8 @@ from vitrina.artifacts import Artifact
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.ids import alike
 from vitrina.cli import answers, console, why
+from vitrina.cli.log import column_of
+from vitrina.data.dataset import Dataset
 from vitrina.told import explained
 from vitrina.types import Eligibility, Queries
 
@@ -42,15 +44,15 @@ def show_people(
     artifact: Artifact, source: Mapping[str, Any], given: str | list[str], k: int, eligible: Eligibility, *, explain: bool, json: bool
 ) -> None:
     """Answer a few people of the log: a list of ids, or what --users says."""
-    data = answers.histories(artifact, source)
-    column = source["read"].get("user", "user_id")
-    users = given if isinstance(given, list) else answers.people(given, column, data.users)
+    log = answers.log_of(source)
+    users = given if isinstance(given, list) else answers.people(given, column_of(source["read"], "user"), log)
     assert users is not None  # everybody goes into a file
     if len(users) > MOST:
         raise ParameterError(f"The lists of {len(users):,} people don't fit a screen. Write them to a file with --out lists.parquet.")
+    data = answers.histories(artifact, source, log, users)
     queries = data.queries(users)
     if (queries.users < 0).all():
-        raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), data.users.ids)}")
+        raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), _known(log))}")
     shown = []
     for at, (user, table) in enumerate(zip(users, _tables(artifact, queries, k, eligible, explain=explain), strict=True)):
         known = int(queries.users[at]) >= 0
@@ -146,6 +148,11 @@ def _closest_item(artifact: Artifact, item: str) -> str:
         if len(named):
             return f"By title it may be {', '.join(repr(i) for i in named)}."
     return _closest(item, ids)
+
+
+def _known(log: Dataset) -> pl.Series:
+    """Ids that people of the log have: some of those of an opened one."""
+    return log.users.ids if log.in_memory else next(log.shards()).users.ids
 
 
 def _closest(given: str, ids: pl.Series) -> str:

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from vitrina.artifacts.read import read_manifest
 from vitrina.base.errors import DataError, VitrinaError
 from vitrina.cli import build, console
 from vitrina.cli.answers import ABOUT_EVENTS
 from vitrina.cli.log import DEMO, has_fingerprint, read_log
+from vitrina.data.sharded import Sharded
 from vitrina.service.settings import Settings
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
 
 FROM_STORE = "Start with histories from the service's own store alone: --histories store"
+WIDTHS = {"items": 4, "times": 8, "values": 4, "kinds": 1, "baskets": 4, "weights": 4}  # bytes of an event in memory, by column
+PER_ID = 200  # bytes per person and item of a service's histories
 NOT_EVENTS = ("items", "users", "title", "item_kinds", "user_kinds")  # how tables of the log are read
 
 
@@ -76,4 +81,19 @@ def _read(source: Mapping[str, Any]) -> Dataset:
         console.warn("The log has changed since the fit: histories are as it is now, the model is as it was.")
     for name, argument in source["filters"].items():
         data = build.filtered(data, name, argument)
-    return data
+    return _in_memory(data) if isinstance(data, Sharded) else data
+
+
+def _in_memory(data: Sharded) -> Dataset:
+    """The histories of an opened log, which a service holds in memory; says what they take.
+
+    Raises:
+        DataError: they don't fit what is free.
+    """
+    event = sum(WIDTHS[name] for name in data.columns)
+    need, free = data.n_events * event + (data.n_users + data.n_items) * PER_ID, psutil.virtual_memory().available
+    takes = f"Histories of {data.n_events:,} events and {data.n_users:,} people take {need / 1e9:.1f} GB of memory"
+    if 2 * need > free:
+        raise DataError(f"{takes}, twice that while they are read, and {free / 1e9:.1f} GB are free. {FROM_STORE}")
+    console.note(f"{takes}.")
+    return data.to_memory()

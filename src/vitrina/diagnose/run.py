@@ -19,7 +19,9 @@ from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.board.sample import take_queries
 from vitrina.data.dataset import Dataset
+from vitrina.data.drawn import drawn
 from vitrina.data.split import GlobalTime, LeaveOneOut, Split
+from vitrina.data.split.shards import ShardedSplit
 from vitrina.diagnose.advice import advice
 from vitrina.diagnose.design import Variant, design
 from vitrina.diagnose.findings import ALPHA, Effect, Evidence, Finding, findings
@@ -34,6 +36,7 @@ from vitrina.protocols import Metric
 from vitrina.types import Float64
 
 MOST_QUERIES = 20_000
+MOST_EVENTS = 20_000_000  # of a log larger than memory: two dozen fits, each as quick as on a log of this size
 DEPTH = 10  # of the lists, for a metric that reads whole ones
 WIDE = 100  # columns of a terminal, from which the findings are a table
 STYLES = {"yes": "green", "harmful": "red", "no": "dim", "unclear": "yellow"}
@@ -140,7 +143,8 @@ def diagnose(
 
     Args:
         data: a split (its test is never touched: the questions are asked of the validation part of its training part), or a
-            log, which is split at the last tenth of its time, or leaves the last event out where there is no time.
+            log, which is split at the last tenth of its time, or leaves the last event out where there is no time. Of one that is larger than
+            memory the look is at people drawn by a hash of their ids, with up to 20 million events together; it says so.
         metric: a metric with a value per query: its name, or one of your own. Where less of it is better, that is what "helps" means.
         queries: the most that are asked; more are drawn at random.
         seed: of the draw and of the bootstrap.
@@ -161,6 +165,7 @@ def diagnose(
     judge = require_per_query(metric_of(metric), "metric of a diagnosis")
     require_vectors([judge], None)
     split, asked_of = _validation(data)
+    asked_of += _of_people(data, split.train)
     split = _thinned(split, queries, seed)
     if not len(split.queries):
         raise SplitError(
@@ -187,15 +192,31 @@ def diagnose(
 
 
 def _validation(data: Dataset | Split) -> tuple[Split, str]:
-    if isinstance(data, Split) and data.validation is not None:
+    if isinstance(data, Split) and data.validation is not None and data.train.in_memory:
         return data.validation, "the validation part of the split"
-    train = data.train if isinstance(data, Split) else data
+    train = _part_in_memory(data)
     whole = "the training data" if isinstance(data, Split) else "the log"
     if train.rule is not None:
         return train.holdout(), "the validation part of the training data"
     rule = GlobalTime(quantile=0.9) if train.time_unit == "us" else LeaveOneOut()
     what = f"the last tenth of {whole}" if train.time_unit == "us" else f"the last event of each person in {whole}"
     return train.split(rule), what
+
+
+def _of_people(data: Dataset | Split, train: Dataset) -> str:
+    """Whose log was looked at, where it isn't that of all people."""
+    whole = data.train if isinstance(data, Split) else data
+    if whole.in_memory or len(train.users) >= whole.n_users:
+        return ""
+    return f" of {len(train.users):,} of {whole.n_users:,} people, drawn by a hash of their ids"
+
+
+def _part_in_memory(data: Dataset | Split) -> Dataset:
+    """What is cut for the diagnosis: the log, or the training part with its validation. Of shards the people who fit memory."""
+    if not isinstance(data, Split):
+        return drawn(data, MOST_EVENTS)
+    validation = data.validation
+    return drawn(validation.made.data if isinstance(validation, ShardedSplit) else data.train, MOST_EVENTS)
 
 
 def _thinned(split: Split, most: int, seed: int) -> Split:

@@ -15,7 +15,7 @@ from vitrina.base.former import with_former
 from vitrina.base.time import DAY
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
-from vitrina.data.split.asked import AskedSplit
+from vitrina.data.split.asked import AskedSplit, users_of
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.means import summarise
 from vitrina.types import Int64
@@ -170,7 +170,7 @@ def _items_taken(split: Split, catalogue: Catalogue) -> pl.Series:
 
 def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:
     """Columns as they are: of many values those of all splits together decide which have a group."""
-    table, users, context = split.train.user_table, split.queries.users, split.queries.context
+    table, users, context = users_of(split), split.queries.users, split.queries.context
     if table is not None:
         place = pl.Series(users.astype(np.int64)).replace(-1, None)
         for column in (*table.columns("category"), *table.columns("number")):

@@ -86,7 +86,10 @@ def open_file(path: Path, options: TextOptions = AS_FOUND, label: str = "", hold
     """
     label, name = label or str(path), path.name.lower()
     if path.is_dir():
-        raise DataError(f"{path} is a folder. Name its files with a glob, for example '{path}/*.parquet'.")
+        raise DataError(
+            f"{path} is a folder. Name its files with a glob, for example '{path}/*.parquet'. Where they are larger than memory, ingest them first: "
+            f"vitrina ingest '{path}/*.parquet' --out DIR"
+        )
     if path.stat().st_size == 0:
         raise DataError(f"{label} is empty (0 bytes). Write the log to it again, or leave it out.")
     if name.endswith(PARQUET) or _ends(path, 4)[0] == b"PAR1":

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple, final
 import numpy as np
 import polars as pl
 
+from vitrina.data.drawn import BUCKETS, bucket_of, buckets_within
+from vitrina.data.features import FeatureTable
 from vitrina.data.split.base import Split
 from vitrina.data.split.protocol import Protocol
-from vitrina.types import Bool, Events, Int32, Int64, Queries, Ragged, ranges
-from vitrina.vocabulary import Vocabulary, hashes
+from vitrina.types import Bool, Events, Int64, Queries, Ragged, ranges
+from vitrina.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from vitrina.data.split.summary import SplitSummary
+    from vitrina.data.split.tally import Tally
 
 MOST_QUERIES = 2_000_000  # some hundred bytes each, and as much again for each model of a board
 MOST_EVENTS = 50_000_000  # of the histories of who is asked: 12 to 25 bytes each
-BUCKETS = 4096  # of people, by their ids
 
 
 @final
@@ -35,10 +37,21 @@ class AskedSplit(Split):
     Args:
         whole: the split over shards.
         trained: (people,) whether each has events in the training part.
+        user_table: (people,) what is known of them.
     """
 
     whole: Split = field(kw_only=True)
     trained: Bool = field(kw_only=True)
+    user_table: FeatureTable | None = field(kw_only=True, default=None)
+
+    @property
+    def n_queries(self) -> int:
+        return len(self.queries)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Of the whole."""
+        return self.whole.tally
 
     @property
     def drawn(self) -> bool:
@@ -81,8 +94,7 @@ def asked(split: Split, *, queries: int = MOST_QUERIES, events: int = MOST_EVENT
     buckets = BUCKETS
     if split.n_queries > queries or split.counts.get("log_events", split.train.n_events) > events:
         sizes = sum(split.map_shards(sizes_of), np.zeros((2, BUCKETS), np.int64))
-        within = (np.cumsum(sizes, axis=1) <= np.array([[queries], [events]])).all(axis=0)
-        buckets = BUCKETS if within.all() else max(int(np.argmin(within)), int(np.flatnonzero(sizes[0])[0]) + 1)
+        buckets = buckets_within(sizes, np.array([queries, events]))
     return _joined(split, list(split.map_shards(Take(buckets))))
 
 
@@ -94,6 +106,7 @@ class Part(NamedTuple):
     truth: Ragged
     ids: pl.Series
     trained: Bool
+    user_table: FeatureTable | None
 
 
 @final
@@ -119,8 +132,9 @@ class Take:
             queries[rows], events=events, start=queries.start[rows] + moved, stop=queries.stop[rows] + moved, users=users, people=None,
             labels=None,
         )  # fmt: skip
-        trained = np.diff(split.train.indptr)[codes[kept]] > 0
-        return Part(events, own, split.truth.take(rows), ids.filter(pl.Series(kept)), trained)
+        trained, table = np.diff(split.train.indptr)[codes[kept]] > 0, split.train.user_table
+        about = None if table is None else table.take(codes[kept])
+        return Part(events, own, split.truth.take(rows), ids.filter(pl.Series(kept)), trained, about)
 
 
 def sizes_of(split: Split) -> Int64:
@@ -138,15 +152,6 @@ def spans(queries: Queries, person: Int64, people: int) -> tuple[Int64, Int64]:
     np.minimum.at(low, person, queries.start)
     np.maximum.at(high, person, queries.stop)
     return low, high
-
-
-def bucket_of(ids: pl.Series) -> Int32:
-    """(ids,) the bucket of each, from its hash alone.
-
-    >>> bucket_of(pl.Series(["ann", "bob"])).tolist() == bucket_of(pl.Series(["bob", "ann"])).tolist()[::-1]
-    True
-    """
-    return (hashes(ids) >> np.uint64(52)).astype(np.int32)
 
 
 def _joined(split: Split, parts: Sequence[Part]) -> AskedSplit:
@@ -171,8 +176,18 @@ def _joined(split: Split, parts: Sequence[Part]) -> AskedSplit:
     return AskedSplit(
         split.train, queries, truth, split.eligible, split.rule, split.counts, split.warnings,
         validation=None if split.validation is None else asked(split.validation), whole=split,
-        trained=np.concatenate([part.trained for part in parts]),
+        trained=np.concatenate([part.trained for part in parts]), user_table=_one_table([part.user_table for part in parts]),
     )  # fmt: skip
+
+
+def _one_table(tables: Sequence[FeatureTable | None]) -> FeatureTable | None:
+    known = [table for table in tables if table is not None]
+    return replace(known[0], frame=pl.concat([table.frame for table in known]), versions=None) if known else None
+
+
+def users_of(split: Split) -> FeatureTable | None:
+    """What is known of the people of a split, by the codes of its queries."""
+    return split.user_table if isinstance(split, AskedSplit) else split.train.user_table
 
 
 def together(folds: Sequence[Split]) -> tuple[Split, ...]:
@@ -185,9 +200,12 @@ def together(folds: Sequence[Split]) -> tuple[Split, ...]:
 
 def _with(fold: AskedSplit, people: Vocabulary) -> AskedSplit:
     codes = people.encode(_people(fold).ids)
-    trained = np.zeros(len(people), bool)
-    trained[codes] = fold.trained
-    return replace(fold, queries=replace(fold.queries, users=codes[fold.queries.users], people=people), trained=trained)
+    place = np.full(len(people), -1, np.int64)
+    place[codes] = np.arange(len(codes))
+    trained = np.where(place < 0, False, fold.trained[place])
+    table = None if fold.user_table is None else replace(fold.user_table, frame=fold.user_table.frame[np.maximum(place, 0)])
+    queries = replace(fold.queries, users=codes[fold.queries.users], people=people)
+    return replace(fold, queries=queries, trained=trained, user_table=table)
 
 
 def _people(fold: Split) -> Vocabulary:
