@@ -15,7 +15,9 @@ LOG = "The log"
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="CSV or other text, JSON lines, Excel, Parquet: a file, a glob in quotes, or - for a pipe; or the folder of an ingested log.", show_default=False
+        metavar="DATA",
+        help="CSV or other text, JSON lines, Excel, Parquet: a file, a glob in quotes, or - for a pipe; or the folder of an ingested log.",
+        show_default=False,
     ),
 ]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A vitrina.toml; write one with: vitrina init DATA", show_default=False)]

@@ -38,7 +38,9 @@ def check_file(path: Path, read: Mapping[str, Any], *also: str | Path | None, fo
     """
     for file in inputs(read, *also):
         if _same(path, file) or (file.is_dir() and file.resolve() in path.resolve().parents):
-            raise ParameterError(f"{path} is {'in ' * (not _same(path, file))}what this command reads, and writing there would destroy it. Name another file.")
+            raise ParameterError(
+                f"{path} is {'in ' * (not _same(path, file))}what this command reads, and writing there would destroy it. Name another file."
+            )
     if path.is_file() and not force and not _ours(path):
         raise ParameterError(f"{path} exists and was not written by Vitrina. Overwrite it with --force, or name another file.")
 

@@ -18,7 +18,7 @@ def opening(view: View, sections: Sequence[tuple[str, str]]) -> Html:
     said = view.board.headline or _own_words(view)
     first, *rest = said
     answer = [el("p", first, class_="lede"), *(el("p", s, class_="lede second") for s in rest)]
-    less = join(el("p", said, class_="first-look") for key in LESS if (said := view.board.settings.get(key)))
+    less = join(el("p", view.board.settings[key], class_="first-look") for key in LESS if view.board.settings.get(key))
     head = el(
         "header", el("h1", view.board.title), el("p", *_dateline(view), class_="dateline"), less, el("div", *answer), _names(view, said), id="top"
     )  # fmt: skip
