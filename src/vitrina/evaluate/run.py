@@ -19,6 +19,7 @@ from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
+from vitrina.data.split.shards import ShardedSplit
 from vitrina.data.worth import usual_values
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.interval import TRUSTED
@@ -146,7 +147,7 @@ def evaluate(
     """
     bootstrap = with_former(bootstrap, Bootstrap, former, "evaluate", "bootstrap")
     chosen = metrics_of(metrics)
-    whole = split.train.in_memory
+    whole = not isinstance(split, ShardedSplit)
     if not whole and isinstance(recommendations, Recommendations):
         raise ParameterError(
             f"{split!r} is answered shard by shard, so its lists can't be given as a whole. Give the fitted model: evaluate(fitted, split)."

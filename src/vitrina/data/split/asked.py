@@ -18,6 +18,7 @@ from vitrina.data.drawn import BUCKETS, bucket_of, buckets_within
 from vitrina.data.features import FeatureTable
 from vitrina.data.split.base import Split
 from vitrina.data.split.protocol import Protocol
+from vitrina.data.split.shards import ShardedSplit
 from vitrina.types import Bool, Events, Int64, Queries, Ragged, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -30,7 +31,7 @@ MOST_EVENTS = 50_000_000  # of the histories of who is asked: 12 to 25 bytes eac
 
 
 @final
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AskedSplit(Split):
     """A split whose training part is in shards and whose questions are in memory. Codes of users are those of the people asked, `queries.people`.
 
@@ -89,7 +90,7 @@ def asked(split: Split, *, queries: int = MOST_QUERIES, events: int = MOST_EVENT
     >>> asked(split) is split
     True
     """
-    if split.train.in_memory:
+    if not isinstance(split, ShardedSplit):
         return split
     buckets = BUCKETS
     if split.n_queries > queries or split.counts.get("log_events", split.train.n_events) > events:
