@@ -71,7 +71,7 @@ def test_a_model_is_judged_as_its_lists_are():
     lists = fitted.recommend(whole.queries, 10, eligible=whole.eligible)
     for given in (fitted, lambda: fitted):
         close(evaluate(given, whole, METRICS).numbers, evaluate(lists, whole, METRICS).numbers)
-    with pytest.raises(ParameterError, match="or the fitted model that gives them. Got a str"):
+    with pytest.raises(ParameterError, match=r"or the fitted model that gives them\. Got a str"):
         evaluate("lists", whole, METRICS)
 
 
@@ -85,7 +85,7 @@ def test_lists_of_a_split_in_shards_are_refused_with_what_to_give():
 
 
 def test_processes_judge_shards():
-    whole, split = splits(2, 3, vt.split.LeaveOneOut())
+    _, split = splits(2, 3, vt.split.LeaveOneOut())
     spread = held(log_of(2), 3).on(Processes(2)).split(vt.split.LeaveOneOut())
     fitted = vt.Popularity().fit(split.train)
     one, other = (evaluate(fitted, part, METRICS).numbers for part in (split, spread))

@@ -1,6 +1,6 @@
 """Co-occurrence of a log in shards: whatever the shards, groups and blocks, the rows are those of the log in memory."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -29,6 +29,16 @@ REAL = [  # sums of shards are rounded elsewhere
     vt.Cooccurrence(weighting=W.BM25(), gap=vt.decay.Linear(days=4)),
     vt.Cooccurrence(weighting=W.Transitions(), gap=vt.decay.Window(events=2), one_way=True, diagonal=True),
 ]
+
+
+@dataclass(frozen=True)
+class Several:
+    """An executor that says it has several workers, in this process."""
+
+    workers: int = 3
+
+    def map(self, function, items):
+        return map(function, items)
 
 
 def log_of(seed: int, users: int = 30, items: int = 14, weights: bool = False) -> Dataset:
@@ -65,6 +75,7 @@ def test_the_rows_of_shards_are_those_of_the_log(model, weights, monkeypatch):
         for cells in (1, 600, 1 << 20):  # blocks of one row, of some, and of all
             monkeypatch.setattr(rows, "CELLS", cells)
             found = weights_of(model, held(data, 9))
+            assert same_bits(found, weights_of(model, held(data, 9).on(Several())))
             assert np.allclose(found.toarray(), expected.toarray(), rtol=1e-6)
             if model in WHOLE:
                 assert same_bits(found, expected)

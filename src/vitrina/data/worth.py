@@ -28,4 +28,5 @@ def _valued(shard: Dataset) -> Float64:
     events = shard.counted().events
     if events.values is None:
         return np.zeros((2, shard.n_items))
-    return np.stack([np.bincount(events.items, events.values, shard.n_items), np.bincount(events.items, minlength=shard.n_items)])
+    sums, counts = np.bincount(events.items, events.values, shard.n_items), np.bincount(events.items, minlength=shard.n_items)
+    return np.stack([sums, counts]).astype(np.float64)

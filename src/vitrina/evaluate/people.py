@@ -84,7 +84,7 @@ class OwnDifferences:
         known = ~np.isnan(difference)
         values, counts = np.unique(_own_means(difference[known], persons[known]), return_counts=True)
         differ = np.bincount(persons[known], difference[known] != 0) > 0
-        sums = np.bincount(persons[known], np.asarray(difference[known], np.float64), len(differ))[differ]
+        sums = np.bincount(persons[known], np.asarray(difference[known], np.float64), len(differ))[differ].astype(np.float64)
         return cls(values, counts, int(counts.sum()), len(sums), sums if len(sums) <= FEW else sums[:0])
 
     def __add__(self, other: OwnDifferences) -> OwnDifferences:

@@ -148,7 +148,7 @@ class OfInteractions(ItemVectors):
         if not data.in_memory:
             raise DataError(
                 f"{self!r} reads a log as a whole, and {data!r} comes in shards, as it is larger than memory. Take vt.similarity.OfContent(), "
-                "or OfModel() where the model has vectors."
+                "or OfModel() where the model has vectors; or fit on some of the people: fit(next(data.shards())) takes those of one shard."
             )
         return _brought_down(_unit(data.counted().csr().T.tocsr()), self.dim, data)
 

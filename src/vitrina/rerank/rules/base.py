@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,13 +95,18 @@ def visitors(queries: Queries, people: Any) -> Any:
 
 def column_of_people(data: Dataset, column: str) -> Arrays:
     """A column of the table of people, where there is one: numbers, or texts with "" for what isn't known."""
-    table = data.user_table
+    parts = [part for part in data.map_shards(partial(_column_of_shard, column)) if part]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def _column_of_shard(column: str, shard: Dataset) -> Arrays:
+    table = shard.user_table
     if table is None or column not in table.frame.columns:
         return {}
     values = table.frame[column]
     if values.dtype.is_numeric():
-        return {"person": values.cast(pl.Float64).fill_null(np.nan).to_numpy(), **people_of(data)}
-    return {"person": values.cast(pl.String).fill_null("").to_numpy().astype("U"), **people_of(data)}
+        return {"person": values.cast(pl.Float64).fill_null(np.nan).to_numpy(), **people_of(shard)}
+    return {"person": values.cast(pl.String).fill_null("").to_numpy().astype("U"), **people_of(shard)}
 
 
 def values_of(queries: Queries, column: str, own: Arrays) -> pl.Series | None:
@@ -121,7 +127,7 @@ def values_of(queries: Queries, column: str, own: Arrays) -> pl.Series | None:
 
 def check_person_column(column: str, data: Dataset, *, defaulted: bool) -> None:
     """Refuse a column that is close to one of the table of people and not in it; one that is like none is taken for a column of requests."""
-    table = data.user_table
+    table = data.user_table if data.in_memory else next(data.shards()).user_table
     if table is None or column in table.frame.columns or defaulted:
         return
     error = UnknownNameError.of("column of the table of people", column, table.frame.columns)
