@@ -13,6 +13,7 @@ import vitrina as vt
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.inspect import Inspection, measure
+from vitrina.data.inspect.counted import Measured
 from vitrina.data.inspect.people import OF_PEOPLE, OF_QUERIES, Asked
 from vitrina.data.inspect.record import sparkline
 from vitrina.types import Events
@@ -71,7 +72,7 @@ def test_histories_and_days_add_up(seen):
 
 def test_gaps_are_runs_of_days_without_events():
     days = [0, 1, 2, 6, 7, 9]
-    timing = measure.timing(log([("ann", "tea", MIDNIGHT + d * DAY + MINUTE) for d in days]))
+    timing = measure.timing(Measured.of(log([("ann", "tea", MIDNIGHT + d * DAY + MINUTE) for d in days])))
     assert timing.gap_days == 4
     assert timing.gaps.rows() == [(date(2023, 12, 12), date(2023, 12, 14), 3), (date(2023, 12, 17), date(2023, 12, 17), 1)]
     assert not timing.whole_days
@@ -79,14 +80,14 @@ def test_gaps_are_runs_of_days_without_events():
 
 def test_duplicates_need_the_same_user_item_and_time():
     rows = [("ann", "tea", 5), ("ann", "tea", 5), ("ann", "tea", 6), ("bob", "tea", 5), ("ann", "jam", 5), ("ann", "tea", 5)]
-    assert measure.duplicates(log(rows)) == 2
-    assert measure.duplicates(log(rows, kinds=np.array([0, 1, 0, 0, 0, 0], np.uint8), kind_names=("view", "buy"))) == 1
-    assert measure.duplicates(log(rows, unit=None)) == 0
+    assert Measured.of(log(rows)).duplicates == 2
+    assert Measured.of(log(rows, kinds=np.array([0, 1, 0, 0, 0, 0], np.uint8), kind_names=("view", "buy"))).duplicates == 1
+    assert Measured.of(log(rows, unit=None)).duplicates == 0
 
 
 def test_a_basket_is_counted_by_its_id_wherever_its_rows_stand():
     rows = [("u", "a", 0), ("u", "b", 0), ("u", "c", 0), ("u", "d", 60), ("u", "e", 60), ("v", "a", 0)]
-    found = measure.groups(log(rows, baskets=np.array([1, 2, 1, 2, 3, 1], np.int32)))
+    found = measure.groups(Measured.of(log(rows, baskets=np.array([1, 2, 1, 2, 3, 1], np.int32))))
     assert (found.count, sorted(found.sizes.rows()), found.per_user_median) == (4, [(1, 2), (2, 2)], 2)
     assert found.one_time_share == 0.5
 
@@ -94,12 +95,12 @@ def test_a_basket_is_counted_by_its_id_wherever_its_rows_stand():
 def test_sessions_end_after_half_an_hour_and_baskets_come_first():
     minutes = [0, 10, 40, 71, 500]
     rows = [("ann", "tea", m * MINUTE) for m in minutes] + [("bob", "tea", 505 * MINUTE)]
-    sessions = measure.groups(log(rows))
+    sessions = measure.groups(Measured.of(log(rows)))
     assert (sessions.what, sessions.count, sessions.size_max) == ("sessions", 4, 3)
-    baskets = measure.groups(log(rows, baskets=np.array([1, 1, 2, 2, 2, -1], np.int32)))
+    baskets = measure.groups(Measured.of(log(rows, baskets=np.array([1, 1, 2, 2, 2, -1], np.int32))))
     assert (baskets.what, baskets.count, baskets.sizes.rows()) == ("baskets", 2, [(2, 1), (3, 1)])
     assert baskets.one_time_share == 0
-    assert measure.groups(log(rows, unit=None)) is None
+    assert measure.groups(Measured.of(log(rows, unit=None))) is None
 
 
 def test_a_robot_is_named_and_people_are_not():

@@ -156,3 +156,13 @@ def test_the_value_at_a_place_is_exact_where_few_are_held(seed, monkeypatch):
         assert smallest(held(data, 3), times_of, place, (int(times.min()), int(times.max())), 500) == np.sort(times)[place]
     low, high = int(times.min()), int(times.max())
     assert Counted(times_of, low, high, (high - low) // 16 + 1)(data).sum() == len(Between(times_of, low, high)(data)) == 500
+
+
+@QUICK
+@given(**LOGS)
+def test_an_inspection_says_the_same(seed, count, unit, giant, full):
+    whole = made(seed, unit, giant, full)
+    if full:
+        whole = F.compact(whole)
+    pair = [vt.inspect(data).to_dict() for data in (whole, held(whole, count))]
+    assert len(set(map(str, pair))) == 1

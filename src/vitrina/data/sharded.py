@@ -271,7 +271,7 @@ class Sharded(Dataset):
     @cached_property
     def users(self) -> Vocabulary:  # type: ignore[override]
         """Of the whole log, in the order of shards: 16 bytes and the text per person."""
-        return Vocabulary(_one_column(list(self.map_shards(_ids_of))))
+        return Vocabulary(one_column(list(self.map_shards(_ids_of))))
 
 
 @final
@@ -300,13 +300,13 @@ def _joined(log: Sharded, shards: list[Dataset]) -> Dataset:
     indptr = np.append(0, np.cumsum(np.concatenate([np.diff(shard.indptr) for shard in shards])))
     if "baskets" in columns:
         columns["baskets"] = number_within(columns["baskets"], indptr, int(columns["baskets"].max(initial=-1)) + 1)
-    return Dataset(Events(**columns), indptr, Vocabulary(_one_column([shard.users.ids for shard in shards])), **fields)
+    return Dataset(Events(**columns), indptr, Vocabulary(one_column([shard.users.ids for shard in shards])), **fields)
 
 
 _DTYPES = {"items": np.int32, "times": np.int64, "values": np.float32, "kinds": np.uint8, "baskets": np.int32, "weights": np.float32}
 
 
-def _one_column(ids: list[pl.Series]) -> pl.Series:
+def one_column(ids: list[pl.Series]) -> pl.Series:
     """Ids of all shards; as text where some shards have numbers alone."""
     alike = len({column.dtype for column in ids}) < 2
     return pl.concat(ids if alike else [column.cast(pl.String) for column in ids])

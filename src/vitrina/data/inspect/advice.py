@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from vitrina.base.errors import SplitError
+from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.data.inspect.measure import DAY
+from vitrina.data.inspect.counted import Measured
+from vitrina.data.passes import span_of
 from vitrina.data.read.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
-from vitrina.data.split.moments import steps_are_per_user
+from vitrina.data.split.moments import begins_alike
 from vitrina.data.split.remarks import REPEAT_SHARE, heavy_person
 from vitrina.data.split.summary import moment
 from vitrina.data.split.time import typed
+from vitrina.types import Int64
 
 if TYPE_CHECKING:
     from vitrina.data.inspect.record import Inspection
@@ -36,13 +40,13 @@ class Advised(NamedTuple):
     split: Split | None
 
 
-def recommended(data: Dataset) -> Advised:
+def recommended(data: Dataset, of: Measured) -> Advised:
     """The first split that can be made: a cut of a round length, a cut between two times, the order within each person.
 
     Where none can be made because people had taken every target before, the first that asks for these.
     """
     for repeat, why in ((None, ""), (True, " Every target was in the person's history already, so repeats are asked for.")):
-        for rule, reason in _sensible(data):
+        for rule, reason in _sensible(data, of):
             tried = rule.model_copy(update={"repeat": repeat})
             try:
                 return Advised(tried, reason + why, tried.apply(data))
@@ -55,38 +59,57 @@ def recommended(data: Dataset) -> Advised:
     )
 
 
-def _sensible(data: Dataset) -> Iterator[tuple[Rule, str]]:
-    baskets, times = data.events.baskets is not None, data.events.times
+def _sensible(data: Dataset, of: Measured) -> Iterator[tuple[Rule, str]]:
+    baskets = "baskets" in data.columns
     why = "The log has no time that is common to all people"
-    if times is not None and not steps_are_per_user(data):
-        target, days = "basket" if baskets else "successive", _days(data)
+    if of.span is not None and not begins_alike(of.beginnings, data.time_unit):
+        first, last = of.span
+        target, days = "basket" if baskets else "successive", _days(data, of)
         cut: dict[str, Any] = {"quantile": 1 - TEST_SHARE} if days is None else {"days": days}
         part = "the last tenth of the events" if days is None else f"the last {days} days" if days > 1 else "the last day"
         yield GlobalTime(**cut, target=target), f"Train on the past, ask about {part}: nothing of the future reaches the model."
-        later = times[times > times.min()]  # where nearly all is of the first time
-        if len(later):
-            at = typed(int(later.min()), data)
+        later = min((time for time in data.map_shards(FirstAfter(first)) if time is not None), default=None)
+        if later is not None:  # where nearly all is of the first time
+            at = typed(later, data)
             yield (
                 GlobalTime(at=at, target=target),
                 f"Train on what was before {at}, ask about the rest: nothing of the future reaches the model.",
             )
-        why = (
-            "All events have one time"
-            if times.min() == times.max()
-            else "No cut in time leaves something to learn from and something to ask"
-        )
+        why = "All events have one time" if first == last else "No cut in time leaves something to learn from and something to ask"
     rules: tuple[Rule, ...] = (LeaveLastBasket(), LeaveOneOut()) if baskets else (LeaveOneOut(),)
     for rule in rules:
         yield rule, f"{why}, so only the order within each person can be used."
 
 
-def _days(data: Dataset) -> int | None:
+@dataclass(frozen=True)
+class FirstAfter:
+    """The first time of a shard after another one."""
+
+    first: int
+
+    def __call__(self, shard: Dataset) -> int | None:
+        times = shard.events.times
+        span = None if times is None else span_of(times[times > self.first])
+        return None if span is None else span[0]
+
+
+@dataclass(frozen=True)
+class From:
+    """(moments,) the events of a shard from each moment on."""
+
+    moments: tuple[int, ...]
+
+    def __call__(self, shard: Dataset) -> Int64:
+        assert shard.events.times is not None
+        return np.array([(shard.events.times >= moment).sum() for moment in self.moments])
+
+
+def _days(data: Dataset, of: Measured) -> int | None:
     """The round number of days, at the end of the log, that holds the share of events nearest to a tenth."""
-    times = data.events.times
-    if times is None or data.time_unit != "us":
+    if of.span is None or data.time_unit != "us":
         return None
-    end = int(times.max()) + 1
-    held = {days: float((times >= end - days * DAY).mean()) for days in ROUND_DAYS}
+    counts = sum(data.map_shards(From(tuple(of.span[1] + 1 - days * DAY for days in ROUND_DAYS))))
+    held = dict(zip(ROUND_DAYS, (counts / of.events).tolist(), strict=True))
     fitting = {days: share for days, share in held.items() if TEST_SHARE / 4 <= share <= 3 * TEST_SHARE}
     return min(fitting, key=lambda days: abs(np.log(fitting[days] / TEST_SHARE))) if fitting else None
 
@@ -98,7 +121,7 @@ def preview(data: Dataset, advised: Advised, seed: int) -> pl.DataFrame:
     if isinstance(rule, GlobalTime):
         rules.append(rule.model_copy(update={"target": "all"}))
     rules += [LeaveOneOut(), UserShare(seed=seed)]
-    if data.events.baskets is not None:
+    if "baskets" in data.columns:
         rules.insert(-1, LeaveLastBasket())
     chosen = [r for i, r in enumerate(rules) if r not in rules[:i]]
     return pl.DataFrame([_row(r, data, advised.split if r is rule else None) for r in chosen], schema=_SCHEMA)
@@ -127,12 +150,12 @@ def _row(rule: Rule, data: Dataset, split: Split | None) -> dict[str, Any]:
         return {"label": _label(rule), "split": str(rule), "problem": str(error)}
     counts = split.counts
     return {
-        "label": _label(rule), "split": str(rule), "train_events": split.train.n_events, "queries": len(split.queries), "targets": len(split.truth.values),
+        "label": _label(rule), "split": str(rule), "train_events": split.train.n_events, "queries": split.n_queries, "targets": split.n_targets,
         "users": counts["test_users"], "new_users": counts["new_users_share"], "no_history": counts["queries_without_history_share"],
         "cold_targets": counts["cold_targets_share"], "seen_targets": counts["seen_targets_share"],
         "late_train_events": counts.get("late_train_events_share"), "repeat": split.eligible.repeat,
-        "first_query": _date(None if split.queries.now is None else int(split.queries.now.min()), data),
-        "last_target": _date(counts["test_stop"], data), "heavy": heavy_person(counts, len(split.queries)), "problem": None,
+        "first_query": _date(None if split.tally.now is None else split.tally.now[0], data),
+        "last_target": _date(counts["test_stop"], data), "heavy": heavy_person(counts, split.n_queries), "problem": None,
     }  # fmt: skip
 
 

@@ -1,21 +1,20 @@
-"""The measurements: each takes a Dataset and returns one small record."""
+"""The measurements: each takes what was counted of a log and returns one small record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
-from vitrina.data.features import FeatureTable
+from vitrina.data.inspect.counted import Measured, described
+from vitrina.data.sharded import one_column
 from vitrina.data.split.summary import moment
-from vitrina.types import Float32, Int64
+from vitrina.data.split.tally import Lengths
+from vitrina.types import Int64
 
-SESSION_GAP = 30 * 60 * 1_000_000  # microseconds without an event that end a session
 BOT_SPREADS = 4.0  # robust standard deviations above the median, in logarithms
 BOT_LEAST_SPREAD = 0.75  # 4 of it are a factor of 20
 BOT_LEAST = 100  # events that nobody minds
@@ -83,19 +82,17 @@ class Groups:
     sizes: pl.DataFrame  # size, groups
 
 
-def sizes(data: Dataset, pairs: int) -> Sizes:
+def sizes(data: Dataset, of: Measured) -> Sizes:
     """Counts and the time span."""
-    items, times = len(data.catalogue.items), data.events.times
-    first, last = (None, None) if times is None else (int(times.min()), int(times.max()))
-    unit = data.time_unit
-    ends = [None if t is None else moment(t, unit) for t in (first, last)]
-    days = (last - first) / DAY if first is not None and last is not None and unit == "us" else None
-    return Sizes(data.n_users, items, data.n_events, pairs / max(1, data.n_users * items), ends[0], ends[1], days)
+    items, unit = int(np.count_nonzero(of.items)), data.time_unit
+    ends = [None, None] if of.span is None else [moment(t, unit) for t in of.span]
+    days = (of.span[1] - of.span[0]) / DAY if of.span is not None and unit == "us" else None
+    return Sizes(of.lengths.total, items, of.events, of.pairs / max(1, of.lengths.total * items), ends[0], ends[1], days)
 
 
-def tail(data: Dataset) -> Tail:
+def tail(of: Measured) -> Tail:
     """Concentration of events on items that have at least one."""
-    counts = np.sort(data.catalogue.events[data.catalogue.events > 0])[::-1]
+    counts = np.sort(of.items[of.items > 0])[::-1]
     n, total = len(counts), counts.sum()
     held = np.append(0, np.cumsum(counts)) / total
     rising = counts[::-1]
@@ -106,127 +103,99 @@ def tail(data: Dataset) -> Tail:
     return Tail(top[0], top[1], gini, float((counts == 1).mean()), curve)
 
 
-def histories(data: Dataset, pairs: int) -> Histories:
+def histories(of: Measured) -> Histories:
     """Events a person, of people with at least one."""
-    length = np.diff(data.indptr)
-    length = length[length > 0]
     at = {"5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95, "99%": 0.99, "most": 1.0}
-    quantiles = dict(zip(at, np.quantile(length, list(at.values())).tolist(), strict=True))
-    return Histories(quantiles, float((length == 1).mean()), 1 - pairs / data.n_events, _histogram(length, "length", "users"))
+    quantiles = dict(zip(at, of.lengths.quantiles(list(at.values())), strict=True))
+    single = int(of.lengths.counts[of.lengths.values == 1].sum()) / of.lengths.total
+    return Histories(quantiles, single, 1 - of.pairs / of.events, _histogram(of.lengths, "length", "users"))
 
 
-def timing(data: Dataset) -> Timing | None:
+def timing(of: Measured) -> Timing | None:
     """Days, gaps and ties of a log with real time stamps; None for others."""
-    times = data.events.times
-    if times is None or data.time_unit != "us":
+    if of.days is None:
         return None
-    day = times // DAY
-    counts = np.bincount(day - day.min())
-    dates = pl.Series("day", np.arange(len(counts)) + int(day.min())).cast(pl.Int32).cast(pl.Date)
+    first = int(of.days.values[0])
+    counts = np.zeros(of.days.most - first + 1, np.int64)
+    counts[of.days.values - first] = of.days.counts
+    dates = pl.Series("day", np.arange(len(counts)) + first).cast(pl.Int32).cast(pl.Date)
     daily = pl.DataFrame([dates, pl.Series("events", counts)])
     busiest = int(counts.argmax())
-    gaps = _gaps(daily)
     return Timing(
-        ties=float(tied(data).mean()), whole_days=bool((times % DAY == 0).all()), gap_days=int((counts == 0).sum()),
-        busiest_day_share=float(counts[busiest] / counts.sum()), busiest_day=str(dates[busiest]), gaps=gaps, daily=daily,
+        ties=of.tied / of.events, whole_days=of.whole_days, gap_days=int((counts == 0).sum()),
+        busiest_day_share=float(counts[busiest] / counts.sum()), busiest_day=str(dates[busiest]), gaps=_gaps(daily), daily=daily,
     )  # fmt: skip
 
 
-def tied(data: Dataset) -> NDArray[np.bool_]:
-    """(events,) whether the same user has another event with the same time."""
-    times, user = data.events.times, data.user_of
-    found = np.zeros(data.n_events, bool)
-    if times is not None:
-        same = (times[1:] == times[:-1]) & (user[1:] == user[:-1])
-        found[1:] |= same
-        found[:-1] |= same
-    return found
-
-
-def duplicates(data: Dataset) -> int:
-    """Events that repeat another one's user, item, time, kind and basket."""
-    if data.events.times is None:
-        return 0
-    at = np.flatnonzero(tied(data))
-    columns: dict[str, Any] = {name: c for name, c in data.events.take(at).columns().items() if name != "values"}
-    return len(at) - pl.DataFrame({"user": data.user_of[at], **columns}).n_unique()
-
-
-def groups(data: Dataset) -> Groups | None:
+def groups(of: Measured) -> Groups | None:
     """Baskets, or else sessions; None where the log has neither baskets nor time stamps."""
-    times, baskets = data.events.times, data.events.baskets
-    if baskets is not None:
-        label = baskets
-    elif times is not None and data.time_unit == "us":
-        label = np.append(0, np.cumsum(np.diff(times) > SESSION_GAP))[: data.n_events]
-    else:
+    if of.groups is None or not of.groups.sizes.total:
         return None
-    at = np.flatnonzero(label >= 0)
-    frame = pl.DataFrame({"user": data.user_of[at], "group": label[at], "time": 0 if times is None else times[at]})
-    parts = frame.group_by("user", "group").agg(size=pl.len(), one_time=pl.col("time").min() == pl.col("time").max())
-    if not parts.height:
-        return None
-    size = parts["size"].to_numpy().astype(np.int64)
-    one_time = parts.filter(pl.col("size") > 1)["one_time"]
+    found = of.groups
     return Groups(
-        "sessions" if baskets is None else "baskets", len(size), float(size.mean()), float(np.median(size)), int(size.max()),
-        float(np.median(parts.group_by("user").len()["len"])),
-        float("nan") if times is None or not len(one_time) else float(one_time.to_numpy().mean()), _histogram(size, "size", "groups"),
+        found.what, found.sizes.total, found.sizes.mean, found.sizes.median, found.sizes.most, found.per_user.median,
+        float("nan") if of.span is None or not found.several else found.one_time / found.several, _histogram(found.sizes, "size", "groups"),
     )  # fmt: skip
 
 
-def bots(data: Dataset) -> pl.DataFrame:
+def bots(data: Dataset, of: Measured) -> pl.DataFrame:
     """Users with far more events than people have: user_id, events, share of all events; the busiest first.
 
     Far more is over median + 4 robust standard deviations (1.4826 MAD, at least 0.75) of the logarithm of events per person, and over 100.
     """
-    length = np.diff(data.indptr)
-    logs = np.log(length[length > 0])
-    spread = max(BOT_LEAST_SPREAD, 1.4826 * float(np.median(np.abs(logs - np.median(logs)))))
-    limit = max(BOT_LEAST, float(np.exp(np.median(logs) + BOT_SPREADS * spread)))
-    found = np.flatnonzero(length > limit)
-    found = found[np.argsort(-length[found], kind="stable")]
-    ids = data.users.decode(found).rename("user_id")
-    return pl.DataFrame([ids, pl.Series("events", length[found]), pl.Series("share", length[found] / data.n_events)])
+    logs = Lengths(np.log(of.lengths.values), of.lengths.counts)
+    away = Lengths.of(np.abs(logs.values - logs.median), of.lengths.counts)
+    spread = max(BOT_LEAST_SPREAD, 1.4826 * away.median)
+    limit = max(BOT_LEAST, float(np.exp(logs.median + BOT_SPREADS * spread)))
+    found = [part for part in data.map_shards(Over(limit)) if len(part[1])] or [(data.items.ids.head(0), np.empty(0, np.int64))]
+    length = np.concatenate([lengths for _, lengths in found])
+    order = np.argsort(-length, kind="stable")
+    ids = one_column([ids for ids, _ in found]).gather(order).rename("user_id")
+    return pl.DataFrame([ids, pl.Series("events", length[order]), pl.Series("share", length[order] / of.events)])
 
 
-def features(data: Dataset) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Over:
+    """The users of a shard with more events than a limit, and how many they have."""
+
+    limit: float
+
+    def __call__(self, shard: Dataset) -> tuple[pl.Series, Int64]:
+        length = np.diff(shard.indptr)
+        found = np.flatnonzero(length > self.limit)
+        return shard.users.decode(found), length[found]
+
+
+def features(data: Dataset, of: Measured) -> pl.DataFrame:
     """Columns of the item and user tables: table, column, kind, coverage (of those with events), distinct."""
     schema = {"table": pl.String, "column": pl.String, "kind": pl.String, "coverage": pl.Float64, "distinct": pl.Int64}
-    present = np.flatnonzero(np.diff(data.indptr))
-    found = _columns("items", data.item_table, data.catalogue.items) + _columns("users", data.user_table, present)
+    items = described(data.item_table, np.flatnonzero(of.items))
+    found = [
+        (table, name, c.kind, 1 - c.nulls / max(1, c.rows), len(c.known))
+        for table, columns in (("items", items), ("users", of.features.columns)) for name, c in columns.items()
+    ]  # fmt: skip
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-def _columns(name: str, table: FeatureTable | None, codes: NDArray[Any]) -> list[tuple[str, str, str, float, int]]:
-    if table is None:
-        return []
-    frame = table.frame[codes]
-    return [
-        (name, c, str(table.kinds.get(c, "not used")), 1 - frame[c].null_count() / max(1, len(frame)), frame[c].drop_nulls().n_unique())
-        for c in frame.columns
-    ]
-
-
-def values(column: Float32 | None) -> dict[str, float] | None:
+def values(of: Measured) -> dict[str, float] | None:
     """Range of the values; shares are of events."""
-    if column is None or not len(column):
+    found = of.values
+    if found is None or not found.total:
         return None
-    low, middle, high = np.quantile(column, [0.01, 0.5, 0.99]).tolist()
+    low, middle, high = found.quantiles([0.01, 0.5, 0.99])
     return {
-        "least": float(column.min()), "1%": low, "median": middle, "mean": float(column.mean(dtype=np.float64)), "99%": high,
-        "most": float(column.max()), "negative_share": float((column < 0).mean()), "zero_share": float((column == 0).mean()),
-        "distinct": float(len(np.unique(column))),
+        "least": float(found.values[0]), "1%": low, "median": middle, "mean": of.value / of.events, "99%": high,
+        "most": float(found.values[-1]), "negative_share": int(found.counts[found.values < 0].sum()) / of.events,
+        "zero_share": int(found.counts[found.values == 0].sum()) / of.events, "distinct": float(len(found.values)),
     }  # fmt: skip
 
 
-def kinds(data: Dataset) -> pl.DataFrame:
+def kinds(data: Dataset, of: Measured) -> pl.DataFrame:
     """kind, events, share; the most frequent first."""
     schema = {"kind": pl.String, "events": pl.Int64, "share": pl.Float64}
-    if data.events.kinds is None:
+    if of.kinds is None:
         return pl.DataFrame(schema=schema)
-    counts = np.bincount(data.events.kinds, minlength=len(data.kind_names))
-    frame = pl.DataFrame({"kind": list(data.kind_names), "events": counts, "share": counts / data.n_events}, schema=schema)
+    frame = pl.DataFrame({"kind": list(data.kind_names), "events": of.kinds, "share": of.kinds / of.events}, schema=schema)
     return frame.sort("events", descending=True, maintain_order=True)
 
 
@@ -236,6 +205,5 @@ def _gaps(daily: pl.DataFrame) -> pl.DataFrame:
     return frame.drop("run").sort("days", descending=True, maintain_order=True)
 
 
-def _histogram(values: Int64, name: str, count: str) -> pl.DataFrame:
-    size, number = np.unique(values, return_counts=True)
-    return pl.DataFrame({name: size, count: number})
+def _histogram(lengths: Lengths, name: str, count: str) -> pl.DataFrame:
+    return pl.DataFrame({name: lengths.values, count: lengths.counts})

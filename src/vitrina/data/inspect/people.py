@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.base.power import ERRORS_SEEN, FEWEST_PEOPLE, people_needed
+from vitrina.data.split import Split
+from vitrina.data.split.tally import Lengths
 
 WISHED = (0.01, 0.005, 0.002)  # differences of nDCG@10
 # The standard deviation of the difference in nDCG@10 of two models, between people and between the queries of one, in the middle of six logs
@@ -47,8 +51,27 @@ class Asked:
         >>> found.people, round(found.effective, 2), found.busiest
         (3, 2.67, 0.5)
         """
-        _, counts = np.unique(np.where(users < 0, -1 - np.arange(len(users)), users), return_counts=True)
-        effective = float(counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum())
-        seen = ERRORS_SEEN * float(np.sqrt(OF_PEOPLE**2 / effective + OF_QUERIES**2 / len(users)))
-        needed = {f"{wished:g}": max(people_needed(wished, seen, len(counts)), FEWEST_PEOPLE) for wished in WISHED}
-        return cls(len(counts), len(users), float(counts.max() / counts.sum()), effective, seen, needed)
+        return cls.of_lengths(_queries_each(users))
+
+    @classmethod
+    def of_split(cls, split: Split) -> Asked:
+        """Who asks in a split; a pass, of one in shards."""
+        return cls.of_lengths(reduce(add, split.map_shards(_queries_each_of)))
+
+    @classmethod
+    def of_lengths(cls, queries: Lengths) -> Asked:
+        """How many queries people ask."""
+        total = int(queries.values @ queries.counts)
+        effective = float(total**2 / (queries.values.astype(np.float64) ** 2 @ queries.counts))
+        seen = ERRORS_SEEN * float(np.sqrt(OF_PEOPLE**2 / effective + OF_QUERIES**2 / total))
+        needed = {f"{wished:g}": max(people_needed(wished, seen, queries.total), FEWEST_PEOPLE) for wished in WISHED}
+        return cls(queries.total, total, queries.most / total, effective, seen, needed)
+
+
+def _queries_each(users: NDArray[Any]) -> Lengths:
+    _, counts = np.unique(np.where(users < 0, -1 - np.arange(len(users)), users), return_counts=True)
+    return Lengths.of(counts)
+
+
+def _queries_each_of(split: Split) -> Lengths:
+    return _queries_each(split.queries.users)

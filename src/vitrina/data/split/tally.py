@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitrina.data.passes import span_of, wider
 from vitrina.types import Bool, Int64
@@ -18,24 +20,28 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Lengths:
-    """How often each length occurs.
+    """How often each length, or another number, occurs: 16 bytes for each different one.
 
     >>> both = Lengths.of(np.array([1, 3])) + Lengths.of(np.array([3, 9]))
     >>> both.mean, both.median, both.most
     (4.0, 3.0, 9)
     """
 
-    values: Int64  # (different lengths,) ascending
+    values: NDArray[Any]  # (different lengths,) ascending
     counts: Int64
 
     @classmethod
-    def of(cls, lengths: Int64) -> Lengths:
-        return cls(*np.unique(lengths, return_counts=True))
+    def of(cls, lengths: NDArray[Any], counts: Int64 | None = None) -> Lengths:
+        """Of numbers in any order, each of which occurs once, or as often as `counts` says."""
+        if counts is None:
+            return cls(*np.unique(lengths, return_counts=True))
+        values, place = np.unique(lengths, return_inverse=True)
+        total = np.zeros(len(values), np.int64)
+        np.add.at(total, place, counts)
+        return cls(values, total)
 
     def __add__(self, other: Lengths) -> Lengths:
-        values, place = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
-        counts = np.bincount(place, np.concatenate([self.counts, other.counts]), minlength=len(values))
-        return Lengths(values, counts.astype(np.int64))
+        return Lengths.of(np.concatenate([self.values, other.values]), np.concatenate([self.counts, other.counts]))
 
     @property
     def mean(self) -> float:
@@ -50,6 +56,19 @@ class Lengths:
     @property
     def most(self) -> int:
         return int(self.values[-1])
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    def quantiles(self, at: Sequence[float]) -> list[float]:
+        """As `np.quantile` of all of them has it, to the last digit."""
+        place = np.asarray(at) * (self.total - 1)
+        before = np.floor(place).astype(np.int64)
+        upto, part = np.cumsum(self.counts), place - before
+        low, high = (self.values[np.searchsorted(upto, which, side="right")] for which in (before, np.minimum(before + 1, self.total - 1)))
+        between = high - low
+        return np.where(part >= 0.5, high - between * (1 - part), low + between * part).tolist()
 
 
 @final
