@@ -22,6 +22,7 @@ from .data import split as split
 from .data.dataset import Dataset as Dataset
 from .data.demo import complete_journey as complete_journey
 from .data.impressions import Impressions as Impressions
+from .data.ingest.compact import compact as compact
 from .data.ingest.ingest import ingest as ingest
 from .data.inspect import inspect as inspect
 from .data.read.io import read_interactions as read_interactions

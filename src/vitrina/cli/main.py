@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compare, demo, diagnose, experiment, fit, init, inspect, key, policy, promote, recommend, rules, serve, similar
+from vitrina.cli import compact, compare, demo, diagnose, experiment, fit, init, inspect, key, policy, promote, recommend, rules, serve, similar
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -53,7 +53,7 @@ app = typer.Typer(
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
 GROUPS = {
-    "Data": (inspect, init),
+    "Data": (inspect, init, compact),
     "Board": (demo, compare, diagnose),
     "Models": (fit, promote, recommend, similar),
     "Service": (serve, key),

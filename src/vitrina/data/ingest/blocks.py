@@ -5,7 +5,7 @@ was killed goes on behind the last block as if nothing had happened: the same it
 
     00000/rows.arrow      the rows, shard by shard, in each as they came: `user` (the id), `item` (the code), the columns of `shards.DTYPES`, `row`
     00000/starts.npy      (shards + 1,) where the rows of each shard begin
-    00000/items.parquet   ids of the items that are new in it; titles.parquet their titles, where the log has them
+    00000/items.parquet   ids of the items that are new in it; titles.parquet their titles, where the log has them; gate.parquet what its gate saw
     00000/block.json      the record
 """
 
@@ -25,6 +25,7 @@ import polars as pl
 from vitrina.base.files import atomic_folder
 from vitrina.base.hashing import text_hashes
 from vitrina.base.ids import without_zero_fraction
+from vitrina.data.ingest.gate import Everything, Gate
 from vitrina.data.ingest.shards import DTYPES, indptr_of, shard_of_ids
 from vitrina.data.order import stable_order
 from vitrina.data.read.clock import Clock
@@ -57,6 +58,7 @@ class Blocks:
     folder: Path
     shards: int
     on_bad_row: OnBadRow
+    gate: Gate = field(default_factory=Everything)
     count: int = 0
     place: Place = field(default_factory=Place)
     bad: BadRows = field(init=False)
@@ -82,7 +84,7 @@ class Blocks:
             for number in range(self.place.source, len(self.sources)):
                 source, after = self.sources[number], self.place.row if number == self.place.source else 0
                 self.place = replace(self.place, source=number, row=after)
-                for chunk in _chunks_after(source, self.reader.wanted, after):
+                for chunk in _chunks_after(source, list(dict.fromkeys([*self.reader.wanted, *self.gate.columns])), after):
                     self._take(source, chunk)
                     done(self.reader.rows)
                     if sum(map(len, self.waiting)) >= ROWS:
@@ -92,7 +94,9 @@ class Blocks:
             last.result()
 
     def _take(self, source: Source, chunk: Chunk) -> None:
-        frame, ready = self.reader.kept(source, chunk, self.bad)
+        frame, ready = self.reader.kept(source, self.gate.before(source, chunk, self.bad), self.bad)
+        if (taken := self.gate.keep(frame, ready, self.place.good)) is not None:
+            frame, ready = frame.filter(taken), {role: values.filter(taken) for role, values in ready.items()}
         own: dict[str, Any] = {}
         for role, values in ready.items():
             if role in ("item", "kind"):
@@ -125,8 +129,9 @@ class Blocks:
         items = self.reader.coders["item"].ids_of_chunks
         new, self.known = items[self.known :], len(items)
         titles = None if self.reader.titles is None else self.reader.titles.pairs
+        gate, came = self.gate.cut()
         record = {
-            "place": asdict(self.place), "read": _decided(self.reader),
+            "gate": gate, "place": asdict(self.place), "read": _decided(self.reader),
             "bad": {"reasons": dict(self.bad.reasons), "remedies": self.bad.remedies},
         }  # fmt: skip
         waiting, self.waiting = self.waiting, []
@@ -135,7 +140,7 @@ class Blocks:
         block = self._block(self.count)
         self.count += 1
         self.bad = BadRows(self.on_bad_row, self._bad_rows(self.count), self.bad.reasons, self.bad.remedies)
-        return pool.submit(_write_block, block, waiting, self.shards, new, titles, record)
+        return pool.submit(_write_block, block, waiting, self.shards, new, {"titles": titles, "gate": came}, record)
 
     def _take_up(self) -> None:
         """The next block that is there: what it says becomes what is known."""
@@ -149,8 +154,14 @@ class Blocks:
         self.known = len(self.reader.coders["item"].ids_of_chunks)
         if self.reader.titles is not None:
             self.reader.titles.pairs = pl.read_parquet(block / "titles.parquet")
+        self.gate.take_up(record["gate"], pl.read_parquet(block / "gate.parquet") if (block / "gate.parquet").exists() else None)
         self.count += 1
         self.bad = BadRows(self.on_bad_row, self._bad_rows(self.count), Counter(record["bad"]["reasons"]), record["bad"]["remedies"])
+
+    def busy_shards(self) -> list[int]:
+        """The shards that have rows in blocks."""
+        starts = [np.load(path, allow_pickle=False) for path in sorted(self.folder.glob("*/starts.npy"))]
+        return np.flatnonzero(sum(np.diff(one) for one in starts)).tolist() if starts else []
 
     def _block(self, number: int) -> Path:
         return self.folder / f"{number:05}"
@@ -186,7 +197,12 @@ def _chunks_after(source: Source, columns: list[str], row: int) -> Iterator[Chun
 
 
 def _write_block(
-    folder: Path, rows: list[pl.DataFrame], shards: int, items: list[pl.Series], titles: pl.DataFrame | None, record: dict[str, Any]
+    folder: Path,
+    rows: list[pl.DataFrame],
+    shards: int,
+    items: list[pl.Series],
+    beside: dict[str, pl.DataFrame | None],
+    record: dict[str, Any],
 ) -> None:
     with atomic_folder(folder) as staging:
         if rows:
@@ -198,8 +214,9 @@ def _write_block(
             np.save(staging / "starts.npy", starts, allow_pickle=False)
         ids = pl.concat(items) if items else pl.Series("id", [], dtype=pl.String)
         ids.to_frame("id").write_parquet(staging / "items.parquet")
-        if titles is not None:
-            titles.write_parquet(staging / "titles.parquet")
+        for name, table in beside.items():
+            if table is not None:
+                table.write_parquet(staging / f"{name}.parquet")
         (staging / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
 

@@ -108,6 +108,8 @@ class Manifest:
     sources: tuple[dict[str, Any], ...] = ()
     item_table: TableOf | None = None
     user_table: TableOf | None = None
+    time_form: str | None = None  # "dates" or "numbers": steps of one are none of the other
+    loads: tuple[dict[str, Any], ...] = ()  # of each after the first: number, kind, and how many rows it added, left out, replaced, deleted
     fingerprint: str = ""
     hash: str = HASH
     format: int = FORMAT
@@ -132,6 +134,7 @@ def manifest_of(plain: dict[str, Any]) -> Manifest:
         "kind_names": tuple(plain["kind_names"]),
         "items": tuple(File(**file) for file in plain["items"]),
         "sources": tuple(plain["sources"]),
+        "loads": tuple(plain["loads"]),
     }
     return Manifest(**plain | tables | lists | {"shards": shards, "steps": tuple(Step(**step) for step in plain["steps"])})
 
@@ -203,9 +206,13 @@ def forget_before(folder: Path, load: int) -> None:
     for number, path in states.items():
         if number < load and not named.issuperset(folder / file.name for file in read_manifest(folder, number).files):
             path.unlink()
-    for path in [path for part in ("items", "shards") for path in (folder / part).rglob("*")]:
+    for path in sorted(
+        (path for part in ("items", "shards") for path in (folder / part).rglob("*")), reverse=True
+    ):  # files before their folders
         if path.is_file() and path not in named:
             path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _of_load(folder: Path, load: int) -> Path:

@@ -2,44 +2,60 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from inspect import Parameter, signature
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import polars as pl
 
 from vitrina.base import parts
-from vitrina.base.errors import DataError, ParameterError, UnknownNameError
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.executor import Executor, InProcess
 from vitrina.base.parts import run_parts
 from vitrina.data.dataset import Dataset, Step
 from vitrina.data.features import FeatureTable
+from vitrina.data.ingest.attributes import Told, table_of
 from vitrina.data.ingest.blocks import Blocks
 from vitrina.data.ingest.build import Build, put_users
-from vitrina.data.ingest.format import FOLDERS, MANIFEST, WORK, Manifest, TableOf, commit, read_manifest, shard_of, sweep, write_file
+from vitrina.data.ingest.format import (
+    FOLDERS,
+    MANIFEST,
+    WORK,
+    Manifest,
+    TableOf,
+    commit,
+    forget_before,
+    read_manifest,
+    shard_of,
+    sweep,
+    write_file,
+)
+from vitrina.data.ingest.load import Added, Addition, taken_over
 from vitrina.data.ingest.open import open_log
 from vitrina.data.ingest.plan import Plan, bytes_of, check_room, planned
+from vitrina.data.ingest.reading import ROLES, Progress, begun_of, fingerprint_of, given_of, mark_of
 from vitrina.data.ingest.work import Asked, is_committed, remove, shards_of, take_up
-from vitrina.data.read.io import Begun, bad_rows_of, begin, name_of, read_interactions
+from vitrina.data.read.io import Begun, bad_rows_of, name_of
 from vitrina.data.read.tables import TableRead, coverage_of_users, read_features, read_typed
 from vitrina.data.read.text import TextOptions
 from vitrina.data.read.validate import BadRows
+from vitrina.data.versions import ALWAYS
 from vitrina.vocabulary import Vocabulary
-
-DEFAULTS = {name: p.default for name, p in signature(read_interactions).parameters.items() if p.kind is Parameter.KEYWORD_ONLY}
-ROLES = ("user", "item", "time", "value", "weight", "kind", "basket", "order_by")
-Progress = Callable[[str, int, int], None]  # what is done, how far, of how much
 
 
 def ingest(
     source: Any,
     out: str | Path,
     *,
+    load: Literal["full", "append", "upsert"] = "full",
     event_id: str | None = None,
+    lateness: str | int | timedelta | None = None,
+    deleted: str | None = None,
+    version: str | None = None,
+    valid_from: str | None = None,
     shards: int | None = None,
     executor: Executor | None = None,
     force: bool = False,
@@ -56,7 +72,14 @@ def ingest(
     Args:
         source: as of `read_interactions`.
         out: the folder.
+        load: "full" makes the folder. "append" adds rows that are later than the watermark, the latest time of the log, less the lateness; of those that reach
+            back the ones whose event ids the log doesn't have. "upsert" puts rows in place of the events with their ids. Columns, and how
+            files are read, are taken over from the loads before. See docs/loads.md.
         event_id: column of ids of events: of rows with an equal one only the first is kept. An event is of one person.
+        lateness: of "append": "2d", "36h" or a timedelta, or a number of steps; needs event ids.
+        deleted: of "upsert": the column that says which rows delete their event; they need an id alone.
+        version: of "upsert": the column, of numbers or dates, whose largest value wins among rows of one event; without it the later row.
+        valid_from: the column of the table of items that says since when a row holds. Without it what a later load tells holds from its watermark on.
         shards: how many, for the life of the log; by default one per 1.5 million rows that are planned. One shard at a time is in memory.
         executor: who makes shards of the blocks; by default this process.
         force: replace a log that is there; until the end it can be read.
@@ -80,21 +103,37 @@ def ingest(
     if is_committed(folder):
         remove(folder)
         return open_log(folder)
-    given = _given(reading)
+    if load != "full":
+        if shards is not None or force:
+            name = "force" if force else "shards"
+            raise ParameterError(
+                f"The {name!r} is for a full load: a log keeps its shards and what it holds. Leave it out.", parameter=name
+            )
+        asked = Addition(load, lateness, deleted, version, valid_from)
+        return _added(
+            source,
+            folder.absolute(),
+            asked,
+            reading | ({} if event_id is None else {"event_id": event_id}),
+            executor or InProcess(),
+            plan,
+            progress,
+        )
+    _refuse_of_later_loads(lateness=lateness, deleted=deleted, version=version)
+    given = given_of(reading)
     number = _next_load(folder, force=force)
     executor = executor or InProcess()
     if shards is not None and shards < 1:
         raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
-    begun = _begun(source, given, event_id)
+    begun = begun_of(source, given, event_id)
     settled = planned(begun, folder, shards or shards_of(work), executor.workers)
     plan(settled)
     check_room(settled, folder, bytes_of(work))
     asked = Asked.of(begun.sources, reading | ({} if event_id is None else {"event_id": event_id}), number, settled.shards)
     with parts.alone(work):
         take_up(work, asked)
-        load = _Load(begun, folder, asked, given, source, executor, progress, settled.rows)
         try:
-            manifest = load.run()
+            manifest = _Load(begun, folder, asked, given, source, executor, progress, settled.rows, valid_from).run()
         except (DataError, ParameterError):  # the same call would say the same: there is nothing to go on with
             shutil.rmtree(work)
             remove(folder)
@@ -116,16 +155,42 @@ def cancel(out: str | Path) -> bool:
         return False
     remove(folder)
     if (folder / MANIFEST).exists():
-        sweep(folder, read_manifest(folder))
+        forget_before(folder, 0)
     return True
 
 
-def _given(reading: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `read_interactions`, all of them."""
-    for name in reading:
-        if name not in DEFAULTS:
-            raise UnknownNameError.of("argument of ingest", name, DEFAULTS)
-    return DEFAULTS | dict(reading)
+def _refuse_of_later_loads(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ParameterError(
+                f"The {name!r} is for loads that come later: load='append' or 'upsert'. Got {value!r}.", parameter=name, value=value
+            )
+
+
+def _added(
+    source: Any, folder: Path, asked: Addition, reading: Mapping[str, Any], executor: Executor, plan: Callable[[Plan], None], progress: Progress
+) -> Dataset:  # fmt: skip
+    """A load after the first."""
+    before = read_manifest(folder)
+    columns = {role: reading[role] for role in (*ROLES, "event_id") if reading.get(role) is not None}
+    given = given_of({**taken_over(before), **{name: value for name, value in reading.items() if name != "event_id"}})
+    added = Added(folder, before, asked, given, columns, source)
+    work = folder / WORK
+    settled = planned(added.begun, folder, len(before.shards), executor.workers)
+    plan(settled)
+    check_room(settled, folder, bytes_of(work))
+    begun = Asked.of(added.begun.sources, {**reading, **asked.plain()}, before.load + 1, len(before.shards))
+    with parts.alone(work):
+        take_up(work, begun)
+        try:
+            manifest = added.run(begun, executor, progress, settled.rows)
+        except (DataError, ParameterError):
+            shutil.rmtree(work)
+            forget_before(folder, 0)
+            raise
+        commit(folder, manifest)
+    remove(folder)
+    return open_log(folder)
 
 
 def _next_load(folder: Path, *, force: bool) -> int:
@@ -141,13 +206,6 @@ def _next_load(folder: Path, *, force: bool) -> int:
     return read_manifest(folder).load + 1
 
 
-def _begun(source: Any, given: Mapping[str, Any], event_id: str | None) -> Begun:
-    named = {role: given[role] for role in ROLES} | {"event_id": event_id, "title": given["title"] if given["items"] is None else None}
-    options = TextOptions.of(given["encoding"], given["separator"], given["header"], given["columns"])
-    written = (given[name] for name in ("on_bad_row", "time_unit", "time_format", "any_year", "decimal"))
-    return begin(source, named, options, *written, tables=given["items"] is not None or given["users"] is not None)
-
-
 @final
 @dataclass(frozen=True)
 class _Load:
@@ -161,6 +219,7 @@ class _Load:
     executor: Executor
     progress: Progress
     rows: int  # that are expected
+    valid_from: str | None = None
 
     def run(self) -> Manifest:
         """Both stages; the manifest is not written."""
@@ -185,6 +244,9 @@ class _Load:
         items = Vocabulary(reader.coders["item"].ids())
         if given["items"] is None:
             return items, None if reader.titles is None else reader.titles.table(items), ""
+        if self.valid_from is not None:
+            told = Told.of(given, self.begun.columns["item"], self.valid_from)
+            return _reordered(told.added(None, items, reader.time_unit, ALWAYS))
         table, known, note = read_features(
             given["items"], "items", self.begun.columns["item"], items, given["item_kinds"], given["title"],
             TextOptions(encoding=given["encoding"]), given["decimal"],
@@ -220,15 +282,20 @@ class _Load:
             load, self.given["name"] or name_of(self.source), self.asked.reading, dict(self.begun.columns), "whole" if whole else "text",
             "whole" if vocabulary.ids.dtype.is_integer() else "text", reader.time_unit, reader.kind_names(), len(vocabulary),
             (write_file(self.folder, f"items/{load:05}.parquet", vocabulary.as_text().ids.rename("id").to_frame()),),
-            shards, blocks.place.good, blocks.place.latest, (read, *_left_out(read, built)), tuple(self.asked.sources),
-            self._written(table), None if users is None else users[1],
+            shards, blocks.place.good, blocks.place.latest, (read, *_left_out(read, built)), tuple(mark_of(one, load, hashed="event_id" not in self.begun.columns) for one in self.begun.sources),
+            self._written(table), None if users is None else users[1], reader.clock.form,
         )  # fmt: skip
         return replace(manifest, fingerprint=fingerprint_of(manifest, vocabulary))
 
     def _written(self, table: FeatureTable | None) -> TableOf | None:
         if table is None:
             return None
-        return TableOf(dict(table.kinds), table.title, write_file(self.folder, f"items/table-{self.asked.load:05}.parquet", table.frame))
+        return table_of(self.folder, table, self.asked.load)
+
+
+def _reordered(told: tuple[FeatureTable, Vocabulary, str]) -> tuple[Vocabulary, FeatureTable, str]:
+    table, items, note = told
+    return items, table, note
 
 
 def _left_out(read: Step, built: Sequence[Mapping[str, Any]]) -> list[Step]:
@@ -240,24 +307,3 @@ def _left_out(read: Step, built: Sequence[Mapping[str, Any]]) -> list[Step]:
         if again
         else []
     )
-
-
-def fingerprint_of(manifest: Manifest, items: Vocabulary) -> str:
-    """16 hex digits that stand for the content of a log: ids, events, types and tables, not for the files that it came from or lies in."""
-    total = sum(int(piece.content, 16) for shard in manifest.shards for piece in shard.pieces) % 2**64
-    tables = [
-        None if table is None else (sorted(table.kinds.items()), table.title, table.file and table.file.crc32)
-        for table in (manifest.item_table, manifest.user_table)
-    ]
-    of_people = sorted(shard.table.crc32 for shard in manifest.shards if shard.table is not None)
-    asked = (
-        manifest.user_type,
-        manifest.time_unit,
-        manifest.kind_names,
-        sorted(manifest.columns),
-        items.fingerprint(),
-        total,
-        tables,
-        of_people,
-    )
-    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
