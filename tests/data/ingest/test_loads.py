@@ -1,5 +1,8 @@
 """Loads one after another are what a list of events comes to."""
 
+import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -370,3 +373,40 @@ def test_processes_come_to_the_same(tmp_path):
     rows = [Row("cy", "jam", 2, 1.0, "1")]
     slow.upsert(rows)
     held_against(vt.ingest(frame(rows), tmp_path / "log", load="upsert", executor=Processes(2)), slow, "upsert")
+
+
+DYING = """
+import os, pathlib, signal, sys
+import vitrina as vt
+left, real = int(sys.argv[1]), pathlib.Path.replace
+
+def replace(*given):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+pathlib.Path.replace = replace
+vt.ingest("rows.parquet", "log", load=sys.argv[2], **eval(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize(("load", "given"), [("append", {"lateness": 1}), ("upsert", {"deleted": "gone"})])
+def test_kills_at_any_rename_change_nothing(tmp_path, monkeypatch, load, given):
+    monkeypatch.chdir(tmp_path)
+    _, slow = begun(tmp_path / "log", FIRST, shards=4)
+    rows = [*LATER, Row("zoe", "tea", 2, 4.0, "2"), Row("", "", 0, 0.0, "1", deleted=True), Row("eve", "tea", 9, 1.0, "9")]
+    if load == "append":
+        rows = [row for row in rows if not row.deleted]
+        slow.append(rows, 1)
+    else:
+        slow.upsert(rows)
+    frame(rows, corrections=True).write_parquet(tmp_path / "rows.parquet")
+    before = people_of(vt.Dataset.open(tmp_path / "log"))
+    for renames in (4, 5):
+        command = [sys.executable, "-c", DYING, str(renames), load, repr(given)]
+        killed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert people_of(vt.Dataset.open(tmp_path / "log")) == before
+    held_against(vt.ingest("rows.parquet", "log", load=load, **given), slow, load)

@@ -88,6 +88,13 @@ class Fresh:
     oldest: int | None = None  # time of the oldest late row
     taken: list[pl.Series] = field(default_factory=list)  # ids since the last block
 
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest, lateness: str | int | timedelta | None) -> Fresh:
+        """For a load behind a state of the log."""
+        length = lateness_of(lateness, manifest)
+        bound = None if manifest.watermark is None else manifest.watermark - length
+        return cls(bound, known_ids(folder, manifest, bound) if "event_id" in manifest.columns else None)
+
     @property
     def columns(self) -> list[str]:
         return []
@@ -120,10 +127,10 @@ class Fresh:
         taken, self.taken = self.taken, []
         return {**self.counts(), "oldest": self.oldest}, pl.concat(taken).to_frame() if taken else None
 
-    def take_up(self, state: Mapping[str, Any], taken: pl.DataFrame | None) -> None:
+    def take_up(self, state: Mapping[str, Any], came: pl.DataFrame | None) -> None:
         self.late, self.repeated, self.oldest = state["late"], state["repeated"], state["oldest"]
-        if self.known is not None and taken is not None:
-            self.known.add(taken["event_id"])
+        if self.known is not None and came is not None:
+            self.known.add(came["event_id"])
 
     def note(self, unit: TimeUnit | None) -> str:
         """Sentences on what was left out, and what to do about it."""

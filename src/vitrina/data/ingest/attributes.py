@@ -101,9 +101,9 @@ class Told:
         told = Versions(vocabulary.encode(ids), begins, rows.frame)
         versions, new = _joined(_past(known, len(items)), told)
         notes.append(_word(told, new, self.valid_from, since, unit))
-        kinds = dict(rows.kinds) if known is None else {**rows.kinds, **known.kinds}
+        merged: dict[str, FeatureKind] = {**rows.kinds, **({} if known is None else known.kinds)}
         latest = versions.at(int(np.iinfo(np.int64).max), length=len(vocabulary))
-        table = FeatureTable(latest, kinds, rows.title, versions)
+        table = FeatureTable(latest, merged, rows.title, versions)
         return table, vocabulary, " ".join(part for part in (first.note, *notes, *decided) if part)
 
     def _begins(self, frame: pl.DataFrame, unit: TimeUnit | None, since: int) -> Int64:

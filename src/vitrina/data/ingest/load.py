@@ -17,7 +17,7 @@ from vitrina.base.ids import whole_numbers
 from vitrina.base.parts import run_parts
 from vitrina.data.dataset import Step
 from vitrina.data.features import FeatureTable
-from vitrina.data.ingest.append import Fresh, known_ids, lateness_of
+from vitrina.data.ingest.append import Fresh
 from vitrina.data.ingest.attributes import Told, table_of
 from vitrina.data.ingest.blocks import Blocks, rows_of
 from vitrina.data.ingest.format import WORK, Manifest, Shard, TableOf, manifest_at, read_file, shard_of, write_file
@@ -27,10 +27,7 @@ from vitrina.data.ingest.reading import DEFAULTS, ROLES, Progress, begun_of, fin
 from vitrina.data.ingest.schema import columns_for, ids_after, kinds_after, require_same_time, unused
 from vitrina.data.ingest.upsert import Corrections
 from vitrina.data.ingest.work import Asked
-from vitrina.data.read.clock import Clock
-from vitrina.data.read.date_column import DateColumn
 from vitrina.data.read.io import STANDARD, Begun, bad_rows_of
-from vitrina.data.read.numerals import Numerals
 from vitrina.data.read.sources import Source, Table, find_sources
 from vitrina.data.read.text import TextOptions
 from vitrina.data.read.validate import BadRows
@@ -130,33 +127,9 @@ class Added:
     @cached_property
     def gate(self) -> Fresh | Corrections:
         """Which rows are taken."""
-        before, asked = self.before, self.asked
-        timed = "time" in before.columns
-        if asked.load == "append":
-            lateness = lateness_of(asked.lateness, before)
-            bound = None if before.watermark is None else before.watermark - lateness
-            return Fresh(bound, known_ids(self.folder, before, bound) if "event_id" in before.columns else None)
-        if "event_id" not in before.columns:
-            raise ParameterError(
-                f"Events are corrected by their ids, and {self.folder} has none. Ingest the whole log again with event_id='...', or append.",
-                parameter="load",
-            )
-        for name, column in (("deleted", asked.deleted), ("version", asked.version)):
-            missing = next((source for source in self.found[0] if column is not None and column not in source.columns), None)
-            if missing is not None:
-                raise ParameterError(
-                    f"{missing.label} has no column {column!r}, named as {name!r}. Its columns: {', '.join(missing.columns[:12])}.",
-                    parameter=name,
-                    value=column,
-                )
-        assert timed or before.watermark is None
-
-        def again() -> Any:
-            chunks = (chunk for source in self.found[0] for chunk in source.chunks([asked.version]))
-            return (chunk.frame[asked.version].cast(pl.String) for chunk in chunks)
-
-        clock = Clock("step", dates=DateColumn(reread=again), numerals=Numerals(self.given["decimal"], again))
-        return Corrections(before.columns["event_id"], asked.deleted, asked.version, clock)
+        if self.asked.load == "append":
+            return Fresh.of(self.folder, self.before, self.asked.lateness)
+        return Corrections.of(self.folder, self.before, self.found[0], self.asked.deleted, self.asked.version, self.given["decimal"])
 
     def run(self, plain: Asked, executor: Executor, progress: Progress, rows: int) -> Manifest:
         """Both stages; the manifest is not written."""
@@ -296,4 +269,4 @@ def taken_over(manifest: Manifest) -> dict[str, Any]:
 
 def _step(name: str, before: Manifest, after: Manifest, note: str) -> Step:
     events, people = ([sum(getattr(shard, field) for shard in state.shards) for state in (before, after)] for field in ("events", "people"))
-    return Step(name, *events, *people, before.n_items, after.n_items, note)
+    return Step(name, events[0], events[1], people[0], people[1], before.n_items, after.n_items, note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from vitrina.base.errors import ParameterError
 from vitrina.base.ids import without_zero_fraction
 from vitrina.data.columns import Column, Problem, id_text
-from vitrina.data.ingest.format import Shard, events_of
+from vitrina.data.ingest.format import Manifest, Shard, events_of
 from vitrina.data.read.clock import Clock
+from vitrina.data.read.date_column import DateColumn
+from vitrina.data.read.numerals import Decimal, Numerals
 from vitrina.data.read.sources import Chunk, Source
 from vitrina.data.read.validate import BadRows
 from vitrina.types import Bool
@@ -68,6 +71,36 @@ class Corrections:
     said: list[pl.DataFrame] = field(default_factory=list)  # all rows: event_id, row (null of one that deletes), arrival, version, deleted
     cut_at: int = 0
 
+    @classmethod
+    def of(
+        cls, folder: Path, manifest: Manifest, sources: Sequence[Source], deleted: str | None, version: str | None, decimal: Decimal | None
+    ) -> Corrections:
+        """For a load behind a state of the log.
+
+        Raises:
+            ParameterError: the log has no ids of events, or a file lacks a named column.
+        """
+        if "event_id" not in manifest.columns:
+            raise ParameterError(
+                f"Events are corrected by their ids, and {folder} has none. Ingest the whole log again with event_id='...', or append.",
+                parameter="load",
+            )
+        for name, column in (("deleted", deleted), ("version", version)):
+            lacking = next((source for source in sources if column is not None and column not in source.columns), None)
+            if lacking is not None:
+                raise ParameterError(
+                    f"{lacking.label} has no column {column!r}, named as {name!r}. Its columns: {', '.join(lacking.columns[:12])}.",
+                    parameter=name,
+                    value=column,
+                )
+
+        def again() -> Iterator[pl.Series]:
+            columns = [] if version is None else [version]
+            return (chunk.frame[column].cast(pl.String) for source in sources for chunk in source.chunks(columns) for column in columns)
+
+        clock = Clock("step", dates=DateColumn(reread=again), numerals=Numerals(decimal, again))
+        return cls(manifest.columns["event_id"], deleted, version, clock)
+
     @property
     def columns(self) -> list[str]:
         return [name for name in (self.deleted, self.version) if name is not None]
@@ -113,10 +146,10 @@ class Corrections:
         new, self.cut_at = self.said[self.cut_at :], len(self.said)
         return {"arrived": self.arrived}, pl.concat(new) if new else None
 
-    def take_up(self, state: Mapping[str, Any], taken: pl.DataFrame | None) -> None:
+    def take_up(self, state: Mapping[str, Any], came: pl.DataFrame | None) -> None:
         self.arrived = state["arrived"]
-        if taken is not None:
-            self.said.append(taken)
+        if came is not None:
+            self.said.append(came)
             self.cut_at = len(self.said)
 
     def standing(self) -> pl.DataFrame:
