@@ -5,6 +5,8 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError
@@ -22,21 +24,21 @@ class Known:
         self.time_unit, self.columns = unit, {"event_id": "id"} if ids else {}
 
 
-@pytest.mark.parametrize(("given", "unit", "length"), [
+@pytest.mark.parametrize(("lateness", "unit", "length"), [
     (None, "us", 0), ("90s", "us", 90_000_000), ("2d", "us", 172_800_000_000), (" 1w ", "us", 604_800_000_000), (timedelta(hours=1), "us", 3_600_000_000),
     (5, "step", 5), ("5", "step", 5), (None, None, 0),
 ])  # fmt: skip
-def test_a_lateness_is_a_length_of_time(given, unit, length):
-    assert lateness_of(given, Known(unit)) == length
+def test_a_lateness_is_a_length_of_time(lateness, unit, length):
+    assert lateness_of(lateness, Known(unit)) == length
 
 
-@pytest.mark.parametrize(("given", "unit", "ids", "words"), [
+@pytest.mark.parametrize(("lateness", "unit", "ids", "words"), [
     ("2 days", "us", True, "a length of time: '90m'"), (2, "us", True, "a length of time"), ("2d", "step", True, "a whole number of them"),
     ("2d", None, True, "needs a log with times"), ("2d", "us", False, "needs ids of events"), (timedelta(days=-1), "us", True, "a length of time"),
 ])  # fmt: skip
-def test_what_is_no_lateness_is_refused(given, unit, ids, words):
+def test_what_is_no_lateness_is_refused(lateness, unit, ids, words):
     with pytest.raises(ParameterError, match=words):
-        lateness_of(given, Known(unit, ids=ids))
+        lateness_of(lateness, Known(unit, ids=ids))
 
 
 def test_no_lateness_needs_no_ids():
@@ -90,6 +92,25 @@ def test_what_is_told_again_is_no_version():
     }  # fmt: skip
     assert table.frame["price"].to_list() == [4.0, 5.0]
     assert table.at(9).frame["price"].to_list() == [3.0, 5.0]
+
+
+TOLD = st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=4, unique_by=lambda r: r[:2]), max_size=5)  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None)
+@given(TOLD)
+def test_the_table_of_a_time_is_what_was_told_of_it(loads):
+    known, items, rows = None, vt.Vocabulary.of(["a", "b", "c"]), []
+    for load in loads:
+        table = pl.DataFrame(load, schema=["item_id", "from", "price"], orient="row")
+        known, items, _ = told(table, known, items, valid_from="from")
+        rows += load
+    for time in range(-1, 11) if known is not None else ():
+        best = {}
+        for item, since, price in rows:  # of two that begin together the one told last
+            if since <= time and since >= best.get(item, (-1, None))[0]:
+                best[item] = (since, price)
+        assert known.at(time).frame["price"].to_list() == [best.get(item, (None, None))[1] for item in "abc"]
 
 
 def test_an_item_that_is_told_later_is_unknown_before():
@@ -150,3 +171,23 @@ def test_two_rows_of_one_time_are_refused():
     rows = pl.DataFrame({"item_id": ["tea", "tea"], "price": [3.0, 4.0], "from": [1, 1]})
     with pytest.raises(DataError, match="must hold each id once per time"):
         told(rows, valid_from="from")
+
+
+def test_dates_of_items_are_read_like_those_of_a_log():
+    rows = pl.DataFrame({"item_id": ["tea", "tea"], "price": [3.0, 4.0], "from": ["2024-01-31", "2024-02-01 18:30"]})
+    table, _, _ = Told(rows, "item_id", valid_from="from").added(None, ITEMS, "us", ALWAYS)
+    assert table.versions.since.tolist() == [1706659200000000, 1706812200000000]
+    with pytest.raises(DataError, match="What a table is valid from is written as 2024-01-31"):
+        Told(rows.with_columns(pl.Series("from", ["03.04.2024", "05.06.2024"])), "item_id", valid_from="from").added(
+            None, ITEMS, "us", ALWAYS
+        )
+    with pytest.raises(ParameterError, match="needs a log with times"):
+        Told(rows, "item_id", valid_from="from").added(None, ITEMS, None, ALWAYS)
+
+
+def test_whole_numbers_may_become_fractions():
+    known, items, _ = told(FIRST.with_columns(price=pl.Series([3, 5])))
+    table, _, _ = told(FIRST.with_columns(price=pl.Series([3.5, None])), known, items, since=10)
+    assert table.versions.frame["price"].to_list() == [3.0, 5.0, 3.5, None]
+    table, _, _ = told(FIRST.with_columns(price=pl.Series([None, None], dtype=pl.String)), known, items, since=10)
+    assert table.versions.frame["price"].to_list() == [3, 5, None, None]

@@ -278,6 +278,8 @@ def test_a_load_that_was_killed_can_be_cancelled(tmp_path, monkeypatch):
     (lambda t: t, {"lateness": "2d"}, r"The times of this log are steps"),
     (lambda t: t, {"load": "upsert", "version": "nothing"}, r"has no column 'nothing', named as 'version'"),
     (lambda t: t, {"load": "upsert", "deleted": "value"}, r"must say whether an event is deleted \(true or false, 1 or 0, yes or no\)"),
+    (lambda t: t, {"users": pl.DataFrame({"user_id": ["ann"]})}, r"The 'users' is read with the first load alone"),
+    (lambda t: t, {"shards": 4}, r"The 'shards' is for a full load"),
     (lambda t: t, {"load": "upset"}, r"The 'load' must be 'full', 'append' or 'upsert'"),
 ])  # fmt: skip
 def test_what_does_not_fit_the_log_is_refused_and_leaves_it(tmp_path, change, given, words):
@@ -410,3 +412,13 @@ def test_kills_at_any_rename_change_nothing(tmp_path, monkeypatch, load, given):
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert people_of(vt.Dataset.open(tmp_path / "log")) == before
     held_against(vt.ingest("rows.parquet", "log", load=load, **given), slow, load)
+
+
+def test_a_title_of_the_items_is_no_column_of_the_log(tmp_path):
+    items = pl.DataFrame({"item_id": ["tea", "jam"], "label": ["Tea", "Jam"]})
+    vt.ingest(frame(FIRST), tmp_path / "log", event_id="event_id", time_unit="step", items=items, title="label")
+    data = vt.ingest(frame(LATER), tmp_path / "log", load="append", lateness=1)
+    assert data.titles([0, 1, 2]) == ["Tea", "Jam", "salt"]
+    more = pl.DataFrame({"item_id": ["salt"], "label": ["Salt"]})
+    data = vt.ingest(frame([Row("ann", "salt", 9, 1.0, "9")]), tmp_path / "log", load="append", items=more)
+    assert data.titles([0, 1, 2]) == ["Tea", "Jam", "Salt"]

@@ -36,9 +36,7 @@ class Told:
         column: the id column of the log; the table's is named so, or `item_id`.
         kinds: declared kinds of its columns.
         title: the column to show to people.
-        valid_from: the column that says from when on a row holds; an item may have several rows then.
-        time_format: of dates as text in that column, and
-        time_unit: of numbers in it.
+        valid_from: the column that says from when on a row holds, in dates or numbers; an item may have several rows then.
     """
 
     source: Any
@@ -46,8 +44,6 @@ class Told:
     kinds: Mapping[str, FeatureKind] | None = None
     title: str | None = None
     valid_from: str | None = None
-    time_format: str | None = None
-    time_unit: GivenUnit | None = None
     options: TextOptions = AS_FOUND
     decimal: Decimal | None = None
 
@@ -55,17 +51,7 @@ class Told:
     def of(cls, given: Mapping[str, Any], column: str, valid_from: str | None) -> Told:
         """From the arguments of `read_interactions`."""
         options = TextOptions(encoding=given["encoding"])
-        return cls(
-            given["items"],
-            column,
-            given["item_kinds"],
-            given["title"],
-            valid_from,
-            given["time_format"],
-            given["time_unit"],
-            options,
-            given["decimal"],
-        )
+        return cls(given["items"], column, given["item_kinds"], given["title"], valid_from, options, given["decimal"])
 
     def added(
         self, known: FeatureTable | None, items: Vocabulary, unit: TimeUnit | None, since: int
@@ -99,7 +85,7 @@ class Told:
             raise DataError(f"{label}: {error}") from None
         vocabulary = items.extended(ids)
         told = Versions(vocabulary.encode(ids), begins, rows.frame)
-        versions, new = _joined(_past(known, len(items)), told)
+        versions, new = _joined(_past(known, len(items)), told, anew=self.valid_from is None)
         notes.append(_word(told, new, self.valid_from, since, unit))
         merged: dict[str, FeatureKind] = {**rows.kinds, **({} if known is None else known.kinds)}
         latest = versions.at(int(np.iinfo(np.int64).max), length=len(vocabulary))
@@ -122,13 +108,12 @@ class Told:
         def again() -> Any:
             return iter([column.cast(pl.String)])
 
-        clock = Clock(
-            "step" if unit == "step" else self.time_unit,
-            any_year=True,
-            dates=DateColumn(self.time_format, again),
-            numerals=Numerals(self.decimal, again),
-        )
-        read = clock.read(column, self.valid_from)
+        step: GivenUnit | None = "step" if unit == "step" else None
+        clock = Clock(step, any_year=True, dates=DateColumn(reread=again), numerals=Numerals(self.decimal, again))
+        try:
+            read = clock.read(column, self.valid_from)
+        except DataError as error:
+            raise DataError(f"{error} What a table is valid from is written as 2024-01-31, as 2024-01-31 18:30, or as a number.") from None
         for problem in read.problems:
             if problem.mask.any():
                 at = int(problem.mask.arg_max() or 0)
@@ -198,25 +183,27 @@ def _past(known: FeatureTable | None, length: int) -> Versions | None:
     return Versions(codes, np.full(len(codes), ALWAYS), known.frame[codes.astype(np.int64)])
 
 
-def _joined(past: Versions | None, told: Versions) -> tuple[Versions, Bool]:
-    """All states, those told now behind, without the new ones that change nothing; and which of the told ones stayed."""
-    if past is None:
-        both, before = told, 0
-    else:
-        types = {name: kind for name, kind in past.frame.schema.items() if told.frame.schema[name] != kind}
-        frame = pl.concat([past.frame, told.frame.with_columns(pl.col(n).cast(t) for n, t in types.items())], how="diagonal_relaxed")
-        both = Versions(np.append(past.codes, told.codes), np.append(past.since, told.since), frame)
-        before = len(past)
+def _joined(past: Versions | None, told: Versions, *, anew: bool) -> tuple[Versions, Bool]:
+    """All states, those told now behind, without the new ones that say what is known; and which of the told ones stayed.
+
+    Args:
+        anew: what is told is the state of now, so that one like the state before it is none. Else only what was told of that very time is known: a correction of
+            the state before would change it too.
+    """
+    both, before = told, 0
+    if past is not None:
+        empty = [pl.col(name).cast(kind) for name, kind in past.frame.schema.items() if told.frame[name].null_count() == len(told)]
+        frame = pl.concat([past.frame, told.frame.with_columns(empty)], how="diagonal_relaxed")
+        both, before = Versions(np.append(past.codes, told.codes), np.append(past.since, told.since), frame), len(past)
     order = both.order
-    in_order = both.frame[order]
-    same = (
-        in_order.select(pl.all_horizontal(pl.all().eq_missing(pl.all().shift()))).to_series().to_numpy()
-        if in_order.width
-        else np.ones(len(order), bool)
-    )
-    same &= np.append(False, both.codes[order[1:]] == both.codes[order[:-1]])[: len(order)]
+    follows = np.append(False, both.codes[order[1:]] == both.codes[order[:-1]])[: len(order)]
+    if not anew:
+        follows &= np.append(False, both.since[order[1:]] == both.since[order[:-1]])[: len(order)]
+    if both.frame.width:
+        in_order = both.frame[order]
+        follows &= in_order.select(pl.all_horizontal(pl.all().eq_missing(pl.all().shift()))).to_series().to_numpy()
     keep = np.ones(len(both), bool)
-    keep[order[same]] = False
+    keep[order[follows]] = False
     keep[:before] = True
     return both.select(keep), keep[before:]
 

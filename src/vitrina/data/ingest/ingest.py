@@ -33,7 +33,7 @@ from vitrina.data.ingest.format import (
     sweep,
     write_file,
 )
-from vitrina.data.ingest.load import Added, Addition, taken_over
+from vitrina.data.ingest.load import Added, Addition, given_for
 from vitrina.data.ingest.open import open_log
 from vitrina.data.ingest.plan import Plan, bytes_of, check_room, planned
 from vitrina.data.ingest.reading import ROLES, Progress, begun_of, fingerprint_of, given_of, mark_of
@@ -173,8 +173,7 @@ def _added(
     """A load after the first."""
     before = read_manifest(folder)
     columns = {role: reading[role] for role in (*ROLES, "event_id") if reading.get(role) is not None}
-    given = given_of({**taken_over(before), **{name: value for name, value in reading.items() if name != "event_id"}})
-    added = Added(folder, before, asked, given, columns, source)
+    added = Added(folder, before, asked, given_for(before, reading), columns, source)
     work = folder / WORK
     settled = planned(added.begun, folder, len(before.shards), executor.workers)
     plan(settled)

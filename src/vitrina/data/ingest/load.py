@@ -23,7 +23,7 @@ from vitrina.data.ingest.blocks import Blocks, rows_of
 from vitrina.data.ingest.format import WORK, Manifest, Shard, TableOf, manifest_at, read_file, shard_of, write_file
 from vitrina.data.ingest.landing import shard_after
 from vitrina.data.ingest.open import shared
-from vitrina.data.ingest.reading import DEFAULTS, ROLES, Progress, begun_of, fingerprint_of, mark_of
+from vitrina.data.ingest.reading import ROLES, Progress, begun_of, fingerprint_of, given_of, mark_of
 from vitrina.data.ingest.schema import columns_for, ids_after, kinds_after, require_same_time, unused
 from vitrina.data.ingest.upsert import Corrections
 from vitrina.data.ingest.work import Asked
@@ -35,7 +35,8 @@ from vitrina.data.versions import ALWAYS
 from vitrina.vocabulary import Vocabulary
 
 Load = Literal["append", "upsert"]
-OF_ONE_LOAD = ("items", "users", "bad_rows_path", "name", "event_id")  # arguments that the next load doesn't take over
+OF_FIRST = ("users", "user_kinds", "name")  # arguments that only the first load takes
+OF_ONE = ("items", "bad_rows_path")  # arguments that no load takes over
 IDS = "ids.parquet"
 
 
@@ -174,7 +175,7 @@ class Added:
             unused(before, self.begun.sources, [*self.begun.columns.values(), *self.gate.columns]), told,
         ]  # fmt: skip
         manifest = replace(
-            before, load=load, reading={**before.reading, **{n: v for n, v in plain.reading.items() if n not in OF_ONE_LOAD}}, user_type=user_type, item_type=item_type, kind_names=kinds,
+            before, load=load, user_type=user_type, item_type=item_type, kind_names=kinds,
             n_items=len(items), items=(*before.items, *self._new_items(items, load)), shards=shards, rows=before.rows + blocks.place.good,
             watermark=watermark, sources=(*before.sources, *self.found[1]), item_table=table, loads=(*before.loads, {"load": load, "kind": self.asked.load, **counts}),
         )  # fmt: skip
@@ -262,9 +263,22 @@ def _latest(shards: Sequence[Shard], load: int) -> list[int]:
     return [piece.latest for shard in shards for piece in shard.pieces if piece.load == load and piece.latest is not None]
 
 
-def taken_over(manifest: Manifest) -> dict[str, Any]:
-    """Arguments of reading that a load takes over from those before it; columns are those of the log."""
-    return {name: value for name, value in manifest.reading.items() if name in DEFAULTS and name not in (*ROLES, *OF_ONE_LOAD)}
+def given_for(manifest: Manifest, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `read_interactions`: those of the first load, and over them those that are given for this one alone.
+
+    Raises:
+        ParameterError: one of them is for a first load.
+    """
+    for name in OF_FIRST:
+        if reading.get(name) is not None:
+            raise ParameterError(
+                f"The {name!r} is read with the first load alone. Leave it out, or ingest the whole log again. Got {reading[name]!r}.",
+                parameter=name,
+            )
+    first = {name: value for name, value in manifest.reading.items() if name not in (*ROLES, *OF_FIRST, *OF_ONE, "event_id")}
+    if manifest.reading.get("items") is not None:
+        first.pop("title", None)  # a column of that table, and none of the log
+    return given_of({**first, **{name: value for name, value in reading.items() if name != "event_id"}})
 
 
 def _step(name: str, before: Manifest, after: Manifest, note: str) -> Step:
