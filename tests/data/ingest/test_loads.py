@@ -1,5 +1,6 @@
 """Loads one after another are what a list of events comes to."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -422,3 +423,14 @@ def test_a_title_of_the_items_is_no_column_of_the_log(tmp_path):
     more = pl.DataFrame({"item_id": ["salt"], "label": ["Salt"]})
     data = vt.ingest(frame([Row("ann", "salt", 9, 1.0, "9")]), tmp_path / "log", load="append", items=more)
     assert data.titles([0, 1, 2]) == ["Tea", "Jam", "Salt"]
+
+
+def test_another_log_in_the_same_folder_is_another_log(tmp_path):
+    folder = tmp_path / "log"
+    first, slow = begun(folder, FIRST)
+    assert people_of(first) == slow.people()
+    shutil.rmtree(folder)
+    second, slow = begun(folder, LATER)
+    held_against(second, slow)
+    with pytest.raises(DataError, match=r"was written anew since it was opened|is gone|is damaged: it has"):
+        people_of(first)

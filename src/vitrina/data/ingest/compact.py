@@ -55,7 +55,7 @@ def compact(out: str | Path, *, executor: Executor = InProcess()) -> Dataset:
     if not busy and len(manifest.items) <= 1:
         forget_before(folder, manifest.load)
         return open_log(folder)
-    function = _Compacted(str(folder), manifest.load)
+    function = _Compacted(str(folder), manifest.load, manifest.state)
     found = run_parts(function, busy, folder / WORK, key=f"compact {manifest.load} {manifest.fingerprint}", executor=executor)
     shards = list(manifest.shards)
     for number, shard in zip(busy, found, strict=True):
@@ -76,10 +76,11 @@ class _Compacted:
 
     folder: str
     generation: int
+    state: int
 
     def __call__(self, number: int) -> dict[str, Any]:
         folder, load = Path(self.folder), self.generation + 1
-        manifest = manifest_at(folder, self.generation)
+        manifest = manifest_at(folder, self.generation, self.state)
         shard = manifest.shards[number]
         users = users_of(folder, shard.pieces)
         events, _ = events_of(folder, shard.pieces, columns_of(manifest.columns))

@@ -115,6 +115,11 @@ class Manifest:
     format: int = FORMAT
 
     @property
+    def state(self) -> int:
+        """Tells it from a manifest of the same folder and number that names other files."""
+        return zlib.crc32(repr([(file.name, file.crc32) for file in self.files]).encode())
+
+    @property
     def files(self) -> list[File]:
         """Every file that it names."""
         tables = [file for table in (self.item_table,) if table is not None for file in (table.file, table.versions)]
@@ -183,6 +188,10 @@ def _no_manifest(folder: Path, load: int | None) -> str:
     return f"{folder} holds no ingested log: it has no {MANIFEST}. Make one with: vitrina ingest SOURCE --out {folder}"
 
 
+def _written_anew(folder: Path) -> str:
+    return f"The log in {folder} was written anew since it was opened. Open it again: Dataset.open({str(folder)!r})."
+
+
 def commit(folder: Path, manifest: Manifest) -> None:
     """Make this the state of the folder. Its files must be there."""
     text = json.dumps(asdict(manifest), indent=1)
@@ -244,6 +253,7 @@ def read_file(folder: Path, file: File, columns: Sequence[str] | None = None) ->
         raise DataError(_gone(folder, file))
     try:
         if (str(path), file.crc32) in _sound:
+            check(folder, file)  # another log may have taken the place
             return pl.read_parquet(path, columns=columns, glob=False)
         content = path.read_bytes()
         check(folder, file, len(content))
@@ -307,6 +317,13 @@ def first_users(manifest: Manifest) -> Int64:
 
 
 @lru_cache(maxsize=8)
-def manifest_at(folder: Path, load: int) -> Manifest:
-    """The same as `read_manifest`, read once per process."""
-    return read_manifest(folder, load)
+def manifest_at(folder: Path, load: int, state: int | None = None) -> Manifest:
+    """The same as `read_manifest`, read once per process.
+
+    Raises:
+        DataError: the folder was given another log since, which has another `Manifest.state`.
+    """
+    manifest = read_manifest(folder, load)
+    if state not in (None, manifest.state):
+        raise DataError(_written_anew(folder))
+    return manifest

@@ -123,7 +123,7 @@ class Added:
     @property
     def items(self) -> Vocabulary:
         """Of the state before."""
-        return shared(str(self.folder), self.before.load)["items"]
+        return shared(str(self.folder), self.before.load, self.before.state)["items"]
 
     @cached_property
     def gate(self) -> Fresh | Corrections:
@@ -145,7 +145,7 @@ class Added:
             with atomic_file(work / IDS) as staging:
                 self.gate.standing().write_parquet(staging)
         numbers = list(range(len(self.before.shards))) if correcting else blocks.busy_shards()
-        land = _Land(str(self.folder), str(blocks.folder), blocks.count, self.before.load, correcting=correcting)
+        land = _Land(str(self.folder), str(blocks.folder), blocks.count, self.before.load, self.before.state, correcting=correcting)
         landed = run_parts(
             land, numbers, work / "shards", key=plain.key, executor=executor, done=lambda count: progress("Shards", count, len(numbers))
         )
@@ -185,7 +185,7 @@ class Added:
     def _told(self, items: Vocabulary, since: int) -> tuple[TableOf | None, Vocabulary, str]:
         """The table of items after the load, the items with those that only it has, and a word on it."""
         given, reader = self.given, self.begun.reader
-        known: FeatureTable | None = shared(str(self.folder), self.before.load)["item_table"]
+        known: FeatureTable | None = shared(str(self.folder), self.before.load, self.before.state)["item_table"]
         if given["items"] is not None:
             told = Told.of(given, self.before.columns["item"], self.asked.valid_from)
         elif reader.titles is not None and len(reader.titles.pairs):
@@ -235,11 +235,12 @@ class _Land:
     blocks: str
     count: int
     generation: int
+    state: int
     correcting: bool
 
     def __call__(self, number: int) -> dict[str, Any]:
         folder = Path(self.folder)
-        manifest = manifest_at(folder, self.generation)
+        manifest = manifest_at(folder, self.generation, self.state)
         rows = rows_of(Path(self.blocks), self.count, number)
         rows = (
             pl.DataFrame(schema={"user": pl.String, "item": pl.Int32, "row": pl.Int64}) if rows is None else rows.cast({"user": pl.String})

@@ -42,10 +42,11 @@ class Opened:
 
     folder: str
     generation: int  # the load
+    state: int | None = None  # of its manifest, so that another log that takes the folder isn't taken for it
 
     @property
     def manifest(self) -> Manifest:
-        return manifest_at(Path(self.folder), self.generation)
+        return manifest_at(Path(self.folder), self.generation, self.state)
 
     def __len__(self) -> int:
         return len(self.manifest.shards)
@@ -78,7 +79,7 @@ class Opened:
         own = {field: frame[name].to_numpy(writable=True) for name, field in OF_EVENTS.items() if name in frame.columns}
         if "baskets" in own:
             own["baskets"] = number_baskets(own["baskets"], indptr)
-        about = shared(self.folder, self.generation)
+        about = shared(self.folder, self.generation, self.state)
         return Dataset(
             Events(**own), indptr, users, first_user=int(first_users(manifest)[index]), user_table=self._user_table(index), **about
         )
@@ -90,9 +91,9 @@ class Opened:
 
 
 @lru_cache(maxsize=2)
-def shared(folder: str, generation: int) -> dict[str, Any]:
+def shared(folder: str, generation: int, state: int | None = None) -> dict[str, Any]:
     """What all shards have in common, as fields of a Dataset."""
-    manifest, place = manifest_at(Path(folder), generation), Path(folder)
+    manifest, place = manifest_at(Path(folder), generation, state), Path(folder)
     ids = pl.concat([read_file(place, file)["id"] for file in manifest.items])
     table = manifest.item_table
     return {
@@ -128,5 +129,5 @@ def open_log(folder: str | Path) -> Sharded:
     manifest = read_manifest(folder)
     for file in manifest.files:
         check(folder, file)
-    parts = Opened(str(folder), manifest.load)
-    return Sharded(parts, shared(parts.folder, parts.generation))
+    parts = Opened(str(folder), manifest.load, manifest.state)
+    return Sharded(parts, shared(parts.folder, parts.generation, parts.state))
