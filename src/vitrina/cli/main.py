@@ -12,7 +12,23 @@ import typer
 from typer.core import TyperGroup
 
 from vitrina import __version__
-from vitrina.cli import compact, compare, demo, diagnose, experiment, fit, init, inspect, key, policy, promote, recommend, rules, serve, similar
+from vitrina.cli import (
+    compact,
+    compare,
+    demo,
+    diagnose,
+    experiment,
+    fit,
+    init,
+    inspect,
+    key,
+    policy,
+    promote,
+    recommend,
+    rules,
+    serve,
+    similar,
+)
 from vitrina.cli.letters import survive
 
 OK, UNEXPECTED, MISTAKE, MODEL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
