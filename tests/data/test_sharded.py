@@ -86,3 +86,50 @@ def test_processes_give_what_this_process_gives():
 
 def asked_of(split: vt.split.Split) -> int:
     return split.n_queries
+
+
+RULES = [
+    vt.split.GlobalTime(quantile=0.8), vt.split.GlobalTime(days=20, target="all", repeat=False), vt.split.GlobalTime(days=20, strict=True),
+    vt.split.LeaveOneOut(), vt.split.LeaveOneOut(people=12), vt.split.LeaveOneOut(strict=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_an_ingested_log_is_filtered_and_split_as_the_same_rows_in_memory(rule, tmp_path):
+    whole = vt.testing.synthetic(users=60)
+    log = vt.ingest(whole.frame(), tmp_path / "log", shards=4)
+    one, other = (vt.filters.k_core(data, users=3, items=2).split(rule) for data in (vt.read_interactions(whole.frame()), log))
+    differ = {name for name in one.counts if one.counts[name] != other.counts[name]}
+    assert differ <= {"busiest_user"}  # of several who ask alike the first in the order of people
+    assert one.warnings == other.warnings
+    assert one.protocol == other.protocol
+    assert one.summary.to_dict() == other.summary.to_dict()
+    assert asked_by(one) == asked_by(other)
+    assert sorted(one.train.frame().rows()) == sorted(other.train.to_memory().frame().rows())
+
+
+def asked_by(split: vt.split.Split) -> list:
+    """Person, moment, history and truth as ids, in the order of people and moments."""
+    rows = []
+    for shard in split.shards():
+        queries, histories, ids = shard.queries, shard.queries.histories(), shard.train.items.decode
+        people = queries.people.decode(queries.users).to_list()
+        rows += [
+            (str(person), int(queries.now[q]), ids(histories[q]).to_list(), sorted(ids(shard.truth[q]).to_list()))
+            for q, person in enumerate(people)
+        ]
+    return sorted(rows)
+
+
+def test_an_ingested_log_opens_the_shards_of_named_people_alone(tmp_path, monkeypatch):
+    whole = vt.testing.synthetic(users=40)
+    log = vt.ingest(whole.frame(), tmp_path / "log", shards=6)
+    assert (log.columns, log.latest) == (tuple(whole.events.columns()), whole.events.times.max())
+    opened, load = [], type(log.parts).load
+    monkeypatch.setattr(type(log.parts), "load", lambda parts, index: opened.append(index) or load(parts, index))
+    person = whole.users.ids[7]
+    asked, expected = log.queries([person]), whole.queries([person])
+    assert len(opened) == 1
+    assert np.array_equal(asked.now, expected.now)
+    ids = log.items.decode(asked.histories()[0]).cast(pl.String).to_list()
+    assert ids == whole.items.decode(expected.histories()[0]).cast(pl.String).to_list()

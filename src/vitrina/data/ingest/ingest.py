@@ -97,7 +97,7 @@ def ingest(
     >>> import tempfile, vitrina as vt
     >>> with tempfile.TemporaryDirectory() as place:
     ...     vt.ingest(vt.testing.toy().frame(), place + "/log", shards=2)
-    Dataset('log': 20 events, 6 users, 4 items)
+    Sharded('log': 2 shards, 20 events, 6 users, 4 items)
     """
     folder, work = Path(out), Path(out) / WORK
     if is_committed(folder):

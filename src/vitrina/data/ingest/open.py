@@ -23,10 +23,10 @@ from vitrina.data.ingest.format import (
     read_manifest,
     users_of,
 )
-from vitrina.data.ingest.shards import DTYPES, in_order, indptr_of, number_baskets
+from vitrina.data.ingest.shards import DTYPES, in_order, indptr_of, number_baskets, shard_of_ids
 from vitrina.data.sharded import Sharded
 from vitrina.data.versions import Versions
-from vitrina.types import Events
+from vitrina.types import Events, Int32
 from vitrina.vocabulary import Vocabulary
 
 OF_EVENTS = {"item": "items", "time": "times", "value": "values", "kind": "kinds", "basket": "baskets", "weight": "weights"}
@@ -63,6 +63,18 @@ class Opened:
     def fingerprint(self) -> str:
         return self.manifest.fingerprint
 
+    @property
+    def latest(self) -> int | None:
+        return self.manifest.watermark
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(field for name, field in OF_EVENTS.items() if name in self.manifest.columns)
+
+    def shard_of(self, ids: pl.Series) -> Int32:
+        """(ids,) the shard of each person, by the plain text of the id."""
+        return shard_of_ids(ids, len(self))
+
     def load(self, index: int) -> Dataset:
         manifest, folder = self.manifest, Path(self.folder)
         pieces = manifest.shards[index].pieces
@@ -81,7 +93,13 @@ class Opened:
             own["baskets"] = number_baskets(own["baskets"], indptr)
         about = shared(self.folder, self.generation, self.state)
         return Dataset(
-            Events(**own), indptr, users, first_user=int(first_users(manifest)[index]), user_table=self._user_table(index), **about
+            Events(**own),
+            indptr,
+            users,
+            first_user=int(first_users(manifest)[index]),
+            latest=manifest.watermark,
+            user_table=self._user_table(index),
+            **about,
         )
 
     def _user_table(self, index: int) -> FeatureTable | None:
