@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
+import socket
 import sys
 import threading
 from collections import deque
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
-from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError, VitrinaError
+from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError
 from vitrina.base.executor import AHEAD, check_workers
 from vitrina.base.threads import THREAD_VARIABLES
 
@@ -20,7 +22,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 STORE = 200_000_000  # bytes of a local cluster's object store: results are small, and what is large travels as paths
 RETRIES = 3  # of a part whose node or worker process is lost
+PATIENCE = 5.0  # seconds for the first answer of a cluster
 _starting = threading.Lock()
+_ours: list[tuple[str | None, int]] = []  # the cluster that was connected to here: address and workers; empty where somebody else did
 
 
 @final
@@ -109,27 +113,44 @@ def connected(address: str | None, workers: int) -> Any:
         raise MissingExtraError.of("ray", "ray", "The engine 'ray'") from None
     sys.excepthook = hook  # Ray's own tells the cluster of an error first, and that never returned after a Ctrl-C
     with _starting:
+        if ray.is_initialized() and _ours and _ours != [(address, workers)]:
+            ray.shutdown()  # the cluster of an earlier map
         if not ray.is_initialized():
             _start(ray, address, workers)
+            _ours[:] = [(address, workers)]
             atexit.register(ray.shutdown)
     return ray
 
 
 def _start(ray: Any, address: str | None, workers: int) -> None:
+    _silenced(ray)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": _environment()}}
     try:
         if address is None:
             ray.init(num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
         else:
+            _reach(address)
             ray.init(address, **quiet)
-    except VitrinaError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # Ray leaves the program where a cluster doesn't answer
         where = "A local Ray cluster can't be started" if address is None else f"No Ray cluster answers at {address!r}"
         raise ParameterError(
-            f"{where}: {_first_line(error)}. Name the address that 'ray start --head' printed (host:6379), or ray://host:10001.",
+            f"{where}: {_first_line(error)}. Name the address that 'ray start --head' printed (host:6379), or ray://host:10001; without one a cluster "
+            "starts on this machine.",
             parameter="cluster", value=address,
         ) from error  # fmt: skip
+
+
+def _silenced(ray: Any) -> None:
+    """Ray writes what happens to its nodes to standard output, where a document for machines may be; what matters comes as an error."""
+    with contextlib.suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *given, **named: None
+
+
+def _reach(address: str) -> None:
+    """Fail at once where nobody listens: Ray itself tries for two minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), PATIENCE).close()
 
 
 def _environment() -> dict[str, str]:
@@ -138,5 +159,5 @@ def _environment() -> dict[str, str]:
     return dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": path}
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
