@@ -93,8 +93,8 @@ class Job:
         labels = labels_of(queries.labels, len(queries))
         split = _as_split(queries, eligible)
         named = [labels.name, hashlib.sha256(labels.hash(seed=0).to_numpy().tobytes()).hexdigest()]
-        key = self._key(split_fingerprint(split), named)
-        asked = OfFolder(self.folder / f"asked-{key}", len(queries), queries.people is not None)
+        key = self._key(split_fingerprint(split), named, queries.first_user)
+        asked = OfFolder(self.folder / f"asked-{key}", len(queries), queries.people is not None, queries.first_user)
         if not asked.folder.exists():
             save_split(split, asked.folder)
         if not asked.labels.exists():

@@ -107,6 +107,7 @@ class OfFolder:
     folder: Path
     queries: int
     people: bool
+    first_user: int = 0
 
     @property
     def labels(self) -> Path:
@@ -118,7 +119,7 @@ class OfFolder:
     def part(self, number: int, vocabulary: Vocabulary) -> tuple[Queries, Eligibility]:
         split, labels = _opened(self)
         rows = slice(number * PART, min((number + 1) * PART, self.queries))
-        queries = replace(split.queries[rows], labels=labels[rows])
+        queries = replace(split.queries[rows], labels=labels[rows], first_user=self.first_user)
         return queries if self.people else replace(queries, people=None), split.eligible.rows(rows)
 
 

@@ -17,7 +17,7 @@ from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import column_of, given_columns, has_fingerprint, is_opened, read_log
 from vitrina.data.sharded import Sharded
 from vitrina.told import explained
-from vitrina.types import Eligibility
+from vitrina.types import Eligibility, Queries
 
 if TYPE_CHECKING:
     from vitrina.data.dataset import Dataset
@@ -114,9 +114,35 @@ def write_lists(
 ) -> None:
     """Answer everybody, block by block, into a file."""
     check_ending(out)
-    user_column, item_column = column_of(source["read"], "user"), column_of(source["read"], "item")
-    log = log_of(source)
-    asked = people(users, user_column, log)
+    queries = questions(artifact, source, log_of(source), users)
+    if explain and (said := why.missing(explained(artifact.recommender, queries[:1], 1, eligible=eligible.rows(slice(0, 1))))) is not None:
+        console.note(said)
+    with console.steps() as progress:
+        rows = recommend_to(
+            out,
+            artifact.recommender,
+            queries,
+            k=k,
+            eligible=eligible,
+            user_column=column_of(source["read"], "user"),
+            item_column=column_of(source["read"], "item"),
+            explain=explain,
+            done=lambda count: progress("Users", count, len(queries)),
+        )
+    say_written(out, len(queries), int((queries.users < 0).sum()), rows, k, eligible, json=json)
+
+
+def say_written(out: Path, users: int, strangers: int, rows: int, k: int, eligible: Eligibility, *, json: bool) -> None:
+    """What a file or folder of lists has."""
+    if json:
+        console.print_json({"out": out, "users": users, "users_not_in_log": strangers, "rows": rows, "k": k, "repeat": eligible.repeat})
+    else:
+        console.out().print(f"Wrote {rows:,} rows for {users:,} users to {out}", markup=False, soft_wrap=True)
+
+
+def questions(artifact: Artifact, source: Mapping[str, Any], log: Dataset, users: str) -> Queries:
+    """A question for each of the people that --users means, with their histories; says who isn't in the log."""
+    asked = people(users, column_of(source["read"], "user"), log)
     data = histories(artifact, source, log, asked)
     queries = data.queries(asked)
     assert queries.labels is not None
@@ -128,26 +154,7 @@ def write_lists(
     if unknown.any():
         which = strangers(queries.labels, unknown, data.users)
         console.warn(f"{unknown.sum():,} of {len(queries):,} users are not in the log {which} They get what is popular.")
-    if explain and (said := why.missing(explained(artifact.recommender, queries[:1], 1, eligible=eligible.rows(slice(0, 1))))) is not None:
-        console.note(said)
-    with console.steps() as progress:
-        rows = recommend_to(
-            out,
-            artifact.recommender,
-            queries,
-            queries.labels.alias(user_column),
-            k,
-            eligible=eligible,
-            item_column=item_column,
-            explain=explain,
-            done=lambda count: progress("Users", count, len(queries)),
-        )
-    if json:
-        console.print_json(
-            {"out": out, "users": len(queries), "users_not_in_log": int(unknown.sum()), "rows": rows, "k": k, "repeat": eligible.repeat}
-        )
-    else:
-        console.out().print(f"Wrote {rows:,} rows for {len(queries):,} users to {out}", markup=False, soft_wrap=True)
+    return queries
 
 
 def log_of(source: Mapping[str, Any]) -> Dataset:
@@ -165,14 +172,24 @@ def histories(artifact: Artifact, source: Mapping[str, Any], data: Dataset, aske
         data: from `log_of`.
         asked: ids; None is everybody.
     """
-    data = data.to_memory(people=asked) if isinstance(data, Sharded) else data
-    for name, argument in source.get("filters", {}).items():
-        if name in ABOUT_EVENTS:
-            data = build.filtered(data, name, argument)
+    data = filtered(data.to_memory(people=asked) if isinstance(data, Sharded) else data, source)
     known = aligned(data, artifact.vocabulary)
     missing = data.n_events - known.n_events
     if missing == data.n_events:
         raise DataError(f"The model knows none of the items of {data.name!r}. Name another item column with --item, or fit on this log.")
     if missing:
-        console.warn(f"{missing:,} of {data.n_events:,} events are of items that the model doesn't know; they are left out of histories.")
+        warn_of_unknown(missing, data.n_events)
     return known
+
+
+def filtered(data: Dataset, source: Mapping[str, Any]) -> Dataset:
+    """The log with the filters of the fit that shape a history."""
+    for name, argument in source.get("filters", {}).items():
+        if name in ABOUT_EVENTS:
+            data = build.filtered(data, name, argument)
+    return data
+
+
+def warn_of_unknown(missing: int, events: int) -> None:
+    """Say how many events are of items that a model doesn't know."""
+    console.warn(f"{missing:,} of {events:,} events are of items that the model doesn't know; they are left out of histories.")

@@ -20,6 +20,7 @@ COLUMNS = (  # of the tables that Vitrina writes: lists, values of single querie
     {"file", "row", "line", "reason", "text"},
     {"arm", "propensity"},
 )
+LISTS = "vitrina.lists"  # what the manifest of a folder of lists says that it is
 MARK = 'content="Vitrina'  # of the generator, in the head of a page
 REPORT = ("report.html", "board.json", "per_query.parquet", "bad_rows.csv")
 
@@ -69,6 +70,18 @@ def check_artifact(folder: Path, model: str, read: Mapping[str, Any], *, force: 
         )
 
 
+def check_lists(folder: Path, read: Mapping[str, Any], *also: str | Path | None, force: bool = False) -> None:
+    """Refuse to replace a folder that is or holds what is read, and one that has no lists of ours unless `force`."""
+    for file in inputs(read, *also):
+        if _same(folder, file) or folder.resolve() in file.resolve().parents:
+            raise ParameterError(
+                f"The folder {folder} is or holds {file}, which this command reads, and would be replaced. Name another folder."
+            )
+    ours = _kind_of(folder) == LISTS
+    if folder.exists() and not ours and not force and (folder.is_file() or any(folder.iterdir())):
+        raise ParameterError(f"{folder} exists and has no lists that Vitrina wrote. Replace it with --force, or name another folder.")
+
+
 def inputs(read: Mapping[str, Any], *also: str | Path | None) -> Iterator[Path]:
     """Every file behind the log, its tables and `also`; globs as the files that they stand for."""
     for given in (read.get("source"), read.get("items"), read.get("users"), *also):
@@ -97,6 +110,14 @@ def _ours(path: Path) -> bool:
     except (OSError, ValueError, TypeError, pl.exceptions.PolarsError):
         return False
     return any(wanted <= set(columns) for wanted in COLUMNS)
+
+
+def _kind_of(folder: Path) -> str | None:
+    """What the manifest of a folder says that it is."""
+    try:
+        return json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("kind")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _model_of(folder: Path) -> str | None:
