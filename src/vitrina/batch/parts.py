@@ -25,7 +25,7 @@ from vitrina.protocols import Recommender
 from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 
-PART = 8192  # queries of a part, where they don't come in shards
+PART = 2048  # queries of a part, where they don't come in shards
 LISTS = "lists"
 
 
@@ -96,7 +96,7 @@ class OfShards:
 @final
 @dataclass(frozen=True)
 class OfFolder:
-    """Queries that were written to a folder, in parts of 8,192.
+    """Queries that were written to a folder, in parts of 2,048.
 
     Args:
         folder: a split, of which the queries and the eligibility are read; the labels are in a file beside it.

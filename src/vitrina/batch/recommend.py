@@ -49,7 +49,7 @@ def recommend_to(
 
     A model that is named by its folder answers as a job, which may have many workers: each loads it once, and what is finished is kept beside the path
     until all is. After a kill the same call goes on; `vitrina recommend --cancel` removes it. Parts are shards of a log larger than memory,
-    8,192 queries otherwise, and rows come in their order, however many workers there are.
+    2,048 queries otherwise, and rows come in their order, however many workers there are.
 
     Args:
         path: ends with .parquet or .csv. Of a job it may also be a folder, which gets a Parquet file per part and a manifest.
