@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,9 @@ def histories(artifact: Artifact, source: Mapping[str, Any], data: Dataset, aske
         data: from `log_of`.
         asked: ids; None is everybody.
     """
-    data = filtered(data.to_memory(people=asked) if isinstance(data, Sharded) else data, source)
+    if isinstance(data, Sharded):  # they are asked after the end of the whole log
+        data = replace(data.to_memory(people=asked), latest=data.latest)
+    data = filtered(data, source)
     known = aligned(data, artifact.vocabulary)
     missing = data.n_events - known.n_events
     if missing == data.n_events:
