@@ -99,7 +99,7 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
             return opened(where).changed(**rest)  # its name, where the config gives one
         if rest.get("on_bad_row") == "quarantine" and bad_rows is not None:
             rest["bad_rows_path"] = bad_rows
-        with _spoken_as_typed() if as_typed else nullcontext():
+        with spoken_as_typed() if as_typed else nullcontext():
             data = read_interactions(where, **rest)
     step = data.steps[0] if data.steps else None
     if step is not None and step.events_after < step.events_before:
@@ -108,7 +108,7 @@ def read_log(source: Mapping[str, Any], *, bad_rows: Path | None = None, as_type
 
 
 @contextmanager
-def _spoken_as_typed() -> Iterator[None]:
+def spoken_as_typed() -> Iterator[None]:
     """Errors about arguments speak of options."""
     try:
         yield
@@ -209,7 +209,7 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _found(source: str, chosen: Mapping[str, Any]) -> list[Source]:
-    with _spoken_as_typed():
+    with spoken_as_typed():
         return find_sources(source, options=TextOptions.of(**{name: chosen.get(name) for name in TEXT}))
 
 

@@ -19,6 +19,7 @@ from vitrina.cli import (
     diagnose,
     experiment,
     fit,
+    ingest,
     init,
     inspect,
     key,
@@ -69,7 +70,7 @@ app = typer.Typer(
     epilog="Start with: vitrina inspect purchases.csv   or, on data that come along: vitrina demo",
 )
 GROUPS = {
-    "Data": (inspect, init, compact),
+    "Data": (inspect, init, ingest, compact),
     "Board": (demo, compare, diagnose),
     "Models": (fit, promote, recommend, similar),
     "Service": (serve, key),

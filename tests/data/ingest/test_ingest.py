@@ -214,8 +214,11 @@ def test_sources_that_changed_are_not_gone_on_with(tmp_path):
 def test_a_log_that_is_there_is_replaced_at_the_end_only(tmp_path):
     source = log_of(tmp_path)
     first = vt.ingest(source, tmp_path / "log", shards=2)
-    with pytest.raises(ParameterError, match=r"holds a log already. Open it with Dataset.open, or replace it with force=True"):
-        vt.ingest(source, tmp_path / "log")
+    with pytest.raises(ParameterError, match=r"holds a log already. Open it with Dataset.open, or replace it \(force=True, --force\)"):
+        vt.ingest(source, tmp_path / "log", shards=3)
+    before = contents(tmp_path / "log")
+    assert vt.ingest(source, tmp_path / "log", plan=pytest.fail).fingerprint == first.fingerprint  # what is asked for is there
+    assert contents(tmp_path / "log") == before
     log_of(tmp_path, rows=70)
     assert stopped(source, tmp_path / "log", 3, shards=3, force=True)
     assert vt.Dataset.open(tmp_path / "log").n_events == 60

@@ -134,8 +134,8 @@ class Manifest:
 def manifest_of(plain: dict[str, Any]) -> Manifest:
     """A manifest from what its JSON says."""
     shards = tuple(shard_of(shard) for shard in plain["shards"])
-    tables = {name: None if plain[name] is None else _table(plain[name]) for name in ("item_table", "user_table")}
-    lists = {
+    tables: dict[str, Any] = {name: None if plain[name] is None else _table(plain[name]) for name in ("item_table", "user_table")}
+    lists: dict[str, Any] = {
         "kind_names": tuple(plain["kind_names"]),
         "items": tuple(File(**file) for file in plain["items"]),
         "sources": tuple(plain["sources"]),
@@ -151,11 +151,13 @@ def shard_of(plain: dict[str, Any]) -> Shard:
 
 
 def _table(plain: dict[str, Any]) -> TableOf:
-    return TableOf(**plain | {name: _file(plain[name]) for name in ("file", "versions")})
+    files: dict[str, Any] = {name: _file(plain[name]) for name in ("file", "versions")}
+    return TableOf(**plain | files)
 
 
 def _piece(plain: dict[str, Any]) -> Piece:
-    return Piece(**plain | {name: _file(plain[name]) for name in ("events", "users", "dropped")})
+    files: dict[str, Any] = {name: _file(plain[name]) for name in ("events", "users", "dropped")}
+    return Piece(**plain | files)
 
 
 def _file(plain: dict[str, Any] | None) -> File | None:
@@ -242,7 +244,7 @@ def write_file(folder: Path, name: str, frame: pl.DataFrame) -> File:
 _sound: set[tuple[str, int]] = set()  # files whose content this process has looked at
 
 
-def read_file(folder: Path, file: File, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read_file(folder: Path, file: File, columns: list[str] | None = None) -> pl.DataFrame:
     """The rows of a file.
 
     Raises:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -37,7 +38,7 @@ from vitrina.data.ingest.load import Added, Addition, given_for
 from vitrina.data.ingest.open import open_log
 from vitrina.data.ingest.plan import Plan, bytes_of, check_room, planned
 from vitrina.data.ingest.reading import ROLES, Progress, begun_of, fingerprint_of, given_of, mark_of
-from vitrina.data.ingest.work import Asked, is_committed, remove, shards_of, take_up
+from vitrina.data.ingest.work import Asked, is_committed, is_there, remove, shards_of, take_up
 from vitrina.data.read.io import Begun, bad_rows_of, name_of
 from vitrina.data.read.tables import TableRead, coverage_of_users, read_features, read_typed
 from vitrina.data.read.text import TextOptions
@@ -64,6 +65,8 @@ def ingest(
     **reading: Any,
 ) -> Dataset:
     """Write a log to a folder of shards, out of core, and open it: what `read_interactions` makes of the same sources, for any number of rows.
+
+    Where the folder has the log of just these files and arguments, it is opened.
 
     Rows are read as `read_interactions` reads them, with the same sentences about bad ones. People are spread over shards by a hash of their ids, items have
     one vocabulary. Killed at any moment, or after Ctrl-C, the same call goes on where it was and comes to the same folder
@@ -110,26 +113,21 @@ def ingest(
                 f"The {name!r} is for a full load: a log keeps its shards and what it holds. Leave it out.", parameter=name
             )
         asked = Addition(load, lateness, deleted, version, valid_from)
-        return _added(
-            source,
-            folder.absolute(),
-            asked,
-            reading | ({} if event_id is None else {"event_id": event_id}),
-            executor or InProcess(),
-            plan,
-            progress,
-        )
+        own = reading | ({} if event_id is None else {"event_id": event_id})
+        return _added(source, folder.absolute(), asked, own, executor or InProcess(), plan, progress)
     _refuse_of_later_loads(lateness=lateness, deleted=deleted, version=version)
-    given = given_of(reading)
-    number = _next_load(folder, force=force)
-    executor = executor or InProcess()
     if shards is not None and shards < 1:
         raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
+    given, plain = given_of(reading), reading | ({} if event_id is None else {"event_id": event_id})
     begun = begun_of(source, given, event_id)
+    if not force and is_there(folder, Asked.of(begun.sources, plain, 0, shards or 0)):
+        return open_log(folder)
+    number = _next_load(folder, force=force)
+    executor = executor or InProcess()
     settled = planned(begun, folder, shards or shards_of(work), executor.workers)
     plan(settled)
     check_room(settled, folder, bytes_of(work))
-    asked = Asked.of(begun.sources, reading | ({} if event_id is None else {"event_id": event_id}), number, settled.shards)
+    asked = Asked.of(begun.sources, plain, number, settled.shards)
     with parts.alone(work):
         take_up(work, asked)
         try:
@@ -200,7 +198,9 @@ def _next_load(folder: Path, *, force: bool) -> int:
         return 0
     if not force:
         raise ParameterError(
-            f"{folder} holds a log already. Open it with Dataset.open, or replace it with force=True.", parameter="out", value=str(folder)
+            f"{folder} holds a log already. Open it with Dataset.open, or replace it (force=True, --force).",
+            parameter="out",
+            value=str(folder),
         )
     return read_manifest(folder).load + 1
 
@@ -229,7 +229,7 @@ class _Load:
         bad = blocks.bad_rows(bad_rows_of(self.source) if given["bad_rows_path"] is None else Path(given["bad_rows_path"]))
         reader.check_any(blocks.place.good, bad, self.begun.sources)
         items, users = self._items(), self._users(blocks.folder)
-        beside = () if users is None else (users[0].id_column, users[1].kinds)
+        beside: tuple[Any, ...] = () if users is None else (users[0].id_column, users[1].kinds)
         build = Build(str(self.folder.absolute()), str(blocks.folder.absolute()), blocks.count, self.asked.load, *beside)
         built = run_parts(
             build, range(self.asked.shards), work / "shards", key=self.asked.key, executor=self.executor,
@@ -281,10 +281,15 @@ class _Load:
             load, self.given["name"] or name_of(self.source), self.asked.reading, dict(self.begun.columns), "whole" if whole else "text",
             "whole" if vocabulary.ids.dtype.is_integer() else "text", reader.time_unit, reader.kind_names(), len(vocabulary),
             (write_file(self.folder, f"items/{load:05}.parquet", vocabulary.as_text().ids.rename("id").to_frame()),),
-            shards, blocks.place.good, blocks.place.latest, (read, *_left_out(read, built)), tuple(mark_of(one, load, hashed="event_id" not in self.begun.columns) for one in self.begun.sources),
+            shards, blocks.place.good, blocks.place.latest, (read, *_left_out(read, built)), self._sources(),
             self._written(table), None if users is None else users[1], reader.clock.form,
         )  # fmt: skip
         return replace(manifest, fingerprint=fingerprint_of(manifest, vocabulary))
+
+    def _sources(self) -> tuple[dict[str, Any], ...]:
+        """What is remembered of the sources, and of the tables behind them."""
+        marks = [mark_of(one, self.asked.load, hashed="event_id" not in self.begun.columns) for one in self.begun.sources]
+        return tuple(stamp | mark for stamp, mark in zip_longest(self.asked.sources, marks, fillvalue={}))
 
     def _written(self, table: FeatureTable | None) -> TableOf | None:
         if table is None:

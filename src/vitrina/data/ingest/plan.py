@@ -45,7 +45,7 @@ class Plan:
     free: int  # bytes of the disk
 
     def __str__(self) -> str:
-        about = "" if self.counted else "about "
+        about = "" if self.counted else "About "
         return (
             f"{about}{self.rows:,} rows into {self.shards} shard{'s' * (self.shards != 1)}. Disk: {_size(self.work + self.log)}, of which {_size(self.log)} "
             f"stay; {_size(self.free)} are free. Memory: about {_size(self.memory)}, and {_size(PER_ITEM * 1e6)} per million items."

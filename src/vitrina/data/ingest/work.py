@@ -24,14 +24,18 @@ ASKED = "asked.json"
 class Asked:
     """A load: of which sources, how they are read, into how many shards."""
 
-    sources: list[dict[str, Any]]  # label; bytes and time of the last change where it is a file
+    sources: list[dict[str, Any]]  # and tables; label; bytes and time of the last change where it is a file
     reading: dict[str, Any]
     load: int
     shards: int
 
     @classmethod
     def of(cls, sources: Sequence[Source], reading: Mapping[str, Any], load: int, shards: int) -> Asked:
-        return cls([_stamp(source.label) for source in sources], json.loads(json.dumps(reading, default=_named)), load, shards)
+        tables = [(name, reading[name]) for name in ("items", "users") if reading.get(name) is not None]
+        labels = [source.label for source in sources] + [
+            str(t) if isinstance(t, (str, Path)) else f"the table of {name}" for name, t in tables
+        ]
+        return cls([_stamp(label) for label in labels], json.loads(json.dumps(reading, default=_named)), load, shards)
 
     @property
     def key(self) -> str:
@@ -100,6 +104,15 @@ def is_committed(folder: Path) -> bool:
         and (folder / MANIFEST).exists()
         and read_manifest(folder).load >= json.loads(path.read_text(encoding="utf-8"))["load"]
     )
+
+
+def is_there(folder: Path, asked: Asked) -> bool:
+    """Whether the folder has the log that is asked for: of the same files as they are now, read in the same way."""
+    if not (folder / MANIFEST).exists() or not all("bytes" in source for source in asked.sources):
+        return False
+    manifest = read_manifest(folder)
+    stamps = [{name: value for name, value in source.items() if name in ("label", "bytes", "changed")} for source in manifest.sources]
+    return stamps == asked.sources and manifest.reading == asked.reading and asked.shards in (0, len(manifest.shards))
 
 
 def remove(folder: Path) -> None:
