@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitrina.cli import options as o
+
+if TYPE_CHECKING:
+    from vitrina.data.dataset import Step
 
 Source = Annotated[
     str | None,
@@ -23,6 +26,21 @@ def command(
     out: Folder,
     log: dict[str, Any],
     data: Source = None,
+    load: Annotated[
+        str, typer.Option(metavar="full|append|upsert", help="Make the log, add what is new to it, or correct events by their ids.")
+    ] = "full",
+    lateness: Annotated[
+        str | None, typer.Option(help="Of append: how much older than the latest event a row may be: 36h, 2d.", show_default=False)
+    ] = None,
+    deleted: Annotated[
+        str | None, typer.Option(help="Of upsert: column that says which rows delete their event.", show_default=False)
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Of upsert: column whose largest value wins among rows of one event.", show_default=False)
+    ] = None,
+    valid_from: Annotated[
+        str | None, typer.Option(help="Column of the table of items that says since when a row holds.", show_default=False)
+    ] = None,
     event_id: Annotated[
         str | None, typer.Option(help="Column of ids of events: of rows with an equal one the first is kept.", show_default=False)
     ] = None,
@@ -47,10 +65,11 @@ def command(
         return
     if data is None:
         raise ParameterError("Say which log to ingest: vitrina ingest DATA --out DIR")
-    from vitrina.cli.log import given_columns, spoken_as_typed
+    from vitrina.cli.log import given_columns, named_columns, spoken_as_typed
     from vitrina.jobs.engine import engine as executor
 
-    source, plans = given_columns(data, log), []
+    source: dict[str, Any] = given_columns(data, log) if load == "full" else named_columns(data, log)
+    plans: list[object] = []
 
     def planned(plan: object) -> None:
         plans.append(plan)
@@ -58,16 +77,25 @@ def command(
 
     with spoken_as_typed(), console.steps() as progress:
         opened = loads.ingest(
-            source.pop("source"), out, event_id=event_id, shards=shards, executor=executor(engine, workers, cluster), force=force,
-            plan=planned, progress=progress, **source,
+            source.pop("source"), out, load=load, lateness=lateness, deleted=deleted, version=version, valid_from=valid_from, event_id=event_id,
+            shards=shards, executor=executor(engine, workers, cluster), force=force, plan=planned, progress=progress, **source,
         )  # fmt: skip
     what = f"{opened.n_events:,} events of {opened.n_users:,} users"
-    for step in opened.steps if plans else ():
+    for step in opened.steps if plans and load == "full" else ():
         if step.events_after < step.events_before:
             console.warn(f"{step.events_before - step.events_after:,} of {step.events_before:,} rows were left out. {step.note}")
+    if load != "full" and opened.steps[-1].note:
+        console.warn(opened.steps[-1].note)
     if json:
         console.print_json({"out": out, "events": opened.n_events, "users": opened.n_users, "items": opened.n_items,
                             "shards": opened.shard_count, "fingerprint": opened.fingerprint, "steps": [vars(step) for step in opened.steps]})  # fmt: skip
     else:
-        done = f"Wrote {what} to {out}" if plans else f"{out} has this log: {what}"
+        wrote = f"Wrote {what} to {out}" if load == "full" else f"{out} has {what}, {_by(opened.steps[-1])}"
+        done = wrote if plans else f"{out} has this log: {what}"
         console.out().print(done, markup=False, soft_wrap=True)
+
+
+def _by(step: Step) -> str:
+    """By how many events a load made the log longer or shorter."""
+    change = step.events_after - step.events_before
+    return f"{abs(change):,} {'more' if change >= 0 else 'fewer'} than before"

@@ -182,6 +182,14 @@ def _events_alone(data: Dataset) -> Dataset:
     )
 
 
+def named_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `read_interactions` from the options of a command: what was named, and nothing that was found."""
+    chosen: dict[str, Any] = {"source": source} | {name: value for name, value in given.items() if value not in (None, "")}
+    if "columns" in chosen:
+        chosen["columns"] = [name.strip() for name in chosen["columns"].split(",")]
+    return chosen
+
+
 def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `read_interactions` from the options of a command; columns that were not named are found by their usual names.
 
@@ -191,9 +199,8 @@ def given_columns(source: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if is_opened(source):
         refuse_columns(source, [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None], "options")
         return {"source": source}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "")}
-    if "columns" in chosen:
-        chosen["columns"] = [name.strip() for name in chosen["columns"].split(",")]
+    chosen = named_columns(source, given)
+    del chosen["source"]
     refused = {name for name, value in given.items() if value == ""}
     found = [] if source.startswith(DEMO) else _found(source, chosen)
     where: Any = found if is_stream(source) else source
