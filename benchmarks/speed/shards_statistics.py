@@ -1,6 +1,6 @@
 """What is a sum over shards, on a log that is larger than memory: popularity, co-occurrence, a split with the metrics of two models.
 
-    python -m benchmarks.speed.shards_statistics [--events 3_000_000] [--workers 1]
+    python -m benchmarks.speed.shards_statistics [--events 3_000_000]
 
 The log of `benchmarks.scale.generate` is ingested once into `benchmarks/.cache`; each step runs in a process of its own, which says its seconds and its peak
 of memory. A step that this commit has measured is not measured again, so a script that was stopped goes on. All sizes that were measured stand in one block
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -30,7 +29,6 @@ from benchmarks.kit.machine import commit, machine
 from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import CACHE
 from benchmarks.scale.generate import generate
-from vitrina.base.executor import local
 
 NAME = "speed.shards_statistics"
 MEASURED = CACHE / "shards_statistics.json"
@@ -61,14 +59,14 @@ class Clock:
         return made
 
 
-def popularity(folder: Path, clock: Clock, workers: int) -> str:
-    data = vt.Dataset.open(folder).on(local(workers))
+def popularity(folder: Path, clock: Clock) -> str:
+    data = vt.Dataset.open(folder)
     fitted = clock("popularity", lambda: vt.Popularity().fit(data))
     clock("popularity, half-life of 30 days, catalogue known", lambda: vt.Popularity(half_life=30).fit(data))
     return f"{int(fitted.catalogue.users.sum()):,} pairs of person and item"
 
 
-def polars_popularity(folder: Path, clock: Clock, workers: int) -> str:
+def polars_popularity(folder: Path, clock: Clock) -> str:
     def count() -> pl.DataFrame:
         people = pl.struct(pl.col("path"), pl.col("user")).n_unique()  # codes of people are those of their shard
         files = pl.scan_parquet(folder / "shards" / "*" / "events-*.parquet", include_file_paths="path")
@@ -78,13 +76,13 @@ def polars_popularity(folder: Path, clock: Clock, workers: int) -> str:
     return f"{int(found.to_series(1).sum()):,} pairs of person and item"
 
 
-def cooccurrence(folder: Path, clock: Clock, workers: int) -> str:
-    data = vt.Dataset.open(folder).on(local(workers))
+def cooccurrence(folder: Path, clock: Clock) -> str:
+    data = vt.Dataset.open(folder)
     fitted = clock("co-occurrence, top 100", lambda: vt.Cooccurrence(neighbours=100).fit(data))
     return f"{fitted.weight_from_to.nnz:,} weights, {float(fitted.weight_from_to.data.sum(dtype=np.float64)):.6g} in all"
 
 
-def scipy_cooccurrence(folder: Path, clock: Clock, workers: int) -> str:
+def scipy_cooccurrence(folder: Path, clock: Clock) -> str:
     data = vt.Dataset.open(folder).to_memory()
 
     def best() -> float:
@@ -102,8 +100,8 @@ def scipy_cooccurrence(folder: Path, clock: Clock, workers: int) -> str:
     return f"{clock('co-occurrence, top 100', best):.6g} in all"
 
 
-def judged(folder: Path, clock: Clock, workers: int) -> str:
-    data = vt.Dataset.open(folder).on(local(workers))
+def judged(folder: Path, clock: Clock) -> str:
+    data = vt.Dataset.open(folder)
     split = clock("split by time", lambda: data.split(vt.split.GlobalTime(quantile=0.9)))
     popular = clock("fit of popularity", lambda: vt.Popularity().fit(split.train))
     related = clock("fit of co-occurrence", lambda: vt.Cooccurrence().fit(split.train))
@@ -115,27 +113,30 @@ def judged(folder: Path, clock: Clock, workers: int) -> str:
     return f"{split.n_queries:,} queries, nDCG@10 of {shown}"
 
 
-STEPS: Mapping[str, Callable[[Path, Clock, int], str]] = {
+STEPS: Mapping[str, Callable[[Path, Clock], str]] = {
     "popularity": popularity, "popularity, Polars streaming": polars_popularity, "co-occurrence": cooccurrence,
     "co-occurrence, SciPy": scipy_cooccurrence, "split and metrics": judged,
 }  # fmt: skip
 
 
-def step(name: str, events: int, workers: int) -> None:
+def step(name: str, events: int) -> None:
     """One step in this process, which says what it took."""
     warm = vt.testing.synthetic()
     for model in (vt.Popularity(half_life=1), vt.Cooccurrence()):  # compiled kernels come from the disk
         vt.evaluate.evaluate(model.fit(warm), warm.split(vt.split.GlobalTime(quantile=0.9)), METRICS)
     clock, folder = Clock(), ingested(events)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    said = STEPS[name](folder, clock, workers)
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"parts": clock.parts, "peak": peak / 2**20, "before": before / 2**20, "said": said}))
+    said = STEPS[name](folder, clock)
+    print(json.dumps({"parts": clock.parts, "peak": peak_of_this() / 2**20, "said": said}))
 
 
-def measured(name: str, events: int, workers: int) -> dict[str, Any] | None:
+def peak_of_this() -> int:
+    """kB of resident memory at most since this program began; what `getrusage` says holds the peak of who started it."""
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+
+
+def measured(name: str, events: int) -> dict[str, Any] | None:
     """What a process of its own says; None where it failed."""
-    command = [sys.executable, "-m", f"benchmarks.{NAME}", "--step", name, "--events", str(events), "--workers", str(workers)]
+    command = [sys.executable, "-m", f"benchmarks.{NAME}", "--step", name, "--events", str(events)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"{name} failed: {done.stderr[-1500:]}", file=sys.stderr, flush=True)
@@ -157,10 +158,9 @@ def table(known: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for key in sorted(known, key=lambda key: (int(key.split("|")[0]), list(STEPS).index(key.split("|")[1]))):
-        one, (events, name, workers) = known[key], key.split("|")
-        where = f"{one['machine']}, {workers} worker{'s' * (workers != '1')}"
+        one, (events, name) = known[key], key.split("|")
         for number, (part, seconds) in enumerate(one["parts"].items()):
-            rest = f"{one['peak']:.2f} | {one['said']} | {where}" if number == 0 else "| |"
+            rest = f"{one['peak']:.2f} | {one['said']} | {one['machine']}" if number == 0 else "| |"
             lines.append(f"| {int(events):,} | {name} | {part} | {seconds:.1f} | {rest} |")
     return "\n".join(lines)
 
@@ -168,18 +168,17 @@ def table(known: Mapping[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=3_000_000)
-    parser.add_argument("--workers", type=int, default=1, help="processes that go over the shards")
     parser.add_argument("--step", choices=STEPS, help="one step in this process, as the script itself starts it")
     given = parser.parse_args()
     if given.step:
-        return step(given.step, given.events, given.workers)
+        return step(given.step, given.events)
     ingested(given.events)
     limits, known, failed = machine(), read(), []
     for name in STEPS:
-        key = f"{given.events}|{name}|{given.workers}"
+        key = f"{given.events}|{name}"
         if (name.endswith("SciPy") and given.events > FITS_SCIPY) or known.get(key, {}).get("commit") == commit():
             continue
-        found = measured(name, given.events, given.workers)
+        found = measured(name, given.events)
         if found is None:
             failed.append(name)
             continue
