@@ -227,6 +227,22 @@ def test_compacting_changes_nothing_but_files(tmp_path):
     assert len(named) < files
 
 
+def test_a_compaction_that_was_killed_goes_on(tmp_path, monkeypatch):
+    folder = tmp_path / "log"
+    _, slow = begun(folder, FIRST, shards=1)
+    applied(folder, slow, "append", LATER, 1)
+    monkeypatch.setattr("vitrina.data.ingest.compact.commit", lambda *given: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        compact(folder)
+    held_against(vt.Dataset.open(folder), slow)
+    held_against(applied(folder, slow, "append", [Row("eve", "tea", 9, 1.0, "9")], 0), slow)
+    with pytest.raises(Killed):
+        compact(folder)
+    monkeypatch.undo()
+    held_against(compact(folder), slow)
+    assert not (folder / ".work").exists()
+
+
 class Killed(BaseException):
     """In place of a signal that nothing catches."""
 
@@ -252,6 +268,8 @@ def test_a_load_that_was_killed_goes_on(tmp_path, monkeypatch):
     held_against(vt.Dataset.open(folder), slow)
     with pytest.raises(ParameterError, match="has an unfinished load of something else: it began with load='upsert'"):
         vt.ingest(table, folder, load="append")
+    with pytest.raises(ParameterError, match=r"has an unfinished load\. Ask for the same again to go on with it"):
+        compact(folder)
     slow.upsert(rows)
     held_against(vt.ingest(table, folder, **load), slow, "upsert")
     assert len(calls) == 6, "what was finished wasn't done again"
@@ -351,9 +369,10 @@ def test_items_are_known_as_they_were(tmp_path):
     for opened in (last, compact(folder)):
         for time, price in ((4, 3.0), (5, 4.0), (8, 4.0), (9, 4.5)):
             assert opened.item_table_at(time).frame["price"][0] == price
-        (shard, _) = opened.shards()
-        train = shard.sharded(1).split(vt.split.GlobalTime(at=8)).train
-        assert train.item_table.frame["price"][0] == 4.0
+        train = opened.split(vt.split.GlobalTime(at=8, until=12)).train
+        assert [one.item_table.frame["price"][0] for one in (train, *train.shards())] == [4.0] * 3
+        before = train.holdout().train  # before 4
+        assert [one.item_table.frame["price"][0] for one in (before, *before.shards())] == [3.0] * 3
 
 
 def test_a_first_load_may_say_since_when(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -10,13 +9,15 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
+from vitrina.base import parts
+from vitrina.base.errors import ParameterError
 from vitrina.base.executor import Executor, InProcess
 from vitrina.base.hashing import text_hashes
-from vitrina.base.parts import run_parts
 from vitrina.data.dataset import Dataset
 from vitrina.data.ingest.format import (
     WORK,
     File,
+    Manifest,
     Shard,
     commit,
     events_of,
@@ -30,6 +31,7 @@ from vitrina.data.ingest.format import (
 )  # fmt: skip
 from vitrina.data.ingest.open import open_log
 from vitrina.data.ingest.shards import columns_of, in_order, write_piece
+from vitrina.data.ingest.work import ASKED, is_committed, remove
 from vitrina.types import Int64
 
 
@@ -50,23 +52,37 @@ def compact(out: str | Path, *, executor: Executor = InProcess()) -> Dataset:
     Cost: each shard that has more than one piece, or something dropped, is read and written once; a killed one goes on with the same call.
     """
     folder = Path(out).absolute()
-    manifest = read_manifest(folder)
+    work = folder / WORK
+    read_manifest(folder)  # before anything is written there
+    if is_committed(folder):
+        remove(folder)
+    with parts.alone(work):
+        if (work / ASKED).exists():
+            raise ParameterError(
+                f"{folder} has an unfinished load. Ask for the same again to go on with it, or remove it: vitrina ingest --out {folder} --cancel."
+            )
+        manifest = read_manifest(folder)
+        after = _compacted(folder, manifest, executor)
+        if after is not None:
+            commit(folder, after)
+        forget_before(folder, manifest.load)
+    remove(folder)
+    return open_log(folder)
+
+
+def _compacted(folder: Path, manifest: Manifest, executor: Executor) -> Manifest | None:
+    """The state with one piece per shard, whose files are written; None where it is so already."""
     busy = [number for number, shard in enumerate(manifest.shards) if len(shard.pieces) > 1 or any(p.dropped for p in shard.pieces)]
     if not busy and len(manifest.items) <= 1:
-        forget_before(folder, manifest.load)
-        return open_log(folder)
-    function = _Compacted(str(folder), manifest.load, manifest.state)
-    found = run_parts(function, busy, folder / WORK, key=f"compact {manifest.load} {manifest.fingerprint}", executor=executor)
+        return None
+    function, load = _Compacted(str(folder), manifest.load, manifest.state), manifest.load + 1
+    job = folder / WORK / f"compact-{load:05}"  # what a killed one of another state left is not gone on with
+    found = parts.run_parts(function, busy, job, key=f"compact {manifest.state}", executor=executor)
     shards = list(manifest.shards)
     for number, shard in zip(busy, found, strict=True):
         shards[number] = shard_of(shard)
-    load = manifest.load + 1
     ids = pl.concat([read_file(folder, file) for file in manifest.items])
-    items = (write_file(folder, f"items/{load:05}.parquet", ids),)
-    commit(folder, replace(manifest, load=load, shards=tuple(shards), items=items))
-    forget_before(folder, manifest.load)
-    shutil.rmtree(folder / WORK)
-    return open_log(folder)
+    return replace(manifest, load=load, shards=tuple(shards), items=(write_file(folder, f"items/{load:05}.parquet", ids),))
 
 
 @final
