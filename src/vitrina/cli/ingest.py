@@ -70,6 +70,7 @@ def command(
 
     source: dict[str, Any] = given_columns(data, log) if load == "full" else named_columns(data, log)
     plans: list[object] = []
+    kind: Any = load  # what is none is refused there
 
     def planned(plan: object) -> None:
         plans.append(plan)
@@ -77,7 +78,7 @@ def command(
 
     with spoken_as_typed(), console.steps() as progress:
         opened = loads.ingest(
-            source.pop("source"), out, load=load, lateness=lateness, deleted=deleted, version=version, valid_from=valid_from, event_id=event_id,
+            source.pop("source"), out, load=kind, lateness=lateness, deleted=deleted, version=version, valid_from=valid_from, event_id=event_id,
             shards=shards, executor=executor(engine, workers, cluster), force=force, plan=planned, progress=progress, **source,
         )  # fmt: skip
     what = f"{opened.n_events:,} events of {opened.n_users:,} users"

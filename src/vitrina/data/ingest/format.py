@@ -190,10 +190,6 @@ def _no_manifest(folder: Path, load: int | None) -> str:
     return f"{folder} holds no ingested log: it has no {MANIFEST}. Make one with: vitrina ingest SOURCE --out {folder}"
 
 
-def _written_anew(folder: Path) -> str:
-    return f"The log in {folder} was written anew since it was opened. Open it again: Dataset.open({str(folder)!r})."
-
-
 def commit(folder: Path, manifest: Manifest) -> None:
     """Make this the state of the folder. Its files must be there."""
     text = json.dumps(asdict(manifest), indent=1)
