@@ -24,6 +24,7 @@ def test_what_adds_up_is_that_of_the_log_in_memory():
         assert log.users.ids.to_list() == whole.users.ids.to_list()
         assert sum(log.map_shards(len)) == whole.n_events
         assert log.columns == tuple(whole.events.columns())
+        assert log._repr_html_().count("<tr>") == whole._repr_html_().count("<tr>")
         again = log.to_memory()
         assert again.frame().equals(whole.frame())
         assert again.fingerprint == whole.fingerprint

@@ -59,7 +59,8 @@ class Passes(Generic[P]):
 
     def sum(self, function: Callable[[P], R]) -> R:
         """The sum of what a function gives: a pass."""
-        return reduce(operator.add, self.map(function))
+        parts: Iterator[Any] = self.map(function)
+        return reduce(operator.add, parts)
 
     def then(self, function: Callable[[P], R]) -> Passes[R]:
         """The same passes over what a function makes of it."""

@@ -153,7 +153,13 @@ class Sharded(Dataset):
         return f"Sharded({self.name!r}: {', '.join([f'{self.shard_count:,} shards', *known, f'{self.n_items:,} items'])})"
 
     def _repr_html_(self) -> str:
-        return titled(repr(self), next(self.shards()).user_range(0, 1).frame().head(10))
+        first = next((shard for shard in self.shards() if shard.n_events), None)
+        return titled(
+            repr(self),
+            pl.DataFrame()
+            if first is None
+            else replace(first, events=first.events.take(slice(10)), indptr=np.minimum(first.indptr, 10)).frame(),
+        )
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in WHOLE:
@@ -218,11 +224,11 @@ class Sharded(Dataset):
             )
         return replace(self.to_memory(people=listed(users)), latest=self.latest).queries(users)
 
-    def to_memory(self, people: Sequence[Any] | pl.Series | None = None) -> Dataset:
+    def to_memory(self, people: Any = None) -> Dataset:
         """The log as one Dataset in memory, with the people in the order of the shards.
 
         Args:
-            people: ids; only these, where the log has them.
+            people: a list of ids; only these, where the log has them.
 
         Cost: twice the log, or the events of these people.
         """
@@ -294,7 +300,7 @@ def _joined(log: Sharded, shards: list[Dataset]) -> Dataset:
     """Shards one after another; baskets are numbered anew, as reading does."""
     fields = {name: getattr(log, name) for name in ABOUT if name != "user_table"}
     if not shards:
-        empty = {name: np.empty(0, dtype) for name, dtype in _DTYPES.items() if name in log.columns}
+        empty: dict[str, Any] = {name: np.empty(0, dtype) for name, dtype in _DTYPES.items() if name in log.columns}
         return Dataset(Events(**empty), np.zeros(1, np.int64), Vocabulary.of([]), **fields)
     columns = {name: np.concatenate([getattr(shard.events, name) for shard in shards]) for name in shards[0].events.columns()}
     indptr = np.append(0, np.cumsum(np.concatenate([np.diff(shard.indptr) for shard in shards])))

@@ -16,7 +16,7 @@ SHARDS = 3
 
 def sent(thing: Any) -> Any:
     """What a process gets that a thing is sent to."""
-    return ForkingPickler.loads(ForkingPickler.dumps(thing))
+    return ForkingPickler.loads(ForkingPickler.dumps(thing))  # pyright: ignore[reportAttributeAccessIssue]  it is pickle.loads
 
 
 def shards_only(case: Case) -> None:

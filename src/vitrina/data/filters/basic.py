@@ -21,7 +21,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.filters.kept import Compact, filtered, held, require_whole
 from vitrina.data.passes import Passes, itself
 from vitrina.data.sharded import Sharded
-from vitrina.types import Bool, Float32, Int32, Int64
+from vitrina.types import Bool, Float32, Int64
 
 Keep = Literal["first", "last", "sum", "all-distinct"]
 Moment = str | int | dt.date | dt.datetime
@@ -52,7 +52,7 @@ def k_core(data: Dataset, users: int = 5, items: int = 5) -> Dataset:
     return filtered(data, Core(users, alive), f"k_core({users}, {items})", f"users with {users} items, items with {items} users")
 
 
-def _pairs_of(shard: Dataset) -> tuple[Int64, Int32, int]:
+def _pairs_of(shard: Dataset) -> tuple[Int64, Any, int]:
     """The users and the items of different pairs, and how many users there are."""
     matrix = shard.csr()
     return np.repeat(np.arange(len(shard.users)), np.diff(matrix.indptr)), matrix.indices, len(shard.users)
@@ -65,7 +65,7 @@ class InCore:
     users: int
     alive: Bool  # (items,)
 
-    def __call__(self, pairs: tuple[Int64, Int32, int]) -> Int64:
+    def __call__(self, pairs: tuple[Int64, Any, int]) -> Int64:
         users, items, count = pairs
         kept = self.alive[items]
         users, items = users[kept], items[kept]

@@ -93,8 +93,8 @@ class Change:
     @classmethod
     def of(cls, pair: tuple[Dataset, Dataset]) -> Change:
         before, after = pair
-        sizes = [(part.n_events, part.n_users) for part in pair]
-        return cls(*sizes, held(before), held(after), (after.n_users,), span_of(after.events.times))
+        was, left = ((part.n_events, part.n_users) for part in pair)
+        return cls(was, left, held(before), held(after), (after.n_users,), span_of(after.events.times))
 
     def __add__(self, other: Change) -> Change:
         before, after = ((a[0] + b[0], a[1] + b[1]) for a, b in ((self.before, other.before), (self.after, other.after)))

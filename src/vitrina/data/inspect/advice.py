@@ -15,7 +15,7 @@ from vitrina.base.errors import SplitError
 from vitrina.base.time import DAY
 from vitrina.data.dataset import Dataset
 from vitrina.data.inspect.counted import Measured
-from vitrina.data.passes import span_of
+from vitrina.data.passes import Passes, itself, span_of
 from vitrina.data.read.likely import SAID
 from vitrina.data.split import GlobalTime, LeaveLastBasket, LeaveOneOut, Rule, Split, UserShare
 from vitrina.data.split.moments import begins_alike
@@ -108,7 +108,7 @@ def _days(data: Dataset, of: Measured) -> int | None:
     """The round number of days, at the end of the log, that holds the share of events nearest to a tenth."""
     if of.span is None or data.time_unit != "us":
         return None
-    counts = sum(data.map_shards(From(tuple(of.span[1] + 1 - days * DAY for days in ROUND_DAYS))))
+    counts = Passes(data, itself).sum(From(tuple(of.span[1] + 1 - days * DAY for days in ROUND_DAYS)))
     held = dict(zip(ROUND_DAYS, (counts / of.events).tolist(), strict=True))
     fitting = {days: share for days, share in held.items() if TEST_SHARE / 4 <= share <= 3 * TEST_SHARE}
     return min(fitting, key=lambda days: abs(np.log(fitting[days] / TEST_SHARE))) if fitting else None

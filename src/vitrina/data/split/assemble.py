@@ -13,7 +13,7 @@ from vitrina.base.errors import SplitError
 from vitrina.base.kernels import kernel
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
-from vitrina.data.passes import Passes, added
+from vitrina.data.passes import Passes, added, itself
 from vitrina.data.sharded import Sharded
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments, begins_alike
@@ -94,7 +94,7 @@ def disliked_before(items: Int32, weights: Float32, start: Int64, stop: Int64, i
 
 def repeat_share(data: Dataset) -> float:
     """Of what people took after their first moment, the share that they had taken before; what is taken at one moment counts once. A pass over a log."""
-    again, taken = sum(data.map_shards(_repeats_in))
+    again, taken = Passes(data, itself).sum(_repeats_in)
     return float(again / max(taken, 1))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.data.dataset import Dataset
+from vitrina.data.passes import Passes, itself
 from vitrina.types import Float64
 
 BINS = 1 << 16
@@ -40,7 +41,7 @@ def smallest(data: Dataset, column: Column, place: int, span: tuple[int, int], c
     low, high = span
     while count > FEW and low < high:
         width = (high - low) // BINS + 1
-        counts = sum(data.map_shards(Counted(column, low, high, width)))
+        counts = Passes(data, itself).sum(Counted(column, low, high, width))
         upto = np.cumsum(counts)
         within = int(np.searchsorted(upto, place, side="right"))
         place -= int(upto[within] - counts[within])
