@@ -556,3 +556,16 @@ def test_what_is_piped_is_as_wide_as_columns_says(config: Callable[..., Path], v
         max(map(len, vitrina("inspect", "shop.csv", "--user", "customer", "--item", "sku", "--time", "bought_at").stdout.splitlines()))
         <= 60
     )
+
+
+def test_workers_train_a_network_and_are_refused_where_they_have_nothing_to_do(shop, vitrina, config):
+    config('[models.net]\ntype = "SASRec"\ndim = 4\ntraining = { epochs = 1 }\n\n[models.Popularity]\n')
+    told = vitrina("fit", "vitrina.toml", "--model", "Popularity", "--out", "model", "--workers", 2)
+    assert told.exit_code == 2
+    assert "is fitted in one process on a log in memory" in told.stderr
+    told = vitrina("fit", "vitrina.toml", "--model", "net", "--out", "model", "--cluster", "here:1")
+    assert "A cluster is for the engine 'ray'" in told.stderr
+    told = vitrina("fit", "vitrina.toml", "--model", "net", "--out", "model", "--workers", 2)
+    assert told.exit_code == 0, told.stderr
+    assert sorted(path.name for path in shop.iterdir() if path.is_dir()) == ["model"]
+    assert vitrina("recommend", "model", "--history", "1").exit_code == 0

@@ -14,15 +14,15 @@ import torch
 from torch import nn
 
 import vitrina as vt
-from vitrina.base.errors import MemoryBudgetError
+from vitrina.base.errors import ArtifactError, MemoryBudgetError, ParameterError
 from vitrina.base.executor import Processes
 from vitrina.sequence import losses
 from vitrina.sequence.batches import Batch, tensor
 from vitrina.sequence.checkpoint import read_state
 from vitrina.sequence.fitting import Fitting
-from vitrina.sequence.group import join
+from vitrina.sequence.group import ALONE, join
 from vitrina.sequence.layout import Layout
-from vitrina.sequence.together import END, Lesson
+from vitrina.sequence.together import END, Lesson, _start
 
 S = vt.sequence
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)
@@ -171,6 +171,29 @@ def test_a_process_that_dies_ends_the_others_and_what_is_finished_goes_on(tmp_pa
     assert told == [1, 2, 3]
     np.testing.assert_allclose(rest.table, dying.fit(DATA).table, atol=1e-5)
     assert list(tmp_path.iterdir()) == []
+
+
+@dataclass
+class Scripted:
+    """An executor whose workers end as it is told."""
+
+    ends: list
+
+    workers = 2
+
+    def map(self, function, items):
+        return iter(self.ends)
+
+
+def test_what_one_process_refuses_is_said_before_that_another_lost_it(tmp_path):
+    lesson = Lesson.of(fitting(vt.SequenceModel(**EVEN), DATA), tmp_path, None, None)
+    with pytest.raises(ParameterError, match="diverged"):
+        _start(Scripted([RuntimeError("Connection closed by peer"), ParameterError("It diverged.")]), lesson)
+    with pytest.raises(ParameterError, match="2 processes of the training lost each other: Connection closed"):
+        _start(Scripted([RuntimeError("Connection closed by peer"), None]), lesson)
+    (tmp_path / "begin.npz").unlink()
+    with pytest.raises(ArtifactError, match="Give the fit a 'checkpoint' in a folder that all machines share"):
+        lesson.learn(ALONE)
 
 
 def test_nothing_but_its_number_of_processes_differs_in_a_fit(tmp_path):

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, final, runtime_checkable
 
 from vitrina.base.errors import MemoryBudgetError, ParameterError
@@ -41,8 +42,8 @@ class Executor(Protocol):
 class StartsTogether(Protocol):
     """An executor that starts its workers at one moment, with torch.distributed set up between them, and ends them together."""
 
-    def together(self, function: Callable[[T], None], item: T) -> None:
-        """`function(item)` in every worker, to the end of all of them.
+    def together(self, function: Callable[[T], None], item: T, folder: Path) -> None:
+        """`function(item)` in every worker, to the end of all of them. What the executor itself writes goes into `folder`, which all workers see.
 
         Raises:
             VitrinaError: what one of them refused, or that one was lost.

@@ -14,6 +14,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
+    from vitrina.base.executor import Executor
     from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
     from vitrina.protocols import Recommender
@@ -45,6 +46,9 @@ def command(
             show_default=False,
         ),
     ] = None,
+    engine: o.Engine = "local",
+    workers: o.Workers = 1,
+    cluster: o.Cluster = None,
     trust: o.Trust = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the artifact of another model.")] = False,
     json: o.Json = False,
@@ -53,13 +57,15 @@ def command(
 
     A model with lists or ranges of parameters is fitted with the ones that 'vitrina compare' found. Networks keep each finished epoch in
     OUT.training until they are done: after an interruption the same command goes on. With --from-service the log and what a service kept since are one
-    log, in which each event is once; the service may run meanwhile, and takes the artifact by POST /v1/models.
+    log, in which each event is once; the service may run meanwhile, and takes the artifact by POST /v1/models. Several workers go through the shards of
+    an ingested log, and train a network together, of which each takes its part of every batch: their number changes the time and hardly the result.
     """
     from vitrina.cli import console
     from vitrina.cli.config import read_config
+    from vitrina.jobs.engine import engine as executor
 
     plan = read_config(config, trust=trust)
-    kept = fit(plan, model, out, force=force, since=_since(from_service, tenant, kinds))
+    kept = fit(plan, model, out, force=force, since=_since(from_service, tenant, kinds), executor=executor(engine, workers, cluster))
     if json:
         console.print_json(
             {"artifact": out, "model": repr(kept.model), "events": kept.data.n_events, "users": kept.data.n_users, "notes": kept.notes}
@@ -115,15 +121,20 @@ class Since:
         return with_service(log, opened(self.state), tenant=self.tenant, kinds=self.kinds)
 
 
-def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None, since: Since | None = None) -> Kept:
+def fit(
+    plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None, since: Since | None = None,
+    executor: Executor | None = None,
+) -> Kept:  # fmt: skip
     """Fit a model of a config, or of its board, on all data, and write the artifact.
 
     Args:
         log: as it was read, where that has been done already.
         since: what a service kept, which is fitted on too.
+        executor: who goes through shards, and trains.
     """
     from vitrina import artifacts
     from vitrina.artifacts.read import read_manifest
+    from vitrina.base.executor import InProcess
     from vitrina.cli import outputs, results
     from vitrina.cli.log import events_fingerprint
     from vitrina.models.own import completed
@@ -131,10 +142,13 @@ def fit(plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset 
     chosen = plan.under_rules(model, results.settled(plan, model))
     outputs.check_artifact(out, type(chosen).__name__, plan.source(), force=force)
     log = plan.log() if log is None else log
+    if executor is not None and executor != InProcess():
+        log = log.on(executor)
+        _require_use_of_workers(chosen, log)
     joined = None if since is None else since.joined(log)
     data = plan.filtered(log if joined is None else joined.data)
     plan.check_rules(data, only=model)
-    data = data.changed(repeat=plan.repeat(data))
+    data = data.changed(repeat=plan.repeat(data)).on(log.executor)
     recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     if since is not None and joined is not None:
@@ -179,8 +193,23 @@ def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recom
 
 def _parameters_of_fit(model: Any) -> Collection[str]:
     """What the fit of a model takes; a re-ranked one hands on what its model takes."""
+    return signature(_innermost(model).fit).parameters
+
+
+def _innermost(model: Any) -> Any:
     from vitrina.rerank import Reranked
 
     while isinstance(model, Reranked):
         model = model.model
-    return signature(model.fit).parameters
+    return model
+
+
+def _require_use_of_workers(model: Any, log: Dataset) -> None:
+    """Refuse workers that would have nothing to do."""
+    from vitrina.base.errors import ParameterError
+
+    if log.in_memory and not getattr(_innermost(model), "takes_workers", False):
+        raise ParameterError(
+            f"{model!r} is fitted in one process on a log in memory. Leave --engine and --workers out; several workers train a network, and go through "
+            "the shards of a log that 'vitrina ingest' wrote."
+        )

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, final
 
 from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError
@@ -71,6 +72,13 @@ class Ray:
         finally:
             for left in ordered:
                 ray.cancel(left, force=True)
+
+    def together(self, function: Callable[[T], None], item: T, folder: Path) -> None:
+        """`function(item)` in `workers` workers of Ray Train, one CPU each, and one GPU each where the cluster has as many."""
+        from vitrina.jobs.ray_train import together  # noqa: PLC0415  slow to import
+
+        ray = connected(self.address, self.workers)
+        together(function, item, folder, workers=self.workers, gpus=ray.cluster_resources().get("GPU", 0) >= self.workers)
 
 
 def _call(function: Callable[[Any], Any], item: Any) -> Any:

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from vitrina.base.errors import ParameterError, VitrinaError
+from vitrina.base.errors import ArtifactError, ParameterError, VitrinaError
 from vitrina.base.executor import Executor, InProcess, StartsTogether
 from vitrina.sequence import windows
 from vitrina.sequence.checkpoint import read_state, write_state
@@ -87,6 +87,10 @@ class Lesson:
 
     def learn(self, group: Group) -> None:
         """The whole run of one process, in step with the others; the first one keeps the checkpoint, tells how far it is and writes the end."""
+        if not (self.folder / BEGIN).exists():
+            raise ArtifactError(
+                f"A worker doesn't see {self.folder}, where windows and weights lie. Give the fit a 'checkpoint' in a folder that all machines share."
+            )
         fitting = self._fitting(group)
         run = fitting.run(None if group.rank else self._tell, self.checkpoint, self.epochs)
         run.run()
@@ -151,7 +155,7 @@ def _start(executor: Executor, lesson: Lesson) -> None:
         ParameterError: they lost each other.
     """
     if isinstance(executor, StartsTogether):
-        executor.together(learn, lesson)
+        executor.together(learn, lesson, lesson.folder)
         return
     meeting = (lesson.folder / MEETING).resolve().as_uri()
     errors = [error for error in executor.map(Seat(lesson, executor.workers, meeting), range(executor.workers)) if error is not None]
