@@ -42,6 +42,18 @@ def whole() -> dict[str, Any]:
     return ended(loss, fit.network.table.ids.weight, fit.network.body)
 
 
+def test_a_weight_costs_what_the_page_says():
+    """24 bytes at rest; with the gradient that the softmax makes first and the copy that processes exchange, 4 each, 32."""
+    fit = Fitting.of(MODEL.sized(DATA), DATA, DATA.split(vt.split.LeaveOneOut()))
+    run = fit.run(epochs=1)
+    run.run()
+    table = fit.network.table.ids.weight
+    moments = [value for value in run.optimiser.state[table].values() if value.shape == table.shape]
+    held = [table, table.grad, *moments, run.averaged[0], run.best_weights["table.ids.weight"]]
+    assert {part.shape for part in held} == {table.shape}
+    assert sum(part.numel() * part.element_size() for part in held) == 24 * table.numel()
+
+
 def ended(loss: torch.Tensor, table: nn.Parameter, body: nn.Module) -> dict[str, Any]:
     def full(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

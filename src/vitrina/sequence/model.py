@@ -106,7 +106,7 @@ class SequenceModel(ModelConfig):
 
         Args:
             data: the log. Histories of one event teach nothing and are left out. Of a log in shards the windows lie in files while it is fitted.
-                The workers of its executor, `data.on(vt.Processes(2))`, train together: each takes its part of every batch, so that their number
+                The workers of its executor, `data.on(local(2))`, train together: each takes its part of every batch, so that their number
                 changes the time and, but for the elements that dropout draws and how sums are rounded, no result.
             validation: a split of `data` to stop by, `split.validation` where a split has one of its own. None makes it by the rule that made `data` (`data.holdout()`); where there is none, or
                 it leaves one out, the last events of `Training.judges` people are held back. The network is trained on its training
