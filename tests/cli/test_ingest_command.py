@@ -82,7 +82,7 @@ from vitrina.data.read import sources
 blocks.ROWS = sources.CHUNK = 1000
 write = blocks._write_block
 def slowly(*given):
-    time.sleep(0.15)
+    time.sleep(0.3)
     write(*given)
 blocks._write_block = slowly
 sys.argv = ["vitrina", "ingest", "big.csv", "--out", "log", "--shards", "3"]
@@ -90,17 +90,41 @@ run()
 """
 
 
-def test_killed_it_goes_on_and_ends_in_the_same_folder(here):
+def slow_load(here):
+    """A load that takes its time, in a process of its own, some blocks into its work."""
     rows = "".join(f"{n % 37},{n % 11},{1_700_000_000 + n * 7919 % 1000}\n" for n in range(12_000))
     (here / "big.csv").write_text("user_id,item_id,timestamp\n" + rows)
-    assert run("big.csv", "--out", "whole", "--shards", 3).exit_code == 0
     (here / "slow.py").write_text(SLOW)
-    process = subprocess.Popen([sys.executable, "slow.py"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "slow.py"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     started = time.monotonic()
     while not (here / "log" / ".work" / "blocks" / "00002").exists():
         assert time.monotonic() - started < 60
         assert process.poll() is None
         time.sleep(0.01)
+    return process
+
+
+def test_cancel_ends_a_load_that_runs(here):
+    process = slow_load(here)
+    assert run("big.csv", "--out", "log", "--shards", 3).exit_code == 2  # it runs already
+    assert run("--out", "log", "--cancel").stderr == "The load is cancelled.\n"
+    process.wait(20)  # its exit code went to who ended it
+    assert not (here / "log").exists()
+
+
+def test_interrupted_it_keeps_what_is_finished(here):
+    process = slow_load(here)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert b"Interrupted." in process.stderr.read()
+    assert (here / "log" / ".work" / "blocks" / "00002" / "block.json").exists()
+    assert run("big.csv", "--out", "log", "--shards", 3).exit_code == 0
+    assert vt.Dataset.open(here / "log").n_events == 12_000
+
+
+def test_killed_it_goes_on_and_ends_in_the_same_folder(here):
+    process = slow_load(here)
+    assert run("big.csv", "--out", "whole", "--shards", 3).exit_code == 0
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     refused = CliRunner().invoke(app, ["inspect", "log"])

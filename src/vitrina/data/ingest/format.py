@@ -33,7 +33,7 @@ from vitrina.types import Int64
 
 FORMAT = 1
 HASH = "fnv1a-64, splitmix64, modulo"
-MANIFEST, WORK = "manifest.json", ".work"
+MANIFEST, WORK, GONE = "manifest.json", ".work", ".gone"
 FOLDERS = ("manifests", "items", "shards")
 AGAIN = "Bring it back from a backup, or ingest the log again with --force."
 

@@ -23,6 +23,7 @@ from vitrina.data.ingest.blocks import Blocks
 from vitrina.data.ingest.build import Build, put_users
 from vitrina.data.ingest.format import (
     FOLDERS,
+    GONE,
     MANIFEST,
     WORK,
     Manifest,
@@ -38,7 +39,7 @@ from vitrina.data.ingest.load import Added, Addition, given_for
 from vitrina.data.ingest.open import open_log
 from vitrina.data.ingest.plan import Plan, bytes_of, check_room, planned
 from vitrina.data.ingest.reading import ROLES, Progress, begun_of, fingerprint_of, given_of, mark_of
-from vitrina.data.ingest.work import Asked, is_committed, is_there, remove, shards_of, take_up
+from vitrina.data.ingest.work import Asked, is_committed, is_there, remove, shards_of, take_up, tidy
 from vitrina.data.read.io import Begun, bad_rows_of, name_of
 from vitrina.data.read.tables import TableRead, coverage_of_users, read_features, read_typed
 from vitrina.data.read.text import TextOptions
@@ -106,6 +107,7 @@ def ingest(
     if is_committed(folder):
         remove(folder)
         return open_log(folder)
+    tidy(folder)
     if load != "full":
         if shards is not None or force:
             name = "force" if force else "shards"
@@ -133,7 +135,6 @@ def ingest(
         try:
             manifest = _Load(begun, folder, asked, given, source, executor, progress, settled.rows, valid_from).run()
         except (DataError, ParameterError):  # the same call would say the same: there is nothing to go on with
-            shutil.rmtree(work)
             remove(folder)
             raise
         commit(folder, manifest)
@@ -192,7 +193,7 @@ def _added(
 
 def _next_load(folder: Path, *, force: bool) -> int:
     if not (folder / MANIFEST).exists():
-        others = [path.name for path in folder.iterdir() if path.name not in (WORK, *FOLDERS)] if folder.is_dir() else []
+        others = [path.name for path in folder.iterdir() if path.name not in (WORK, GONE, *FOLDERS)] if folder.is_dir() else []
         if others:
             raise ParameterError(f"{folder} holds other things ({others[0]}). Name a folder that is empty, or a new one.", parameter="out")
         return 0

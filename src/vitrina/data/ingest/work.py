@@ -13,7 +13,7 @@ from vitrina.base import parts
 from vitrina.base.config import fingerprint
 from vitrina.base.errors import ParameterError
 from vitrina.base.files import write_text
-from vitrina.data.ingest.format import FOLDERS, MANIFEST, WORK, read_manifest
+from vitrina.data.ingest.format import FOLDERS, GONE, MANIFEST, WORK, read_manifest
 from vitrina.data.read.sources import Source
 
 ASKED = "asked.json"
@@ -116,10 +116,21 @@ def is_there(folder: Path, asked: Asked) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Take away what an unfinished load left, and the folder where there is nothing else."""
-    shutil.rmtree(folder / WORK, ignore_errors=True)
+    """Take away what an unfinished load left, and the folder where there is nothing else.
+
+    The work is renamed before it is removed: a kill in between leaves nothing that looks like a load to go on with.
+    """
+    tidy(folder)
+    if (folder / WORK).exists():
+        (folder / WORK).rename(folder / GONE)
+        tidy(folder)
     if not (folder / MANIFEST).exists():
         for part in FOLDERS:
             shutil.rmtree(folder / part, ignore_errors=True)
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
+
+
+def tidy(folder: Path) -> None:
+    """Remove the work that was to be removed when a load was killed."""
+    shutil.rmtree(folder / GONE, ignore_errors=True)
