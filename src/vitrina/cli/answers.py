@@ -178,7 +178,7 @@ def histories(artifact: Artifact, source: Mapping[str, Any], data: Dataset, aske
     data = filtered(data, source)
     known = aligned(data, artifact.vocabulary)
     missing = data.n_events - known.n_events
-    if missing == data.n_events:
+    if missing and missing == data.n_events:
         raise DataError(f"The model knows none of the items of {data.name!r}. Name another item column with --item, or fit on this log.")
     if missing:
         warn_of_unknown(missing, data.n_events)

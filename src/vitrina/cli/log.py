@@ -50,9 +50,11 @@ def opened(folder: str) -> Dataset:
         DataError: it is a model, or a log that isn't finished or is damaged.
     """
     path = Path(folder).expanduser()
-    with suppress(OSError, ValueError):
-        if "kind" in json.loads((path / MANIFEST).read_text(encoding="utf-8")):
-            raise DataError(f"{folder} is an artifact: it holds what was fitted, and no log. Name the log that it was fitted on.")
+    manifest = {}
+    with suppress(OSError, ValueError):  # what is wrong with it is said by who opens it
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    if "kind" in manifest:
+        raise DataError(f"{folder} is an artifact: it holds what was fitted, and no log. Name the log that it was fitted on.")
     return Dataset.open(path)
 
 

@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
+from vitrina.base.ids import without_zero_fraction
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
 from vitrina.data.ingest.format import (
@@ -73,7 +74,7 @@ class Opened:
 
     def shard_of(self, ids: pl.Series) -> Int32:
         """(ids,) the shard of each person, by the plain text of the id."""
-        return shard_of_ids(ids, len(self))
+        return shard_of_ids(without_zero_fraction(ids), len(self))
 
     def load(self, index: int) -> Dataset:
         manifest, folder = self.manifest, Path(self.folder)
