@@ -15,7 +15,6 @@ from vitrina.data.split.asked import AskedSplit, asked
 from vitrina.data.store import open_split, save_split
 
 RULE = vt.split.GlobalTime(quantile=0.7, repeat=True)
-# the audit has tests of its own, so boards here take that of the log in memory
 SHAPE = {
     "data": vt.testing.toy(),
     "metrics": ["nDCG@5", "Recall@5", "Coverage@5", "MIUF@5", "Value@5"],

@@ -12,7 +12,12 @@ from vitrina.cli.log import read_log
 COLUMNS = {"user": "customer", "item": "sku", "time": "bought_at", "value": "amount"}
 MODELS = '[models.top]\ntype = "TopPersonal"\n[models.co]\ntype = "Cooccurrence"\n\n[split]\nrule = "GlobalTime"\nquantile = 0.8\n'
 OPENED = '[data]\nsource = "log"\n\n'
-FILE = '[data]\nsource = "shop.csv"\nuser = "customer"\nitem = "sku"\ntime = "bought_at"\nvalue = "amount"\n\n'
+FILE = (
+    OPENED.replace("log", "shop.csv", 1).rstrip()
+    + "\n"
+    + "".join(f'{role} = "{name}"\n' for role, name in COLUMNS.items())
+    + 'items = "goods.csv"\n\n'
+)
 
 
 @pytest.fixture
@@ -116,7 +121,10 @@ def test_diagnose_looks_at_everybody_of_a_small_log(log, vitrina, config):
             ["inspect", "log", "--user", "customer"],
             "log is an ingested log, which was read by what was said when it was ingested: the option --user",
         ),
-        (["init", "log", "--item", "sku", "--time", "bought_at", "--out", "new.toml"], "the options --item and --time would change nothing. Leave them out"),
+        (
+            ["init", "log", "--item", "sku", "--time", "bought_at", "--out", "new.toml"],
+            "the options --item and --time would change nothing. Leave them out",
+        ),
         (["inspect", "lgo"], "Its folder has 'log'"),
         (["inspect", "empty"], "empty is a folder. Name its files with a glob"),
         (["inspect", "model"], "model is an artifact: it holds what was fitted, and no log"),
