@@ -8,6 +8,7 @@ from vitrina.data.split.leave import LeaveLastBasket, LeaveOneOut
 from vitrina.data.split.protocol import Protocol
 from vitrina.data.split.published import RandomShare, given
 from vitrina.data.split.rolling import rolling
+from vitrina.data.split.shards import ShardedSplit
 from vitrina.data.split.summary import PartSize, SplitSummary
 from vitrina.data.split.time import GlobalTime
 from vitrina.data.split.users import UserShare
@@ -20,6 +21,7 @@ __all__ = [
     "Protocol",
     "RandomShare",
     "Rule",
+    "ShardedSplit",
     "Split",
     "SplitSummary",
     "UserShare",
