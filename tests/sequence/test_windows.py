@@ -151,3 +151,15 @@ def test_a_fit_opens_one_shard_at_a_time_and_holds_none():
     about = {"items": log.items, "time_unit": log.time_unit, "n_events": log.n_events, "n_users": log.n_users, "columns": log.columns}
     vt.SASRec(dim=8, training=QUICK.model_copy(update={"patience": None})).fit(Sharded(watched, about))
     assert watched.opened == [0, 1, 2, 3] * 2  # the catalogue, and the windows; no epoch opens a shard
+
+
+def test_a_log_on_disk_is_fitted_to_the_numbers_of_the_log_in_memory(tmp_path):
+    DATA.frame().write_csv(tmp_path / "log.csv")
+    names = {"user": "user_id", "item": "item_id", "time": "timestamp"}
+    whole = vt.read_interactions(tmp_path / "log.csv", **names)
+    vt.ingest(tmp_path / "log.csv", out=tmp_path / "shop", shards=3, **names)
+    rule = vt.split.GlobalTime(quantile=0.8)
+    for model in (vt.SASRec(dim=8, training=QUICK), vt.SequenceModel(dim=8, block=S.HSTU(), training=QUICK)):
+        one, other = (model.fit(log.split(rule).train) for log in (whole, vt.Dataset.open(tmp_path / "shop")))
+        np.testing.assert_array_equal(one.table, other.table)
+        assert one.notes == other.notes
