@@ -40,11 +40,12 @@ class Advised(NamedTuple):
     split: Split | None
 
 
-def recommended(data: Dataset, of: Measured) -> Advised:
+def recommended(data: Dataset, of: Measured | None = None) -> Advised:
     """The first split that can be made: a cut of a round length, a cut between two times, the order within each person.
 
-    Where none can be made because people had taken every target before, the first that asks for these.
+    Where none can be made because people had taken every target before, the first that asks for these. `of` is what was counted of the log, where that has been done already.
     """
+    of = Passes(data, itself).sum(Measured.of) if of is None else of
     for repeat, why in ((None, ""), (True, " Every target was in the person's history already, so repeats are asked for.")):
         for rule, reason in _sensible(data, of):
             tried = rule.model_copy(update={"repeat": repeat})
