@@ -135,7 +135,7 @@ def _start(ray: Any, address: str | None, workers: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": _environment()}}
     try:
         if address is None:
-            ray.init(num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
+            ray.init("local", num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
         else:
             _reach(address)
             ray.init(address, **quiet)
