@@ -42,7 +42,8 @@ def ingested(events: int) -> Path:
     folder = CACHE / f"shards_{events}"
     if not (folder / "manifest.json").exists():
         files = sorted(generate(events).glob("*.parquet"))
-        vt.ingest(files, folder, user="user", item="item", time="time", event_id="event", on_bad_row="quarantine")
+        bad = folder.with_suffix(".bad_rows.csv")
+        vt.ingest(files, folder, user="user", item="item", time="time", event_id="event", on_bad_row="quarantine", bad_rows_path=bad)
     return folder
 
 
