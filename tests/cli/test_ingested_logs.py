@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 import vitrina as vt
+from vitrina.base.errors import DataError
+from vitrina.cli import serve_logs
 from vitrina.cli.log import read_log
 
 COLUMNS = {"user": "customer", "item": "sku", "time": "bought_at", "value": "amount"}
@@ -161,3 +164,12 @@ def test_a_log_that_is_gone_is_no_file(log, fitted, vitrina):
     result = vitrina("recommend", fitted, "--user", "u1")
     assert result.exit_code == 2
     assert "There is no file" in result.stderr
+
+
+def test_a_service_holds_the_histories_of_a_folder_where_they_fit(log, monkeypatch, capsys):
+    opened = vt.Dataset.open(log)
+    assert serve_logs._in_memory(opened).n_events == opened.n_events
+    assert "Histories of" in capsys.readouterr().err
+    monkeypatch.setattr(serve_logs.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    with pytest.raises(DataError, match="--histories store"):
+        serve_logs._in_memory(opened)

@@ -106,7 +106,7 @@ def people(users: str, column: str, data: Dataset) -> pl.Series | list[str] | No
     path = Path(users)
     if path.exists() or path.suffix in ENDINGS or "/" in users or "\\" in users:
         given = read_ids(path, column)
-        return given.ids(data.users if data.in_memory else given.among(data))
+        return given.ids(given.among(data) if isinstance(data, Sharded) else data.users)
     return [one.strip() for one in next(csv.reader([users], skipinitialspace=True), []) if one.strip()]
 
 

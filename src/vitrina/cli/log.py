@@ -61,7 +61,7 @@ def opened(folder: str) -> Dataset:
 def column_of(read: Mapping[str, Any], role: str) -> str:
     """What the log calls the column of the users or the items, also where it has been ingested."""
     where = read.get("source")
-    named = read_manifest(Path(where).expanduser()).columns if is_opened(where) else read
+    named = read_manifest(Path(str(where)).expanduser()).columns if is_opened(where) else read
     return named.get(role, STANDARD[role])
 
 

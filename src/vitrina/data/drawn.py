@@ -37,7 +37,7 @@ def buckets_within(sizes: Int64, limits: NDArray[np.int64]) -> int:
     (3, 2)
     """
     within = (np.cumsum(sizes, axis=1) <= limits[:, None]).all(axis=0)
-    return len(within) if within.all() else max(int(np.argmin(within)), int(np.flatnonzero(sizes.any(axis=0))[0]) + 1)
+    return sizes.shape[1] if within.all() else max(int(np.argmin(within)), int(np.flatnonzero(sizes.any(axis=0))[0]) + 1)
 
 
 def drawn(data: Dataset, events: int) -> Dataset:
