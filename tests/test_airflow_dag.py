@@ -1,4 +1,4 @@
-"""The DAG of the examples: its tasks and their order.
+"""The DAG of the examples: its tasks, their order, and that each command is one that there is.
 
 It is read by Airflow where that is installed, else by a recorder of the names that it takes from there.
 """
@@ -6,6 +6,7 @@ It is read by Airflow where that is installed, else by a recorder of the names t
 from __future__ import annotations
 
 import runpy
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,9 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+import typer.main
 
+from vitrina.cli.main import app
 from vitrina.cli.promote import STAYS
 
 FILE = Path(__file__).parents[1] / "examples" / "airflow_dag.py"
@@ -68,3 +71,13 @@ def test_the_tasks_follow_one_another(tasks: dict[str, Any]) -> None:
         assert set(tasks[task].downstream_task_ids) == ({after} if after else set())
     assert list(tasks["promote"].skip_on_exit_code) == [STAYS]
     assert tasks["recommend"].trigger_rule == "none_failed"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_each_command_is_one_that_there_is(tasks: dict[str, Any], name: str) -> None:
+    program, command, *words = shlex.split(tasks[name].bash_command.replace("{{ ds }}", "2026-11-26"))
+    assert program == "vitrina"
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert command in commands
+    with commands[command].make_context(command, words) as context:  # refuses options that there aren't
+        assert context.params
