@@ -53,10 +53,10 @@ def source_of(artifact: Artifact, data: str | None, given: Mapping[str, Any]) ->
     """How to read the log with the histories: as at the fit, but for what the command names."""
     of_fit = _source_of_fit(artifact)
     read = of_fit.get("read")
-    if read is None and data is None:
-        raise ParameterError("The artifact doesn't say which log it was fitted on. Name the log with the histories: --data LOG")
     if data is not None and (read is None or is_opened(data) or is_opened(read["source"])):  # the columns of the fit say nothing of it
         return {"read": given_columns(data, given), "filters": of_fit.get("filters", {})}
+    if read is None:
+        raise ParameterError("The artifact doesn't say which log it was fitted on. Name the log with the histories: --data LOG")
     if data is None and is_opened(read["source"]):
         given_columns(read["source"], given)  # refuses what would change nothing
     named = {key: value for key, value in given.items() if value is not None}
