@@ -97,9 +97,13 @@ def rounds(count: int, events: int) -> str:
     for number in range(count):
         run = Run(source, PLACE / f"round-{number}" / "log")
         work = run.out / ".work" / "blocks"
-        while killed(run, drawn.uniform(0.2, 1.1) * seconds):
-            kills += 1
-            gone_on += work.exists() and any(work.iterdir())
+        before = kills
+        while (was_killed := killed(run, drawn.uniform(0.2, 1.1) * seconds)) or kills == before:
+            if was_killed:
+                kills += 1
+                gone_on += work.exists() and any(work.iterdir())
+            else:  # it was over before its moment came: a round has at least one kill
+                shutil.rmtree(run.out.parent)
         same = run.contents() == wanted
         wrong += not same
         print(f"round {number + 1}: {kills} kills so far, {'the same' if same else 'DIFFERENT'}", file=sys.stderr, flush=True)
