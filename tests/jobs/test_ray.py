@@ -228,6 +228,23 @@ def test_a_node_that_is_killed_mid_job_loses_nothing(tmp_path, capfd):
         cluster.shutdown()
 
 
+THREADS = """
+import threading, time
+from vitrina.jobs.ray import Ray
+thread = threading.Thread(target=lambda: print(list(Ray(workers=1).map(abs, [-1])), flush=True))
+thread.start()
+thread.join()
+time.sleep(1)
+print(list(Ray(workers=1).map(abs, [-2])))
+"""
+
+
+def test_a_local_cluster_outlives_the_thread_that_started_it():
+    """A comparison starts it in the thread of its first model; the second would never be fitted."""
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout.split()) == (0, ["[1]", "[2]"]), done.stderr
+
+
 def test_a_driver_that_is_killed_leaves_no_workers(tmp_path):
     """Agents of Ray, which do no work, end by themselves about a minute later."""
     script = "import time\nfrom vitrina.jobs.ray import Ray\nfor _ in Ray(workers=1).map(time.sleep, [0, 600]): print('begun', flush=True)"

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -135,7 +136,9 @@ def _start(ray: Any, address: str | None, workers: int) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": {"env_vars": _environment()}}
     try:
         if address is None:
-            ray.init("local", num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
+            _in_a_thread_that_stays(
+                lambda: ray.init("local", num_cpus=workers, object_store_memory=STORE, include_dashboard=False, **quiet)
+            )
         else:
             _reach(address)
             ray.init(address, **quiet)
@@ -146,6 +149,25 @@ def _start(ray: Any, address: str | None, workers: int) -> None:
             "starts on this machine.",
             parameter="cluster", value=address,
         ) from error  # fmt: skip
+
+
+def _in_a_thread_that_stays(start: Callable[[], Any]) -> None:
+    """Call `start`; on Linux the processes of a cluster end with the thread that started them, and a thread of a comparison ends with its model."""
+    if threading.current_thread() is threading.main_thread():
+        start()
+        return
+    done: Future[Any] = Future()
+
+    def begin() -> None:
+        try:
+            done.set_result(start())
+        except BaseException as error:
+            done.set_exception(error)
+        else:
+            threading.Event().wait()
+
+    threading.Thread(target=begin, daemon=True).start()
+    done.result()
 
 
 def _silenced(ray: Any) -> None:
