@@ -10,6 +10,7 @@ peak is the largest sum, over the processes of the command, of resident memory, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -90,11 +91,10 @@ def resident(process: psutil.Process) -> int:
 def size(folder: Path) -> int:
     """Bytes of the files below a folder; what vanishes meanwhile counts nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(place, name)).st_size
     return total
 
 
