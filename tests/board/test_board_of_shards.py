@@ -40,6 +40,16 @@ def sharded(log):
     return held(log, 4).split(RULE)
 
 
+def test_the_split_of_a_filtered_log_is_read_again(log, tmp_path):
+    filtered = vt.filters.item_quantiles(held(log, 4), high=0.8)
+    split = asked(filtered.split(RULE))
+    sizes = [len(shard) for shard in split.train.shards()]
+    save_split(split, tmp_path / "split")
+    again = open_split(tmp_path / "split")
+    assert [len(shard) for shard in again.train.shards()] == sizes
+    assert again.train.fingerprint == split.train.fingerprint  # whether shards have been read or not
+
+
 def same(left, right, on):
     """Tables with the same rows, numbers to 1e-9; in the order of `on`."""
     left, right = (table.select(sorted(table.columns)).sort(on) for table in (left, right))

@@ -115,7 +115,9 @@ class Compact:
     """A shard with codes only for users with events and for the items that stay, in the order they had; baskets are numbered anew."""
 
     items: Int64  # codes that stay
-    _made: list[Any] = field(default_factory=list, repr=False, compare=False)  # the vocabulary and the table, once for all shards here
+    _made: list[Any] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )  # the vocabulary and the table, once for all shards here
 
     def __getstate__(self) -> dict[str, Any]:
         return {"items": self.items, "_made": []}
