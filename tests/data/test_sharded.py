@@ -30,6 +30,17 @@ def test_what_adds_up_is_that_of_the_log_in_memory():
         assert again.fingerprint == whole.fingerprint
 
 
+def test_what_is_known_of_people_comes_along_into_memory():
+    people = [f"u{number:03}" for number in range(7)]
+    rows = pl.DataFrame({"user_id": people * 2, "item_id": ["tea", "jam"] * 7})
+    ages = pl.DataFrame({"user_id": people, "age": list(range(7))})
+    whole = vt.read_interactions(rows, users=ages)
+    log = sent(held(whole, 3))
+    assert log.to_memory().fingerprint == whole.fingerprint
+    some = log.to_memory(people=["u005", "u001"])
+    assert dict(zip(some.users.ids, some.user_table.frame["age"], strict=True)) == {"u001": 1, "u005": 5}
+
+
 def test_arrays_of_the_whole_are_refused_with_the_remedy():
     log = held(vt.testing.toy(), 3)
     for ask in (

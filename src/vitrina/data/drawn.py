@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.sharded import Sharded
+from vitrina.data.sharded import Sharded, of_people
 from vitrina.types import Int32, Int64
-from vitrina.vocabulary import Vocabulary, hashes
+from vitrina.vocabulary import hashes
 
 BUCKETS = 4096  # of people
 
@@ -70,9 +70,4 @@ class Drawn:
     buckets: int
 
     def __call__(self, shard: Dataset) -> Dataset:
-        codes = np.flatnonzero(bucket_of(shard.users.ids) < self.buckets)
-        lengths, table = np.diff(shard.indptr)[codes], shard.user_table
-        return replace(
-            shard, events=shard.events.take(shard.events_of(codes)), indptr=np.append(0, np.cumsum(lengths)),
-            users=Vocabulary(shard.users.decode(codes)), user_table=None if table is None else table.take(codes),
-        )  # fmt: skip
+        return of_people(shard, np.flatnonzero(bucket_of(shard.users.ids) < self.buckets))

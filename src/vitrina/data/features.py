@@ -76,6 +76,14 @@ class FeatureTable:
         versions = None if self.versions is None else self.versions.take(codes)
         return FeatureTable(self.frame[np.asarray(codes, np.int64)], self.kinds, self.title, versions)
 
+    @classmethod
+    def joined(cls, tables: Sequence[FeatureTable | None]) -> FeatureTable | None:
+        """The rows of one table after those of the other, as vocabularies are put one behind the other; None where one is lacking. Without versions."""
+        known = [table for table in tables if table is not None]
+        if not known or len(known) < len(tables):
+            return None
+        return cls(pl.concat([table.frame for table in known]), known[0].kinds, known[0].title)
+
     def at(self, time: int) -> FeatureTable:
         """The table as of a time, in the unit of the log's times: what began later is unknown. The same table where no versions were kept.
 

@@ -17,6 +17,7 @@ from vitrina.base.ids import id_texts, listed
 from vitrina.base.showing import titled
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
+from vitrina.data.features import FeatureTable
 from vitrina.data.order import number_within
 from vitrina.data.passes import span_of
 from vitrina.data.recipe import digest_of
@@ -289,11 +290,16 @@ class _Only:
 
     def __call__(self, shard: Dataset) -> Dataset:
         codes = shard.users.encode(self.ids)
-        codes = np.unique(codes[codes >= 0])
-        place, lengths = shard.events_of(codes), np.diff(shard.indptr)[codes]
-        return replace(
-            shard, events=shard.events.take(place), indptr=np.append(0, np.cumsum(lengths)), users=Vocabulary(shard.users.ids.gather(codes))
-        )
+        return of_people(shard, np.unique(codes[codes >= 0]))
+
+
+def of_people(shard: Dataset, codes: NDArray[Any]) -> Dataset:
+    """A shard with these people alone, who are the codes 0, 1, ... then."""
+    lengths, table = np.diff(shard.indptr)[codes], shard.user_table
+    return replace(
+        shard, events=shard.events.take(shard.events_of(codes)), indptr=np.append(0, np.cumsum(lengths)),
+        users=Vocabulary(shard.users.decode(codes)), user_table=None if table is None else table.take(codes),
+    )  # fmt: skip
 
 
 def _joined(log: Sharded, shards: list[Dataset]) -> Dataset:
@@ -306,6 +312,7 @@ def _joined(log: Sharded, shards: list[Dataset]) -> Dataset:
     indptr = np.append(0, np.cumsum(np.concatenate([np.diff(shard.indptr) for shard in shards])))
     if "baskets" in columns:
         columns["baskets"] = number_within(columns["baskets"], indptr, int(columns["baskets"].max(initial=-1)) + 1)
+    fields["user_table"] = FeatureTable.joined([shard.user_table for shard in shards])
     return Dataset(Events(**columns), indptr, Vocabulary(one_column([shard.users.ids for shard in shards])), **fields)
 
 

@@ -177,13 +177,8 @@ def _joined(split: Split, parts: Sequence[Part]) -> AskedSplit:
     return AskedSplit(
         split.train, queries, truth, split.eligible, split.rule, split.counts, split.warnings,
         validation=None if split.validation is None else asked(split.validation), whole=split,
-        trained=np.concatenate([part.trained for part in parts]), user_table=_one_table([part.user_table for part in parts]),
+        trained=np.concatenate([part.trained for part in parts]), user_table=FeatureTable.joined([part.user_table for part in parts]),
     )  # fmt: skip
-
-
-def _one_table(tables: Sequence[FeatureTable | None]) -> FeatureTable | None:
-    known = [table for table in tables if table is not None]
-    return replace(known[0], frame=pl.concat([table.frame for table in known]), versions=None) if known else None
 
 
 def users_of(split: Split) -> FeatureTable | None:
