@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, final, runtime_checkable
 
 from vitrina.base.errors import MemoryBudgetError, ParameterError
-from vitrina.base.threads import THREAD_VARIABLES
+from vitrina.base.threads import ONE_THREAD, environment
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -131,7 +131,7 @@ class _Pool:
         return pool or cls(key)
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
-        with _one_thread_in_children():  # it starts a process where fewer than all are there and none is free
+        with environment(ONE_THREAD):  # it starts a process where fewer than all are there and none is free
             return self.processes.submit(function, item)
 
     def give_back(self) -> None:
@@ -157,21 +157,6 @@ def _end_with(pipe: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _one_thread_in_children() -> Iterator[None]:
-    """Processes that are started inside compute in one thread each: libraries read the number from the environment when they are loaded."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def check_workers(workers: int) -> None:

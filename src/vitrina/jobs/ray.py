@@ -18,7 +18,7 @@ from typing import Any, TypeVar, final
 
 from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError
 from vitrina.base.executor import AHEAD, check_workers
-from vitrina.base.threads import THREAD_VARIABLES
+from vitrina.base.threads import ONE_THREAD
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -186,7 +186,7 @@ def _reach(address: str) -> None:
 def _environment() -> dict[str, str]:
     """Of a worker: one thread, and the import path of this process."""
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    return dict.fromkeys(THREAD_VARIABLES, "1") | {"PYTHONPATH": path}
+    return ONE_THREAD | {"PYTHONPATH": path}
 
 
 def _first_line(error: BaseException) -> str:

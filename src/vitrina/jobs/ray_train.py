@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vitrina.base.errors import MemoryBudgetError, MissingExtraError, ParameterError, VitrinaError
+from vitrina.base.threads import environment
 
 T = TypeVar("T")
+QUIET = {"RAY_TRAIN_ENABLE_STATE_TRACKING": "0", "RAY_AIR_NEW_OUTPUT": "0"}  # no pages and tables of its own on the terminal
 ENDED = {
     "ActorDiedError",
     "ActorUnavailableError",
@@ -35,7 +35,7 @@ def together(function: Callable[[T], None], item: T, folder: Path, *, workers: i
         from ray.train.torch import TorchTrainer  # noqa: PLC0415
     except ImportError:
         raise MissingExtraError.of("ray[train]", "ray", "Training by the workers of Ray") from None
-    with _quiet():
+    with environment(QUIET):
         trainer = TorchTrainer(
             _in_worker, train_loop_config={"function": function, "item": item},
             scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus, resources_per_worker={"CPU": 1, "GPU": int(gpus)}),
@@ -78,18 +78,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(one))
             yield one
             waiting += [getattr(one, "cause", None), one.__cause__, getattr(one, "base_exc", None)]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Ray Train without its own pages and tables on the terminal."""
-    before = {name: os.environ.get(name) for name in ("RAY_TRAIN_ENABLE_STATE_TRACKING", "RAY_AIR_NEW_OUTPUT")}
-    os.environ.update(dict.fromkeys(before, "0"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
