@@ -15,7 +15,7 @@ from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.catalogue import Catalogue
 from vitrina.data.split import Split
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.judge import SHORTEST, recommended
+from vitrina.evaluate.judge import recommended
 from vitrina.evaluate.significance import Paired, check_matters
 from vitrina.metrics import Judged
 from vitrina.metrics.info import require_values, require_vectors
@@ -35,8 +35,7 @@ class _Compare:
     def __call__(self, split: Split) -> Paired:
         columns = {}
         for name, recommender in self.recommenders.items():
-            lists = recommended(recommender, split, max(self.metric.k, SHORTEST))
-            lists = lists.padded(self.metric.k) if self.metric.k > lists.k >= len(self.catalogue.items) else lists
+            lists = recommended(recommender, split, self.metric.k, self.catalogue)
             columns[name] = self.metric.per_query(Judged(lists, split.truth, self.catalogue, split.queries))
         return Paired.of(columns, self.pairs, split.queries.persons)
 

@@ -103,7 +103,7 @@ class Judge:
     cut: int | None = None
 
     def __call__(self, split: Split) -> Judgement:
-        lists = self._lists(split)
+        lists = recommended(self.answered, split, max((m.k for m in self.metrics), default=0), self.catalogue)
         judged = Judged(lists, split.truth, self.catalogue, split.queries)
         columns = {m.name: m.per_query(judged) for m in self.metrics if isinstance(m, Metric)}
         users, items, mask = split.queries.persons, split.truth.values, self.catalogue.mask
@@ -114,13 +114,6 @@ class Judge:
             self._slices(split, columns, users) if self.slices else {},
             columns if self.kept else {}, users if self.kept else users[:0],
         )  # fmt: skip
-
-    def _lists(self, split: Split) -> Recommendations:
-        """One per query, as long as the deepest metric asks where the catalogue is no smaller."""
-        deepest = max((m.k for m in self.metrics), default=0)
-        lists = recommended(self.answered, split, max(deepest, SHORTEST))
-        lists.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
-        return lists.padded(deepest) if deepest > lists.k >= len(self.catalogue.items) else lists
 
     def _slices(self, split: Split, columns: Mapping[str, Float64], users: Int64) -> Mapping[str, Mapping[int, tuple[str, Means]]]:
         found: dict[str, dict[int, tuple[str, Means]]] = {}
@@ -133,8 +126,19 @@ class Judge:
         return found
 
 
-def recommended(answered: Any, split: Split, k: int) -> Recommendations:
-    """The lists of a split: themselves, or those of a recommender, or of the one that a function gives."""
+def recommended(answered: Any, split: Split, k: int, catalogue: Catalogue) -> Recommendations:
+    """The lists of a split for metrics that read `k` places: those that are given; or of a recommender, or of the one that a function gives."""
+    lists = _answer(answered, split, max(k, SHORTEST))
+    lists.vocabulary.require_compatible(split.queries.vocabulary, "queries of the split")
+    return lists.padded(k) if out_of_items(lists, catalogue, k) else lists
+
+
+def out_of_items(lists: Recommendations, catalogue: Catalogue, k: int) -> bool:
+    """Whether lists are shorter than `k` because there are no more items to recommend."""
+    return k > lists.k >= len(catalogue.items)
+
+
+def _answer(answered: Any, split: Split, k: int) -> Recommendations:
     if isinstance(answered, Recommendations):
         return answered
     if not hasattr(answered, "recommend") and callable(answered):

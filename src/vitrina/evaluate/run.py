@@ -186,11 +186,6 @@ def evaluation_of(
     return Evaluation(_frame(columns, users), numbers, unreachable, fallback, confidence, tuple(metrics), more or {}, len(users))
 
 
-def out_of_items(lists: Recommendations, split: Split, k: int) -> bool:
-    """Whether lists are shorter than `k` because there are no more items to recommend."""
-    return k > lists.k >= len(split.train.catalogue.items)
-
-
 def item_vectors(vectors: NDArray[Any], items: int) -> NDArray[Any]:
     """The vectors, if they can be those of so many items.
 

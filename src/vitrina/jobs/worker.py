@@ -24,7 +24,8 @@ from vitrina.base.errors import ParameterError, VitrinaError
 from vitrina.base.files import write_text
 from vitrina.data.split import Split
 from vitrina.data.store import open_split
-from vitrina.evaluate.run import evaluate, out_of_items
+from vitrina.evaluate.judge import out_of_items
+from vitrina.evaluate.run import evaluate
 from vitrina.jobs.answers import write_lists, write_tables
 from vitrina.jobs.specs import of_spec
 from vitrina.jobs.trials import add_trial, finished_trials
@@ -138,7 +139,7 @@ def _checked(lists: Any, split: Split, k: int, model: Any) -> Recommendations:
     """Lists of k places; a model from elsewhere may answer anything."""
     if not isinstance(lists, Recommendations):
         raise ParameterError(f"The recommend of {type(model).__name__} must return vitrina.Recommendations. Got {type(lists).__name__}.")
-    if lists.items.ndim == lists.scores.ndim == 2 and lists.k == lists.scores.shape[1] and out_of_items(lists, split, k):
+    if lists.items.ndim == lists.scores.ndim == 2 and lists.k == lists.scores.shape[1] and out_of_items(lists, split.train.catalogue, k):
         lists = lists.padded(k)
     wanted = (len(split.queries), k)
     if lists.items.shape != wanted or lists.scores.shape != wanted:
