@@ -14,7 +14,7 @@ import pytest
 
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.base.executor import InProcess, Processes
-from vitrina.base.parts import cancel, run_parts
+from vitrina.base.parts import alone, cancel, run_parts
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,31 @@ def test_a_second_one_is_refused_and_cancel_ends_the_first(tmp_path):
     assert all_gone(workers_of)
     assert not job.exists()
     assert not cancel(job)
+
+
+def test_of_two_that_begin_at_one_moment_one_has_the_folder(tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from vitrina.base.parts import alone\n"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()))\n"
+        "with alone(Path(sys.argv[1])): print('mine'); time.sleep(3)"
+    )
+    moment = str(time.time() + 5)
+    starts = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path), moment], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in "ab"
+    ]
+    said = [process.communicate(timeout=60)[0].decode().strip() for process in starts]
+    assert sorted(said) == ["", "mine"]
+
+
+def test_the_mark_of_a_job_that_came_later_stays(tmp_path):
+    job = tmp_path / "job"
+    theirs = json.dumps({"host": "elsewhere", "pid": 1, "started": 0.0})
+    with alone(job):
+        job.rename(tmp_path / "gone")  # as a load does with its work
+        job.mkdir()
+        (job / "running.json").write_text(theirs)
+    assert (job / "running.json").read_text() == theirs
 
 
 def test_the_mark_of_another_machine_or_of_nobody(tmp_path):

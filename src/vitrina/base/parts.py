@@ -22,6 +22,7 @@ T = TypeVar("T")
 FORMAT = 1
 JOB, RUNNING = "job.json", "running.json"
 PATIENCE = 10.0  # seconds that a cancelled job gets to end by itself
+SAME = 2.0  # seconds: the beginning of a process moves a little when the clock is set
 
 
 def run_parts(
@@ -131,19 +132,41 @@ def alone(folder: Path) -> Iterator[None]:
     """
     with speaking_of(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    mark, me, owner = folder / RUNNING, psutil.Process(), _owner(folder)
+    me = psutil.Process()
+    with _one_at_a_time(folder):
+        owner = _owner(folder)
+        if owner not in (None, me):
+            raise ParameterError(f"The job of {folder} is running already. Wait for its end, or cancel it.")
+        if owner is None:
+            write_text(folder / RUNNING, json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": me.create_time()}))
     if owner == me:
         yield
         return
-    if owner is not None:
-        raise ParameterError(f"The job of {folder} is running already. Wait for its end, or cancel it.")
-    write_text(mark, json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": me.create_time()}))
     try:
         yield
     finally:
-        mark.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            _sweep(folder)
+        with contextlib.suppress(OSError, ParameterError):
+            if _owner(folder) == me:  # the block may have removed the folder, and another job made it anew
+                _sweep(folder)
+                (folder / RUNNING).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Of processes of this machine that look who holds the folder and put their mark there, one goes after the other; where the system has such locks."""
+    try:
+        import fcntl  # noqa: PLC0415  Windows has no such module
+    except ModuleNotFoundError:
+        yield
+        return
+    with speaking_of(folder):
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # storage without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _owner(folder: Path) -> psutil.Process | None:
@@ -162,6 +185,6 @@ def _owner(folder: Path) -> psutil.Process | None:
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(mark["pid"])
-        if process.create_time() == mark["started"]:
+        if abs(process.create_time() - mark["started"]) < SAME:  # else its number was given to another one
             return process
     return None

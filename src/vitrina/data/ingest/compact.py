@@ -66,7 +66,7 @@ def compact(out: str | Path, *, executor: Executor = InProcess()) -> Dataset:
         if after is not None:
             commit(folder, after)
         forget_before(folder, manifest.load)
-    remove(folder)
+        remove(folder)
     return open_log(folder)
 
 
