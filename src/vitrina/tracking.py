@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isnan
@@ -207,11 +207,9 @@ def named(name: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", name.replace("@", "_at_"), flags=re.ASCII)
 
 
-def _as_text(values: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> dict[str, str]:
+def _as_text(values: Mapping[str, Any]) -> dict[str, str]:
     """Tags and parameters are text; of one that is too long the end is cut, and that is said in it."""
     texts = {
-        name: value if isinstance(value, str) else json.dumps(value, default=str)
-        for name, value in dict(values).items()
-        if value is not None
+        name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in values.items() if value is not None
     }
     return {name: text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ... ({len(text)} letters)" for name, text in texts.items()}
