@@ -96,3 +96,10 @@ def test_times_may_be_missing_for_plain_popularity():
     log = data()
     plain = replace(log, events=Events(log.events.items), time_unit=None)
     np.testing.assert_array_equal(vt.Popularity().fit(plain).scores, vt.Popularity().fit(log).scores)
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_times_before_1970_count_as_others_do(model):
+    log = data()
+    long_ago = replace(log, events=replace(log.events, times=log.events.times - log.events.times.max() - 100 * DAY))
+    np.testing.assert_allclose(model.fit(long_ago).scores, model.fit(log).scores, rtol=1e-6)

@@ -62,7 +62,8 @@ class Popularity(ModelConfig):
         """(items,) the level of each item's score."""
         if not (self.days or self.half_life or data.has_weights):
             return levels_of((data.catalogue.users if self.by == "users" else data.catalogue.events).astype(np.float64))
-        end = max(data.map_shards(_end_of)) if self.days or self.half_life else 0
+        span = data.time_span if self.days or self.half_life else None
+        end = 0 if span is None else span[1]
         levels, codes = np.full(data.n_items, -np.inf), np.tile(np.arange(data.n_items), 2)
         for part in data.map_shards(partial(self._count, end=end)):
             levels = sums(np.concatenate([levels, part]), codes, data.n_items)
@@ -94,8 +95,3 @@ def _largest_of_pair(users: Any, items: Any, n_items: int, levels: Float64) -> A
     largest = np.zeros(len(pair), bool)
     largest[order[np.diff(pair[order], append=-1) != 0]] = True
     return largest
-
-
-def _end_of(shard: Dataset) -> int:
-    """The last time of a shard."""
-    return 0 if shard.events.times is None else int(shard.events.times.max(initial=0))
