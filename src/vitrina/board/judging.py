@@ -127,7 +127,7 @@ class Judges:
             ranking = metric(primary)
             chosen = [ranking, *chosen]
         require_vectors(chosen, vectors)
-        require_values(chosen, next(iter(split.train.shards())).events.values)
+        require_values(chosen, "values" in split.train.columns or None)
         return cls(tuple(chosen), require_per_query(ranking), vectors, k)
 
     @property

@@ -324,5 +324,4 @@ class Dataset:
 
 
 def _span_of(shard: Dataset) -> tuple[int, int] | None:
-    times = shard.events.times
-    return None if times is None or not len(times) else (int(times.min()), int(times.max()))
+    return span_of(shard.events.times)
