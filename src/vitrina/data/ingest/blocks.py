@@ -44,7 +44,7 @@ class Place:
     """How far the sources were read."""
 
     source: int = 0  # those before it are done
-    row: int = 0  # the last row of it that is
+    row: int = 0  # the last row of this one that was read
     good: int = 0  # rows that are in blocks, or will be in the next one
     latest: int | None = None  # time
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.ingest.format import Manifest
@@ -111,8 +110,3 @@ def ids_after(known: str, new: str, what: str) -> tuple[str, str]:
     if known == "whole" and new == "text":
         return "text", f"Ids of {what} were whole numbers, and some are text now: all are text from now on."
     return known, ""
-
-
-def remembered(manifest: Manifest, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of reading: those of the loads before, and over them what is given now."""
-    return {**manifest.reading, **{name: value for name, value in given.items() if value is not None}}
