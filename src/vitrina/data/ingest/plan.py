@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _ratio(path: Path) -> float:
         with path.open("rb") as raw, gzip.open(raw) as file:
             read = len(file.read(streams.BLOCK))
             return read / raw.tell()
-    except OSError:
+    except (OSError, EOFError, zlib.error):  # cut off or damaged: reading says so
         return GUESSED_RATIO
 
 
