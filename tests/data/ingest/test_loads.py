@@ -382,6 +382,19 @@ def test_a_first_load_may_say_since_when(tmp_path):
     assert next(iter(data.shards())).item_table_at(1).frame["price"][0] == 3.0
 
 
+def test_another_valid_from_is_another_log(tmp_path):
+    frame(FIRST).write_parquet(tmp_path / "log.parquet")
+    rows = pl.DataFrame({"item_id": ["tea", "tea"], "price": [3.0, 4.0], "from": [0, 2], "later": [1, 3]})
+    rows.write_parquet(tmp_path / "items.parquet")
+    read = {"source": tmp_path / "log.parquet", "out": tmp_path / "log", "items": tmp_path / "items.parquet", "time_unit": "step"}
+    data = vt.ingest(**read, valid_from="from")
+    assert vt.ingest(**read, valid_from="from").fingerprint == data.fingerprint  # it is there
+    with pytest.raises(ParameterError, match="holds a log already"):
+        vt.ingest(**read, valid_from="later")
+    more = vt.ingest(frame([Row("cy", "jam", 9, 1.0, "9")]), tmp_path / "log", load="append")  # which says nothing of items
+    assert more.item_table_at(1).frame["price"][0] == 3.0
+
+
 def test_titles_of_the_log_go_on(tmp_path):
     rows = {"user_id": ["ann"], "item_id": ["t"], "timestamp": [1], "name": ["Tea"]}
     vt.ingest(pl.DataFrame(rows), tmp_path / "log", time_unit="step", title="name")

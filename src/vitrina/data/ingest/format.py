@@ -208,10 +208,13 @@ def sweep(folder: Path, manifest: Manifest) -> None:
 def forget_before(folder: Path, load: int) -> None:
     """Remove the files that no state from this load on names, and the earlier states that need one of them."""
     states = {int(path.stem): path for path in (folder / "manifests").glob("*.json")}
-    kept = [read_manifest(folder, number) for number in states if number >= load]
+    now = read_manifest(folder).load
+    kept = [read_manifest(folder, number) for number in states if load <= number <= now]
     named = {folder / file.name for state in kept for file in state.files}
     for number, path in states.items():
-        if number < load and not named.issuperset(folder / file.name for file in read_manifest(folder, number).files):
+        if number > now or (
+            number < load and not named.issuperset(folder / file.name for file in read_manifest(folder, number).files)
+        ):  # of a load that was killed in its last moment, and given up
             path.unlink()
     for path in sorted(
         (path for part in ("items", "shards") for path in (folder / part).rglob("*")), reverse=True

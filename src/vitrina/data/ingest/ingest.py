@@ -88,7 +88,7 @@ def ingest(
         executor: who makes shards of the blocks; by default this process.
         force: replace a log that is there; until the end it can be read.
         plan: called with what the load will take, before it begins.
-        progress: called with what is done ("rows", "shards"), how far, and of how much (0 where nobody knows).
+        progress: called with what is done ("Rows", "Shards"), how far, and of how much.
         reading: arguments of `read_interactions`.
 
     Raises:
@@ -120,7 +120,8 @@ def ingest(
     _refuse_of_later_loads(lateness=lateness, deleted=deleted, version=version)
     if shards is not None and shards < 1:
         raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
-    given, plain = given_of(reading), reading | ({} if event_id is None else {"event_id": event_id})
+    own = {"event_id": event_id, "valid_from": valid_from}
+    given, plain = given_of(reading), reading | {name: value for name, value in own.items() if value is not None}
     begun = begun_of(source, given, event_id)
     if not force and is_there(folder, Asked.of(begun.sources, plain, 0, shards or 0)):
         return open_log(folder)
@@ -138,8 +139,8 @@ def ingest(
             remove(folder)
             raise
         commit(folder, manifest)
-    remove(folder)
-    sweep(folder, manifest)
+        sweep(folder, manifest)
+        remove(folder)  # while it is held: the work that another process begins then isn't ours
     return open_log(folder)
 
 
@@ -187,7 +188,7 @@ def _added(
             forget_before(folder, 0)
             raise
         commit(folder, manifest)
-    remove(folder)
+        remove(folder)
     return open_log(folder)
 
 

@@ -36,7 +36,7 @@ from vitrina.vocabulary import Vocabulary
 
 Load = Literal["append", "upsert"]
 OF_FIRST = ("users", "user_kinds", "name")  # arguments that only the first load takes
-OF_ONE = ("items", "bad_rows_path")  # arguments that no load takes over
+OF_ONE = ("items", "bad_rows_path", "valid_from")  # arguments that no load takes over
 IDS = "ids.parquet"
 
 
