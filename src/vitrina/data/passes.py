@@ -118,3 +118,8 @@ class Offsets:
 
     def of_shard(self, shard: Dataset) -> int:
         return self.before[shard.first_user]
+
+
+def users_of(shard: Dataset) -> tuple[int, int]:
+    """The `first_user` of a shard, and how many people have events: for `Offsets`."""
+    return shard.first_user, shard.n_users

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from vitrina.base.errors import SplitError
 from vitrina.data.dataset import Dataset
-from vitrina.data.passes import Offsets, Passes, Through, itself
+from vitrina.data.passes import Offsets, Passes, Through, itself, users_of
 from vitrina.data.split.assemble import CandidateQueries, Piece, assemble, strictly
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.draws import drawn, smallest
@@ -213,7 +213,7 @@ class LeaveLastBasket(Rule):
                 "LeaveLastBasket needs baskets, and the log has no basket column. Read it with basket=..., "
                 "or use LeaveOneOut() or GlobalTime(), which takes what shares a time stamp as one."
             )
-        before, people = Offsets.of(Passes(data, itself), _users_of)
+        before, people = Offsets.of(Passes(data, itself), users_of)
         pieces = Passes(data, LastBasketOut(before, round(people * (1 - self.test_share))))
         by_place = not data.in_memory and self.test_share < 1
         return assemble(pieces, self, self, people_by_place=by_place)
@@ -247,7 +247,3 @@ def _last_baskets(data: Dataset, target: Moments, population: int) -> tuple[Cand
     now = None if times is None else times[target.start]
     candidates = CandidateQueries.of_ranges(data, target.user, target.start, now=now, first=target.start, last=target.stop)
     return candidates, {"users_not_asked": population - len(target)}
-
-
-def _users_of(shard: Dataset) -> tuple[int, int]:
-    return shard.first_user, shard.n_users

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vitrina.data.dataset import Dataset
-from vitrina.data.passes import Offsets, Passes, itself
+from vitrina.data.passes import Offsets, Passes, itself, users_of
 from vitrina.data.split.assemble import CandidateQueries, Piece, assemble
 from vitrina.data.split.base import Rule, Split
 from vitrina.data.split.moments import Moments
@@ -40,7 +40,7 @@ class UserShare(Rule):
     seed: int = Field(default=0, ge=0)
 
     def apply(self, data: Dataset) -> Split:
-        before, people = Offsets.of(Passes(data, itself), _users_of)
+        before, people = Offsets.of(Passes(data, itself), users_of)
         out = np.zeros(people, bool)
         out[np.random.default_rng(self.seed).permutation(people)[: max(1, round(self.share * people))]] = True
         return assemble(Passes(data, PeopleOut(np.packbits(out), before, self.fold_in)), self, self)
@@ -85,7 +85,3 @@ class PeopleOut:
         first = moments.take(moments.first_of_user)
         end[first.user] = np.maximum(end[first.user], first.stop)
         return end
-
-
-def _users_of(shard: Dataset) -> tuple[int, int]:
-    return shard.first_user, shard.n_users

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast, final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -47,10 +46,9 @@ class UserFeatures(Config):
     def build(self, data: Dataset, dim: int) -> Bags:
         """A module that gives the vectors of user codes, zeros for -1."""
         parts = of_shards(data, _people)
-        tables = [part.table for part in parts if part.table is not None]
-        if not tables or len(tables) < len(parts):
+        table = FeatureTable.joined([part.table for part in parts])
+        if table is None:
             raise DataError(f"{self!r} needs a table of users, and {data!r} has none. Read the log with users=..., or leave users out.")
-        table = tables[0] if len(tables) == 1 else replace(tables[0], frame=pl.concat([table.frame for table in tables]))
         return Bags(Coding.of(table, self.columns, np.flatnonzero(np.concatenate([part.present for part in parts]))), table.frame, dim)
 
 
