@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-ONE_THREAD = dict.fromkeys(THREAD_VARIABLES, "1")
+ONE_THREAD: dict[str, str] = dict.fromkeys(THREAD_VARIABLES, "1")
 
 
 @contextmanager
