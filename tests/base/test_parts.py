@@ -195,3 +195,19 @@ def test_the_mark_of_another_machine_or_of_nobody(tmp_path):
 
     mark.write_text(json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": me.create_time() - 5}))
     assert run_parts(abs, [1], tmp_path, key="a") == [1]
+
+
+def test_a_clock_that_was_set_lets_nobody_in(tmp_path, monkeypatch):
+    """psutil adds the time of the machine's start, which moves with the clock, to that of the process."""
+    script = "import sys, time; from pathlib import Path; from vitrina.base.parts import alone\nwith alone(Path(sys.argv[1])): print('in', flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"in\n"
+        real = psutil.Process.create_time
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: real(self) + 3600)
+        with pytest.raises(ParameterError, match="running already"):
+            run_parts(abs, [1], tmp_path, key="a")
+    finally:
+        process.kill()
+        process.communicate()
+    assert run_parts(abs, [1], tmp_path, key="a") == [1]

@@ -138,7 +138,7 @@ def alone(folder: Path) -> Iterator[None]:
         if owner not in (None, me):
             raise ParameterError(f"The job of {folder} is running already. Wait for its end, or cancel it.")
         if owner is None:
-            write_text(folder / RUNNING, json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": me.create_time()}))
+            write_text(folder / RUNNING, json.dumps({"host": socket.gethostname(), "pid": me.pid, "started": _started(me)}))
     if owner == me:
         yield
         return
@@ -149,6 +149,7 @@ def alone(folder: Path) -> Iterator[None]:
             if _owner(folder) == me:  # the block may have removed the folder, and another job made it anew
                 _sweep(folder)
                 (folder / RUNNING).unlink(missing_ok=True)
+                folder.rmdir()  # where nothing came of it
 
 
 @contextlib.contextmanager
@@ -169,6 +170,18 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def _started(process: psutil.Process) -> float:
+    """Seconds that tell a process from others that had or will have its number, also where the clock is set in the meantime.
+
+    Linux counts from the start of the machine; the time of the day that psutil makes of it moves with the clock.
+    """
+    try:
+        ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return process.create_time()
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
 def _owner(folder: Path) -> psutil.Process | None:
     """The process that runs the job of a folder, if one does.
 
@@ -185,6 +198,6 @@ def _owner(folder: Path) -> psutil.Process | None:
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(mark["pid"])
-        if abs(process.create_time() - mark["started"]) < SAME:  # else its number was given to another one
+        if abs(_started(process) - mark["started"]) < SAME:  # else its number was given to another one
             return process
     return None

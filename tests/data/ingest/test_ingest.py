@@ -238,6 +238,38 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.parametrize("name", ["items", "shards", "manifests"])
+def test_folders_of_others_are_left_alone(tmp_path, name):
+    mine = tmp_path / "shop" / name / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    with pytest.raises(ParameterError, match=f"holds other things .{name}"):
+        vt.ingest(log_of(tmp_path), tmp_path / "shop")
+    assert not cancel(tmp_path / "shop")
+    assert mine.exists()
+
+
+def test_a_load_that_ends_while_another_is_planned_is_not_written_over(tmp_path):
+    """Of two commands that were begun at the same time the second one had seen a state that is no more."""
+
+    def rows(*people):
+        return pl.DataFrame({"user_id": people, "item_id": "x", "timestamp": [f"2024-01-0{ord(who) - 96}" for who in people]})
+
+    def meanwhile(**given):
+        return lambda plan: vt.ingest(rows("b"), tmp_path / "log", **given)
+
+    with pytest.raises(ParameterError, match="holds a log already"):
+        vt.ingest(rows("a"), tmp_path / "log", plan=meanwhile())
+    for given in ({"load": "append"}, {"force": True}):
+        vt.ingest(rows("a"), tmp_path / "log", force=True)
+        with pytest.raises(ParameterError, match=r"came to its end while this one was planned\. Ask for the same again"):
+            vt.ingest(rows("c"), tmp_path / "log", plan=meanwhile(**given), **given)
+        state = [path.relative_to(tmp_path / "log").parts[0] for path in (tmp_path / "log").iterdir()]
+        assert sorted(state) == ["items", "manifest.json", "manifests", "shards"]
+        data = vt.ingest(rows("c"), tmp_path / "log", load="append")
+        assert sorted(events_by_person(data)) == (["a", "b", "c"] if "load" in given else ["b", "c"])
+
+
 def test_what_is_refused(tmp_path):
     source = log_of(tmp_path)
     with pytest.raises(UnknownNameError, match=r"There is no argument of ingest 'usr'\. Did you mean 'user'"):

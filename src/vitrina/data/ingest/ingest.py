@@ -132,6 +132,8 @@ def ingest(
     check_room(settled, folder, bytes_of(work))
     asked = Asked.of(begun.sources, plain, number, settled.shards)
     with parts.alone(work):
+        if _next_load(folder, force=force) != number:
+            raise _another_ended(folder)
         take_up(work, asked)
         try:
             manifest = _Load(begun, folder, asked, given, source, executor, progress, settled.rows, valid_from).run()
@@ -153,6 +155,7 @@ def cancel(out: str | Path) -> bool:
     folder = Path(out)
     if is_committed(folder) or not parts.cancel(folder / WORK):
         return False
+    (folder / GONE).mkdir(parents=True, exist_ok=True)  # what says that the rest is to be removed
     remove(folder)
     if (folder / MANIFEST).exists():
         forget_before(folder, 0)
@@ -180,6 +183,8 @@ def _added(
     check_room(settled, folder, bytes_of(work))
     begun = Asked.of(added.begun.sources, {**reading, **asked.plain()}, before.load + 1, len(before.shards))
     with parts.alone(work):
+        if read_manifest(folder).state != before.state:
+            raise _another_ended(folder)
         take_up(work, begun)
         try:
             manifest = added.run(begun, executor, progress, settled.rows)
@@ -192,9 +197,14 @@ def _added(
     return open_log(folder)
 
 
+def _another_ended(folder: Path) -> ParameterError:
+    return ParameterError(f"Another load of {folder} came to its end while this one was planned. Ask for the same again.", parameter="out")
+
+
 def _next_load(folder: Path, *, force: bool) -> int:
     if not (folder / MANIFEST).exists():
-        others = [path.name for path in folder.iterdir() if path.name not in (WORK, GONE, *FOLDERS)] if folder.is_dir() else []
+        own = (WORK, *FOLDERS) if (folder / WORK).exists() else ()  # what is called so without a load under way is another's
+        others = sorted(path.name for path in folder.iterdir() if path.name not in own) if folder.is_dir() else []
         if others:
             raise ParameterError(f"{folder} holds other things ({others[0]}). Name a folder that is empty, or a new one.", parameter="out")
         return 0

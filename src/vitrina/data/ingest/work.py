@@ -118,19 +118,21 @@ def is_there(folder: Path, asked: Asked) -> bool:
 def remove(folder: Path) -> None:
     """Take away what an unfinished load left, and the folder where there is nothing else.
 
-    The work is renamed before it is removed: a kill in between leaves nothing that looks like a load to go on with.
+    The work is renamed before anything is removed: a kill in between leaves nothing that looks like a load to go on with.
     """
     tidy(folder)
     if (folder / WORK).exists():
         (folder / WORK).rename(folder / GONE)
         tidy(folder)
-    if not (folder / MANIFEST).exists():
-        for part in FOLDERS:
-            shutil.rmtree(folder / part, ignore_errors=True)
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def tidy(folder: Path) -> None:
-    """Remove the work that was to be removed when a load was killed."""
+    """Remove the work that was to be removed when a load was killed, and what it had made where there is no log. Without such work nothing is touched."""
+    if not (folder / GONE).exists():
+        return
+    if not (folder / MANIFEST).exists():
+        for part in FOLDERS:
+            shutil.rmtree(folder / part, ignore_errors=True)
     shutil.rmtree(folder / GONE, ignore_errors=True)
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
