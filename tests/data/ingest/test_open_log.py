@@ -59,6 +59,13 @@ def test_a_missing_and_a_damaged_piece_are_refused(tmp_path):
         vt.Dataset.open(folder)
 
 
+def test_a_machine_that_does_not_see_the_log_says_so(tmp_path):
+    opened = vt.ingest(vt.testing.toy().frame(), tmp_path / "log", shards=2)
+    (tmp_path / "log").rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"There is no folder .*log on .*the log at the same path as the command \(shared storage\)"):
+        list(opened.map_shards(len))
+
+
 def test_what_is_no_log_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"holds no ingested log: it has no manifest.json. Make one with: vitrina ingest"):
         vt.Dataset.open(tmp_path)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import platform
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -274,6 +275,11 @@ def _gone(folder: Path, file: File) -> str:
         named = True
     if not named:
         return _written_anew(folder)
+    if not folder.exists():
+        return (
+            f"There is no folder {folder} on {platform.node()}: the log was moved or removed, or this machine doesn't see it. Workers of a cluster need "
+            "the log at the same path as the command (shared storage)."
+        )
     return f"{folder / file.name} is gone. It held {file.rows:,} row{'s' * (file.rows != 1)}. {AGAIN}"
 
 
