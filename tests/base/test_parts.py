@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -211,3 +212,10 @@ def test_a_clock_that_was_set_lets_nobody_in(tmp_path, monkeypatch):
         process.kill()
         process.communicate()
     assert run_parts(abs, [1], tmp_path, key="a") == [1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals")
+def test_workers_are_born_deaf_to_ctrl_c_and_this_process_is_not():
+    mask = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+    assert all(signal.SIGINT in inherited for inherited in Processes(2).map(mask, [[], []]))
+    assert signal.SIGINT not in mask([])

@@ -131,7 +131,7 @@ class _Pool:
         return pool or cls(key)
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
-        with environment(ONE_THREAD):  # it starts a process where fewer than all are there and none is free
+        with environment(ONE_THREAD), _no_interrupt_in_children():  # it starts a process where fewer than all are there and none is free
             return self.processes.submit(function, item)
 
     def give_back(self) -> None:
@@ -157,6 +157,19 @@ def _end_with(pipe: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _no_interrupt_in_children() -> Iterator[None]:
+    """Ctrl-C waits for the end of it, and never comes to processes that are started inside: one that still imports would show a trace."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_workers(workers: int) -> None:
