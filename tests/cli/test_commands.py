@@ -277,6 +277,10 @@ def test_another_log_is_read_with_the_models_items(model: Path, shop: Path, vitr
     told = vitrina("recommend", "model", "--data", "alien.csv", "--out", "l2.csv")
     assert told.exit_code == 2
     assert "knows none of the items" in told.stderr
+    assert vitrina("ingest", "alien.csv", "--user", "customer", "--item", "sku", "--time", "bought_at", "--out", "alien").exit_code == 0
+    told = vitrina("recommend", "model", "--data", "alien", "--out", "l2.csv")
+    assert told.exit_code == 2
+    assert "none of the items of 'alien'. Ask it of people of the log it was fitted on" in told.stderr
 
 
 def test_a_log_that_changed_is_said(model: Path, shop: Path, vitrina: Type) -> None:

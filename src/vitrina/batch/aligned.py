@@ -10,6 +10,10 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import Sharded
 from vitrina.vocabulary import Vocabulary
 
+OTHER_LOG = (
+    "Ask it of people of the log it was fitted on, or fit a model on this one. Of a file, the item column may be another: --item, item=."
+)
+
 
 def aligned(data: Dataset, vocabulary: Vocabulary) -> Dataset:
     """The log in the item codes of a fitted model; events of items that it doesn't know are left out, and so is the item table.

@@ -22,6 +22,7 @@ from vitrina.base.executor import Executor
 from vitrina.base.files import atomic_file, put_in_place, write_text
 from vitrina.base.parts import alone, cancel, run_parts
 from vitrina.base.showing import labels_of
+from vitrina.batch.aligned import OTHER_LOG
 from vitrina.batch.lists import Asking, write_frames
 from vitrina.batch.parts import LISTS, PART, Answer, Asked, Look, Looked, ModelAt, OfFolder, OfShards
 from vitrina.data.dataset import Dataset
@@ -169,7 +170,7 @@ def look(vocabulary: ModelAt | Vocabulary, data: Sharded, executor: Executor, pr
         looked.append(part)
         progress("Shards looked at", len(looked), len(data.parts))
     if not any(part.known for part in looked):
-        raise DataError(f"The model knows none of the items of {data.name!r}. Name another item column with --item, or fit on this log.")
+        raise DataError(f"The model knows none of the items of {data.name!r}. {OTHER_LOG}")
     return looked
 
 

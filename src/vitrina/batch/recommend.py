@@ -13,7 +13,7 @@ from vitrina.base.codes import check_length
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.executor import Executor, InProcess
 from vitrina.base.showing import labels_of
-from vitrina.batch.aligned import aligned
+from vitrina.batch.aligned import OTHER_LOG, aligned
 from vitrina.batch.job import Job, Written, look, now_of
 from vitrina.batch.lists import Asking, write_frames
 from vitrina.batch.parts import ModelAt, OfShards
@@ -141,7 +141,7 @@ def _parts(recommender: Recommender, queries: Queries | Dataset) -> Iterator[Que
 def _known(data: Dataset, recommender: Recommender) -> Dataset:
     known = aligned(data, recommender.vocabulary)
     if not known.n_events:
-        raise DataError(f"The model knows none of the items of {data.name!r}.")
+        raise DataError(f"The model knows none of the items of {data.name!r}. {OTHER_LOG}")
     return known
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.batch import aligned, check_ending, recommend_to
+from vitrina.batch.aligned import OTHER_LOG
 from vitrina.cli import build, console, names, why
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import column_of, given_columns, has_fingerprint, is_opened, read_log
@@ -179,7 +180,7 @@ def histories(artifact: Artifact, source: Mapping[str, Any], data: Dataset, aske
     known = aligned(data, artifact.vocabulary)
     missing = data.n_events - known.n_events
     if missing and missing == data.n_events:
-        raise DataError(f"The model knows none of the items of {data.name!r}. Name another item column with --item, or fit on this log.")
+        raise DataError(f"The model knows none of the items of {data.name!r}. {OTHER_LOG}")
     if missing:
         warn_of_unknown(missing, data.n_events)
     return known
