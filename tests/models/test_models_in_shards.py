@@ -112,8 +112,11 @@ def test_vectors_that_do_not_fit_are_refused(monkeypatch):
 def test_a_model_of_the_whole_log_names_a_way_that_works():
     log = held(vt.testing.synthetic(), 3)
     model = vt.Blend(models=(vt.Popularity(), vt.Cooccurrence()))  # learns its weights
-    with pytest.raises(DataError, match=r"fit\(next\(data.shards\(\)\)\) takes those of one shard, and the model answers for all"):
+    with pytest.raises(
+        DataError, match=r"fit\(next\(data.shards\(\)\)\) takes those of one shard, and the model answers for all.*data.to_memory\(\)"
+    ):
         model.fit(log)
+    assert model.fit(log.to_memory()).recommend(log.to_memory().queries(), 5)
     fitted = model.fit(next(log.shards()))
     assert all(len(fitted.recommend(shard.queries(), 5)) == shard.n_users for shard in log.shards())
 

@@ -52,7 +52,8 @@ def _guarded(fit: Callable[..., Any]) -> Callable[..., Any]:
             raise DataError(
                 f"{type(self).__name__} reads a log as a whole, and {data!r} comes in shards, as it is larger than memory. Take a model that "
                 "reads shards, such as Popularity() or Cooccurrence(), or fit on some of the people: fit(next(data.shards())) takes those of one "
-                "shard, and the model answers for all."
+                "shard, and the model answers for all. Where the log fits memory, data.to_memory() is one as a whole, and so are, in a config, the "
+                "files it was made of."
             )
         counted = data.counted() if data.has_weights else data
         if data.has_weights and not counted.n_events and data.n_events:
