@@ -39,7 +39,7 @@ def test_what_the_model_does_with_a_log_is_what_both_do():
     sequence = vt.SASRec(dim=8, training=vt.sequence.Training(epochs=1, patience=None))
     log = vt.testing.synthetic(users=15, items=10)
     both = vt.Reranked(model=sequence, reranker=KeepOrder())
-    assert (both.reads_weights, both.reads_shards, both.takes_start) == (True, False, True)
+    assert (both.reads_weights, both.reads_shards, both.takes_start) == (True, True, True)
     assert vt.Reranked(model=vt.EASE(), reranker=KeepOrder()).reads_shards
     fitted = both.fit(log)
     assert isinstance(fitted, Recommender)
