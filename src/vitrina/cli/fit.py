@@ -116,7 +116,7 @@ class Since:
         if not log.in_memory:
             raise DataError(
                 f"{log!r} is larger than memory, and what a service kept is put together with a log in memory. Fit on the ingested log alone, and "
-                "load what was kept into it as files: vitrina ingest FILES --out DIR --append"
+                "load what was kept into it as files: vitrina ingest FILES --out DIR --load append"
             )
         return with_service(log, opened(self.state), tenant=self.tenant, kinds=self.kinds)
 
