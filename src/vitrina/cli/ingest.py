@@ -10,7 +10,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
-    from vitrina.data.dataset import Step
+    from vitrina.data.dataset import Dataset, Step
 
 Source = Annotated[
     str | None,
@@ -81,8 +81,15 @@ def command(
             source.pop("source"), out, load=kind, lateness=lateness, deleted=deleted, version=version, valid_from=valid_from, event_id=event_id,
             shards=shards, executor=executor(engine, workers, cluster), force=force, plan=planned, progress=progress, **source,
         )  # fmt: skip
+    _say(opened, out, load, new=bool(plans), json=json)
+
+
+def _say(opened: Dataset, out: Path, load: str, *, new: bool, json: bool) -> None:
+    """What was left out, and what the folder has now; `new` where something was loaded."""
+    from vitrina.cli import console
+
     what = f"{opened.n_events:,} events of {opened.n_users:,} users"
-    for step in opened.steps if plans and load == "full" else ():
+    for step in opened.steps if new and load == "full" else ():
         if step.events_after < step.events_before:
             console.warn(f"{step.events_before - step.events_after:,} of {step.events_before:,} rows were left out. {step.note}")
     if load != "full" and opened.steps[-1].note:
@@ -90,10 +97,9 @@ def command(
     if json:
         console.print_json({"out": out, "events": opened.n_events, "users": opened.n_users, "items": opened.n_items,
                             "shards": opened.shard_count, "fingerprint": opened.fingerprint, "steps": [vars(step) for step in opened.steps]})  # fmt: skip
-    else:
-        wrote = f"Wrote {what} to {out}" if load == "full" else f"{out} has {what}, {_by(opened.steps[-1])}"
-        done = wrote if plans else f"{out} has this log: {what}"
-        console.out().print(done, markup=False, soft_wrap=True)
+        return
+    wrote = f"Wrote {what} to {out}" if load == "full" else f"{out} has {what}, {_by(opened.steps[-1])}"
+    console.out().print(wrote if new else f"{out} has this log: {what}", markup=False, soft_wrap=True)
 
 
 def _by(step: Step) -> str:

@@ -103,7 +103,7 @@ def ingest(
     ...     vt.ingest(vt.testing.toy().frame(), place + "/log", shards=2)
     Sharded('log': 2 shards, 20 events, 6 users, 4 items)
     """
-    folder, work = Path(out), Path(out) / WORK
+    folder = Path(out)
     if is_committed(folder):
         remove(folder)
         return open_log(folder)
@@ -118,32 +118,8 @@ def ingest(
         own = reading | ({} if event_id is None else {"event_id": event_id})
         return _added(source, folder.absolute(), asked, own, executor or InProcess(), plan, progress)
     _refuse_of_later_loads(lateness=lateness, deleted=deleted, version=version)
-    if shards is not None and shards < 1:
-        raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
-    own = {"event_id": event_id, "valid_from": valid_from}
-    given, plain = given_of(reading), reading | {name: value for name, value in own.items() if value is not None}
-    begun = begun_of(source, given, event_id)
-    if not force and is_there(folder, Asked.of(begun.sources, plain, 0, shards or 0)):
-        return open_log(folder)
-    number = _next_load(folder, force=force)
-    executor = executor or InProcess()
-    settled = planned(begun, folder, shards or shards_of(work), executor.workers)
-    plan(settled)
-    check_room(settled, folder, bytes_of(work))
-    asked = Asked.of(begun.sources, plain, number, settled.shards)
-    with parts.alone(work):
-        if _next_load(folder, force=force) != number:
-            raise _another_ended(folder)
-        take_up(work, asked)
-        try:
-            manifest = _Load(begun, folder, asked, given, source, executor, progress, settled.rows, valid_from).run()
-        except (DataError, ParameterError):  # the same call would say the same: there is nothing to go on with
-            remove(folder)
-            raise
-        commit(folder, manifest)
-        sweep(folder, manifest)
-        remove(folder)  # while it is held: the work that another process begins then isn't ours
-    return open_log(folder)
+    own = {name: column for name, column in (("event_id", event_id), ("valid_from", valid_from)) if column is not None}
+    return _made(source, folder, own, reading, shards, executor or InProcess(), plan, progress, force=force)
 
 
 def cancel(out: str | Path) -> bool:
@@ -160,6 +136,37 @@ def cancel(out: str | Path) -> bool:
     if (folder / MANIFEST).exists():
         forget_before(folder, 0)
     return True
+
+
+def _made(
+    source: Any, folder: Path, own: Mapping[str, str], reading: Mapping[str, Any], shards: int | None, executor: Executor,
+    plan: Callable[[Plan], None], progress: Progress, *, force: bool,
+) -> Dataset:  # fmt: skip
+    """A full load; `own` are columns that only an ingested log has."""
+    if shards is not None and shards < 1:
+        raise ParameterError(f"The 'shards' must be 1 or more. Got {shards}.", parameter="shards", value=shards)
+    given, plain, work = given_of(reading), {**reading, **own}, folder / WORK
+    begun = begun_of(source, given, own.get("event_id"))
+    if not force and is_there(folder, Asked.of(begun.sources, plain, 0, shards or 0)):
+        return open_log(folder)
+    number = _next_load(folder, force=force)
+    settled = planned(begun, folder, shards or shards_of(work), executor.workers)
+    plan(settled)
+    check_room(settled, folder, bytes_of(work))
+    asked = Asked.of(begun.sources, plain, number, settled.shards)
+    with parts.alone(work):
+        if _next_load(folder, force=force) != number:
+            raise _another_ended(folder)
+        take_up(work, asked)
+        try:
+            manifest = _Load(begun, folder, asked, given, source, executor, progress, settled.rows, own.get("valid_from")).run()
+        except (DataError, ParameterError):  # the same call would say the same: there is nothing to go on with
+            remove(folder)
+            raise
+        commit(folder, manifest)
+        sweep(folder, manifest)
+        remove(folder)  # while it is held: the work that another process begins then isn't ours
+    return open_log(folder)
 
 
 def _refuse_of_later_loads(**given: Any) -> None:
