@@ -13,6 +13,7 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.base import Form
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 
 IGNORED = "Weights of events are not read."
@@ -34,6 +35,10 @@ class ModelConfig(Config):
     reads_shards: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False
     takes_workers: ClassVar[bool] = False
+
+    def cost(self, size: Size) -> Cost | None:
+        """What a fit on a log of this size takes; None where there is no estimate."""
+        return None
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
