@@ -9,6 +9,7 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).resolve().parents[1]
 ROOT = BENCHMARKS.parent
 CACHE = BENCHMARKS / ".cache"  # logs, runs, boards and the environments of the peers
+SHARED = Path(os.environ.get("VITRINA_CACHE", CACHE))  # large logs and what was measured on them, which several checkouts may share
 
 
 def data_folder() -> Path:
