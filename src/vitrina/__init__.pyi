@@ -42,6 +42,7 @@ from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
 from .models.tifuknn import TifuKNN as TifuKNN
+from .models.upcf import UpCF as UpCF
 from .ranking.two_stage import TwoStage as TwoStage
 from .rerank import rules as rules
 from .rerank import similarity as similarity

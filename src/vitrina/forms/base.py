@@ -101,7 +101,7 @@ class Form(ABC):
         Raises:
             ParameterError: an id is not known, or the form keeps nothing about people.
         """
-        raise ParameterError(f"{type(self).__name__} keeps nothing about people. Similar users come from TifuKNN.")
+        raise ParameterError(f"{type(self).__name__} keeps nothing about people. Similar users come from TifuKNN and UpCF.")
 
     def queries_per_block(self) -> int:
         """How many queries `answer_block` takes at a time."""

@@ -19,7 +19,7 @@ from vitrina.forms.matrices import sparse_arrays, sparse_of_arrays
 from vitrina.forms.nearest import blend_with_nearest, runs_of_people
 from vitrina.forms.profile import BasketProfile
 from vitrina.forms.similar import similar_people
-from vitrina.types import Eligibility, Float32, Float64, Queries, Recommendations
+from vitrina.types import Eligibility, Float32, Float64, Int32, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 
@@ -65,7 +65,12 @@ class Neighbours(Form):
         """The `k` people of the fit whose vectors are nearest; the score is minus the Euclidean distance. See `Form.similar_users`."""
         if self.people is None:
             raise ParameterError("This artifact was written before the ids of its people were kept. Fit the model again.")
-        return similar_people(self.vectors, self.squares, self.people, users, k, eligible)
+        return similar_people(self._distances, self.people, users, k, eligible)
+
+    def _distances(self, people: Int32) -> Float32:
+        """(asked, people) minus the Euclidean distance of everybody to some."""
+        dots = np.asarray((self.vectors[people] @ self.vectors.T).toarray(), np.float64)
+        return -np.sqrt(np.maximum(self.squares[people][:, None] + self.squares[None, :] - 2 * dots, 0)).astype(np.float32)
 
     def state(self) -> State:
         settings = {"profile": asdict(self.profile), "neighbours": self.neighbours, "alpha": self.alpha}

@@ -1,4 +1,4 @@
-"""A person as one vector of items: the mean of the baskets, the newest weighing most."""
+"""A person as one vector of items: the mean of the baskets, the newest weighing most, or of the newest alone."""
 
 from __future__ import annotations
 
@@ -53,3 +53,23 @@ class BasketProfile:
         vectors = sparse.csr_matrix(by_basket @ baskets.items(queries, n_items), dtype=dtype)
         vectors.sort_indices()
         return vectors
+
+
+@dataclass(frozen=True)
+class RecentProfile:
+    """In which share of the newest `baskets` of a history an item is."""
+
+    baskets: int
+
+    def vectors(self, queries: Queries, n_items: int) -> sparse.csr_matrix:
+        """(queries, items) float32, indices sorted. An item of the older baskets is there with the share 0; items that came after the fit are left out."""
+        queries = known_only(queries, n_items)
+        baskets = Baskets.of(queries)
+        counts = np.repeat(baskets.counts, baskets.counts)
+        shares = np.where(counts - baskets.places <= self.baskets, 1 / np.minimum(np.maximum(counts, 1), self.baskets), 0)
+        held = baskets.items(queries, n_items)
+        sizes = np.diff(held.indptr)
+        owner = np.repeat(np.repeat(np.arange(len(queries)), baskets.counts), sizes)
+        vectors = sparse.csr_matrix((held.data * np.repeat(shares, sizes), (owner, held.indices)), shape=(len(queries), n_items))
+        vectors.sort_indices()
+        return vectors.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -80,20 +80,18 @@ def vector_cosines(vectors: sparse.csr_matrix | Float32, items: Int32) -> Float3
 
 
 def similar_people(
-    vectors: sparse.csr_matrix, squares: Any, people: Vocabulary, users: Sequence[Any] | pl.Series, k: int, eligible: Eligibility
+    relations: Callable[[Int32], Float32], people: Vocabulary, users: Sequence[Any] | pl.Series, k: int, eligible: Eligibility
 ) -> Recommendations:
-    """The `k` people whose vectors are nearest to those of `users`; the score is minus the Euclidean distance."""
+    """The `k` people most like each of `users`, by `relations`: (asked, people) how alike everybody is to some, given by their codes."""
     codes = known_codes(people, users, "users")
     asked = _asking_of(people, codes)
     k = check_request(asked, k, eligible)
     everybody = np.ones(len(people), np.int64)
     catalogue = Catalogue(everybody, everybody, len(people))
-    parts = []
-    for part, block in _blocks(asked):
-        own = codes[part]
-        dots = np.asarray((vectors[own] @ vectors.T).toarray(), np.float64)
-        distance = np.sqrt(np.maximum(squares[own][:, None] + squares[None, :] - 2 * dots, 0)).astype(np.float32)
-        parts.append(top_k_dense(-distance, block, k, replace(eligible.rows(part), repeat=False), catalogue, people))
+    parts = [
+        top_k_dense(relations(codes[part]), block, k, replace(eligible.rows(part), repeat=False), catalogue, people)
+        for part, block in _blocks(asked)
+    ]
     return replace(without_fallback(Recommendations.concat(parts)), labels=asked.labels, item_column="user_id")
 
 

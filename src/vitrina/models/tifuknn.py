@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import ClassVar, Literal, final
 
-import numpy as np
-import polars as pl
-import psutil
 from pydantic import Field
-from scipy import sparse
 
-from vitrina.base.errors import MemoryBudgetError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.neighbours import Neighbours
 from vitrina.forms.profile import BasketProfile
 from vitrina.models.base import ModelConfig
+from vitrina.models.people import kept_vectors
 from vitrina.protocols import Recommender
-from vitrina.vocabulary import Vocabulary
-
-PEOPLE = 1 << 16  # whose vectors are made at once
-BYTES = 24  # of an entry of a vector: it is joined to others, and kept by item too
-MEMORY_SHARE = 0.85  # of what is free
 
 
 @final
@@ -76,30 +66,5 @@ class TifuKNN(ModelConfig):
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Neighbours:
         profile = BasketProfile(self.within, self.between, self.groups, self.short)
-        parts, ids, entries, free = [], [], 0, psutil.virtual_memory().available
-        for vectors, own in data.map_shards(partial(_vectors_of, profile)):
-            parts.append(vectors)
-            ids.append(own)
-            entries += vectors.nnz
-            self._require_room(entries, free)
-        people = Vocabulary(pl.concat(ids))
-        return Neighbours(
-            data.items, data.catalogue, profile, sparse.csr_matrix(sparse.vstack(parts, format="csr")), self.neighbours, self.alpha, people
-        )
-
-    def _require_room(self, entries: int, free: int) -> None:
-        """Refuse vectors that won't fit: they are kept, and once more by item."""
-        needed = BYTES * entries
-        if needed > MEMORY_SHARE * free:
-            raise MemoryBudgetError(
-                f"{self!r} keeps a vector of each person, which takes {needed / 2**30:.1f} GiB and more here, and {free / 2**30:.1f} GiB are "
-                "free. Use TopPersonal() or Cooccurrence(), which keep nothing of people, or fit on fewer of them."
-            )
-
-
-def _vectors_of(profile: BasketProfile, shard: Dataset) -> tuple[sparse.csr_matrix, pl.Series]:
-    """The vectors of the people of a shard, and their ids."""
-    queries = shard.queries()
-    parts = [profile.vectors(block, shard.n_items) for _, block in queries.blocks(PEOPLE)]
-    nobody = sparse.csr_matrix((0, shard.n_items), dtype=np.float32)
-    return sparse.csr_matrix(sparse.vstack([nobody, *parts], format="csr")), shard.users.decode(queries.users)
+        vectors, people = kept_vectors(self, profile, data)
+        return Neighbours(data.items, data.catalogue, profile, vectors, self.neighbours, self.alpha, people)
