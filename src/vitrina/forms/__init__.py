@@ -1,6 +1,7 @@
 """The fitted forms: the few kinds of fitted models, one file each. Many algorithms share them, so that answering, saving and loading are written once.
 
-`Static` has the same scores for everybody, `ItemMap` weights from item to item, `Embeddings` item vectors, `Neighbours` and `LikeMinded` people like this one,
+`Static` has the same scores for everybody, `ItemMap` weights from item to item, `FactoredMap` and `FactoredEncoder` the factors of such weights,
+`Embeddings` item vectors, `Neighbours` and `LikeMinded` people like this one,
 `Personal` the own past, `Shuffled` chance, `Blended` (or `BlendedLists`) several others. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
 history is read: `decay`, `combine`, `reading`, `history`; how scores are made to add up: `scale`; and `levels` for weights too small for a float.
 """
@@ -9,6 +10,7 @@ from vitrina.forms import combine, decay, scale
 from vitrina.forms.base import Form
 from vitrina.forms.blended import Blended, BlendedLists
 from vitrina.forms.embeddings import Embeddings
+from vitrina.forms.factored import FactoredEncoder, FactoredMap, Path
 from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.like_minded import LikeMinded
 from vitrina.forms.neighbours import Neighbours
@@ -20,10 +22,13 @@ __all__ = [
     "Blended",
     "BlendedLists",
     "Embeddings",
+    "FactoredEncoder",
+    "FactoredMap",
     "Form",
     "ItemMap",
     "LikeMinded",
     "Neighbours",
+    "Path",
     "Personal",
     "Shuffled",
     "Static",
