@@ -160,6 +160,8 @@ def test_chains_that_lead_nowhere_are_refused(data):
     for factors in ((), (narrow,), (square, narrow), (narrow, square), (sparse.csr_matrix((29, 30), dtype=np.float32),)):
         with pytest.raises(ParameterError, match=r"factors of a path must lead from the 30 items"):
             FactoredMap(data.items, data.catalogue, (Path(factors),))
+    with pytest.raises(ParameterError, match=r"Got none"):
+        FactoredMap(data.items, data.catalogue, ())
     with pytest.raises(ParameterError, match=r"factors of a path must lead"):
         FactoredEncoder(data.items, data.catalogue, narrow, (square,))
     with pytest.raises(ParameterError, match=r"combines by vt\.combine\.Sum\(\)"):

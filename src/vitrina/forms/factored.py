@@ -156,7 +156,7 @@ class FactoredMap(Form):
     reading: Reading = field(default_factory=Reading)
 
     def __post_init__(self) -> None:
-        for path in self.paths:
+        for path in self.paths or (Path(()),):
             _require_chain(path.factors, len(self.vocabulary), len(self.vocabulary))
         _require_sum(self.reading)
 
