@@ -34,6 +34,7 @@ from .forms import scale as scale
 from .forms.itemmap import ItemMap as ItemMap
 from .models import weighting as weighting
 from .models.blend import Blend as Blend
+from .models.cease import CEASE as CEASE
 from .models.content import ContentSimilarity as ContentSimilarity
 from .models.content_vectors import Content as Content
 from .models.cooccurrence import Cooccurrence as Cooccurrence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, final
 
 import numpy as np
 import psutil
@@ -73,43 +73,70 @@ class EASE(ModelConfig):
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
         if not data.catalogue.n_users:
             raise DataError(f"EASE needs events to learn from, and {data!r} has none.")
-        kept, notes = self._kept(data)
+        kept, notes = kept_items(self, data, data.catalogue.by_popularity)
         weights = gram(data, kept)
-        diagonal = np.einsum("ii->i", weights)
-        diagonal += self.l2 + diagonal * self.dropout / (1 - self.dropout)
-        try:
-            invert_in_place(weights)
-        except ArithmeticError:
-            raise ParameterError(
-                f"The 'l2' parameter of EASE is too small for {data!r} in float32: the matrix can't be inverted. Got {self.l2}; try {10 * self.l2:g}.",
-                owner="EASE",
-                parameter="l2",
-                value=self.l2,
-            ) from None
-        _to_weights((len(weights) + TILE - 1) // TILE, weights, -1 / np.diagonal(weights))
+        solve(self, data, weights)
         return ItemMap(data.items, data.catalogue, weights, kept, notes=notes)
 
-    def _kept(self, data: Dataset) -> tuple[Int32, tuple[str, ...]]:
-        """Codes of the items to take, ascending, and what to say about it."""
-        ranked = data.catalogue.by_popularity
-        wanted = len(ranked) if self.max_items is None else min(self.max_items, len(ranked))
-        free = psutil.virtual_memory().available
-        limit = int(np.sqrt(MEMORY_SHARE * free / 4))
-        if self.max_items is not None and wanted > limit:
-            raise MemoryBudgetError(
-                f"EASE of {wanted:,} items needs {4 * wanted**2 / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
-                f"Use max_items={limit // 1000 * 1000 or limit} or Cooccurrence(), which keeps only each item's nearest ones."
-            )
-        reason = "memory"
-        if self.max_items is None and wanted > SURELY_FAST and (fast := items_in(60 * self.minutes)) < limit:
-            limit, reason = fast, f"{self.minutes:g} minutes"
-        taken = min(wanted, limit)
-        if taken == len(ranked):
-            return np.sort(ranked), ()
-        why = "max_items" if taken == wanted else reason
-        share = data.catalogue.users[ranked[:taken]].sum() / data.catalogue.users.sum()
-        note = f"Fitted on the {taken:,} most frequent of {len(ranked):,} items ({share:.0%} of the interactions), limited by {why}."
-        return np.sort(ranked[:taken]), (note,)
+
+class Ridge(Protocol):
+    """What the closed form is told, by EASE and by models that stack more under its matrix."""
+
+    @property
+    def l2(self) -> float: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def max_items(self) -> int | None: ...
+    @property
+    def minutes(self) -> float: ...
+
+
+def solve(model: Ridge, data: Dataset, weights: Float32) -> None:
+    """From the lower triangle of X'X to -P[i, j] / P[j, j] everywhere, in place; `data` is named where it can't be.
+
+    Raises:
+        ParameterError: the matrix can't be inverted in float32.
+    """
+    diagonal = np.einsum("ii->i", weights)
+    diagonal += model.l2 + diagonal * model.dropout / (1 - model.dropout)
+    try:
+        invert_in_place(weights)
+    except ArithmeticError:
+        name = type(model).__name__
+        raise ParameterError(
+            f"The 'l2' parameter of {name} is too small for {data!r} in float32: the matrix can't be inverted. Got {model.l2}; try {10 * model.l2:g}.",
+            owner=name,
+            parameter="l2",
+            value=model.l2,
+        ) from None
+    _to_weights((len(weights) + TILE - 1) // TILE, weights, -1 / np.diagonal(weights))
+
+
+def kept_items(model: Ridge, data: Dataset, ranked: Int32) -> tuple[Int32, tuple[str, ...]]:
+    """Codes of the first of the `ranked` items that memory and time allow, ascending, and what to say about it.
+
+    Raises:
+        MemoryBudgetError: `max_items` of them would not fit.
+    """
+    wanted = len(ranked) if model.max_items is None else min(model.max_items, len(ranked))
+    free = psutil.virtual_memory().available
+    limit = int(np.sqrt(MEMORY_SHARE * free / 4))
+    if model.max_items is not None and wanted > limit:
+        raise MemoryBudgetError(
+            f"{type(model).__name__} of {wanted:,} items needs {4 * wanted**2 / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free. "
+            f"Use max_items={limit // 1000 * 1000 or limit} or Cooccurrence(), which keeps only each item's nearest ones."
+        )
+    reason = "memory"
+    if model.max_items is None and wanted > SURELY_FAST and (fast := items_in(60 * model.minutes)) < limit:
+        limit, reason = fast, f"{model.minutes:g} minutes"
+    taken = min(wanted, limit)
+    if taken == len(ranked):
+        return np.sort(ranked), ()
+    why = "max_items" if taken == wanted else reason
+    share = data.catalogue.users[ranked[:taken]].sum() / data.catalogue.users.sum()
+    note = f"Fitted on the {taken:,} most frequent of {len(ranked):,} items ({share:.0%} of the interactions), limited by {why}."
+    return np.sort(ranked[:taken]), (note,)
 
 
 def items_in(seconds: float) -> int:
