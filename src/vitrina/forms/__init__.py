@@ -1,7 +1,7 @@
 """The fitted forms: the few kinds of fitted models, one file each. Many algorithms share them, so that answering, saving and loading are written once.
 
 `Static` has the same scores for everybody, `ItemMap` weights from item to item, `FactoredMap` and `FactoredEncoder` the factors of such weights,
-`Embeddings` item vectors, `Neighbours` and `LikeMinded` people like this one,
+`Embeddings` item vectors, `FoldedIn` those of factors, for which a person's own is solved, `Neighbours` and `LikeMinded` people like this one,
 `Personal` the own past, `Shuffled` chance, `Blended` (or `BlendedLists`) several others. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
 history is read: `decay`, `combine`, `reading`, `history`; how scores are made to add up: `scale`; and `levels` for weights too small for a float.
 """
@@ -11,6 +11,7 @@ from vitrina.forms.base import Form
 from vitrina.forms.blended import Blended, BlendedLists
 from vitrina.forms.embeddings import Embeddings
 from vitrina.forms.factored import FactoredEncoder, FactoredMap, Path
+from vitrina.forms.folded_in import FoldedIn
 from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.like_minded import LikeMinded
 from vitrina.forms.neighbours import Neighbours
@@ -24,6 +25,7 @@ __all__ = [
     "Embeddings",
     "FactoredEncoder",
     "FactoredMap",
+    "FoldedIn",
     "Form",
     "ItemMap",
     "LikeMinded",
