@@ -31,6 +31,7 @@ VARIANTS = [
 
 
 SMALL: dict[str, dict[str, Any]] = {
+    "IALS": {"dim": 8, "l2": 0.05},
     "SequenceModel": {"dim": 16, "training": vt.sequence.Training(epochs=3)},
     "Reranked": {"model": vt.EASE(l2=20), "reranker": vt.testing.ByHash(), "candidates": 8},
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},

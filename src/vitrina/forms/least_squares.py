@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vitrina.base.kernels import Spread, kernel, sum_kernel
 from vitrina.types import Float32, Float64, Int32, Int64
@@ -57,7 +55,14 @@ def _squares(vectors: Float32) -> Float64:
 
 
 def solved(
-    indptr: Int64, columns: Int32, weights: Float32, vectors: Float32, squares: Float64, size: int, penalty: Penalty, order: Int32 | None = None
+    indptr: Int64,
+    columns: Int32,
+    weights: Float32,
+    vectors: Float32,
+    squares: Float64,
+    size: int,
+    penalty: Penalty,
+    order: Int32 | None = None,
 ) -> Float32:
     """(rows, dim) the w of each row that makes sum over its columns c of weight * (1 - w v_c)^2 + its penalty least; zeros for a row without columns.
 

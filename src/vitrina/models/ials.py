@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from pydantic import Field
 
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
@@ -81,7 +82,7 @@ class IALS(ModelConfig):
         self._require_room(data)
         items, penalty = self._first(data, start), Penalty(self.unobserved, self.l2, self.nu)
         by_person = _by_person(data)
-        by_item = _Pairs(*columns_of(0, data.n_items, *by_person))
+        by_item = by_person.turned(data.n_items)
         n_items, n_people = int(np.count_nonzero(data.catalogue.users)), data.catalogue.n_users
         for _ in range(self.epochs):
             people = by_person.half_sweep(items, n_items, penalty)
@@ -139,21 +140,25 @@ class _Pairs(NamedTuple):
     def half_sweep(self, vectors: Float32, size: int, penalty: Penalty) -> Float32:
         """(rows, dim) the best vectors given those of the columns, which are turned in place."""
         squares = straightened(vectors)
-        weights = self.weights.astype(np.float32, copy=False)
-        return solved(self.indptr, self.columns, weights, vectors, squares, size, penalty, dealt(np.diff(self.indptr)))
+        return solved(*self, vectors, squares, size, penalty, dealt(np.diff(self.indptr)))
+
+    def turned(self, columns: int) -> _Pairs:
+        """The columns as rows."""
+        indptr, rows, weights = columns_of(0, columns, *self)
+        return _Pairs(indptr, rows, weights.astype(np.float32))
 
 
 def _by_person(data: Dataset) -> _Pairs:
     """The pairs of the whole log, people in the order of the shards."""
     parts = list(data.map_shards(_pairs_of))
-    lengths, columns, weights = ([part[place] for part in parts] for place in range(3))
-    return _Pairs(indptr_of(np.concatenate(lengths)), np.concatenate(columns), np.concatenate(weights))
+    lengths, columns, weights = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    return _Pairs(indptr_of(lengths), columns.astype(np.int32, copy=False), weights.astype(np.float32, copy=False))
 
 
-def _pairs_of(shard: Dataset) -> tuple[Int32, Int32, Float32]:
+def _pairs_of(shard: Dataset) -> tuple[NDArray[Any], NDArray[Any], Float32]:
     """How many distinct items each person of a shard has, which, and their weights."""
     matrix, weights = shard.csr(), shard.events.weights
     if weights is not None:
         put_largest(matrix, shard.user_of, shard.events.items, weights)
-    own = np.empty(0, np.float32) if weights is None else matrix.data
-    return np.diff(matrix.indptr).astype(np.int32), matrix.indices.astype(np.int32, copy=False), own
+    own = np.empty(0, np.float32) if weights is None else np.asarray(matrix.data, np.float32)
+    return np.diff(matrix.indptr), matrix.indices, own
