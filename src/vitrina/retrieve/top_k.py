@@ -6,10 +6,12 @@ items come after all others, in the order of popularity, and their places have t
 
 from __future__ import annotations
 
+from typing import NamedTuple, final
+
 import numpy as np
 
 from vitrina.base.heap import best_first, push
-from vitrina.base.kernels import Spread, kernel
+from vitrina.base.kernels import Spread, kernel, sum_kernel
 from vitrina.catalogue import Catalogue
 from vitrina.request import list_width
 from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
@@ -31,41 +33,105 @@ def top_k_dense(
 
     Cost: one pass over the scores; O(threads x items) of scratch memory.
     """
-    rows = np.arange(len(queries) + 1, dtype=np.int64) * scores.shape[1]
-    return _top_k(rows, np.empty(0, np.int32), scores.reshape(-1), queries, k, eligible, catalogue, vocabulary)
+    best = Best(queries, k, eligible, catalogue, vocabulary)
+    start, items = np.arange(len(queries)) * scores.shape[1], np.arange(scores.shape[1], dtype=np.int32)
+    best.offer(slice(None), Offered(start, start + scores.shape[1], scores.reshape(-1), items, True), best.allowed)
+    return best.lists()
 
 
 def top_k_ragged(
     candidates: Ragged, scores: Float32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary
 ) -> Recommendations:
     """The best k of each query's own `candidates` (each at most once per query) with their `scores` (total,)."""
-    return _top_k(candidates.indptr, candidates.values, scores, queries, k, eligible, catalogue, vocabulary)
+    best = Best(queries, k, eligible, catalogue, vocabulary)
+    best.offer_rows(candidates, scores)
+    return best.lists()
 
 
-def _top_k(
-    indptr: Int64,
-    items: Int32,
-    scores: Float32,
-    queries: Queries,
-    k: int,
-    eligible: Eligibility,
-    catalogue: Catalogue,
-    vocabulary: Vocabulary,
-) -> Recommendations:
-    k = list_width(k, catalogue)
-    eligible.check_rows(len(queries))
-    queries.vocabulary.require_compatible(vocabulary, "queries")
-    banned, own = eligible.banned(queries), eligible.include
-    limited = isinstance(own, Ragged)
-    include = own if isinstance(own, Ragged) else Ragged.empty(0)
-    shape = (len(queries), k)
-    out_items, out_scores = np.full(shape, -1, np.int32), np.full(shape, np.nan, np.float32)
-    source = np.zeros(shape, np.uint8)
-    _select(
-        len(queries), indptr, items, scores, allowed_mask(eligible, catalogue), banned.indptr, banned.values, limited, include.indptr,
-        include.values, catalogue.by_popularity, out_items, out_scores, source,
-    )  # fmt: skip
-    return Recommendations(out_items, out_scores, vocabulary, {"source": source})
+class Running(NamedTuple):
+    """Heaps of the best so far of some queries, in arrays that are written to."""
+
+    sizes: Int64  # (queries,) places that are taken
+    items: Int32  # (queries, k)
+    scores: Float32  # (queries, k)
+
+
+class Offered(NamedTuple):
+    """Scores of some queries, `scores[start[q]:stop[q]]` those of q."""
+
+    start: Int64  # (queries,)
+    stop: Int64  # (queries,)
+    scores: Float32
+    items: Int32  # of each score; where it is shared, of each score of every query
+    shared: bool
+
+
+class Slices(NamedTuple):
+    """A list of items for each query, `items[start[q]:stop[q]]`."""
+
+    start: Int64  # (queries,)
+    stop: Int64  # (queries,)
+    items: Int32
+
+    @classmethod
+    def of(cls, rows: Ragged, selection: slice = slice(None)) -> Slices:
+        return cls(rows.indptr[:-1][selection], rows.indptr[1:][selection], rows.values)
+
+
+class Exactly(NamedTuple):
+    """What is looked at again because scores came of sums in any order: the same product, as `dot` has it."""
+
+    states: Float32  # (queries, dim)
+    vectors: Float32  # (offered, dim)
+    slack: Float32  # (queries,) how far the two may be apart; of no length where scores are taken as they come
+
+
+AS_THEY_COME = Exactly(np.empty((0, 0), np.float32), np.empty((0, 0), np.float32), np.empty(0, np.float32))
+
+
+@final
+class Best:
+    """The best k eligible items of each query so far. Scores may be offered in parts, each item once."""
+
+    def __init__(self, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary) -> None:
+        k = list_width(k, catalogue)
+        eligible.check_rows(len(queries))
+        queries.vocabulary.require_compatible(vocabulary, "queries")
+        self.catalogue, self.vocabulary = catalogue, vocabulary
+        self.allowed, self.banned = allowed_mask(eligible, catalogue), eligible.banned(queries)
+        self.limited = isinstance(eligible.include, Ragged)
+        self.include = eligible.include if isinstance(eligible.include, Ragged) else Ragged.empty(len(queries))
+        shape = (len(queries), k)
+        self.running = Running(np.zeros(shape[0], np.int64), np.full(shape, -1, np.int32), np.full(shape, np.nan, np.float32))
+
+    def offer_rows(self, candidates: Ragged, scores: Float32) -> None:
+        """Scores of each query's own candidates."""
+        self.offer(slice(None), Offered(candidates.indptr[:-1], candidates.indptr[1:], scores, candidates.values, False), self.allowed)
+
+    def offer(
+        self, part: slice, offered: Offered, allowed: Bool, banned: Slices | None = None, ahead: int = 0, exactly: Exactly = AS_THEY_COME
+    ) -> None:
+        """Scores of a run of the queries.
+
+        Args:
+            allowed: of every item; of shared ones, of these.
+            banned: what of it each of these queries must not get; None takes all that the lists must not have.
+            ahead: what a banned item's number is less by, to be a place in `allowed`.
+        """
+        running = Running(*(column[part] for column in self.running))
+        banned = Slices.of(self.banned, part) if banned is None else banned
+        include = Slices.of(self.include, part)
+        _offer(len(running.sizes), *offered, allowed, *banned, ahead, self.limited, *include, *exactly, *running)
+
+    def lists(self) -> Recommendations:
+        """The lists, the best first; places that are left are popularity's."""
+        sizes, items, scores = self.running
+        source = np.zeros(items.shape, np.uint8)
+        _finish(
+            len(items), self.allowed, *Slices.of(self.banned), self.limited, *Slices.of(self.include), self.catalogue.by_popularity, sizes,
+            items, scores, source,
+        )  # fmt: skip
+        return Recommendations(items, scores, self.vocabulary, {"source": source})
 
 
 def allowed_mask(eligible: Eligibility, catalogue: Catalogue) -> Bool:
@@ -94,38 +160,73 @@ def _some_from(scores, begin, end, least):  # pragma: no cover
     return found > 0
 
 
+@sum_kernel
+def dot(left, right):  # pragma: no cover
+    """The product of two vectors, summed in float64: the same wherever the two stand in a table."""
+    total = 0.0
+    for at in range(len(left)):
+        total += np.float64(left[at]) * np.float64(right[at])
+    return np.float32(total)
+
+
+@kernel
+def _mark(stamp, ahead, value, start, stop, items):  # pragma: no cover
+    for at in range(start, stop):
+        if 0 <= items[at] - ahead < len(stamp):
+            stamp[items[at] - ahead] = value
+
+
 @Spread
-def _select(
-    first, last, indptr, items, scores, allowed, ban_indptr, ban_items, limited, include_indptr, include_items, popular, out_items,
-    out_scores, source,
+def _offer(
+    first, last, start, stop, scores, items, shared, allowed, ban_start, ban_stop, ban_items, ahead, limited, include_start, include_stop,
+    include_items, states, vectors, slack, sizes, out_items, out_scores,
 ):  # fmt: skip  # pragma: no cover
-    """Fill `out_*`. A stamp of 2q marks an item included for query q, 2q + 1 one that is banned or taken already."""
-    n_items, k, dense = len(allowed), out_items.shape[1], len(items) == 0
-    stamp = np.full(n_items, -1, np.int64)
+    """Push what may be among the best into the heaps. A stamp of 2q marks what is included for query q, 2q + 1 what is banned."""
+    k, exactly = out_items.shape[1], len(slack) > 0
+    stamp = np.full(len(allowed), -1, np.int64)
     for q in range(first, last):
         if limited:
-            for at in range(include_indptr[q], include_indptr[q + 1]):
-                if 0 <= include_items[at] < n_items:
-                    stamp[include_items[at]] = 2 * q
-        for at in range(ban_indptr[q], ban_indptr[q + 1]):
-            if 0 <= ban_items[at] < n_items:
-                stamp[ban_items[at]] = 2 * q + 1
-        size, best, value = 0, out_items[q], out_scores[q]
-        for begin in range(indptr[q], indptr[q + 1], RUN):
-            end = min(begin + RUN, indptr[q + 1])
-            if size == k and not _some_from(scores, begin, end, value[0]):  # nearly always: a run is compared eight at a time
+            _mark(stamp, ahead, 2 * q, include_start[q], include_stop[q], include_items)
+        _mark(stamp, ahead, 2 * q + 1, ban_start[q], ban_stop[q], ban_items)
+        size, best, value = sizes[q], out_items[q], out_scores[q]
+        apart = slack[q] if exactly else np.float32(0)
+        for begin in range(start[q], stop[q], RUN):
+            end = min(begin + RUN, stop[q])
+            if size == k and not _some_from(scores, begin, end, value[0] - apart):  # nearly always: a run is compared eight at a time
                 continue
             for at in range(begin, end):
                 score = scores[at]
                 full = size == k
-                if (full and not score >= value[0]) or (not full and not score > -np.inf):
+                if (full and not score >= value[0] - apart) or (not full and not score > -np.inf):
                     continue
-                item = at - indptr[q] if dense else items[at]
-                mark = stamp[item]
-                if not allowed[item] or mark == 2 * q + 1 or (limited and mark != 2 * q):
+                place = at - start[q] if shared else items[at]
+                mark = stamp[place]
+                if not allowed[place] or mark == 2 * q + 1 or (limited and mark != 2 * q):
                     continue
-                size = push(best, value, size, k, item, score)
-        best_first(best, value, size)
+                if exactly:
+                    score = dot(states[q], vectors[place])
+                if score > -np.inf:
+                    size = push(best, value, size, k, items[place] if shared else place, score)
+        sizes[q] = size
+
+
+@Spread
+def _finish(
+    first, last, allowed, ban_start, ban_stop, ban_items, limited, include_start, include_stop, include_items, popular, sizes, out_items,
+    out_scores, source,
+):  # fmt: skip  # pragma: no cover
+    """Put the heaps in order, and what popularity has into the places that are left. Stamps are those of `_offer`."""
+    k = out_items.shape[1]
+    short = (sizes[first:last] < k).any()
+    stamp = np.full(len(allowed) if short else 0, -1, np.int64)
+    for q in range(first, last):
+        size, best = sizes[q], out_items[q]
+        best_first(best, out_scores[q], size)
+        if size == k:
+            continue
+        if limited:
+            _mark(stamp, 0, 2 * q, include_start[q], include_stop[q], include_items)
+        _mark(stamp, 0, 2 * q + 1, ban_start[q], ban_stop[q], ban_items)
         for place in range(size):
             stamp[best[place]] = 2 * q + 1
         for item in popular:

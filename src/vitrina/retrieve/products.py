@@ -1,0 +1,167 @@
+"""The best k of a product of vectors: blocks of queries by chunks of items, so that memory is bounded whatever there is of both.
+
+A matrix product finds what may be among the best, and what it finds is scored again, summed in float64 in an order of its
+own: a BLAS rounds a pair of vectors by where the two stand in their blocks, and lists must not depend on who else asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import final
+
+import numpy as np
+from scipy import sparse
+
+from vitrina.base.kernels import Spread
+from vitrina.catalogue import Catalogue
+from vitrina.retrieve.top_k import Best, Exactly, Offered, Slices, allowed_mask, dot, top_k_ragged
+from vitrina.types import Bool, Eligibility, Float32, Int64, Queries, Ragged, Recommendations
+from vitrina.vocabulary import Vocabulary
+
+ROWS, COLUMNS = 512, 8192  # queries and items whose scores are there at a time, about: 16 MB
+WIDEST = 1 << 17  # items of a chunk where few ask
+FEW = 0.5  # of the items: where fewer are eligible for everybody, only those are multiplied
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ItemVectors:
+    """A table of item vectors, and which items it says nothing of."""
+
+    vectors: Float32  # (items, dim)
+    described: Bool  # (items,) which items have a vector; the others have no score
+
+    @classmethod
+    def of(cls, vectors: Float32) -> ItemVectors:
+        """A row of zeros is no vector."""
+        return cls(vectors, np.any(vectors != 0, axis=1))
+
+    @cached_property
+    def longest(self) -> float:
+        """The largest length of a vector."""
+        squares = np.einsum("id,id->i", self.vectors, self.vectors, dtype=np.float64)
+        return float(np.sqrt(squares[np.isfinite(squares)].max(initial=0)))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Scores before anybody multiplies: score[q, i] = states[q] . vectors[i] + added[q, i]; none where q or i has no vector.
+
+    >>> two = Products(np.eye(2, dtype=np.float32), ItemVectors.of(np.array([[1, 2], [0, 0], [3, 4]], np.float32)))
+    >>> two.scores().tolist()
+    [[1.0, -inf, 3.0], [2.0, -inf, 4.0]]
+    """
+
+    states: Float32  # (queries, dim)
+    items: ItemVectors
+    known: Bool | None = None  # (queries,) of which queries anything is known; None: those whose state is not all zeros
+    added: sparse.csr_matrix | None = None  # (queries, items), each entry once
+
+    def __post_init__(self) -> None:
+        if self.known is None:
+            object.__setattr__(self, "known", np.any(self.states != 0, axis=1))
+
+    def scores(self) -> Float32:
+        """(queries, items) of all; few queries at a time."""
+        scores = np.matmul(self.states, self.items.vectors.T)
+        if self.added is not None:
+            rows = np.repeat(np.arange(len(scores)), np.diff(self.added.indptr))
+            scores[rows, self.added.indices] += self.added.data
+        if not self.items.described.all():
+            scores[:, ~self.items.described] = -np.inf
+        scores[~self.known] = -np.inf
+        return scores
+
+    def pairs(self, items: Ragged) -> Float32:
+        """(pairs,) of each query's own items."""
+        out = np.empty(len(items.values), np.float32)
+        _pairs(len(items), items.indptr, items.values, self.states, self.items.vectors, self.items.described, self.known, out)
+        if self.added is not None and self.added.nnz:
+            keys = np.repeat(np.arange(len(items)), np.diff(self.added.indptr)) * np.int64(self.added.shape[1]) + self.added.indices
+            order = np.argsort(keys)
+            wanted = items.row_of * np.int64(self.added.shape[1]) + items.values
+            at = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+            out += np.where(keys[order[at]] == wanted, self.added.data[order[at]], np.float32(0))
+        return out
+
+
+def top_k_product(
+    products: Products, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue, vocabulary: Vocabulary
+) -> Recommendations:
+    """The best k by `products` for each query, as `top_k_dense` gives them of all scores: eligibility first, ties to the lower code, then popularity.
+
+    The same list whoever else asks. With an `include` per query only its items are scored, and where few items are eligible for everybody only those.
+
+    Cost: queries x items x dim, and little beside; memory for 16 MB of scores, and the lists.
+    """
+    if isinstance(eligible.include, Ragged):
+        known = allowed_mask(replace(eligible, include=None), catalogue) & products.items.described
+        include = eligible.include
+        inside = include.keep((include.values >= 0) & (include.values < len(known)))
+        own = inside.keep(known[inside.values]).unique()
+        return top_k_ragged(own, products.pairs(own), queries, k, eligible, catalogue, vocabulary)
+    best = Best(queries, k, eligible, catalogue, vocabulary)
+    if not len(queries):
+        return best.lists()
+    banned = _keys(best.banned, len(vocabulary))
+    if products.added is not None and products.added.nnz:
+        added = Ragged(products.added.indptr, products.added.indices)
+        best.offer_rows(added, products.pairs(added))
+        banned = np.concatenate([banned, _keys(added, len(vocabulary))])
+    banned.sort()
+    _multiply(best, products, banned)
+    return best.lists()
+
+
+def _multiply(best: Best, products: Products, banned: Int64) -> None:
+    """Offer all products to the lists, but those of pairs that are `banned`: sorted keys, query * items + item."""
+    vectors, n_items = products.items.vectors, len(best.allowed)
+    opened = best.allowed & products.items.described
+    items = np.flatnonzero(opened).astype(np.int32)
+    chosen = len(items) < FEW * n_items
+    if chosen:  # places among those that are left stand for items
+        kept = banned[opened[banned % n_items]]
+        banned = kept - kept % n_items + (np.cumsum(opened) - 1)[kept % n_items]
+    else:
+        items = np.arange(n_items, dtype=np.int32)
+    places, slack = (banned % n_items).astype(np.int32), _slack(products)
+    rows = min(ROWS, len(products.states))
+    width = min(ROWS * COLUMNS // rows, WIDEST, max(len(items), 1))
+    cuts = np.append(np.arange(0, len(items), width), len(items))
+    room = np.empty(rows * width, np.float32)
+    for first in range(0, len(products.states), rows):
+        part = slice(first, min(first + rows, len(products.states)))
+        states, asked = products.states[part], np.arange(part.start, part.stop)
+        bans = np.searchsorted(banned, asked[:, None] * n_items + cuts)
+        for chunk, (low, high) in enumerate(pairwise(cuts.tolist())):
+            own = vectors[items[low:high]] if chosen else vectors[low:high]
+            scores = room[: len(asked) * (high - low)].reshape(len(asked), -1)
+            np.matmul(states, own.T, out=scores)
+            start = np.arange(len(asked)) * (high - low)
+            offered = Offered(start, start + (high - low) * products.known[part], scores.reshape(-1), items[low:high], True)
+            seen = Slices(bans[:, chunk], bans[:, chunk + 1], places)
+            best.offer(part, offered, opened[items[low:high]], seen, low, Exactly(states, own, slack[part]))
+
+
+def _slack(products: Products) -> Float32:
+    """(queries,) how far the sums of a product in float32 may be from those in float64: dim * 2^-24 of the lengths, and a little for rounding once more."""
+    dim = products.states.shape[1]
+    lengths = np.sqrt(np.einsum("qd,qd->q", products.states, products.states, dtype=np.float64))
+    apart = (dim + 8) * 2.0**-24 * lengths * products.items.longest
+    return np.nextafter(np.where(np.isnan(apart), np.inf, apart).astype(np.float32), np.float32(np.inf))
+
+
+def _keys(rows: Ragged, n_items: int) -> Int64:
+    """query * items + item of each value that is an item."""
+    real = (rows.values >= 0) & (rows.values < n_items)
+    return rows.row_of[real] * n_items + rows.values[real]
+
+
+@Spread
+def _pairs(first, last, indptr, items, states, vectors, described, known, out):  # pragma: no cover
+    for q in range(first, last):
+        for at in range(indptr[q], indptr[q + 1]):
+            out[at] = dot(states[q], vectors[items[at]]) if known[q] and described[items[at]] else -np.inf
