@@ -22,7 +22,11 @@ KINDS = ("view", "buy")
 def world(rng: np.random.Generator, whole_numbers: bool) -> tuple[Products, Queries, Catalogue]:
     """Vectors with ties, with rows of nothing and of NaN; histories with items that the catalogue doesn't know; additions to some scores."""
     n_items, dim = int(rng.integers(1, 60)), int(rng.integers(1, 9))
-    draw = (lambda *shape: rng.integers(-2, 3, shape)) if whole_numbers else (lambda *shape: rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4))
+    draw = (
+        (lambda *shape: rng.integers(-2, 3, shape))
+        if whole_numbers
+        else (lambda *shape: rng.normal(size=shape) * 10.0 ** rng.integers(-3, 4))
+    )
     vectors, states = draw(n_items, dim).astype(np.float32), draw(N_QUERIES, dim).astype(np.float32)
     twins = rng.integers(0, n_items, n_items)
     copied = rng.random(n_items) < 0.3

@@ -12,27 +12,28 @@ from scipy import sparse
 from vitrina.base.kernels import Spread
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue, unit_rows
-from vitrina.forms.base import SPARSE_QUERIES, Form
+from vitrina.forms.base import SPARSE_QUERIES
 from vitrina.forms.decay import Decay
 from vitrina.forms.faint import cosines
 from vitrina.forms.history import faint, faint_history, history_matrix
 from vitrina.forms.levels import DEEP
 from vitrina.forms.matrices import columns_of, sparse_arrays, sparse_of_arrays
-from vitrina.forms.similar import vector_cosines
-from vitrina.types import Bool, Float32, Int32, Queries
+from vitrina.forms.vectors import Vectors
+from vitrina.retrieve.products import Products
+from vitrina.retrieve.top_k import block_size, top_k_dense
+from vitrina.types import Eligibility, Float32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Embeddings(Form):
+class Embeddings(Vectors):
     """The cosine of the item's vector and the mean vector of the history's items, old events fading.
 
     Vectors are sparse or dense, their rows of length 1. An item with a vector of zeros has no score, and with sparse
     vectors neither has one that shares no dimension with the history.
 
-    Cost: dense vectors: items x dimensions x queries; sparse ones: for each query the entries of the columns that its history has. Memory for a block
-    of queries x items.
+    Cost: dense vectors: items x dimensions x queries; sparse ones: for each query the entries of the columns that its history has.
     """
 
     vocabulary: Vocabulary
@@ -46,16 +47,8 @@ class Embeddings(Form):
         return self.vectors
 
     @property
-    def adds(self) -> str:
-        """A score is the product of the two vectors, and nothing else."""
-        return ""
-
-    @cached_property
-    def described(self) -> Bool:
-        """(items,) which items have a vector."""
-        if isinstance(self.vectors, np.ndarray):
-            return np.any(self.vectors != 0, axis=1)
-        return np.diff(self.vectors.indptr) > 0
+    def is_sparse(self) -> bool:
+        return not isinstance(self.vectors, np.ndarray)
 
     @cached_property
     def by_dimension(self) -> sparse.csr_matrix:
@@ -74,15 +67,24 @@ class Embeddings(Form):
         """(queries, dim) the weighted sum of each history's vectors."""
         return history_matrix(queries, len(self.vocabulary), self.decay, relative=True) @ self.vectors
 
+    def products(self, queries: Queries) -> Products:
+        return Products(self.encode(queries), self.table_of_items)
+
+    def queries_per_block(self) -> int:
+        return block_size(len(self.vocabulary)) if self.is_sparse else super().queries_per_block()
+
+    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
+        if not self.is_sparse:
+            return super().answer_block(queries, k, eligible)
+        return top_k_dense(self.score_block(queries), queries, k, eligible, self.catalogue, self.vocabulary)
+
     def score_block(self, queries: Queries) -> Float32:
-        if not isinstance(self.vectors, np.ndarray):
-            return self._sparse_scores(queries, self.vectors)
-        encoded = self.encode(queries)
-        scores = np.matmul(encoded, self.vectors.T)
-        if not self.described.all():
-            scores[:, ~self.described] = -np.inf
-        scores[~encoded.any(axis=1)] = -np.inf
-        return scores
+        return super().score_block(queries) if isinstance(self.vectors, np.ndarray) else self._sparse_scores(queries, self.vectors)
+
+    def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
+        if not self.is_sparse:
+            return super().pairs_block(queries, items)
+        return self.score_block(queries)[items.row_of, items.values]
 
     def _sparse_scores(self, queries: Queries, vectors: sparse.csr_matrix) -> Float32:
         mean, turned = sparse.csr_matrix(self._mean(queries)), self.by_dimension
@@ -95,9 +97,6 @@ class Embeddings(Form):
         if self.decay is not None and deep.any() and vectors.data.min(initial=0) >= 0:
             scores[deep] = cosines(*faint_history(queries[deep], len(self.vocabulary), self.decay), vectors)
         return scores
-
-    def item_relations(self, items: Int32) -> Float32:
-        return vector_cosines(self.vectors, items)
 
     def state(self) -> State:
         vectors = {"vectors": self.vectors} if isinstance(self.vectors, np.ndarray) else sparse_arrays(self.vectors)

@@ -21,9 +21,10 @@ from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.combine import Sum
 from vitrina.forms.matrices import columns_of, sparse_arrays, sparse_of_arrays
 from vitrina.forms.reading import History, Reading
-from vitrina.forms.similar import vector_cosines
+from vitrina.forms.vectors import Vectors
+from vitrina.retrieve.products import Products
 from vitrina.retrieve.top_k import block_size, top_k_ragged
-from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations, cuts
+from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations, cuts, ranges
 from vitrina.vocabulary import Vocabulary
 
 Factor = sparse.csr_matrix | Float32
@@ -221,12 +222,12 @@ class FactoredMap(Form):
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class FactoredEncoder(Form):
+class FactoredEncoder(Vectors):
     """score[j] = x F1 F2 ... v_j + x_j own_j: the history as a vector beside that of the item, which is one path whose last factor is dense.
 
     An item whose vector is of zeros has no score, and a history that leads to a vector of zeros gives none.
 
-    Cost: a query costs history x dim, and items x dim for the product. Memory beside the vectors: a block of scores of 16 MB.
+    Cost: a query costs history x dim, and items x dim for the product. Memory beside the vectors: 16 MB of scores.
 
     Args:
         vectors: (items, dim) of the items that are scored.
@@ -255,11 +256,6 @@ class FactoredEncoder(Form):
         """From the items of the history to the dimensions."""
         return Path(self.factors or (self.vectors,))
 
-    @cached_property
-    def described(self) -> Bool:
-        """(items,) which items have a vector."""
-        return np.any(self.vectors != 0, axis=1)
-
     @property
     def item_vectors(self) -> Float32:
         """(items, dim) of each item."""
@@ -279,19 +275,19 @@ class FactoredEncoder(Form):
                 out[part][rows] = self.path.dense(history.rows(rows))
         return out
 
-    def score_block(self, queries: Queries) -> Float32:
-        encoded = self.encode(queries)
-        scores = np.matmul(encoded, self.vectors.T)
-        if self.own is not None:
-            history = self.reading.read(queries, len(self.vocabulary))
-            _add_own(len(queries), *history, self.own, scores)
-        if not self.described.all():
-            scores[:, ~self.described] = -np.inf
-        scores[~encoded.any(axis=1)] = -np.inf
-        return scores
+    def products(self, queries: Queries) -> Products:
+        return Products(self.encode(queries), self.table_of_items, added=self._added(queries))
 
-    def item_relations(self, items: Int32) -> Float32:
-        return vector_cosines(self.vectors, items)
+    def _added(self, queries: Queries) -> sparse.csr_matrix | None:
+        """(queries, items) what the items of the history add to their own scores."""
+        if self.own is None:
+            return None
+        history = self.reading.read(queries, len(self.vocabulary))
+        items, weights = (column[ranges(history.start, history.counts)] for column in (history.items, history.weights))
+        indptr = np.append(0, np.cumsum(history.counts))
+        added = sparse.csr_matrix((weights * self.own[items], items, indptr), (len(queries), len(self.vocabulary)))
+        added.sum_duplicates()
+        return added
 
     def state(self) -> State:
         own = {} if self.own is None else {"own": self.own}
@@ -428,10 +424,3 @@ def _add_products(first, last, products, described, scale, out):  # pragma: no c
             if described[j]:
                 term = np.float32(scale) * product[j]
                 row[j] = term if row[j] == -np.inf else row[j] + term
-
-
-@Spread
-def _add_own(first, last, start, counts, items, weights, own, out):  # pragma: no cover
-    for q in range(first, last):
-        for h in range(start[q], start[q] + counts[q]):
-            out[q, items[h]] += np.float32(weights[h]) * own[items[h]]

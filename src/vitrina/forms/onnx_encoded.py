@@ -78,15 +78,7 @@ class OnnxEncoded(Windowed):
     def own(self, histories: Sequences) -> tuple[Int64, Int64, Float32]:
         return own_counts(histories, self.answering["personal"]["eps"])
 
-    def encode(self, queries: Queries) -> Float32:
-        """(queries, dim) states; zeros for a history without a known item."""
-        return self._states(self.windows(queries.counted()))
-
-    def score_block(self, queries: Queries) -> Float32:
-        histories = self.windows(queries)
-        return self.finished(self._states(histories) @ self.item_vectors.T, histories)
-
-    def _states(self, histories: Sequences) -> Float32:
+    def states(self, queries: Queries, histories: Sequences) -> Float32:
         """Batches of similar length, order restored."""
         out = np.zeros((len(histories), self.table.shape[1]), np.float32)
         known = np.flatnonzero(histories.lengths > 0)

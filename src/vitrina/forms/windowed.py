@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
-from vitrina.forms.base import Form
-from vitrina.forms.similar import vector_cosines
+from vitrina.forms.base import SPARSE_QUERIES
+from vitrina.forms.vectors import Vectors
 from vitrina.forms.windows import Sequences
+from vitrina.retrieve.products import ItemVectors, Products
 from vitrina.types import Float32, Int32, Int64, Queries
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Windowed(Form):
+class Windowed(Vectors):
     """score = state(history) . item, of the last events of a history that the table holds.
 
     Args:
@@ -53,31 +55,45 @@ class Windowed(Form):
         return rows
 
     @cached_property
-    def item_vectors(self) -> Float32:
+    def item_vectors(self) -> Float32:  # type: ignore[override]
         """(items, dim) over the whole vocabulary; zeros where the table has no row."""
         out = np.zeros((len(self.vocabulary), self.vectors.shape[1]), np.float32)
         out[self.codes] = self.vectors
         return out
+
+    @cached_property
+    def table_of_items(self) -> ItemVectors:
+        """The item vectors; what has a row in the table is scored, be it of zeros."""
+        return ItemVectors(self.item_vectors, self.row_of_item >= 0)
 
     @property
     def adds(self) -> str:
         """What a score has beside the product of state and item vector."""
         return "the counts of the visitor's own events" if self.counts_own else ""
 
-    def item_relations(self, items: Int32) -> Float32:
-        """Cosines of the item vectors."""
-        return vector_cosines(self.item_vectors, items)
-
     def windows(self, queries: Queries) -> Sequences:
         """What is read of each history."""
         return Sequences.of(queries, self.row_of_item).last(self.length)
 
-    def finished(self, scores: Float32, histories: Sequences) -> Float32:
-        """The products of states and item vectors as scores, in place: own events added, -inf for what has no row and for histories without a known item."""
-        if self.counts_own:
-            owner, rows, additions = self.own(histories)
-            scores[owner, self.codes[rows]] += additions
-        if len(self.codes) < len(self.vocabulary):
-            scores[:, self.row_of_item < 0] = -np.inf
-        scores[histories.lengths == 0] = -np.inf
-        return scores
+    @abstractmethod
+    def states(self, queries: Queries, histories: Sequences) -> Float32:
+        """(queries, dim) of what is read of each history; zeros where there is nothing."""
+
+    def encode(self, queries: Queries) -> Float32:
+        """(queries, dim) states; zeros for a history without a known item."""
+        out = np.zeros((len(queries), self.table.shape[1]), np.float32)
+        for part, block in queries.blocks(SPARSE_QUERIES):
+            read = block.counted()
+            out[part] = self.states(read, self.windows(read))
+        return out
+
+    def products(self, queries: Queries) -> Products:
+        """A history without a known item has no score."""
+        histories = self.windows(queries)
+        added = self._added(histories) if self.counts_own else None
+        return Products(self.states(queries, histories), self.table_of_items, histories.lengths > 0, added)
+
+    def _added(self, histories: Sequences) -> sparse.csr_matrix:
+        """(queries, items) what the visitor's own events add."""
+        owner, rows, additions = self.own(histories)
+        return sparse.csr_matrix((additions, (owner, self.codes[rows])), (len(histories), len(self.vocabulary)), dtype=np.float32)

@@ -16,7 +16,6 @@ from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
 from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, token_batches
-from vitrina.retrieve.top_k import block_size, top_k_dense
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers
@@ -24,11 +23,10 @@ from vitrina.sequence.embed.base import Internals
 from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
-from vitrina.types import Eligibility, Float32, Int64, Queries, Recommendations
+from vitrina.types import Float32, Int64, Queries
 from vitrina.vocabulary import Vocabulary
 
 TOKENS = 4096  # real tokens per batch when answering
-QUERIES = 8192  # histories that are batched by length together when answering
 WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
 USERS, INTERNALS = "users.", "embed."  # and those of the persons, and of the embedding
 
@@ -88,44 +86,10 @@ class Encoded(Windowed):
         assert self.answering.personal is not None
         return self.answering.personal.of_histories(histories)
 
-    def encode(self, queries: Queries) -> Float32:
-        """(queries, dim) states; zeros for a history without a known item."""
-        out = np.zeros((len(queries), self.answering.dim), np.float32)
-        for part, block in queries.blocks(QUERIES):
-            read = block.counted()
-            out[part] = self._states(self.windows(read), self._people(read))
-        return out
-
-    def score_block(self, queries: Queries) -> Float32:
-        return self._scores(self.windows(queries), self.encode(queries), np.empty((len(queries), len(self.vocabulary)), np.float32))
-
-    def queries_per_block(self) -> int:
-        return QUERIES
-
-    def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        """States of many queries at once, so that they can be batched by length; scores and lists of few at a time."""
-        histories = self.windows(queries)
-        states = self._states(histories, self._people(queries))
-        size = block_size(len(self.vocabulary))
-        parts: list[Recommendations] = []
-        room = np.empty((min(size, len(queries)), len(self.vocabulary)), np.float32)  # one, as fresh pages cost as much as the product
-        for first in range(0, max(len(queries), 1), size):
-            part = slice(first, min(first + size, len(queries)))
-            chosen = np.arange(part.start, part.stop)
-            scores = self._scores(histories.take(chosen), states[part], room[: len(chosen)])
-            parts.append(top_k_dense(scores, queries[part], k, eligible.rows(part), self.catalogue, self.vocabulary))
-        return Recommendations.concat(parts)
-
-    def _scores(self, histories: Sequences, states: Float32, scores: Float32) -> Float32:
-        _products(torch.from_numpy(states), torch.from_numpy(self.item_vectors).t(), torch.from_numpy(scores))
-        return self.finished(scores, histories)
-
-    def _people(self, queries: Queries) -> Float32 | None:
-        return None if self.users is None else self.users.of_queries(queries)
-
-    def _states(self, histories: Sequences, people: Float32 | None) -> Float32:
+    def states(self, queries: Queries, histories: Sequences) -> Float32:
         """Batches of similar length, order restored."""
         out = np.zeros((len(histories), self.answering.dim), np.float32)
+        people = None if self.users is None else self.users.of_queries(queries)
         known = np.flatnonzero(histories.lengths > 0)
         table = torch.from_numpy(self.table)
         with torch.inference_mode():
@@ -155,18 +119,6 @@ class Encoded(Windowed):
         users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
         internals = _part(arrays, INTERNALS) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
         return cls(vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, internals)
-
-
-def _products(states: Tensor, columns: Tensor, out: Tensor) -> None:
-    """out = states @ columns, a share of the rows for each thread: torch divides the columns of a wide product, and is slower by two thirds."""
-    threads = torch.get_num_threads()
-    share = len(states) // threads
-    whole = share * threads
-    if share:
-        asking, room = (rows[:whole].view(threads, share, -1) for rows in (states, out))
-        torch.bmm(asking, columns.expand(threads, -1, -1), out=room)
-    if whole < len(states):
-        torch.mm(states[whole:], columns, out=out[whole:])
 
 
 def as_array(value: Any) -> Any:
