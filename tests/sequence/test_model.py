@@ -45,7 +45,6 @@ from vitrina.sequence import (
 )  # fmt: skip
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.fitting import Fitting
-from vitrina.sequence.recommender import _products
 
 SHORT = Training(epochs=2, tokens=200)
 DATA = vt.testing.synthetic(users=60, items=30, seed=2)
@@ -124,20 +123,6 @@ def test_states_times_item_vectors_are_the_scores():
     known = np.isfinite(scores)
     assert known.any(0).sum() == len(recommender.codes)
     np.testing.assert_allclose(ours[known], scores[known], rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("rows", [0, 1, 2, 7])
-def test_a_product_shared_among_threads_is_a_product(threads, rows):
-    generator = torch.Generator().manual_seed(rows)
-    states, items = (torch.randn(n, 4, generator=generator) for n in (rows, 9))
-    out, before = torch.full((rows, 9), torch.nan), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        _products(states, items.t(), out)
-    finally:
-        torch.set_num_threads(before)
-    torch.testing.assert_close(out, states @ items.t())
 
 
 def test_personal_counts_lift_what_was_taken():
