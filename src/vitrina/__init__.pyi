@@ -9,6 +9,9 @@ from . import tracking as tracking
 from .artifacts import Artifact as Artifact
 from .artifacts import load as load
 from .artifacts import save as save
+from .autoencoders.multvae import MultVAE as MultVAE
+from .autoencoders.recvae import RecVAE as RecVAE
+from .autoencoders.vasp import VASP as VASP
 from .base.state import State as State
 from .batch import aligned as aligned
 from .batch import recommend_to as recommend_to

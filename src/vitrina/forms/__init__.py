@@ -2,11 +2,13 @@
 
 `Static` has the same scores for everybody, `ItemMap` weights from item to item, `FactoredMap` and `FactoredEncoder` the factors of such weights,
 `Embeddings` item vectors, `FoldedIn` those of factors, for which a person's own is solved, `Neighbours` and `LikeMinded` people like this one,
+`Autoencoder` and `SigmoidProduct` a small network over the history,
 `Personal` the own past, `Shuffled` chance, `Blended` (or `BlendedLists`) several others. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
 history is read: `decay`, `combine`, `reading`, `history`; how scores are made to add up: `scale`; and `levels` for weights too small for a float.
 """
 
 from vitrina.forms import combine, decay, scale
+from vitrina.forms.autoencoder import Autoencoder, SigmoidProduct
 from vitrina.forms.base import Form
 from vitrina.forms.blended import Blended, BlendedLists
 from vitrina.forms.embeddings import Embeddings
@@ -20,6 +22,7 @@ from vitrina.forms.shuffled import Shuffled
 from vitrina.forms.static import Static
 
 __all__ = [
+    "Autoencoder",
     "Blended",
     "BlendedLists",
     "Embeddings",
@@ -33,6 +36,7 @@ __all__ = [
     "Path",
     "Personal",
     "Shuffled",
+    "SigmoidProduct",
     "Static",
     "combine",
     "decay",
