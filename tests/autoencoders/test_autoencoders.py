@@ -176,8 +176,8 @@ def test_the_loss_of_multvae_is_its_elbo():
         z = mean + np.exp(0.5 * log_variance) * noise(case, 6, 4)
         total = 0.0
         for q in range(6):
-            layer = net.decoder.layers[0].linear
-            h = np.tanh(layer.weight.detach().numpy() @ z[q] + layer.bias.detach().numpy())
+            layer = net.decoder.layers[0]
+            h = np.tanh(layer.linear.weight.detach().numpy() @ z[q] + layer.bias.detach().numpy())
             logits = net.scores.table.detach().numpy() @ h + net.scores.bias.detach().numpy()
             kl = sum(0.5 * (exp(v) + m * m - 1 - v) for m, v in zip(mean[q], log_variance[q], strict=True))
             total += -dense[q] @ log_softmax(logits) + 0.3 * 0.4 * kl

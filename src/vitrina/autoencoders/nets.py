@@ -37,16 +37,15 @@ class Dense(nn.Module):
         self, inputs: int | None, outputs: int, activation: Activation, *, residual: bool = False, eps: float | None = None
     ) -> None:
         super().__init__()
-        self.linear = None if inputs is None else nn.Linear(inputs, outputs)
-        self.bias = nn.Parameter(torch.zeros(outputs)) if inputs is None else None
+        self.linear = None if inputs is None else nn.Linear(inputs, outputs, bias=False)
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self.norm = None if eps is None else nn.LayerNorm(outputs, eps=eps)
         self.activation, self.residual = activation, residual
         if self.linear is not None:
             nn.init.xavier_normal_(self.linear.weight)
-            nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor, before: list[Tensor]) -> Tensor:
-        out = x + self.bias if self.linear is None else self.linear(x)
+        out = self.bias + (x if self.linear is None else self.linear(x))
         for other in before if self.residual else ():
             out = out + other
         out = {"none": lambda v: v, "tanh": torch.tanh, "swish": F.silu}[self.activation](out)
@@ -55,10 +54,10 @@ class Dense(nn.Module):
     def array_layer(self) -> Layer:
         """The same for `vitrina.forms.network`."""
         weights = None if self.linear is None else array_of(self.linear.weight.t())
-        bias = self.bias if self.linear is None else self.linear.bias
-        assert bias is not None
-        norm = {} if self.norm is None else {"scale": array_of(self.norm.weight), "shift": array_of(self.norm.bias), "eps": self.norm.eps}
-        return Layer(array_of(bias), weights, self.activation, self.residual, **norm)
+        if self.norm is None:
+            return Layer(array_of(self.bias), weights, self.activation, self.residual)
+        scale, shift = array_of(self.norm.weight), array_of(self.norm.bias)
+        return Layer(array_of(self.bias), weights, self.activation, self.residual, scale, shift, self.norm.eps)
 
 
 @final
@@ -72,8 +71,8 @@ class Stack(nn.Module):
     @classmethod
     def residual(cls, inputs: int | None, width: int, count: int, eps: float) -> Stack:
         """`count` layers of swish and layer norm."""
-        first = Dense(inputs, width, "swish", eps=eps)
-        return cls(first, *(Dense(width, width, "swish", residual=True, eps=eps) for _ in range(count - 1)))
+        rest = [Dense(width, width, "swish", residual=True, eps=eps) for _ in range(count - 1)]
+        return cls(Dense(inputs, width, "swish", eps=eps), *rest)
 
     def forward(self, x: Tensor) -> Tensor:
         before: list[Tensor] = []
@@ -186,10 +185,10 @@ class RecVAENet(VariationalNet):
             mean, log_variance = self.encoder(bags, F.dropout(unit, self.model.dropout) if encoding else unit)
             states = drawn(mean, log_variance)
         columns = Columns.drawn(bags.targets, self.items, self.model.sample(self.items))
-        tables = (self.scores.table, self.scores.bias)
+        table, bias = self.scores.table, self.scores.bias
         if not encoding:
-            return multinomial(states, *tables, bags, columns) / len(bags)
-        paid = multinomial(states, *(table.detach() for table in tables), bags, columns)
+            return multinomial(states, table, bias, bags, columns) / len(bags)
+        paid = multinomial(states, table.detach(), bias.detach(), bags, columns)
         amount = torch.zeros(len(bags), device=unit.device, dtype=unit.dtype).index_add_(0, bags.people, bags.weights)
         distance = normal(states, mean, log_variance) - self.prior(states, bags, unit)
         return (paid + self.model.gamma * (amount * distance).sum()) / len(bags)

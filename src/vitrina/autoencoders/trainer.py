@@ -89,9 +89,10 @@ class Fitting:
             groups += [(phase, order[first : first + size]) for first in range(0, len(order), size)]
         assert self.run is not None
         epoch, done = self.run.progress.epoch, iter(range(len(groups)))
-        return Batches(groups, lambda group: self._bags(*group, epoch + next(done) / len(groups)))
+        return Batches(groups, lambda group: self._bags(group, epoch + next(done) / len(groups)))
 
-    def _bags(self, phase: str, people: Any, epoch: float) -> Bags:
+    def _bags(self, group: Any, epoch: float) -> Bags:
+        phase, people = group
         return Bags.of(Entries.of(self.people.take(people)), self.device, epoch, phase)
 
     def _validate(self) -> float:
