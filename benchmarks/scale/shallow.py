@@ -71,12 +71,12 @@ def inside(model: Any, size: Fraction) -> Record:
     warm, few, *_ = planted(WARM)
     model.fit(warm).recommend(few.queries(codes=range(10)), DEPTH)
     base, load = psutil.Process().memory_info().rss, os.getloadavg()[0]
-    _forget_peak()
+    forget_peak()
     log, whole, people, held_out, about = planted(size)
     begin, before = time.perf_counter(), time.process_time()
     fitted = model.fit(log)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - before
-    print(_peak(), flush=True)
+    print(peak(), flush=True)
     begin = time.perf_counter()
     lists = fitted.recommend(whole.queries(codes=people), DEPTH)
     answer = time.perf_counter() - begin
@@ -84,14 +84,14 @@ def inside(model: Any, size: Fraction) -> Record:
     return Record(repr(model), str(size), asdict(about), seconds, cpu, answer, 0, base, _kept(fitted), recall, "", load, commit())
 
 
-def _peak() -> int:
+def peak() -> int:
     """The most bytes of this process so far."""
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
     return int(found[1]) * 1024 if found else psutil.Process().memory_info().rss
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Start the most anew, where the system can (Linux): the small fit before isn't part of it."""
     place = Path("/proc/self/clear_refs")
     if place.exists():

@@ -6,6 +6,7 @@ from . import ranking as ranking
 from . import sequence as sequence
 from . import testing as testing
 from . import tracking as tracking
+from .advise.run import advise as advise
 from .artifacts import Artifact as Artifact
 from .artifacts import load as load
 from .artifacts import save as save

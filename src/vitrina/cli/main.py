@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from vitrina import __version__
 from vitrina.cli import (
+    advise,
     compact,
     compare,
     demo,
@@ -72,7 +73,7 @@ app = typer.Typer(
 GROUPS = {
     "Data": (inspect, init, ingest, compact),
     "Board": (demo, compare, diagnose),
-    "Models": (fit, promote, recommend, similar),
+    "Models": (advise, fit, promote, recommend, similar),
     "Service": (serve, key),
 }
 for group, modules in GROUPS.items():

@@ -24,7 +24,8 @@ class ModelConfig(Config):
 
     The `fit` of a model gets the events that count (`Dataset.counted`). Its class says what it does beside that: `reads_weights`, or the
     notes of the fitted form say that weights are not read; `takes_start` from the `start` of a fit; `reads_shards`, and nothing of the log that is
-    not in them, so that it can be fitted on one that is larger than memory; `takes_workers` of the log's executor also where the log is in memory.
+    not in them, so that it can be fitted on one that is larger than memory; `takes_workers` of the log's executor also where the log is in memory; `needs`
+    what a fit can't do without: "torch" (the extra), "times" (of events), "items" (a table of them).
 
     Raises:
         DataError: the log has events, and none that counts; or it is larger than memory, and the model reads it as a whole.
@@ -35,6 +36,7 @@ class ModelConfig(Config):
     reads_shards: ClassVar[bool] = False
     takes_start: ClassVar[bool] = False
     takes_workers: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def cost(self, size: Size) -> Cost | None:
         """What a fit on a log of this size takes; None where there is no estimate."""

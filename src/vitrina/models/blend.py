@@ -17,6 +17,7 @@ from vitrina.forms.scale import ReciprocalRank, Scale
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.models.own import completed
 from vitrina.protocols import Recommender, Scorer
 from vitrina.retrieve.top_k import top_k_ragged
@@ -81,6 +82,19 @@ class Blend(ModelConfig):
     @property
     def reads_shards(self) -> bool:  # type: ignore[override]
         return self.weights is not None and all(model.reads_shards for model in self.models)
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(need for model in self.models for need in model.needs))
+
+    def cost(self, size: Size) -> Cost | None:
+        """One model after another, twice where weights are learned."""
+        costs = [cost for model in self.models if (cost := model.cost(size)) is not None]
+        if len(costs) < len(self.models):
+            return None
+        times, kept = 1 if self.weights is not None else 2, sum(cost.kept for cost in costs)
+        most = kept + max(cost.memory - cost.kept for cost in costs)
+        return Cost(most, kept, times * sum(cost.flops for cost in costs), times * sum(cost.steps for cost in costs))
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Blended | BlendedLists:
         if self.weights is not None:

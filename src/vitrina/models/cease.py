@@ -53,6 +53,7 @@ class CEASE(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     reads_shards: ClassVar[bool] = True
     columns: Names | None = None
     weight: float = Field(default=3, gt=0)

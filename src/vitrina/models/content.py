@@ -14,8 +14,11 @@ from vitrina.data.split import Split
 from vitrina.forms.decay import Decay
 from vitrina.forms.embeddings import Embeddings
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.models.content_vectors import item_tfidf
 from vitrina.protocols import Recommender
+
+TERMS = 10  # of a description, where the number isn't known
 
 
 @final
@@ -43,9 +46,14 @@ class ContentSimilarity(ModelConfig):
     """
 
     reads_weights: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("items",)
     reads_shards: ClassVar[bool] = True
     columns: Names | None = None
     decay: Decay | None = None
+
+    def cost(self, size: Size) -> Cost:
+        entries = TERMS * size.items
+        return Cost(280 * entries, 8 * entries, steps=600 * entries)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Embeddings:
         if data.item_table is None:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from scipy import sparse
 
 from vitrina.base.errors import DataError
+from vitrina.base.kernels import THREADS
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.combine import Combine, Sum
@@ -19,6 +20,7 @@ from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.reading import Reading, kind_weights
 from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import Content
+from vitrina.models.cost import Cost, Size
 from vitrina.models.histories import Histories, Reader, Sums, summed
 from vitrina.models.rows import Rows, fit_here
 from vitrina.models.weighting import Cosine, Denominator, Weighting
@@ -112,6 +114,17 @@ class Cooccurrence(ModelConfig):
         weights = rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
         reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
         return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._notes_of_the_job(follows))
+
+    def cost(self, size: Size) -> Cost:
+        gapped = bool(self.one_way) or self.gap is not None or self.weighting.every_pair
+        entries, pairs, each = (size.events, size.events_pairs, 40) if gapped else (size.entries, size.pairs, 8)
+        if gapped and self.gap is not None:
+            pairs = min(pairs, size.events * min(2 * self.gap.reach() + 1, pairs))
+        neighbours = 8 * min(float(size.items * min(self.neighbours, size.items)), pairs)
+        # each pair is added to a sum, and each sum looked at once: the denser the square, the more pairs share one
+        sums = pairs / (1 + 20 * pairs / size.items**2)
+        memory = 1.5 * each * entries + 20 * size.items * THREADS + 2 * neighbours
+        return Cost(memory, neighbours, steps=2 * pairs + 11 * sums)
 
     def _reader(self, data: Dataset, diagonal: bool) -> Reader:
         """What makes the histories of a shard."""

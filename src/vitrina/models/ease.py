@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
 from typing import ClassVar, Protocol, final
 
 import numpy as np
@@ -14,12 +13,14 @@ from scipy.linalg import get_lapack_funcs
 from vitrina.base.arrays import cuts
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.base.kernels import Spread
+from vitrina.base.rates import product_rate
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import Parts, over_parts, workers_of
 from vitrina.data.split import Split
 from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import ItemMap
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.models.pairs import dealt
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32
@@ -78,6 +79,10 @@ class EASE(ModelConfig):
         solve(self, data, weights)
         return ItemMap(data.items, data.catalogue, weights, kept, notes=notes)
 
+    def cost(self, size: Size) -> Cost:
+        items = min(size.items, self.max_items or size.items)
+        # the inverse: items^3 at about two thirds of the speed of a product
+        return Cost(4 * items**2 + 40 * size.entries, 4 * items**2, flops=1.5 * items**3, steps=0.5 * size.pairs + 4 * items**2)
 
 class Ridge(Protocol):
     """What the closed form is told, by EASE and by models that stack more under its matrix."""
@@ -141,13 +146,7 @@ def kept_items(model: Ridge, data: Dataset, ranked: Int32) -> tuple[Int32, tuple
 
 def items_in(seconds: float) -> int:
     """How many items can be inverted in that time on this machine, by a short matrix multiplication; in whole thousands."""
-    size, best = 1536, np.inf
-    matrix = np.ones((size, size), np.float32)
-    for _ in range(3):
-        begin = perf_counter()
-        np.matmul(matrix, matrix)
-        best = min(best, perf_counter() - begin)
-    rate = 2 * size**3 / best / 2  # the inverse reaches about half of the speed of the multiplication
+    rate = product_rate() / 2  # the inverse reaches about half of the speed of the multiplication
     return max(int(np.cbrt(seconds * rate)) // 1000 * 1000, SURELY_FAST)
 
 

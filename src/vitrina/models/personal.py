@@ -9,6 +9,7 @@ from vitrina.data.split import Split
 from vitrina.forms.decay import Decay
 from vitrina.forms.personal import Personal
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 
 
@@ -38,6 +39,9 @@ class TopPersonal(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     decay: Decay | None = None
+
+    def cost(self, size: Size) -> Cost:
+        return Cost(16 * size.items, 16 * size.items, steps=2 * size.events)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Personal:
         if self.decay is not None:

@@ -16,6 +16,7 @@ from vitrina.data.split import Split
 from vitrina.forms.levels import levels_of, products, scores_of, sums
 from vitrina.forms.static import Static
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 from vitrina.types import Float64
 
@@ -50,6 +51,9 @@ class Popularity(ModelConfig):
     days: Days | None = None
     half_life: Days | None = None
     by: Literal["users", "events"] = "users"
+
+    def cost(self, size: Size) -> Cost:
+        return Cost(40 * size.events, 8 * size.items, steps=10 * size.events)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Static:
         if (self.days or self.half_life) and data.time_unit != "us":

@@ -10,6 +10,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.shuffled import Shuffled
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 
 
@@ -34,6 +35,9 @@ class RandomItems(ModelConfig):
 
     reads_shards: ClassVar[bool] = True
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    def cost(self, size: Size) -> Cost:
+        return Cost(16 * size.items, 16 * size.items, steps=2 * size.events)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Shuffled:
         return Shuffled(data.items, data.catalogue, self.seed)

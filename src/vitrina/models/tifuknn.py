@@ -11,7 +11,11 @@ from vitrina.data.split import Split
 from vitrina.forms.neighbours import Neighbours
 from vitrina.forms.profile import BasketProfile
 from vitrina.models.base import ModelConfig
+<<<<<<< HEAD
 from vitrina.models.people import kept_vectors
+=======
+from vitrina.models.cost import Cost, Size
+>>>>>>> 3531af6 (vitrina advise: which models a log's size allows in this machine's memory and a wished time, before anything is fitted)
 from vitrina.protocols import Recommender
 
 
@@ -63,6 +67,9 @@ class TifuKNN(ModelConfig):
     between: float = Field(default=0.7, gt=0, le=1)
     alpha: float = Field(default=0.7, ge=0, le=1)
     short: Literal["newest", "oldest"] = "newest"
+
+    def cost(self, size: Size) -> Cost:
+        return Cost(BYTES * size.entries + 24 * size.users, 8 * size.entries + 8 * size.users, steps=40 * size.events)
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> Neighbours:
         profile = BasketProfile(self.within, self.between, self.groups, self.short)

@@ -16,6 +16,7 @@ from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.models.own import completed
 from vitrina.protocols import FittedReranker, Recommender
 from vitrina.recommendations import pad_of
@@ -74,6 +75,14 @@ class Reranked(ModelConfig):
     @property
     def takes_start(self) -> bool:  # type: ignore[override]
         return getattr(self.model, "takes_start", False)
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return getattr(self.model, "needs", ())
+
+    def cost(self, size: Size) -> Cost | None:
+        """That of the model."""
+        return self.model.cost(size) if isinstance(self.model, ModelConfig) else None
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, **training: Any) -> RerankedLists:
         """Fit both. `training` is what the fit of the model takes beside it, such as `report` and `checkpoint` of a sequence model."""

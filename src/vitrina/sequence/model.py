@@ -14,6 +14,7 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import LeaveOneOut, Split
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
@@ -30,6 +31,8 @@ from vitrina.sequence.together import trained
 from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
+EFFORT = 2.0  # operations' worth of time that training takes per operation of its products
+LIBRARY = 400 << 20  # bytes of PyTorch itself
 LARGE = 500_000  # events of a log that carries a second block
 OLD_EVENTS = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
 
@@ -72,6 +75,7 @@ class SequenceModel(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     takes_workers: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
     block: Block = LiGR()
@@ -158,6 +162,17 @@ class SequenceModel(ModelConfig):
         return fitting.recommender(
             known, (*self._notes(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
         )
+
+    def cost(self, size: Size) -> Cost:
+        """Of two thirds of the epochs, which is where early stopping tends to end, on a log of ids."""
+        layers = self.layers or (2 if size.events >= LARGE else 1)
+        window = min(size.events / max(size.users, 1), self.length)
+        weights = size.items * self.dim + layers * 14 * self.dim**2
+        answers = min(getattr(getattr(self.loss, "negatives", None), "n", size.items), size.items)
+        token = 6 * layers * (14 * self.dim**2 + 2 * window * self.dim) + 6 * answers * self.dim
+        epoch = size.events * token + size.events / self.training.tokens * 40 * weights  # the optimiser goes over all weights in each step
+        room = LIBRARY + 24 * weights + 20 * size.events + 200 * layers * self.dim * self.training.tokens
+        return Cost(room, 4 * weights, flops=EFFORT * max(self.training.epochs * 2 / 3, 1) * epoch)
 
     def sized(self, data: Dataset, start: Encoded | None = None) -> Self:
         """The same with the `layers` and `dropout` that a fit on `data` takes where they are None.
