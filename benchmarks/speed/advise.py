@@ -108,7 +108,9 @@ def within(found: list[dict[str, float]]) -> str:
     said = []
     for what, ratios in pairs.items():
         off = np.maximum(ratios, 1 / np.array(ratios)) if ratios else np.empty(0)
-        said.append(f"{what}: {np.sum(off <= 2)} of {len(off)} within a factor of 2, {np.sum(off <= 3)} within 3, {max(off, default=1):.1f} at most")
+        said.append(
+            f"{what}: {np.sum(off <= 2)} of {len(off)} within a factor of 2, {np.sum(off <= 3)} within 3, {max(off, default=1):.1f} at most"
+        )
     return f"Of what took more than {SECONDS} s or {MEMORY >> 20} MiB, " + "; ".join(said) + "."
 
 
@@ -129,7 +131,9 @@ def main() -> None:
             if found is not None:
                 rows.append(row(name, log, found))
                 everything.append(found)
-    print(f"{limits}.\n\n| model | log | estimate, s | took, s | ratio | estimate, MB | took, MB | ratio |\n|{'---|' * 8}\n" + "\n".join(rows))
+    print(
+        f"{limits}.\n\n| model | log | estimate, s | took, s | ratio | estimate, MB | took, MB | ratio |\n|{'---|' * 8}\n" + "\n".join(rows)
+    )
     print(f"\n{within(everything)}")
 
 

@@ -19,7 +19,7 @@ from vitrina.base.exports import class_at, exports
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.data.dataset import Dataset
-from vitrina.models.base import ModelConfig, check_log
+from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.models.ease import MEMORY_SHARE, SURELY_FAST
 
@@ -136,7 +136,10 @@ def advise(
     >>> [(e.name, e.fits) for e in advice.estimates]
     [('EASE', 'yes'), ('Cooccurrence', 'yes')]
     """
-    check_log("advise", data)
+    if not isinstance(data, Dataset):
+        raise ParameterError(
+            f"advise looks at a Dataset: vt.advise(vt.read_interactions(...)). Got a {type(data).__name__}.", parameter="data"
+        )
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ParameterError(f"The 'minutes' of advise must be a number above 0. Got {minutes!r}.", parameter="minutes", value=minutes)
     limit = None if memory is None else bytes_of(memory)
@@ -221,7 +224,7 @@ def public_models() -> list[tuple[str, Any]]:
     for name, path in exports().items():
         if "." not in name:
             try:
-                names |= {model: name for model in _defaults(class_at(path))}
+                names |= dict.fromkeys(_defaults(class_at(path)), name)
             except MissingExtraError:
                 without.append((name, None))
     return [*((name, model) for model, name in names.items()), *without]

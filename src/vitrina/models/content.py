@@ -14,8 +14,8 @@ from vitrina.data.split import Split
 from vitrina.forms.decay import Decay
 from vitrina.forms.embeddings import Embeddings
 from vitrina.models.base import ModelConfig
-from vitrina.models.cost import Cost, Size
 from vitrina.models.content_vectors import item_tfidf
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 
 TERMS = 10  # of a description, where the number isn't known

@@ -84,6 +84,7 @@ class EASE(ModelConfig):
         # the inverse: items^3 at about two thirds of the speed of a product
         return Cost(4 * items**2 + 40 * size.entries, 4 * items**2, flops=1.5 * items**3, steps=0.5 * size.pairs + 4 * items**2)
 
+
 class Ridge(Protocol):
     """What the closed form is told, by EASE and by models that stack more under its matrix."""
 

@@ -11,11 +11,8 @@ from vitrina.data.split import Split
 from vitrina.forms.neighbours import Neighbours
 from vitrina.forms.profile import BasketProfile
 from vitrina.models.base import ModelConfig
-<<<<<<< HEAD
-from vitrina.models.people import kept_vectors
-=======
 from vitrina.models.cost import Cost, Size
->>>>>>> 3531af6 (vitrina advise: which models a log's size allows in this machine's memory and a wished time, before anything is fitted)
+from vitrina.models.people import BYTES, kept_vectors
 from vitrina.protocols import Recommender
 
 
