@@ -32,6 +32,7 @@ from vitrina.sequence.train import Progress, Training
 from vitrina.vocabulary import id_hashes
 
 EFFORT = 2.0  # operations' worth of time that training takes per operation of its products
+SAMPLED = 80  # answers of a product in the time of one that is looked up by itself
 LIBRARY = 400 << 20  # bytes of PyTorch itself
 LARGE = 500_000  # events of a log that carries a second block
 OLD_EVENTS = "the start may have learned the events that the best epoch was chosen by, so that the best epoch comes early: give a validation of newer events"
@@ -168,7 +169,8 @@ class SequenceModel(ModelConfig):
         layers = self.layers or (2 if size.events >= LARGE else 1)
         window = min(size.events / max(size.users, 1), self.length)
         weights = size.items * self.dim + layers * 14 * self.dim**2
-        answers = min(getattr(getattr(self.loss, "negatives", None), "n", size.items), size.items)
+        sampled = getattr(getattr(self.loss, "negatives", None), "n", None)
+        answers = size.items if sampled is None else SAMPLED * min(sampled, size.items)
         token = 6 * layers * (14 * self.dim**2 + 2 * window * self.dim) + 6 * answers * self.dim
         epoch = size.events * token + size.events / self.training.tokens * 40 * weights  # the optimiser goes over all weights in each step
         room = LIBRARY + 24 * weights + 20 * size.events + 200 * layers * self.dim * self.training.tokens
