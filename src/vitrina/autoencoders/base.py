@@ -30,6 +30,7 @@ class AutoencoderConfig(ModelConfig, ABC):
 
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
     passes: ClassVar[int] = 1  # over the people in an epoch
 
     hidden: int | None = Field(default=None, gt=0)
