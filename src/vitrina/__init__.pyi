@@ -36,6 +36,7 @@ from .forms import combine as combine
 from .forms import decay as decay
 from .forms import scale as scale
 from .forms.itemmap import ItemMap as ItemMap
+from .models import inverse as inverse
 from .models import weighting as weighting
 from .models.blend import Blend as Blend
 from .models.cease import CEASE as CEASE
@@ -47,6 +48,8 @@ from .models.ials import IALS as IALS
 from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
+from .models.sansa import SANSA as SANSA
+from .models.slim import SLIM as SLIM
 from .models.tifuknn import TifuKNN as TifuKNN
 from .models.upcf import UpCF as UpCF
 from .ranking.two_stage import TwoStage as TwoStage

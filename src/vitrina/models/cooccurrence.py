@@ -105,11 +105,11 @@ class Cooccurrence(ModelConfig):
         keep = fit_here(data, reader)
         kept, sums = summed(data.map_shards(replace(reader, keep=keep)))
         denominator = _of_sums(self.weighting.denominator(sums.squares, data.catalogue.n_users), sums)
-        content = _content(self.content, data), self.content.weight if self.content else 0.0
+        content = content_columns(self.content, data), self.content.weight if self.content else 0.0
         own = (
             sums.squares if diagonal and not self.weighting.every_pair else np.empty(0)
         )  # pairs of an item with itself are counted as others
-        rest = *content, _plain(denominator), own, data.catalogue.mask
+        rest = *content, denominator.plain, own, data.catalogue.mask
         rows = Rows(reader, min(self.neighbours, data.n_items), sums, rest)
         weights = rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
         reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
@@ -177,7 +177,7 @@ def _columns(matrix: Any) -> tuple[Int64, Int32, Float64]:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float64)
 
 
-def _content(content: Content | None, data: Dataset) -> tuple[Any, ...]:
+def content_columns(content: Content | None, data: Dataset) -> tuple[Any, ...]:
     """Item vectors by item and by term; only items of the catalogue are pointed to, but cold ones may point."""
     vectors = sparse.csr_matrix((data.n_items, 0)) if content is None else content.vectors(data)
     return *_columns(vectors), *_columns(vectors.tocsc())
@@ -188,7 +188,3 @@ def _of_sums(d: Denominator, sums: Sums) -> Denominator:
     if not len(sums.rows):
         return d
     return replace(d, from_factor=d.from_factor * sums.rows**d.row_power, to_factor=d.to_factor * sums.columns**d.column_power)
-
-
-def _plain(d: Denominator) -> tuple[Any, ...]:
-    return d.from_factor, d.to_factor, d.from_term, d.to_term, float(d.row_total), float(d.own), float(d.constant)

@@ -21,7 +21,7 @@ from vitrina.types import Int32, Int64
 
 HISTORIES = 2 << 30  # bytes of histories that a worker holds at once
 CELLS = 2 << 30  # bytes of sums that wait there for the people who come later
-ROWS = 1 << 18  # items of a block: so many rows of neighbours are made compact at a time
+ROWS = 1 << 18  # items of a block at most: so many rows of neighbours are made compact at a time
 FINE = 1 << 40  # shares of a block are whole numbers of this
 
 Group = tuple[int, int]  # of shards, from the first to before the last
@@ -55,7 +55,7 @@ class Rows:
 
     def of_histories(self, histories: Histories) -> sparse.csr_matrix:
         """All rows of histories that are at hand."""
-        return _stacked(self._best(block, [lambda: histories]) for block in cuts(np.zeros(self.reader.n_items, np.int64), 1, ROWS))
+        return _stacked(self._best(block, [lambda: histories]) for block in cuts(np.zeros(self.reader.n_items, np.int64), 1, self._most))
 
     def of_log(self, data: Dataset) -> sparse.csr_matrix:
         """All rows of a log whose histories are read for each block, by its executor."""
@@ -76,7 +76,12 @@ class Rows:
         shares = workers * work / max(work.sum(), 1)
         if groups > 1:
             shares = np.maximum(shares, self._cells(slice(0, len(work))) * 12 / CELLS)
-        return cuts(np.ceil(shares * FINE).astype(np.int64), FINE, ROWS)
+        return cuts(np.ceil(shares * FINE).astype(np.int64), FINE, self._most)
+
+    @property
+    def _most(self) -> int:
+        """Rows of a block: fewer where each has room for very many."""
+        return max(min(ROWS, CELLS // (12 * self.room)), 1)
 
     def _cells(self, block: slice) -> Int64:
         """(rows,) how many sums each row of a block can have."""

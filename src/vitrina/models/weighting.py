@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from pydantic import Field
@@ -45,6 +45,11 @@ class Denominator:
     def product(cls, from_factor: Float64, to_factor: Float64, constant: float = 0.0) -> Denominator:
         nothing = np.zeros(len(from_factor))
         return cls(from_factor, to_factor, nothing, nothing, constant=constant)
+
+    @property
+    def plain(self) -> tuple[Any, ...]:
+        """In the form that kernels read."""
+        return self.from_factor, self.to_factor, self.from_term, self.to_term, float(self.row_total), float(self.own), float(self.constant)
 
 
 class Weighting(Config, ABC):
