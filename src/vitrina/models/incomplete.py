@@ -36,7 +36,12 @@ def incomplete_factor(matrix: sparse.csr_matrix, room: int) -> tuple[Factor, flo
     size, shift = len(lower.indptr) - 1, 0.0
     places = np.minimum(np.arange(size, 0, -1) - 1, room)
     starts = np.append(0, np.cumsum(places))
-    rows, values, pivots, counts = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32), np.empty(size), np.zeros(size, np.int64)
+    rows, values, pivots, counts = (
+        np.empty(starts[-1], np.int32),
+        np.empty(starts[-1], np.float32),
+        np.empty(size),
+        np.zeros(size, np.int64),
+    )
     while not _factor(lower.indptr, lower.indices, lower.data, 1 + shift, starts, rows, values, counts, pivots):
         shift = max(2 * shift, SHIFT)
     filled = np.arange(starts[-1]) - np.repeat(starts[:-1], places) < np.repeat(counts, places)

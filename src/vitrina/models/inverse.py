@@ -6,7 +6,7 @@ All give P ~ S W' D^-1 W S with W sparse, D diagonal, and S the scale of the Gra
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from vitrina.base.config import Config
 from vitrina.base.errors import MissingExtraError
-from vitrina.models.incomplete import Factor, approximate_inverse, incomplete_factor, largest_of_columns
+from vitrina.models.incomplete import approximate_inverse, incomplete_factor, largest_of_columns
 from vitrina.models.regressions import regress
 from vitrina.models.sparse_gram import SparseGram
 from vitrina.types import Float64, Int64
@@ -56,7 +56,7 @@ class Regressions(Inverse):
     def of(self, gram: SparseGram, room: int) -> Inverted:
         n_items = len(gram.scale)
         rank = np.empty(n_items, np.int32)
-        rank[np.argsort(gram.scale, kind="stable")] = np.arange(n_items, dtype=np.int32)
+        rank[np.lexsort((_ties(gram), gram.scale))] = np.arange(n_items, dtype=np.int32)
         room = min(room, n_items)
         items, values = np.empty((n_items, room + 1), np.int32), np.empty((n_items, room + 1), np.float32)
         sizes, left = np.empty(n_items, np.int64), np.empty(n_items)
@@ -90,7 +90,7 @@ class Incomplete(Inverse):
     finetune: int = Field(default=5, ge=0)
 
     def of(self, gram: SparseGram, room: int) -> Inverted:
-        order = np.argsort(np.diff(gram.rows.indptr), kind="stable")
+        order = np.lexsort((_ties(gram), -gram.scale, np.diff(gram.rows.indptr)))
         permuted = sparse.csr_matrix(gram.rows[order][:, order])
         permuted.sort_indices()
         factor, shift = incomplete_factor(permuted, room)
@@ -123,6 +123,19 @@ class Complete(Inverse):
         lower, pivots, order = _complete_factor(cholmod, gram.rows)
         factor = largest_of_columns(lower, pivots, room)
         return Inverted(_columns_back(approximate_inverse(factor, room, self.scans, self.finetune), order), pivots)
+
+
+def _ties(gram: SparseGram) -> Float64:
+    """(items,) what puts items of one popularity into an order that doesn't hang on their codes: the sum of their correlations, the largest first."""
+    return -np.round(np.asarray(gram.rows.sum(axis=1, dtype=np.float64)).ravel(), 6)
+
+
+def _complete_factor(cholmod: Any, rows: sparse.csr_matrix) -> tuple[sparse.csc_matrix, Float64, Int64]:
+    """L and the diagonal of D of P C P', and the order P."""
+    matrix = sparse.csc_matrix(rows + sparse.identity(len(rows.indptr) - 1), dtype=np.float64)
+    factor = cholmod.cholesky(matrix, mode="simplicial", ordering_method="amd")
+    lower, diagonal = factor.L_D()
+    return sparse.csc_matrix(lower), np.asarray(diagonal.diagonal()), np.asarray(factor.P(), np.int64)
 
 
 def _columns_back(inverse_columns: sparse.csr_matrix, order: Int64) -> sparse.csr_matrix:
