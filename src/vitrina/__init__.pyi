@@ -44,8 +44,8 @@ from .models.content import ContentSimilarity as ContentSimilarity
 from .models.content_vectors import Content as Content
 from .models.cooccurrence import Cooccurrence as Cooccurrence
 from .models.ease import EASE as EASE
-from .models.ials import IALS as IALS
 from .models.elsa import ELSA as ELSA
+from .models.ials import IALS as IALS
 from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
