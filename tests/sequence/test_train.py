@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import vitrina as vt
+from vitrina.base.device import repeatable
 from vitrina.base.errors import ArtifactError, ParameterError, UnknownNameError, VocabularyError
 from vitrina.sequence import Constant, FullSoftmax, SampledSoftmax, Training, Uniform, WarmupCosine
-from vitrina.sequence.device import repeatable
 from vitrina.sequence.fitting import Fitting
 
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)

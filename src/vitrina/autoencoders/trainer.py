@@ -13,6 +13,7 @@ import torch
 
 from vitrina.autoencoders.bags import Bags, Entries, held_back
 from vitrina.autoencoders.nets import VariationalNet
+from vitrina.base.device import training_device
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
@@ -21,7 +22,6 @@ from vitrina.forms.windows import Sequences
 from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence import windows
-from vitrina.sequence.device import training_device
 from vitrina.sequence.embed.base import Rows
 from vitrina.sequence.fitting import Batches, Known
 from vitrina.sequence.judges import Judges

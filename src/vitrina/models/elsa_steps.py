@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from vitrina.sequence.device import repeatable, training_device
+from vitrina.base.device import repeatable, training_device
 from vitrina.types import Float32
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vitrina.base.device import narrow_products, training_device
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
@@ -22,7 +23,6 @@ from vitrina.metrics import metric
 from vitrina.metrics.judged import Judged
 from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
-from vitrina.sequence.device import narrow_products, training_device
 from vitrina.sequence.embed import KnownUsers, Rows
 from vitrina.sequence.embed.users import of_shards
 from vitrina.sequence.group import ALONE, Group

@@ -15,11 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from vitrina.base.device import training_device
 from vitrina.base.errors import ArtifactError, ParameterError, VitrinaError
 from vitrina.base.executor import Executor, InProcess, StartsTogether
 from vitrina.sequence import windows
 from vitrina.sequence.checkpoint import read_state, write_state
-from vitrina.sequence.device import training_device
 from vitrina.sequence.embed import Rows
 from vitrina.sequence.fitting import WINDOWS, Fitting, Known
 from vitrina.sequence.group import Group, Member, join

@@ -17,11 +17,11 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from vitrina.base.config import Config
+from vitrina.base.device import repeatable
 from vitrina.base.errors import ParameterError
 from vitrina.metrics import metric
 from vitrina.protocols import Metric
 from vitrina.sequence.checkpoint import read_state, write_state
-from vitrina.sequence.device import repeatable
 from vitrina.sequence.group import ALONE, Group
 
 
