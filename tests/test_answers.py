@@ -39,6 +39,7 @@ MODELS = {  # networks are left out: their numbers depend on the machine
     "two stages by their best source": vt.TwoStage(
         sources=(vt.ranking.Source(model=vt.Cooccurrence(), n=5), vt.ranking.Source(model=vt.TopPersonal(), n=5)), queries=10
     ),  # too few to learn from: trees would depend on the machine
+    "IALS by an index": vt.Indexed(model=vt.IALS(dim=8)),
     "re-ranked": vt.Reranked(model=vt.EASE(l2=20), reranker=vt.testing.ByHash(), candidates=6),
 }
 

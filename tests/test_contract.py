@@ -36,6 +36,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Reranked": {"model": vt.EASE(l2=20), "reranker": vt.testing.ByHash(), "candidates": 8},
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
     **{name: {"hidden": 16, "dim": 4, "epochs": 3} for name in ("MultVAE", "RecVAE", "VASP")},
+    "Indexed": {"model": vt.IALS(dim=8)},
     "TwoStage": {"sources": (vt.ranking.Source(model=vt.Cooccurrence(), n=10), vt.ranking.Source(model=vt.TopPersonal(), n=10))},
 }  # others have their defaults
 

@@ -46,6 +46,7 @@ from .models.cooccurrence import Cooccurrence as Cooccurrence
 from .models.ease import EASE as EASE
 from .models.elsa import ELSA as ELSA
 from .models.ials import IALS as IALS
+from .models.indexed import Indexed as Indexed
 from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems

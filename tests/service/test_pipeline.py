@@ -20,6 +20,7 @@ MODELS = {
     "items": vt.EASE(l2=10),
     "popular": vt.Popularity(),
     "sparse": vt.Cooccurrence(),
+    "by an index": vt.Indexed(model=vt.IALS(dim=8)),
     "diverse": vt.Reranked(model=vt.EASE(l2=10), reranker=vt.MMR(), candidates=40),
     "ruled": vt.Reranked(model=vt.Cooccurrence(), reranker=RULES, candidates=40),
     "twice": vt.Reranked(model=vt.Reranked(model=vt.EASE(l2=10), reranker=vt.MMR(), candidates=40), reranker=RULES, candidates=20),

@@ -16,6 +16,8 @@ from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.network import Network
 from vitrina.forms.reading import Reading
 from vitrina.forms.similar import vector_cosines
+from vitrina.forms.vectors import Vectors
+from vitrina.retrieve.products import Products
 from vitrina.types import Bool, Float32, Int32, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
@@ -38,12 +40,12 @@ def with_one(states: Float32) -> Float32:
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Autoencoder(Form):
+class Autoencoder(Vectors):
     """score = (state of the history, 1) . (vector of the item, its bias); the state is the last output of a network over the history.
 
     An item counts once, with the largest of its weights. Items without an event, and queries without a known item, have no score.
 
-    Cost: a query costs the network and items x dim; memory for a block of queries x items.
+    Cost: a query costs the network and items x dim; memory for 16 MB of scores.
 
     Args:
         network: from histories to states.
@@ -59,11 +61,6 @@ class Autoencoder(Form):
     def item_vectors(self) -> Float32:
         """(items, dim + 1) of each item."""
         return self.vectors
-
-    @property
-    def adds(self) -> str:
-        """A score is the product of the two vectors, and nothing else."""
-        return ""
 
     @cached_property
     def known(self) -> Bool:
@@ -81,12 +78,9 @@ class Autoencoder(Form):
             out[part] = states
         return out
 
-    def score_block(self, queries: Queries) -> Float32:
-        encoded = self.encode(queries)
-        scores = np.matmul(encoded, self.vectors.T)
-        scores[:, ~self.known] = -np.inf
-        scores[encoded[:, -1] == 0] = -np.inf
-        return scores
+    def products(self, queries: Queries) -> Products:
+        states = self.encode(queries)
+        return Products(states, self.table_of_items, states[:, -1] != 0)
 
     def item_relations(self, items: Int32) -> Float32:
         """The cosines of their vectors, without the biases."""

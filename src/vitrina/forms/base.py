@@ -17,7 +17,7 @@ from vitrina.data.features import FeatureTable
 from vitrina.forms.similar import similar_items
 from vitrina.request import check_items, check_pairs, check_request, list_width
 from vitrina.retrieve.top_k import block_size, top_k_dense
-from vitrina.types import Bool, Eligibility, Float32, Int32, Queries, Ragged, Recommendations
+from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 SPARSE_QUERIES = 8192  # queries per block, for the forms that make no dense scores
@@ -139,9 +139,3 @@ class Form(ABC):
     def pairs_block(self, queries: Queries, items: Ragged) -> Float32:
         """The same for a block of queries, of codes that are known to be right."""
         return self.score_block(queries)[items.row_of, items.values]
-
-
-def known_candidates(include: Ragged, known: Bool) -> Ragged:
-    """Each query's own `include`, once each, without what is not `known`."""
-    rows = include.keep((include.values >= 0) & (include.values < len(known)))
-    return rows.keep(known[rows.values]).unique()

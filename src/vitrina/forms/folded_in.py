@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import final
 
 import numpy as np
 
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import SPARSE_QUERIES, Form
+from vitrina.forms.base import SPARSE_QUERIES
 from vitrina.forms.least_squares import Penalty, solved
 from vitrina.forms.reading import Reading
-from vitrina.forms.similar import vector_cosines
-from vitrina.types import Bool, Float32, Float64, Int32, Queries, ranges
+from vitrina.forms.vectors import Vectors
+from vitrina.retrieve.products import Products
+from vitrina.types import Float32, Float64, Queries, ranges
 from vitrina.vocabulary import Vocabulary
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class FoldedIn(Form):
+class FoldedIn(Vectors):
     """score = w v_i, where w is the least-squares vector of the history: the solution of the person's normal equations
 
         (V_S' C V_S + unobserved * V'V + l2 * (n + unobserved * |I|)^nu * I) w = V_S' c
@@ -29,7 +29,7 @@ class FoldedIn(Form):
     the sum of c and |I| the number of items that have a vector. So a new visitor is served as a known one is, and somebody whose history grows gets
     another w at once. Items without a vector have no score and are not read; who has no known item has no scores.
 
-    Cost: a query of n items costs min(n, dim) * n * dim multiplications and the product with all items; memory a block of scores of 16 MB.
+    Cost: a query of n items costs min(n, dim) * n * dim multiplications and the product with all items; memory 16 MB of scores.
 
     Args:
         vectors: (items, dim) float32, turned so that V'V is diagonal (`least_squares.straightened`); zeros where an item has none.
@@ -48,16 +48,6 @@ class FoldedIn(Form):
         """(items, dim) of each item."""
         return self.vectors
 
-    @property
-    def adds(self) -> str:
-        """A score is the product of the two vectors, and nothing else."""
-        return ""
-
-    @cached_property
-    def described(self) -> Bool:
-        """(items,) which items have a vector."""
-        return np.any(self.vectors != 0, axis=1)
-
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) the w of each history; zeros where nothing is known of its items."""
         out = np.empty((len(queries), self.vectors.shape[1]), np.float32)
@@ -68,21 +58,15 @@ class FoldedIn(Form):
     def _solved(self, queries: Queries) -> Float32:
         history = Reading().read(queries, len(self.vocabulary))
         places, rows = ranges(history.start, history.counts), np.repeat(np.arange(len(queries)), history.counts)
-        known = self.described[history.items[places]]
+        known = self.table_of_items.described[history.items[places]]
         places, indptr = places[known], np.append(0, np.cumsum(np.bincount(rows[known], minlength=len(queries))))
         weights = np.empty(0, np.float32) if queries.events.weights is None else history.weights[places].astype(np.float32)
-        return solved(indptr, history.items[places], weights, self.vectors, self.squares, int(self.described.sum()), self.penalty)
+        return solved(
+            indptr, history.items[places], weights, self.vectors, self.squares, int(self.table_of_items.described.sum()), self.penalty
+        )
 
-    def score_block(self, queries: Queries) -> Float32:
-        encoded = self.encode(queries)
-        scores = np.matmul(encoded, self.vectors.T)
-        if not self.described.all():
-            scores[:, ~self.described] = -np.inf
-        scores[~encoded.any(axis=1)] = -np.inf
-        return scores
-
-    def item_relations(self, items: Int32) -> Float32:
-        return vector_cosines(self.vectors, items)
+    def products(self, queries: Queries) -> Products:
+        return Products(self.encode(queries), self.table_of_items)
 
     def state(self) -> State:
         return State({"penalty": asdict(self.penalty)}, {"vectors": self.vectors, "squares": self.squares})

@@ -10,8 +10,8 @@ import numpy as np
 
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
-from vitrina.forms.base import SPARSE_QUERIES, Form, known_candidates
-from vitrina.retrieve.top_k import allowed_mask, top_k_ragged
+from vitrina.forms.base import SPARSE_QUERIES, Form
+from vitrina.retrieve.top_k import allowed_mask, known_candidates, top_k_ragged
 from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations, ranges
 from vitrina.vocabulary import Vocabulary
 

@@ -6,7 +6,7 @@ own: a BLAS rounds a pair of vectors by where the two stand in their blocks, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import final
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from vitrina.base.kernels import Spread
 from vitrina.catalogue import Catalogue
-from vitrina.retrieve.top_k import Best, Exactly, Offered, Slices, allowed_mask, dot, top_k_ragged
+from vitrina.retrieve.top_k import Best, Exactly, Offered, Slices, dot, known_candidates, top_k_ragged
 from vitrina.types import Bool, Eligibility, Float32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -64,6 +64,11 @@ class Products:
         if self.known is None:
             object.__setattr__(self, "known", np.any(self.states != 0, axis=1))
 
+    def take(self, index: Int64) -> Products:
+        """Those of some of the queries."""
+        added = None if self.added is None else self.added[index]
+        return Products(self.states[index], self.items, self.known[index], added)
+
     def scores(self) -> Float32:
         """(queries, items) of all; few queries at a time."""
         scores = np.matmul(self.states, self.items.vectors.T)
@@ -98,10 +103,7 @@ def top_k_product(
     Cost: queries x items x dim, and little beside; memory for 16 MB of scores, and the lists.
     """
     if isinstance(eligible.include, Ragged):
-        known = allowed_mask(replace(eligible, include=None), catalogue) & products.items.described
-        include = eligible.include
-        inside = include.keep((include.values >= 0) & (include.values < len(known)))
-        own = inside.keep(known[inside.values]).unique()
+        own = known_candidates(eligible.include, products.items.described)
         return top_k_ragged(own, products.pairs(own), queries, k, eligible, catalogue, vocabulary)
     best = Best(queries, k, eligible, catalogue, vocabulary)
     if not len(queries):

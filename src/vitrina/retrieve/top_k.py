@@ -146,6 +146,12 @@ def allowed_mask(eligible: Eligibility, catalogue: Catalogue) -> Bool:
     return allowed
 
 
+def known_candidates(include: Ragged, known: Bool) -> Ragged:
+    """Each query's own `include`, once each, without what is not `known`."""
+    rows = include.keep((include.values >= 0) & (include.values < len(known)))
+    return rows.keep(known[rows.values]).unique()
+
+
 def _inside(items: Int32, n_items: int) -> Int32:
     items = np.asarray(items)
     return items[(items >= 0) & (items < n_items)]
