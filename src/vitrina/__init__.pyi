@@ -50,6 +50,7 @@ from .models.indexed import Indexed as Indexed
 from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
+from .models.repurchase import Repurchase as Repurchase
 from .models.sansa import SANSA as SANSA
 from .models.slim import SLIM as SLIM
 from .models.tifuknn import TifuKNN as TifuKNN

@@ -4,6 +4,8 @@
 `Embeddings` item vectors, `FoldedIn` those of factors, for which a person's own is solved, `Neighbours` and `LikeMinded` people like this one,
 `Autoencoder` and `SigmoidProduct` a small network over the history,
 `Personal` the own past, `Shuffled` chance, `Blended` (or `BlendedLists`) several others, `ByIndex` one of vectors (`Vectors`) behind an approximate index. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
+`Autoencoder` and `SigmoidProduct` a small network over the history, `Personal` and `Repurchases` the own past,
+`Shuffled` chance, `Blended` (or `BlendedLists`) several others. For whoever writes a model: `fit` computes numbers and hands them to one of these. Beside them, how a
 history is read: `decay`, `combine`, `reading`, `history`; how scores are made to add up: `scale`; and `levels` for weights too small for a float.
 """
 
@@ -19,6 +21,7 @@ from vitrina.forms.itemmap import ItemMap
 from vitrina.forms.like_minded import LikeMinded
 from vitrina.forms.neighbours import Neighbours
 from vitrina.forms.personal import Personal
+from vitrina.forms.repurchases import Repurchases
 from vitrina.forms.shuffled import Shuffled
 from vitrina.forms.static import Static
 from vitrina.forms.vectors import Vectors
@@ -38,6 +41,7 @@ __all__ = [
     "Neighbours",
     "Path",
     "Personal",
+    "Repurchases",
     "Shuffled",
     "SigmoidProduct",
     "Static",

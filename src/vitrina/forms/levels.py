@@ -66,7 +66,7 @@ def weights_of(levels: Float64) -> Float64:
     return (1 + (levels - exponents)) * np.exp2(exponents)
 
 
-def products(levels: Float64, factors: Float32) -> Float64:
+def products(levels: Float64, factors: Float32 | Float64) -> Float64:
     """The level of each weight times a factor; -inf for a factor that is not above 0."""
     exponents = np.floor(np.where(np.isfinite(levels), levels, 0.0))
     return np.where(np.isfinite(levels), exponents + levels_of((1 + (levels - exponents)) * factors.astype(np.float64)), -np.inf)

@@ -76,7 +76,7 @@ class LikeMinded(Form):
         """(asked, people) how alike everybody is to some; -inf where nothing is shared."""
         took = sparse.csr_matrix(self.vectors[people])
         took.data[:] = 1
-        shared = np.asarray((took @ self.by_item).toarray(), np.float64)
+        shared = np.asarray(sparse.csr_matrix(took @ self.by_item).toarray(), np.float64)
         sizes = self.sizes[people][:, None] ** self.asymmetry * self.sizes[None, :] ** (1 - self.asymmetry) + self.shrinkage
         return np.where(shared > 0, shared / np.maximum(sizes, 1), -np.inf).astype(np.float32)
 

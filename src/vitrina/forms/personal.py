@@ -1,11 +1,13 @@
-"""The form of own favourites: what the person took before."""
+"""The forms of own favourites: what the person took before."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from scipy import sparse
 
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
@@ -17,31 +19,43 @@ from vitrina.types import Eligibility, Float32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 
-@final
 @dataclass(frozen=True, eq=False, repr=False)
-class Personal(Form):
-    """How often the person took an item before, old events fading; no opinion of items that the person never took.
+class OwnItems(Form):
+    """Scores of the items of the history; no opinion of items that the person never took.
 
     Cost: the length of the history.
     """
 
-    vocabulary: Vocabulary
-    catalogue: Catalogue
-    decay: Decay | None = None
+    @abstractmethod
+    def own(self, queries: Queries) -> sparse.csr_matrix:
+        """(queries, items) float32 scores of what each took."""
 
     def queries_per_block(self) -> int:
         return SPARSE_QUERIES
 
     def score_block(self, queries: Queries) -> Float32:
-        own = own_scores(queries, len(self.vocabulary), self.decay)
+        own = self.own(queries)
         scores = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
         scores[np.repeat(np.arange(len(queries)), np.diff(own.indptr)), own.indices] = own.data
         return scores
 
     def answer_block(self, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-        own = own_scores(queries, len(self.vocabulary), self.decay)
+        own = self.own(queries)
         candidates = Ragged(np.asarray(own.indptr, np.int64), np.asarray(own.indices, np.int32))
         return top_k_ragged(candidates, np.asarray(own.data, np.float32), queries, k, eligible, self.catalogue, self.vocabulary)
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Personal(OwnItems):
+    """How often the person took an item before, old events fading."""
+
+    vocabulary: Vocabulary
+    catalogue: Catalogue
+    decay: Decay | None = None
+
+    def own(self, queries: Queries) -> sparse.csr_matrix:
+        return own_scores(queries, len(self.vocabulary), self.decay)
 
     def state(self) -> State:
         return State({"decay": self.decay})

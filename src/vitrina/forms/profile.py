@@ -70,6 +70,7 @@ class RecentProfile:
         held = baskets.items(queries, n_items)
         sizes = np.diff(held.indptr)
         owner = np.repeat(np.repeat(np.arange(len(queries)), baskets.counts), sizes)
-        vectors = sparse.csr_matrix((held.data * np.repeat(shares, sizes), (owner, held.indices)), shape=(len(queries), n_items))
+        entries = held.data * np.repeat(shares, sizes)
+        vectors = sparse.csr_matrix((entries, (owner, held.indices)), shape=(len(queries), n_items), dtype=np.float32)
         vectors.sort_indices()
-        return vectors.astype(np.float32)
+        return vectors
