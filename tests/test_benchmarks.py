@@ -87,6 +87,18 @@ def test_the_models_of_the_boards_can_be_built() -> None:
             assert of_spec(to_spec(one)) == one
 
 
+def test_the_family_can_be_built_for_each_log() -> None:
+    from benchmarks.quality.family import LOGS, MODELS
+    from vitrina.board.tune import Search
+    from vitrina.jobs.specs import of_spec, to_spec
+
+    for log in LOGS.values():
+        for make in MODELS.values():
+            model = make(log)
+            one = model.candidates(1)[0] if isinstance(model, Search) else model
+            assert one is None or of_spec(to_spec(one)) == one
+
+
 @pytest.mark.parametrize("days", [True, False])
 def test_the_study_changes_one_part_at_a_time(days: bool) -> None:
     from benchmarks.quality.sequence_parts import BASE, MOST, networks

@@ -20,7 +20,7 @@ ON_THE_SEQUENCE_PAGE = ("quality.sequence_repeats", "quality.sequence_rare_items
 ON_THE_PAGE_OF_BOARDS = ("quality.ties",)
 ON_THE_PAGE_OF_METRICS = ("quality.verdicts",)
 ON_THE_PAGE_OF_VALUES = ("quality.policy_intervals",)
-WRITES_ITS_OWN = ("quality.boards", "quality.two_stage", "quality.sequence_parts")
+WRITES_ITS_OWN = ("quality.boards", "quality.two_stage", "quality.sequence_parts", "quality.family")
 
 
 def main() -> None:

@@ -192,7 +192,7 @@ def section(board: vt.Board, job: Job, split: str, protocol: str, limits: str) -
         f"{made['versions']['polars']}; seed {made['seed']}, {made['bootstrap_draws']:,} draws of people, 95% intervals. Tuning: "
         f"{made['tuning_budget']}. What the searches chose:\n"
     )
-    yield from (f"- {e.name}: `{_plain(e.config)}`" for e in board.entries if e.trials > 1)
+    yield from (f"- {e.name}: `{plain(e.config)}`" for e in board.entries if e.trials > 1)
 
 
 def table(board: vt.Board, shown: Mapping[str, str]) -> Iterator[str]:
@@ -226,14 +226,14 @@ def _cost(entry: Any) -> tuple[str, str, str]:
     return f"{entry.fit_seconds:.2f}", f"{entry.answer_seconds:.2f}", f"{entry.peak_bytes / 1e6:,.0f}"
 
 
-def _plain(config: Any) -> str:
+def plain(config: Any) -> str:
     """A config as people write it; what is as it comes is left out."""
     if isinstance(config, list):
-        return f"[{', '.join(map(_plain, config))}]"
+        return f"[{', '.join(map(plain, config))}]"
     if not isinstance(config, Mapping) or "name" not in config:
         return repr(config)
     told = {n: v for n, v in config.items() if n != "name" and v is not None and v != _default(config["name"], n)}
-    return f"{config['name']}({', '.join(f'{n}={_plain(v)}' for n, v in told.items())})"
+    return f"{config['name']}({', '.join(f'{n}={plain(v)}' for n, v in told.items())})"
 
 
 def _default(model: str, parameter: str) -> Any:
