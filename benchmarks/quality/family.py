@@ -162,8 +162,8 @@ def section(board: vt.Board, split: vt.split.Split, limits: str) -> Iterator[str
     yield f"{card(split)}\n"
     yield from boards.table(board, SHOWN)
     yield (
-        f"\n{made['date'][:10]}. {limits}; seed {made['seed']}, 95% intervals over people. Every search: {made['tuning_budget']}, on the last part of "
-        f"training; EASE, CEASE and other squares of the items take the {ITEMS:,} most frequent. What was chosen:\n"
+        f"\n{made['date'][:10]}. {limits}; seed {made['seed']}, 95% intervals over people. Tuning, on the last part of training: {made['tuning_budget']}. "
+        f"EASE and CEASE take the {ITEMS:,} most frequent items. What was chosen:\n"
     )
     yield from (f"- {entry.name}: `{boards.plain(entry.config)}`" for entry in board.entries if entry.trials > 1)
 
