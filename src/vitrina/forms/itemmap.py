@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from scipy import sparse
@@ -27,6 +28,34 @@ CANDIDATES = 1 << 22  # a block: 32 MB of items and scores
 
 
 @final
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What a later fit goes on from, and answers don't need.
+
+    Args:
+        until: the time of the last event of the fit.
+        diagonal: (kept,) float32, of the inverse matrix behind dense weights; empty for others.
+        pairs: (items, items) how many people took both; None for others.
+    """
+
+    until: int
+    diagonal: Float32 = field(default_factory=lambda: np.empty(0, np.float32))
+    pairs: sparse.csr_matrix | None = None
+
+    def arrays(self) -> dict[str, Any]:
+        """What an artifact keeps of it."""
+        pairs = {} if self.pairs is None else {f"pairs_{name}": array for name, array in sparse_arrays(self.pairs).items()}
+        return {"until": np.array([self.until]), "diagonal": self.diagonal} | pairs
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> Basis | None:
+        if "until" not in arrays:
+            return None
+        pairs = {name.removeprefix("pairs_"): array for name, array in arrays.items() if name.startswith("pairs_")}
+        return cls(int(arrays["until"][0]), arrays["diagonal"], sparse_of_arrays(pairs) if pairs else None)
+
+
+@final
 @dataclass(frozen=True, eq=False, repr=False)
 class ItemMap(Form):
     """score[j] = the combined weights from the history's items to j; -inf for items that nothing in the history points to.
@@ -41,6 +70,7 @@ class ItemMap(Form):
         weight_from_to: (items, items) float32 CSR (float64 where float32 can't hold it), or (kept, kept) float32.
         kept: item codes of the rows and columns of dense weights, ascending; empty with sparse weights.
         reading: how the history is read and combined.
+        basis: what a later fit goes on from; None where none can.
     """
 
     vocabulary: Vocabulary
@@ -48,6 +78,7 @@ class ItemMap(Form):
     weight_from_to: sparse.csr_matrix | Float32
     kept: Int32 = field(default_factory=lambda: np.empty(0, np.int32))
     reading: Reading = field(default_factory=Reading)
+    basis: Basis | None = None
 
     @property
     def is_dense(self) -> bool:
@@ -147,14 +178,14 @@ class ItemMap(Form):
     def state(self) -> State:
         dense = isinstance(self.weight_from_to, np.ndarray)
         weights = {"weights": self.weight_from_to, "kept": self.kept} if dense else sparse_arrays(self._sparse)
-        return State({"reading": parameters_of(self.reading)}, weights)
+        return State({"reading": parameters_of(self.reading)}, weights | ({} if self.basis is None else self.basis.arrays()))
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> ItemMap:
-        reading = Reading(**state.config["reading"])
+        reading, basis = Reading(**state.config["reading"]), Basis.of_arrays(state.arrays)
         if "weights" in state.arrays:
-            return cls(vocabulary, catalogue, state.arrays["weights"], state.arrays["kept"], reading)
-        return cls(vocabulary, catalogue, sparse_of_arrays(state.arrays), reading=reading)
+            return cls(vocabulary, catalogue, state.arrays["weights"], state.arrays["kept"], reading, basis)
+        return cls(vocabulary, catalogue, sparse_of_arrays(state.arrays), reading=reading, basis=basis)
 
 
 @kernel
