@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+import vitrina as vt
+
 Type = Callable[..., Any]
 NAMES = ("--user", "customer", "--item", "sku", "--time", "bought_at")
 
@@ -49,3 +51,22 @@ def test_mistakes_are_said_in_a_sentence(shop: Path, vitrina: Type) -> None:
         assert told.exit_code == 2, mistake
         assert said in told.stderr
         assert "Traceback" not in told.stderr
+
+
+def test_a_fit_goes_on_from_an_artifact(shop: Path, vitrina: Type) -> None:
+    whole = pl.read_csv(shop / "shop.csv").sort("bought_at")
+    whole.filter(pl.col("bought_at") < whole["bought_at"][-50]).write_csv("shop.csv")
+    assert vitrina("init", "shop.csv", *NAMES).exit_code == 0
+    config = Path("vitrina.toml")
+    config.write_text(config.read_text() + '\n[models.pairs]\ntype = "Cooccurrence"\nkeep_pairs = true\n')
+    assert vitrina("fit", "vitrina.toml", "--model", "pairs", "--out", "model").exit_code == 0
+    whole.write_csv("shop.csv")
+    on = vitrina("fit", "vitrina.toml", "--model", "pairs", "--out", "model", "--start", "model")
+    assert on.exit_code == 0, on.stderr
+    assert vitrina("fit", "vitrina.toml", "--model", "pairs", "--out", "again").exit_code == 0
+    got, wanted = (vt.load(folder).recommender.weight_from_to for folder in ("model", "again"))
+    assert (got != wanted).nnz == 0
+    whole.tail(whole.height - 1).write_csv("shop.csv")
+    late = vitrina("fit", "vitrina.toml", "--model", "pairs", "--out", "model", "--start", "model")
+    assert late.exit_code == 2
+    assert "Leave 'start' out" in late.stderr

@@ -132,3 +132,65 @@ def test_what_is_not_the_same_log_is_refused(whole: vt.Dataset) -> None:
         model.fit(now, start=model.fit(without))
     with pytest.raises(DataError, match="no times"):
         model.fit(replace(now, events=replace(now.events, times=None), time_unit=None), start=fitted)
+
+
+COUNTS = [
+    vt.Cooccurrence(neighbours=5, keep_pairs=True),
+    vt.Cooccurrence(weighting=vt.weighting.Jaccard(shrinkage=2), neighbours=100, diagonal=True, keep_pairs=True),
+    vt.Cooccurrence(weighting=vt.weighting.ConditionalProbability(alpha=0.5), neighbours=7, keep_pairs=True),
+]
+
+
+def plain(model: vt.Cooccurrence) -> vt.Cooccurrence:
+    """The same without the pairs."""
+    return model.model_copy(update={"keep_pairs": False})
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("model", COUNTS, ids=repr)
+def test_counts_of_thirty_days_are_those_of_all(whole: vt.Dataset, model: vt.Cooccurrence, shards: int) -> None:
+    logs = days(whole, 30)
+    fitted = model.fit(logs[0])
+    for now in logs[1:]:
+        fitted = model.fit(held(now, shards) if shards > 1 else now, start=fitted)
+    wanted = plain(model).fit(logs[-1])
+    x = logs[-1].csr().toarray().astype(int)
+    np.testing.assert_array_equal(fitted.basis.pairs.toarray(), x.T @ x - np.diag(x.sum(axis=0)))
+    assert (fitted.weight_from_to != wanted.weight_from_to).nnz == 0
+    np.testing.assert_array_equal(fitted.weight_from_to.indices, wanted.weight_from_to.indices)
+
+
+@pytest.mark.parametrize("model", COUNTS, ids=repr)
+def test_pairs_that_are_kept_change_no_answer(whole: vt.Dataset, model: vt.Cooccurrence, monkeypatch) -> None:
+    monkeypatch.setattr("vitrina.models.pair_counts.CELLS", 2000)
+    got, wanted = model.fit(whole), plain(model).fit(whole)
+    assert (got.weight_from_to != wanted.weight_from_to).nnz == 0
+
+
+def test_content_counts_with_pairs(whole: vt.Dataset) -> None:
+    model = vt.Cooccurrence(content=vt.Content(columns=("group",)), neighbours=8, keep_pairs=True)
+    got, wanted = model.fit(whole), plain(model).fit(whole)
+    np.testing.assert_array_equal(got.weight_from_to.toarray(), wanted.weight_from_to.toarray())
+
+
+def test_pairs_of_an_artifact_go_on(whole: vt.Dataset, tmp_path) -> None:
+    first, now = days(whole, 2)[-2:]
+    vt.save(COUNTS[0].fit(first), tmp_path / "model")
+    got = COUNTS[0].fit(now, start=vt.load(tmp_path / "model"))
+    np.testing.assert_array_equal(got.weight_from_to.toarray(), plain(COUNTS[0]).fit(now).weight_from_to.toarray())
+
+
+def test_pairs_that_are_no_counts_are_refused(whole: vt.Dataset) -> None:
+    for other in (
+        {"gap": vt.decay.Exponential(events=3)},
+        {"one_way": True},
+        {"weighting": vt.weighting.BM25()},
+        {"weighting": vt.weighting.Transitions()},
+    ):
+        with pytest.raises(ParameterError, match="counts of people"):
+            vt.Cooccurrence(keep_pairs=True, **other)
+    weighed = replace(whole, events=replace(whole.events, weights=whole.events.values))
+    with pytest.raises(DataError, match="Leave 'keep_pairs' out"):
+        COUNTS[0].fit(weighed)
+    with pytest.raises(ParameterError, match="can't go on from a 'start'"):
+        vt.Cooccurrence().fit(whole, start=COUNTS[0].fit(whole))

@@ -14,6 +14,7 @@ import typer
 from vitrina.cli import options as o
 
 if TYPE_CHECKING:
+    from vitrina.artifacts import Artifact
     from vitrina.base.executor import Executor
     from vitrina.cli.config import Plan
     from vitrina.data.dataset import Dataset
@@ -27,6 +28,12 @@ def command(
     config: o.Config,
     model: Annotated[str, typer.Option(help="Name of a model in the config.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.", show_default=False)],
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of an artifact of the same model to go on from, by models that can: the log has grown since.", show_default=False
+        ),
+    ] = None,
     from_service: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +72,8 @@ def command(
     from vitrina.jobs.engine import engine as executor
 
     plan = read_config(config, trust=trust)
-    kept = fit(plan, model, out, force=force, since=_since(from_service, tenant, kinds), executor=executor(engine, workers, cluster))
+    since, workers_of = _since(from_service, tenant, kinds), executor(engine, workers, cluster)
+    kept = fit(plan, model, out, force=force, since=since, executor=workers_of, start=start, trust=trust)
     if json:
         console.print_json(
             {"artifact": out, "model": repr(kept.model), "events": kept.data.n_events, "users": kept.data.n_users, "notes": kept.notes}
@@ -123,7 +131,7 @@ class Since:
 
 def fit(
     plan: Plan, model: str, out: Path, *, force: bool = False, log: Dataset | None = None, since: Since | None = None,
-    executor: Executor | None = None,
+    executor: Executor | None = None, start: Path | None = None, trust: bool = False,
 ) -> Kept:  # fmt: skip
     """Fit a model of a config, or of its board, on all data, and write the artifact.
 
@@ -131,6 +139,8 @@ def fit(
         log: as it was read, where that has been done already.
         since: what a service kept, which is fitted on too.
         executor: who goes through shards, and trains.
+        start: folder of an artifact that the fit goes on from.
+        trust: an artifact of somebody's own class may be loaded.
     """
     from vitrina import artifacts
     from vitrina.artifacts.read import read_manifest
@@ -149,7 +159,8 @@ def fit(
     data = plan.filtered(log if joined is None else joined.data)
     plan.check_rules(data, only=model)
     data = data.changed(repeat=plan.repeat(data)).on(log.executor)
-    recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"))
+    begun = None if start is None else artifacts.load(start, trust=trust)
+    recommender = _fitted(chosen, model, data, out.with_name(f"{out.name}.training"), begun)
     source = {"read": plan.source(), "filters": plan.settings.filters, "fingerprint": events_fingerprint(log), "repeat": data.repeat}
     if since is not None and joined is not None:
         source["service"] = {"state": since.shown, "tenant": since.tenant, "last": joined.last, "events": dict(joined.events)}
@@ -174,7 +185,7 @@ def _has_onnx() -> bool:
     return all(find_spec(package) is not None for package in ("onnx", "onnxruntime"))
 
 
-def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recommender:
+def _fitted(model: Any, name: str, data: Dataset, training_state: Path, start: Artifact | None) -> Recommender:
     """Fit with a sign of life; a model that takes a checkpoint goes on from the one that an interrupted fit left."""
     from vitrina.cli import console
 
@@ -184,7 +195,8 @@ def _fitted(model: Any, name: str, data: Dataset, training_state: Path) -> Recom
     with console.working(f"Fitting {name} on {data.n_events:,} events") as tell:
         long = {"report": tell, "checkpoint": training_state}  # of models that take long
         try:
-            return model.fit(data, **{argument: value for argument, value in long.items() if argument in takes})
+            begun = {} if start is None else {"start": start}
+            return model.fit(data, **begun, **{argument: value for argument, value in long.items() if argument in takes})
         except KeyboardInterrupt:
             if any(training_state.glob("*.npz")):
                 console.note(f"The finished epochs are kept in {training_state}: the same command goes on from there.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, Self, final
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from scipy import sparse
 
 from vitrina.base.errors import DataError
@@ -16,12 +16,14 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.combine import Combine, Sum
 from vitrina.forms.decay import Decay
-from vitrina.forms.itemmap import ItemMap
+from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.forms.reading import Reading, kind_weights
 from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import Content
 from vitrina.models.cost import Cost, Size
 from vitrina.models.histories import Histories, Reader, Sums, summed
+from vitrina.models.news import last_moment, news_of
+from vitrina.models.pair_counts import counted, sums_of, with_news
 from vitrina.models.rows import Rows, fit_here
 from vitrina.models.weighting import Cosine, Denominator, Weighting
 from vitrina.protocols import Recommender
@@ -58,10 +60,13 @@ class Cooccurrence(ModelConfig):
             (`repeat`), and then the result's `notes` say so; a whole log without a job has none, unless it is asked for.
         every_event: whether each event of an item in the history counts, so that what was taken five times speaks five times, or the
             item once, with its largest weight. None follows the job, as `diagonal` does.
+        keep_pairs: keep how many people took both of every pair, 8 bytes per pair and direction, so that `fit(log_of_now, start=fitted)` counts only what came
+            since, exactly as a fit on all of it would. For counts of people: without gap, direction, kinds, weights of events and weightings of entries.
     Returns:
         ItemMap with sparse weights.
     Raises:
-        DataError: days on a log without real time, unknown kinds, or content without an item table.
+        DataError: days on a log without real time, unknown kinds, or content without an item table; weights of events with `keep_pairs`; or a `start` that was
+            fitted on another log than the earlier part of this one.
 
     Cost: the sum over users of the squared number of their items (of events, with `gap` or `one_way`), in parallel; memory
     8 bytes per pair of user and item (24 where entries of X are not 1, 40 per event with `gap` or `one_way`), 20 bytes x items x threads and
@@ -88,6 +93,7 @@ class Cooccurrence(ModelConfig):
     last: int | None = Field(default=None, ge=1)
     diagonal: bool | None = None
     every_event: bool | None = None
+    keep_pairs: bool = False
 
     @field_validator("kinds")
     @classmethod
@@ -96,24 +102,59 @@ class Cooccurrence(ModelConfig):
             raise ValueError("the weight of a kind can't be negative or infinite")
         return kinds
 
+    @model_validator(mode="after")
+    def _pairs_are_counts(self) -> Self:
+        plain = type(self.weighting).entries is Weighting.entries and not self.weighting.every_pair
+        if self.keep_pairs and (not plain or self.gap is not None or self.one_way or self.kinds):
+            raise ValueError(
+                "Cooccurrence keeps pairs that are counts of people: keep_pairs goes with no 'gap', 'one_way' and 'kinds', and not with the weighting "
+                f"{self.weighting!r} where that has entries or pairs of its own. Leave it out; a fit on the whole log takes them."
+            )
+        return self
+
+    @property
+    def takes_start(self) -> bool:  # type: ignore[override]
+        return self.keep_pairs
+
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
         self._require(data)
         follows = bool(data.repeat if data.rule is None else data.rule.repeat)
         diagonal = follows if self.diagonal is None else self.diagonal
         every = follows if self.every_event is None else self.every_event
         reader = self._reader(data, diagonal)
+        if self.keep_pairs:
+            weights, basis = self._of_pairs(data, start, reader, diagonal)
+        else:
+            weights, basis = self._of_log(data, reader, diagonal), None
+        reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
+        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._notes_of_the_job(follows), basis=basis)
+
+    def _of_log(self, data: Dataset, reader: Reader, diagonal: bool) -> sparse.csr_matrix:
+        """The rows, of which no sums are kept."""
         keep = fit_here(data, reader)
         kept, sums = summed(data.map_shards(replace(reader, keep=keep)))
+        rows = self._rows(data, reader, sums, diagonal)
+        return rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
+
+    def _of_pairs(self, data: Dataset, start: Recommender | None, reader: Reader, diagonal: bool) -> tuple[sparse.csr_matrix, Basis | None]:
+        """The rows of the counts of all pairs, and these."""
+        if reader.weighted:
+            raise DataError(
+                f"Cooccurrence keeps pairs that are counts of people, and events of {data!r} have weights. Leave 'keep_pairs' out."
+            )
+        pairs = counted(data, reader) if start is None else with_news(news_of(self, start, data), data.n_items)
+        rows = self._rows(data, reader, sums_of(pairs, data.catalogue), diagonal)
+        until = last_moment(data)
+        return rows.of_pairs(pairs), None if until is None else Basis(until, pairs=pairs)
+
+    def _rows(self, data: Dataset, reader: Reader, sums: Sums, diagonal: bool) -> Rows:
         denominator = _of_sums(self.weighting.denominator(sums.squares, data.catalogue.n_users), sums)
         content = content_columns(self.content, data), self.content.weight if self.content else 0.0
         own = (
             sums.squares if diagonal and not self.weighting.every_pair else np.empty(0)
         )  # pairs of an item with itself are counted as others
         rest = *content, denominator.plain, own, data.catalogue.mask
-        rows = Rows(reader, min(self.neighbours, data.n_items), sums, rest)
-        weights = rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
-        reading = Reading(self.combine, self.decay, self.last, self.kinds, every)
-        return ItemMap(data.items, data.catalogue, weights, reading=reading, notes=self._notes_of_the_job(follows))
+        return Rows(reader, min(self.neighbours, data.n_items), sums, rest)
 
     def cost(self, size: Size) -> Cost:
         gapped = bool(self.one_way) or self.gap is not None or self.weighting.every_pair
@@ -123,8 +164,10 @@ class Cooccurrence(ModelConfig):
         neighbours = 8 * min(float(size.items * min(self.neighbours, size.items)), pairs)
         # each pair is added to a sum, and each sum looked at once: the denser the square, the more pairs share one
         sums = pairs / (1 + 20 * pairs / size.items**2)
-        memory = 1.5 * each * entries + 20 * size.items * THREADS + 2 * neighbours
-        return Cost(memory, neighbours, steps=2 * pairs + 11 * sums)
+        memory, kept = 1.5 * each * entries + 20 * size.items * THREADS + 2 * neighbours, neighbours
+        if self.keep_pairs:
+            memory, kept = memory + 24 * sums, kept + 8 * sums
+        return Cost(memory, kept, steps=2 * pairs + 11 * sums)
 
     def _reader(self, data: Dataset, diagonal: bool) -> Reader:
         """What makes the histories of a shard."""

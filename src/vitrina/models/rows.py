@@ -57,6 +57,27 @@ class Rows:
         """All rows of histories that are at hand."""
         return _stacked(self._best(block, [lambda: histories]) for block in cuts(np.zeros(self.reader.n_items, np.int64), 1, self._most))
 
+    def of_pairs(self, pairs: sparse.csr_matrix) -> sparse.csr_matrix:
+        """All rows of sums that are at hand, without a diagonal."""
+        own = self.rest[3]
+        sums = sparse.csr_matrix(pairs + sparse.diags_array(own, dtype=self._dtype)) if len(own) else pairs
+        nobody = Histories(
+            np.zeros(1, np.int64), np.empty(0, np.int32), *(np.empty(0, kind) for kind in (np.float64, np.int64, np.float64))
+        )
+        held = sums.indptr.astype(np.int64), np.diff(sums.indptr).astype(np.int64), sums.indices, sums.data
+        size, scores = len(held[1]), np.float64 if self.sums.faint else np.float32
+        out = np.empty((size, self.room), np.int32), np.empty((size, self.room), scores), np.zeros(size, np.int64)
+        self._add(slice(0, size), nobody, dealt(self.sums.work), (*held, False, True), out)
+        return _stacked(iter([_csr(*out, self.reader.n_items)]))
+
+    def sums_of(self, block: slice, histories: Histories) -> sparse.csr_matrix:
+        """(items of the block, items) the sums of all pairs, without a diagonal."""
+        held, nothing = self._held(block), (np.empty((0, 0), np.int32), np.empty((0, 0), np.float32), np.empty(0, np.int64))
+        self._add(block, histories, dealt(self.sums.work[block]), (*held, True, False), nothing)
+        places, filled, columns, sums = held
+        taken = np.repeat(places[:-1] - indptr_of(filled)[:-1], filled) + np.arange(filled.sum())
+        return sparse.csr_matrix((sums[taken], columns[taken], indptr_of(filled)), shape=(len(filled), self.reader.n_items))
+
     def of_log(self, data: Dataset) -> sparse.csr_matrix:
         """All rows of a log whose histories are read for each block, by its executor."""
         sizes = np.array(self.sums.entries, np.int64) * self.reader.bytes_per_entry
