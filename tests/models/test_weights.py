@@ -216,7 +216,7 @@ def test_the_board_says_which_model_does_not_read_weights(data):
 
 @pytest.mark.parametrize(
     "model",
-    [vt.Popularity(), vt.TopPersonal(), vt.RandomItems(), vt.EASE(), vt.Cooccurrence(), vt.TifuKNN(), vt.ContentSimilarity()],
+    [vt.Popularity(), vt.TopPersonal(), vt.RandomItems(), vt.Cooccurrence(), vt.TifuKNN(), vt.ContentSimilarity()],
     ids=repr,
 )
 def test_a_start_is_refused_where_a_model_can_not_go_on(model):
