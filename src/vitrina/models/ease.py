@@ -21,9 +21,9 @@ from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
-from vitrina.models.woodbury import updated
 from vitrina.models.news import last_moment, news_of
 from vitrina.models.pairs import dealt
+from vitrina.models.woodbury import updated
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32
 
