@@ -1,6 +1,6 @@
 """A day's events added to EASE and to co-occurrence, beside a fit on the whole log of now.
 
-    python -m benchmarks.speed.updates [--days 2] [--items 4000]
+    python -m benchmarks.speed.updates [--days 2] [--items 4000] [--large]
 
 Complete Journey, its most frequent items alone, and a Zipf log of 2 million events by 100,000 people. Each of the last days is added to what the day before gave;
 the last one is held against a fit on all. Seconds of the processor, on one thread. The last rows are EASE again, with shares of a day and with many days at once: they show from where on a fit is quicker.
@@ -76,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--items", type=int, default=4000)
+    parser.add_argument("--large", action="store_true", help="20 million events too")
     given = parser.parse_args()
     limits, cuts, rows = machine(), list(range(given.days, -1, -1)), []
     journey = vt.complete_journey().frame().select("user_id", "item_id", "timestamp")
@@ -88,6 +89,8 @@ def main() -> None:
     woodbury.SHARE = np.inf  # what an update takes, also where a fit would be made
     few = frequent(journey, given.items)
     jobs = [("Complete Journey, days", ease, few, cuts), ("Complete Journey, days", pairs, few, cuts), ("Zipf, days", pairs, zipf, cuts)]
+    if given.large:
+        jobs.append(("Zipf, 20 million events, days", pairs, pl.read_parquet(log_file(20_000_000, 1_000_000, given.items)), cuts))
     for name, model, table, days in [*jobs, *((f"Zipf, {span:g} days at once", ease, zipf, [span, 0]) for span in SPANS)]:
         rows.append(row(name, model, logs_of(table, days)))
         print(rows[-1], file=sys.stderr, flush=True)

@@ -61,7 +61,7 @@ class EASE(ModelConfig):
     Cost: items^3 flops once and 4 * items^2 bytes (20,000 items: 1.6 GB); a query costs history x items.
 
     `fit(log_of_now, start=fitted)` adds what came since: P changes by two columns per person whose items changed (Woodbury), 4 * items^2 flops each, to what a fit on all of it gives
-    within rounding. Where that wouldn't pay (more than a quarter as many people as items), where a dropout changes the whole diagonal, or where the kept items aren't those of the start and new ones, it is
+    within rounding. Where that wouldn't pay (from a fifth as many people as items on), where a dropout changes the whole diagonal, or where the kept items aren't those of the start and new ones, it is
     such a fit. Events that came late, and other parameters, are refused.
 
     >>> import vitrina as vt

@@ -9,7 +9,7 @@ from vitrina.forms.itemmap import ItemMap
 from vitrina.models.news import News
 from vitrina.types import Float32, Float64, Int32
 
-SHARE = 0.5  # columns per item from which a new inverse is the quicker
+SHARE = 0.4  # columns per item from which a new inverse is the quicker, as measured
 BLOCK = 128  # people at a time
 PANEL = 1024  # rows of P at a time, so that there is never a second P
 
