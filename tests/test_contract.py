@@ -25,6 +25,7 @@ from vitrina.types import Eligibility, Queries, Recommendations
 VARIANTS = [
     vt.Popularity(days=30, by="events"), vt.Popularity(half_life=5), vt.TopPersonal(decay=vt.decay.Exponential(days=9)),
     vt.TopPersonal(decay=vt.decay.Window(events=3)), vt.TifuKNN(neighbours=5), vt.TifuKNN(neighbours=3, groups=2, short="oldest"),
+    vt.GFCF(dim=4, sharpening=1), vt.TurboCF(coefficients=(2, -1), neighbours=9), vt.LightGCN(loss=vt.graph.SimGCL(ranking=vt.graph.Relabelled()), dim=8, epochs=2),
     vt.ContentSimilarity(columns=("group",), decay=vt.decay.Exponential(events=2)),
     vt.BERT4Rec(dim=8, personal=vt.sequence.PersonalPopularity(), training=vt.sequence.Training(epochs=2)),
 ]  # fmt: skip
@@ -33,6 +34,7 @@ VARIANTS = [
 SMALL: dict[str, dict[str, Any]] = {
     "IALS": {"dim": 8, "l2": 0.05},
     "SequenceModel": {"dim": 16, "training": vt.sequence.Training(epochs=3)},
+    "LightGCN": {"dim": 8, "epochs": 3},
     "Reranked": {"model": vt.EASE(l2=20), "reranker": vt.testing.ByHash(), "candidates": 8},
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
     **{name: {"hidden": 16, "dim": 4, "epochs": 3} for name in ("MultVAE", "RecVAE", "VASP")},

@@ -36,6 +36,7 @@ from .forms import combine as combine
 from .forms import decay as decay
 from .forms import scale as scale
 from .forms.itemmap import ItemMap as ItemMap
+from .models import graph as graph
 from .models import inverse as inverse
 from .models import weighting as weighting
 from .models.blend import Blend as Blend
@@ -45,8 +46,10 @@ from .models.content_vectors import Content as Content
 from .models.cooccurrence import Cooccurrence as Cooccurrence
 from .models.ease import EASE as EASE
 from .models.elsa import ELSA as ELSA
+from .models.graph_filter import GFCF as GFCF
 from .models.ials import IALS as IALS
 from .models.indexed import Indexed as Indexed
+from .models.lightgcn import LightGCN as LightGCN
 from .models.personal import TopPersonal as TopPersonal
 from .models.popularity import Popularity as Popularity
 from .models.random_items import RandomItems as RandomItems
@@ -54,6 +57,7 @@ from .models.repurchase import Repurchase as Repurchase
 from .models.sansa import SANSA as SANSA
 from .models.slim import SLIM as SLIM
 from .models.tifuknn import TifuKNN as TifuKNN
+from .models.turbocf import TurboCF as TurboCF
 from .models.upcf import UpCF as UpCF
 from .ranking.two_stage import TwoStage as TwoStage
 from .rerank import rules as rules
