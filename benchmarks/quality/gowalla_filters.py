@@ -27,7 +27,7 @@ from vitrina.evaluate.run import evaluate
 from vitrina.models.graph_filter import Spectrum
 
 DIMS, ALPHAS, SHARPENINGS = (256, 448), (0.1, 0.2, 0.3), (0, 0.5, 1, 2)
-PUBLISHED = vt.GFCF(dim=256, alpha=0.3)
+PUBLISHED = vt.GFCF(dim=256, alpha=0.3, sharpening=0)
 CHOSEN = vt.GFCF(dim=448, alpha=0.2, sharpening=1)
 CHOSEN_BY = "best of 14 by nDCG@20 of 2,500 people of validation"
 

@@ -37,8 +37,8 @@ def candidates(epochs: int) -> dict[str, list[Any]]:
     return {
         "EASE": [vt.EASE(l2=l2) for l2 in (100, 300, 1000, 3000)],
         "co-occurrence": [vt.Cooccurrence(weighting=vt.weighting.Cosine(shrinkage=s), neighbours=n) for s in (0, 20) for n in (50, 200)],
-        "GF-CF": [vt.GFCF(dim=d, alpha=a) for d in (32, 128) for a in (0.1, 0.3)],
-        "GF-CF sharpened": [vt.GFCF(dim=d, alpha=0.2, sharpening=s) for d in (32, 128) for s in (0.5, 1)],
+        "GF-CF": [vt.GFCF(dim=d, alpha=a, sharpening=0) for d in (64, 256) for a in (0.1, 0.3)],
+        "GF-CF sharpened": [vt.GFCF(dim=d, alpha=0.2, sharpening=s) for d in (64, 256) for s in (1, 2)],
         "LightGCN of one layer": [vt.LightGCN(layers=1, epochs=epochs, batch=8192, learning_rate=r) for r in rates],
         "LightGCN": [vt.LightGCN(epochs=epochs, batch=8192, learning_rate=r) for r in rates],
         "SimGCL": [vt.LightGCN(loss=g.SimGCL(weight=w), epochs=epochs, batch=8192, learning_rate=r) for w in (0.05, 0.2) for r in rates[:2]],

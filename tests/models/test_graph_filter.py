@@ -77,7 +77,7 @@ def test_only_the_strongest_vectors_are_taken(dim):
 
 def test_without_a_filter_what_no_shared_person_leads_to_has_no_score():
     log = log_of({"user": ["a", "a", "b"], "item": ["tea", "milk", "rice"]})
-    fitted = vt.GFCF(alpha=0).fit(log)
+    fitted = vt.GFCF(alpha=0, sharpening=0).fit(log)
     rice = int(log.items.encode(["rice"])[0])
     answer = scores(fitted, log)
     assert np.isneginf(answer[0, rice])

@@ -29,7 +29,7 @@ class GFCF(ModelConfig):
         smooth   = x (P + alpha D_i^-1/2 V V' D_i^1/2)
         score    = smooth exp(-sharpening V diag(l) V')
 
-    R is the binary matrix of people and items (where events have weights, the largest of the pair's), D_u and D_i its sums by person and by item, x the history. With sharpening 0 this is GF-CF.
+    R is the binary matrix of people and items (where events have weights, the largest of the pair's), D_u and D_i its sums by person and by item, x the history. With sharpening 0 this is GF-CF, `GFCF(alpha=0.3, sharpening=0)` as published.
     A sharpening above 0 takes back what blurs, most of all popularity: the process dy/dt = -y P up to t = sharpening of
     [Choi et al. 2023](https://arxiv.org/abs/2211.09324) (BSPM), solved exactly and in the space of V alone, where P is largest.
 
@@ -39,7 +39,7 @@ class GFCF(ModelConfig):
     Args:
         dim: singular vectors; 256 in the paper on GF-CF, 448 in that on sharpening. There are never more than the rank.
         alpha: weight of the ideal low-pass filter; 0 leaves it out.
-        sharpening: t; 0 sharpens nothing.
+        sharpening: t; 0 sharpens nothing. In validation 1 to 2 were best on Gowalla and on MovieLens-100K, at each dimension that was tried.
         seed: start of the singular vectors of more than 2,000 items.
     Returns:
         FactoredMap of two paths, one sparse and one dense.
@@ -56,8 +56,8 @@ class GFCF(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     dim: int = Field(default=256, ge=1)
-    alpha: float = Field(default=0.3, ge=0)
-    sharpening: float = Field(default=0, ge=0)
+    alpha: float = Field(default=0.2, ge=0)
+    sharpening: float = Field(default=1, ge=0)
     seed: int = Field(default=0, ge=0)
 
     def cost(self, size: Size) -> Cost:
