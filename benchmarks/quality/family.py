@@ -121,14 +121,16 @@ MODELS: Mapping[str, Callable[[Log], Any]] = {
     "CEASE": cease,
     "SANSA": others("SANSA", l2=SMOOTH, neighbours=[20, 50, 100]),
     "GFCF": others("GFCF", dim=[64, 128, 256], alpha=[0, 0.1, 0.3, 1]),
-    "TurboCF": others("TurboCF"),
+    "TurboCF": others("TurboCF", asymmetry=[0.4, 0.5, 0.6], power=[0.5, 0.7, 1, 1.3]),
     "IALS": others("IALS", dim=[32, 64, 128], unobserved=vt.Range(low=0.01, high=1, log=True), l2=vt.Range(low=3e-4, high=0.1, log=True)),
     "ELSA": others("ELSA", dim=[64, 128, 256], epochs=[5, 10, 20]),
     "SLIM": others("SLIM", l1=vt.Range(low=0.3, high=30, log=True), l2=SMOOTH),
-    "MultVAE": others("MultVAE"),
-    "RecVAE": others("RecVAE"),
-    "VASP": others("VASP"),
-    "LightGCN": others("LightGCN"),
+    "MultVAE": others("MultVAE", epochs=[30], dropout=[0.3, 0.5, 0.7], beta=[0.1, 0.2, 0.5, 1]),
+    "RecVAE": others("RecVAE", epochs=[30], dropout=[0.3, 0.5, 0.7], gamma=[0.002, 0.005, 0.01]),
+    "VASP": others("VASP", epochs=[30], dropout=[0, 0.3], rank=[128, 256, 512]),
+    "LightGCN": others(
+        "LightGCN", epochs=[20], layers=[2, 3], l2=vt.Range(low=1e-5, high=1e-2, log=True), learning_rate=[0.002, 0.005, 0.01]
+    ),
     "eSASRec": lambda log: vt.eSASRec(personal=vt.sequence.PersonalPopularity()),
 }  # the light ones first
 
