@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -42,7 +40,7 @@ def world(rng: np.random.Generator, whole_numbers: bool) -> tuple[Products, Quer
     users = rng.integers(0, 5, n_items).astype(np.int64)
     also = rng.integers(0, n_items, 2).astype(np.int32)
     added = sparse.random(N_QUERIES, n_items, 0.2, "csr", np.float32, rng) if rng.random() < 0.5 else None
-    return Products(states, ItemVectors.of(vectors), added=added), queries, Catalogue(users * 2, users, 9, also=also)
+    return Products.of(states, ItemVectors.of(vectors), added), queries, Catalogue(users * 2, users, 9, also=also)
 
 
 def eligibility(rng: np.random.Generator, n_items: int) -> Eligibility:
@@ -93,7 +91,7 @@ def big(seed: int, n_items: int = 3000, n_queries: int = 300, dim: int = 48) -> 
     vectors[1::2] = vectors[::2]  # each item has a twin, so that every place of every list is a tie
     counts = np.ones(n_items, np.int64)
     queries = Queries.of_histories(vt.Vocabulary.of(range(n_items)), [[q] for q in range(n_queries)])
-    return Products(rng.normal(size=(n_queries, dim)).astype(np.float32), ItemVectors.of(vectors)), queries, Catalogue(counts, counts, 1)
+    return Products.of(rng.normal(size=(n_queries, dim)).astype(np.float32), ItemVectors.of(vectors)), queries, Catalogue(counts, counts, 1)
 
 
 def test_a_list_is_the_same_to_the_bit_whoever_else_asks():
@@ -101,7 +99,7 @@ def test_a_list_is_the_same_to_the_bit_whoever_else_asks():
     rest = Eligibility(repeat=True), catalogue, queries.vocabulary
     together = top_k_product(products, queries, 25, *rest)
     for part in (slice(3, 4), slice(17, 19), slice(100, 231)):
-        few = top_k_product(replace(products, states=products.states[part], known=None), queries[part], 25, *rest)
+        few = top_k_product(products.take(np.arange(300)[part]), queries[part], 25, *rest)
         np.testing.assert_array_equal(few.items, together.items[part])
         np.testing.assert_array_equal(few.scores, together.scores[part])
 
@@ -135,6 +133,6 @@ def test_scores_and_pairs_are_those_of_the_lists():
 def test_no_queries_and_no_dimension_give_lists_too():
     products, queries, catalogue = big(4)
     rest = Eligibility(), catalogue, queries.vocabulary
-    assert top_k_product(replace(products, states=products.states[:0], known=None), queries[:0], 4, *rest).items.shape == (0, 4)
-    nothing = Products(np.zeros((300, 0), np.float32), ItemVectors.of(np.zeros((3000, 0), np.float32)))
+    assert top_k_product(products.take(np.arange(0)), queries[:0], 4, *rest).items.shape == (0, 4)
+    nothing = Products.of(np.zeros((300, 0), np.float32), ItemVectors.of(np.zeros((3000, 0), np.float32)))
     assert top_k_product(nothing, queries, 4, *rest).fallback.all()

@@ -88,7 +88,7 @@ class ByIndex(Vectors):
 
     def _sizes(self, products: Products, banned: Ragged, least: float) -> Int64:
         """(queries,) how many items are asked for at first: `least` are eligible for everybody, and there are those of each query's own."""
-        own = banned.lengths + (0 if products.added is None else np.diff(products.added.indptr))
+        own = banned.lengths + products.added_rows.lengths
         return np.maximum(2 ** np.ceil(np.log2(least + own)).astype(np.int64), self.search)
 
     def _found(self, products: Products, queries: Queries, k: int, eligible: Eligibility, size: int) -> Recommendations:
@@ -96,12 +96,10 @@ class ByIndex(Vectors):
         found = self.graph.nearest(np.where(products.known[:, None], products.states, 0), size)
         found[~products.known] = -1
         candidates = Ragged.of_lengths((found >= 0).sum(axis=1), found[found >= 0])
-        if products.added is not None:
-            keys = [
-                rows.row_of * len(self.vocabulary) + rows.values
-                for rows in (candidates, Ragged(products.added.indptr, products.added.indices))
-            ]
-            keys = np.unique(np.concatenate(keys))
+        if len(products.added_rows.values):
+            keys = np.unique(
+                np.concatenate([rows.row_of * len(self.vocabulary) + rows.values for rows in (candidates, products.added_rows)])
+            )
             candidates = Ragged.of_lengths(np.bincount(keys // len(self.vocabulary), minlength=len(queries)), keys % len(self.vocabulary))
         return top_k_ragged(candidates, products.pairs(candidates), queries, k, eligible, self.catalogue, self.vocabulary)
 

@@ -68,7 +68,7 @@ class Embeddings(Vectors):
         return history_matrix(queries, len(self.vocabulary), self.decay, relative=True) @ self.vectors
 
     def products(self, queries: Queries) -> Products:
-        return Products(self.encode(queries), self.table_of_items)
+        return Products.of(self.encode(queries), self.table_of_items)
 
     def queries_per_block(self) -> int:
         return block_size(len(self.vocabulary)) if self.is_sparse else super().queries_per_block()

@@ -276,7 +276,7 @@ class FactoredEncoder(Vectors):
         return out
 
     def products(self, queries: Queries) -> Products:
-        return Products(self.encode(queries), self.table_of_items, added=self._added(queries))
+        return Products.of(self.encode(queries), self.table_of_items, self._added(queries))
 
     def _added(self, queries: Queries) -> sparse.csr_matrix | None:
         """(queries, items) what the items of the history add to their own scores."""

@@ -58,15 +58,13 @@ class FoldedIn(Vectors):
     def _solved(self, queries: Queries) -> Float32:
         history = Reading().read(queries, len(self.vocabulary))
         places, rows = ranges(history.start, history.counts), np.repeat(np.arange(len(queries)), history.counts)
-        known = self.table_of_items.described[history.items[places]]
+        known = self.described[history.items[places]]
         places, indptr = places[known], np.append(0, np.cumsum(np.bincount(rows[known], minlength=len(queries))))
         weights = np.empty(0, np.float32) if queries.events.weights is None else history.weights[places].astype(np.float32)
-        return solved(
-            indptr, history.items[places], weights, self.vectors, self.squares, int(self.table_of_items.described.sum()), self.penalty
-        )
+        return solved(indptr, history.items[places], weights, self.vectors, self.squares, int(self.described.sum()), self.penalty)
 
     def products(self, queries: Queries) -> Products:
-        return Products(self.encode(queries), self.table_of_items)
+        return Products.of(self.encode(queries), self.table_of_items)
 
     def state(self) -> State:
         return State({"penalty": asdict(self.penalty)}, {"vectors": self.vectors, "squares": self.squares})

@@ -9,7 +9,7 @@ from functools import cached_property
 from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.forms.similar import vector_cosines
 from vitrina.retrieve.products import ItemVectors, Products, top_k_product
-from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations
+from vitrina.types import Bool, Eligibility, Float32, Int32, Queries, Ragged, Recommendations
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +43,11 @@ class Vectors(Form):
     def table_of_items(self) -> ItemVectors:
         """The item vectors, of which a row of zeros is none."""
         return ItemVectors.of(self.item_vectors)
+
+    @property
+    def described(self) -> Bool:
+        """(items,) which items have a vector; the others have no score."""
+        return self.table_of_items.described
 
     def queries_per_block(self) -> int:
         return SPARSE_QUERIES

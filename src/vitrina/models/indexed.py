@@ -78,10 +78,9 @@ class Indexed(ModelConfig):
                 owner="Indexed",
                 parameter="model",
             )
-        table = inner.table_of_items
         finite = np.isfinite(inner.item_vectors).all(axis=1)
-        items = np.flatnonzero(inner.catalogue.mask & table.described & finite).astype(np.int32)
-        graph = Graph.of(table.vectors, items, self.connectivity, self.build, self.search)
+        items = np.flatnonzero(inner.catalogue.mask & inner.described & finite).astype(np.int32)
+        graph = Graph.of(inner.item_vectors, items, self.connectivity, self.build, self.search)
         notes = (*(note for note in inner.notes if note != IGNORED), NOTE)
         return ByIndex(inner.vocabulary, inner.catalogue, inner, graph, self.search, notes=notes)
 

@@ -50,19 +50,27 @@ class ItemVectors:
 class Products:
     """Scores before anybody multiplies: score[q, i] = states[q] . vectors[i] + added[q, i]; none where q or i has no vector.
 
-    >>> two = Products(np.eye(2, dtype=np.float32), ItemVectors.of(np.array([[1, 2], [0, 0], [3, 4]], np.float32)))
+    >>> two = Products.of(np.eye(2, dtype=np.float32), ItemVectors.of(np.array([[1, 2], [0, 0], [3, 4]], np.float32)))
     >>> two.scores().tolist()
     [[1.0, -inf, 3.0], [2.0, -inf, 4.0]]
     """
 
     states: Float32  # (queries, dim)
     items: ItemVectors
-    known: Bool | None = None  # (queries,) of which queries anything is known; None: those whose state is not all zeros
+    known: Bool  # (queries,) of which queries anything is known
     added: sparse.csr_matrix | None = None  # (queries, items), each entry once
 
-    def __post_init__(self) -> None:
-        if self.known is None:
-            object.__setattr__(self, "known", np.any(self.states != 0, axis=1))
+    @classmethod
+    def of(cls, states: Float32, items: ItemVectors, added: sparse.csr_matrix | None = None) -> Products:
+        """A state of zeros knows nothing."""
+        return cls(states, items, np.any(states != 0, axis=1), added)
+
+    @cached_property
+    def added_rows(self) -> Ragged:
+        """(queries) the items to whose scores something is added."""
+        if self.added is None:
+            return Ragged.empty(len(self.states))
+        return Ragged(self.added.indptr.astype(np.int64), self.added.indices.astype(np.int32))
 
     def take(self, index: Int64) -> Products:
         """Those of some of the queries."""
@@ -73,8 +81,7 @@ class Products:
         """(queries, items) of all; few queries at a time."""
         scores = np.matmul(self.states, self.items.vectors.T)
         if self.added is not None:
-            rows = np.repeat(np.arange(len(scores)), np.diff(self.added.indptr))
-            scores[rows, self.added.indices] += self.added.data
+            scores[self.added_rows.row_of, self.added_rows.values] += self.added.data
         if not self.items.described.all():
             scores[:, ~self.items.described] = -np.inf
         scores[~self.known] = -np.inf
@@ -85,11 +92,11 @@ class Products:
         out = np.empty(len(items.values), np.float32)
         _pairs(len(items), items.indptr, items.values, self.states, self.items.vectors, self.items.described, self.known, out)
         if self.added is not None and self.added.nnz:
-            keys = np.repeat(np.arange(len(items)), np.diff(self.added.indptr)) * np.int64(self.added.shape[1]) + self.added.indices
+            n_items = len(self.items.vectors)
+            keys, wanted = (rows.row_of * n_items + rows.values for rows in (self.added_rows, items))
             order = np.argsort(keys)
-            wanted = items.row_of * np.int64(self.added.shape[1]) + items.values
-            at = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-            out += np.where(keys[order[at]] == wanted, self.added.data[order[at]], np.float32(0))
+            at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+            out += np.where(keys[at] == wanted, self.added.data[at], np.float32(0))
         return out
 
 
@@ -109,8 +116,8 @@ def top_k_product(
     if not len(queries):
         return best.lists()
     banned = _keys(best.banned, len(vocabulary))
-    if products.added is not None and products.added.nnz:
-        added = Ragged(products.added.indptr, products.added.indices)
+    added = products.added_rows
+    if len(added.values):
         best.offer_rows(added, products.pairs(added))
         banned = np.concatenate([banned, _keys(added, len(vocabulary))])
     banned.sort()

@@ -118,7 +118,7 @@ class Best:
             banned: what of it each of these queries must not get; None takes all that the lists must not have.
             ahead: what a banned item's number is less by, to be a place in `allowed`.
         """
-        running = Running(*(column[part] for column in self.running))
+        running = Running(self.running.sizes[part], self.running.items[part], self.running.scores[part])
         banned = Slices.of(self.banned, part) if banned is None else banned
         include = Slices.of(self.include, part)
         _offer(len(running.sizes), *offered, allowed, *banned, ahead, self.limited, *include, *exactly, *running)
