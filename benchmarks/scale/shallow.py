@@ -170,7 +170,7 @@ def table() -> str:
     grow = "\n\nFitted exponents b of size^b (items, people and interactions grow together; memory beyond what the process had before):\n\n| model | sizes | fit | of the processor | memory |\n|---|---|---|---|---|\n"
     loads = [record.load for record in records if not record.failed] or [0.0]
     return (
-        f"Zipf items and people, planted clusters, one interaction held out of each of 4,000 people, all items ranked but those of the history. {processor()}, load "
+        f"Protocol: Zipf items and people, planted clusters, one interaction held out of each of 4,000 people, all items ranked but those of the history. {processor()}, load "
         f"{min(loads):.1f} to {max(loads):.1f}, commits {', '.join(sorted({r.commit for r in records if r.commit}))}.\n\n{head}|{'---|' * 12}\n"
         + "\n".join(rows) + (grow + "\n".join(fits) if fits else "")
     )  # fmt: skip
