@@ -23,7 +23,7 @@ from vitrina.types import Float32, Float64
 
 @final
 class GFCF(ModelConfig):
-    """Score items by the history that is smoothed over the graph of people and items. [Shen et al. 2021](https://arxiv.org/abs/2108.07567), eq. 12.
+    """Score items by the history that is smoothed over the graph of people and items. [Shen et al. 2021](https://arxiv.org/abs/2108.07567).
 
         R~       = D_u^-1/2 R D_i^-1/2, P = R~'R~ = V diag(l) V' + rest, V the `dim` strongest right singular vectors
         smooth   = x (P + alpha D_i^-1/2 V V' D_i^1/2)
@@ -44,7 +44,7 @@ class GFCF(ModelConfig):
     Returns:
         FactoredMap of two paths, one sparse and one dense.
 
-    Cost: 12 entries x dim + 36 items x dim^2 operations, and 20 bytes x items x dim + 24 x entries of memory. A query costs the histories of the people who share an item with it
+    Cost: 12 entries x dim + 36 items x dim^2 operations, and 32 bytes x items x dim + 24 x entries of memory, half of it kept. A query costs the histories of the people who share an item with it
     and 4 x items x dim operations.
 
     >>> import vitrina as vt

@@ -27,7 +27,7 @@ START = 0.1  # standard deviation of the first vectors
 
 @final
 class LightGCN(ModelConfig):
-    """Vectors of people and items, each the mean over layers of what its neighbours in the graph have. [He et al. 2020](https://arxiv.org/abs/2002.02126), eq. 7 and 8.
+    """Vectors of people and items, each the mean over layers of what its neighbours in the graph have. [He et al. 2020](https://arxiv.org/abs/2002.02126).
 
         people(l + 1) = R~ items(l), items(l + 1) = R~' people(l), R~ = D_u^-1/2 R D_i^-1/2
         score[u, i]   = mean over l of people(l)[u] . mean over l of items(l)[i]

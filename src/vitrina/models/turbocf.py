@@ -25,7 +25,7 @@ ENTRIES = 1 << 23  # of a block of P: some 300 MB while its strongest are found
 
 @final
 class TurboCF(ModelConfig):
-    """Score items by the history through a polynomial of the graph of items. [Park et al. 2024](https://arxiv.org/abs/2404.14243), eq. 9 to 12.
+    """Score items by the history through a polynomial of the graph of items. [Park et al. 2024](https://arxiv.org/abs/2404.14243).
 
         R~ = D_u^-asymmetry R D_i^-(1 - asymmetry), P = (R~'R~)^power, entry by entry
         score = x (c_1 P + c_2 P P + ...)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @final
 class SimGCL(GraphLoss):
-    """A ranking loss and a contrast of two noisy views. [Yu et al. 2022](https://arxiv.org/abs/2112.08679), eq. 3 and 7.
+    """A ranking loss and a contrast of two noisy views. [Yu et al. 2022](https://arxiv.org/abs/2112.08679).
 
         loss = ranking + weight * (contrast of the batch's people + contrast of its items)
         contrast = mean over x of -log(exp(a_x . b_x / temperature) / sum over y of exp(a_x . b_y / temperature))
