@@ -31,7 +31,8 @@ def right_singular(matrix: sparse.csr_matrix, dim: int, start: Float32) -> tuple
     _, columns = matrix.get_shape()
     by_column = sparse.csr_matrix(matrix.T)
     if columns <= EXACT:
-        squares, vectors = np.linalg.eigh((by_column.astype(np.float64) @ matrix.astype(np.float64)).toarray())
+        square = sparse.csr_matrix(by_column.astype(np.float64) @ matrix.astype(np.float64))
+        squares, vectors = np.linalg.eigh(square.toarray())
         squares, vectors = squares[-dim:], vectors[:, -dim:]
     else:
         squares, vectors = _lanczos(matrix, by_column, dim, start)

@@ -83,7 +83,7 @@ def _rows(people_items: sparse.csr_matrix, neighbours: int) -> Iterator[sparse.c
 def _strongest(rows: sparse.csr_matrix, neighbours: int) -> sparse.csr_matrix:
     """The largest entries of each row, ties to the lower column."""
     row_of = np.repeat(np.arange(len(rows.indptr) - 1), np.diff(rows.indptr))
-    order = np.lexsort((rows.indices, -rows.data, row_of))
+    order = np.lexsort((rows.indices, np.negative(rows.data), row_of))
     place: Int64 = np.arange(len(order)) - rows.indptr[:-1][row_of]
     kept = order[place < neighbours]
     counts = np.minimum(np.diff(rows.indptr), neighbours).astype(np.int64)

@@ -138,7 +138,7 @@ def _loss(model: LightGCN, graph: Graph, tables: list[Any], batch: list[Tensor],
         return mean_of(graph.layers(people, items, model.layers, noise)[1:])
 
     spread = mean_of(graph.layers(people, items, model.layers))
-    loss = model.loss.of(Step(*spread, *batch, view, prepared))
-    users, positives, negatives, _ = batch
+    users, positives, negatives, others = batch
+    loss = model.loss.of(Step(*spread, users, positives, negatives, others, view, prepared))
     squares = people[users].square().sum() + items[positives].square().sum() + items[negatives].square().sum()
     return loss + model.l2 / 2 * squares / len(users)
