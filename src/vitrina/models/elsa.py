@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 import psutil
@@ -20,7 +20,7 @@ from vitrina.protocols import Recommender
 from vitrina.vocabulary import id_hashes
 
 MEMORY_SHARE = 0.85  # of what is free
-TABLES = 8  # of (items, dim) float32 while it is trained: vectors, gradient, two moments, and what a step makes of them
+TABLES = 7  # of (items, dim) float32 while it is trained: vectors, gradient, two moments, and what a step makes of them
 ENTRY = 24  # bytes of a pair of person and item while the log is put together
 
 
@@ -28,20 +28,21 @@ ENTRY = 24  # bytes of a pair of person and item while the log is put together
 class ELSA(ModelConfig):
     """Weights from item to item of low rank, with a zero diagonal: x A A' - x. [Vančura et al. 2022](https://doi.org/10.1145/3523227.3551482).
 
-    The rows of A (items, dim) have length 1, so that the diagonal of A A' - I is 0, as EASE's is. A makes least the sum over the people of
+    A (items, dim) makes least the sum over the people of
 
-        |x / |x| - y / |y||^2,  y = r A A' - r
+        |x / |x| - y / |y||^2,  y = x (A A' - diag(A A'))
 
-    with x the row of the person and r the same, or what `dropout` leaves of it. It is trained on sparse batches of people: through A'A no row of items is made
-    for anybody, and memory is linear in the items, where EASE's is quadratic. The scores are x A A' - x, x the history; repeated interactions count once.
-    Where events have weights, an entry of x is the largest of the pair's events, at the fit and in the history.
+    with x the row of a person. The authors keep the rows of A at length 1, so that the diagonal is I. Then a catalogue of thousands of rare items crowds the few
+    dimensions, each item as loud as any other; with `lengths="free"` a rare item may be short, and its own square is what is taken off. The scores are y of the history.
+    It is trained on sparse batches of people: through A'A no row of items is made for anybody, and memory is linear in the items, where EASE's is
+    quadratic. Repeated interactions count once. Where events have weights, an entry of x is the largest of the pair's events, at the fit and in the history.
 
     Args:
-        dim: length of a vector.
+        dim: length of a vector; the sparser the log, the more it takes.
         epochs: how often it goes through the people.
         batch: people of a step; None takes a fiftieth of them, at least 128 and at most 8192.
         learning_rate: of NAdam at the beginning; it falls to 0 in a line.
-        dropout: share of the entries of x that a step doesn't read; 0 is plain ELSA.
+        lengths: of the vectors: "free", or "one" as published.
         seed: of the first vectors, which belong to the ids of the items, and of the order of the people.
 
     Returns:
@@ -52,7 +53,7 @@ class ELSA(ModelConfig):
         MemoryBudgetError: the tables would not fit; says how much they need.
         MissingExtraError: PyTorch isn't installed. It is needed for the fit, not for the answers.
 
-    Cost: 4 * items * dim^2 flops and some passes over items x dim a step; memory 32 bytes * items * dim and 24 per pair of person and item. It trains on a GPU where there is one.
+    Cost: 4 * items * dim^2 flops and some passes over items x dim a step; memory 28 bytes * items * dim and 24 per pair of person and item. It trains on a GPU where there is one.
 
     >>> import vitrina as vt
     >>> data = vt.testing.toy()
@@ -65,8 +66,8 @@ class ELSA(ModelConfig):
     dim: int = Field(default=256, ge=1)
     epochs: int = Field(default=10, ge=1)
     batch: int | None = Field(default=None, ge=1)
-    learning_rate: float = Field(default=0.1, gt=0)
-    dropout: float = Field(default=0, ge=0, lt=1)
+    learning_rate: float = Field(default=0.03, gt=0)
+    lengths: Literal["free", "one"] = "free"
     seed: int = 0
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> FactoredEncoder:
@@ -81,12 +82,12 @@ class ELSA(ModelConfig):
         kept = kept[np.argsort(id_hashes(data.items)[kept])]  # sums and what is dropped don't depend on the codes
         rows = entries_of(data)[:, kept]
         rows.sort_indices()
-        rows = rows[np.diff(rows.indptr) > 1]  # an item alone predicts nothing: y is orthogonal to x whatever A is
+        rows = rows[np.diff(rows.indptr) > 1]  # an item alone predicts nothing: its loss is 2 whatever A is
         vectors = np.zeros((data.n_items, self.dim), np.float32)
         vectors[kept] = trained(
             self, rows, drawn(data.items, self.dim, self.seed, self.dim**-0.5)[kept], self._people_per_step(rows.shape[0])
         )
-        return FactoredEncoder(data.items, data.catalogue, vectors, own=np.full(data.n_items, -1, np.float32))
+        return FactoredEncoder(data.items, data.catalogue, vectors, own=-np.einsum("id,id->i", vectors, vectors))
 
     def cost(self, size: Size) -> Cost:
         table = 4.0 * size.items * self.dim

@@ -16,7 +16,7 @@ from vitrina.types import Float32
 if TYPE_CHECKING:
     from vitrina.models.elsa import ELSA
 
-LEAST = 1e-6  # of a squared length: vectors that cancel out leave no direction
+LEAST = 1e-12  # of a squared length: vectors that cancel out leave no direction
 
 
 def trained(model: ELSA, rows: sparse.csr_matrix, vectors: Float32, people_per_step: int) -> Float32:
@@ -30,21 +30,15 @@ def trained(model: ELSA, rows: sparse.csr_matrix, vectors: Float32, people_per_s
         for _ in range(model.epochs):
             order = rng.permutation(rows.shape[0])
             for batch in batches:
-                wanted = rows[order[batch]]
-                read = _thinned(wanted, model.dropout, rng)
-                _, gradient = losses_and_gradient(kept, wanted, read)
-                kept.grad = gradient.sub_((gradient * kept).sum(1, keepdim=True) * kept)  # along the sphere
+                _, gradient = losses_and_gradient(kept, rows[order[batch]])
+                if model.lengths == "one":
+                    gradient.sub_((gradient * kept).sum(1, keepdim=True) * kept)  # along the sphere
+                kept.grad = gradient
                 optimiser.step()
                 falling.step()
-                _unit(kept)
+                if model.lengths == "one":
+                    _unit(kept)
     return kept.cpu().numpy()
-
-
-def _thinned(rows: sparse.csr_matrix, dropout: float, rng: np.random.Generator) -> sparse.csr_matrix:
-    """The rows with that share of their entries 0."""
-    if not dropout:
-        return rows
-    return sparse.csr_matrix((rows.data * (rng.random(rows.nnz) >= dropout), rows.indices, rows.indptr), rows.shape)
 
 
 def _unit(vectors: Tensor) -> Tensor:
@@ -52,35 +46,45 @@ def _unit(vectors: Tensor) -> Tensor:
     return vectors.div_(torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min_(LEAST))
 
 
-def losses_and_gradient(vectors: Tensor, wanted: sparse.csr_matrix, read: sparse.csr_matrix) -> tuple[Tensor, Tensor]:
-    """(people,) |x / |x| - y / |y||^2 with y = r A A' - r, and (items, dim) the gradient of their sum by A, without a row of items for anybody.
+def losses_and_gradient(vectors: Tensor, rows: sparse.csr_matrix) -> tuple[Tensor, Tensor]:
+    """(people,) |x / |x| - y / |y||^2 with y = x (A A' - T), and (items, dim) the gradient of their sum by A, without a row of items for anybody.
 
-    x are the rows that are wanted and r what is read of them, z = x A, s = r A. The loss is 2 - 2 p / sqrt(n q) with n = x.x and
+    T is the diagonal of A A', t_i = |a_i|^2. With z = x A and w = x T A the loss is 2 - 2 p / sqrt(n q), n = x.x and
 
-        p = y.x = s.z - r.x,    q = y.y = s A'A s' - 2 s.s + r.r
+        p = y.x = z.z - sum of x_i^2 t_i,    q = y.y = z A'A z' - 2 z.w + sum of x_i^2 t_i^2
 
-        dp = s.dz + z.ds,    dq = 2 (s A'A - 2 s).ds + 2 <A s's, dA>
+        dp = 2 z.dz - sum of x_i^2 dt_i,    dq = 2 (z A'A - w).dz - 2 z.dw + 2 <A z'z, dA> + 2 sum of x_i^2 t_i dt_i
 
-    so that the gradient is a sparse part, the rows of the items of these people, and A times a (dim, dim) matrix.
+    so that the gradient is sparse parts, the rows of the items of these people, and A times a (dim, dim) matrix.
 
     Args:
         vectors: A, (items, dim).
-        wanted, read: (people, items).
+        rows: x, (people, items).
 
     Cost: 4 * items * dim^2 flops, and 8 * entries * dim.
     """
-    x, r = (_on(rows, vectors) for rows in (wanted, read))
-    z, s = x @ vectors, r @ vectors
-    through_square = s @ (vectors.T @ vectors)
-    n, own, shared = (_sums(rows, vectors) for rows in (wanted.multiply(wanted), read.multiply(read), read.multiply(wanted)))
-    p = (s * z).sum(1) - shared
-    q = ((through_square - 2 * s) * s).sum(1).add_(own).clamp_min_(LEAST)
+    squares = (vectors * vectors).sum(1)
+    x, turned = _on(rows, vectors), _on(rows.T.tocsr(), vectors)
+    x2 = rows.multiply(rows).tocsr()
+    own, own_turned = _on(x2, vectors), _on(x2.T.tocsr(), vectors)
+    z, w = x @ vectors, _on(_scaled(rows, squares), vectors) @ vectors
+    through_square = z @ (vectors.T @ vectors)
+    n = torch.from_numpy(x2.sum(axis=1).A1).to(vectors)
+    p = (z * z).sum(1) - own @ squares
+    q = ((through_square - 2 * w) * z).sum(1).add_(own @ squares**2).clamp_min_(LEAST)
     scale = (n * q).rsqrt()
-    by_p, by_q = (-2 * scale)[:, None], (p * scale / q)[:, None]
-    gradient = vectors @ ((2 * by_q * s).T @ s)
-    gradient.addmm_(_on(wanted.T.tocsr(), vectors), by_p * s)
-    gradient.addmm_(_on(read.T.tocsr(), vectors), by_p * z + 2 * by_q * (through_square - 2 * s))
+    by_p, by_q = -2 * scale, p * scale / q
+    pulled = turned @ (-2 * by_q[:, None] * z)  # of w, without the t of the item
+    by_squares = (vectors * pulled).sum(1) - own_turned @ by_p + 2 * squares * (own_turned @ by_q)
+    gradient = pulled.mul_(squares[:, None]).addcmul_(vectors, 2 * by_squares[:, None])
+    gradient.addmm_(vectors, (2 * by_q[:, None] * z).T @ z)
+    gradient.addmm_(turned, 2 * by_p[:, None] * z + 2 * by_q[:, None] * (through_square - w))
     return 2 - 2 * p * scale, gradient
+
+
+def _scaled(rows: sparse.csr_matrix, by_item: Tensor) -> sparse.csr_matrix:
+    """The rows with each entry times the number of its item."""
+    return sparse.csr_matrix((rows.data * by_item.cpu().numpy()[rows.indices], rows.indices, rows.indptr), rows.shape)
 
 
 def _on(rows: sparse.csr_matrix, like: Tensor) -> Tensor:
@@ -89,7 +93,3 @@ def _on(rows: sparse.csr_matrix, like: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(*arrays, rows.shape, check_invariants=False).to(like)
-
-
-def _sums(rows: sparse.csr_matrix, like: Tensor) -> Tensor:
-    return torch.from_numpy(rows.sum(axis=1).A1).to(like)
