@@ -63,6 +63,7 @@ class ELSA(ModelConfig):
 
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
     dim: int = Field(default=256, ge=1)
     epochs: int = Field(default=10, ge=1)
     batch: int | None = Field(default=None, ge=1)

@@ -73,6 +73,7 @@ class Repurchase(ModelConfig):
 
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("times",)
     shrinkage: float = Field(default=20, gt=0)
     timing: float = Field(default=0.5, ge=0)
     decay: Decay | None = None
