@@ -64,6 +64,7 @@ class LightGCN(ModelConfig):
 
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
     loss: GraphLoss = Pairwise()
     dim: int = Field(default=64, ge=1)
     layers: int = Field(default=3, ge=1)
