@@ -69,10 +69,10 @@ def dense_fit(data, m):
 
 
 MODELS = [
-    vt.IALS(dim=3, epochs=1),
+    vt.IALS(dim=3, epochs=1, unobserved=0.1),
     vt.IALS(dim=5, epochs=6, l2=0.05, unobserved=0.3),
-    vt.IALS(dim=40, epochs=4, l2=0.1, nu=0.5),
-    vt.IALS(dim=4, epochs=4, l2=1, nu=0, seed=3),
+    vt.IALS(dim=40, epochs=4, unobserved=0.1, l2=0.1, nu=0.5),
+    vt.IALS(dim=4, epochs=4, unobserved=0.02, l2=1, nu=0, seed=3),
 ]
 
 
@@ -95,7 +95,7 @@ def test_it_is_alternating_normal_equations(log, m, request):
 def test_more_epochs_make_the_loss_less(data):
     c, asked, found = confidences(data), data.queries(codes=np.arange(len(data.users))), []
     for epochs in (1, 2, 4, 8, 16):
-        m = vt.IALS(dim=6, epochs=epochs, l2=0.02)
+        m = vt.IALS(dim=6, epochs=epochs, unobserved=0.1, l2=0.02)
         fitted = m.fit(data)
         found.append(loss(c, fitted.encode(asked), fitted.vectors, m))
     assert (np.diff(found) < 0).all()
@@ -117,6 +117,24 @@ def test_shards_give_the_vectors_of_one_log(weighted):
     one = vt.IALS(dim=4).fit(weighted).vectors
     assert np.array_equal(one, vt.IALS(dim=4).fit(weighted.sharded(3)).vectors)
     assert np.array_equal(one, vt.IALS(dim=4).fit(held(weighted, 3)).vectors)
+
+
+def test_by_default_all_pairs_weigh_ten_times_what_the_seen_ones_do():
+    sparse = vt.testing.synthetic(users=300, items=400, mean_length=6)
+    pairs, cells = sparse.csr().nnz, sparse.catalogue.n_users * np.count_nonzero(sparse.catalogue.users)
+    assert 10 * pairs < cells
+    fitted = vt.IALS(dim=4).fit(sparse)
+    assert fitted.penalty.unobserved == pytest.approx(10 * pairs / cells)
+    assert np.array_equal(fitted.vectors, vt.IALS(dim=4, unobserved=fitted.penalty.unobserved).fit(sparse).vectors)
+    dense = vt.testing.synthetic(users=40, items=12, mean_length=8)
+    assert vt.IALS(dim=4).fit(dense).penalty.unobserved == 1
+
+
+def test_weights_of_another_scale_change_nothing(weighted):
+    scaled = replace(weighted, events=replace(weighted.events, weights=4 * weighted.events.weights))
+    one, other = (vt.IALS(dim=4, l2=0.05).fit(log) for log in (weighted, scaled))
+    assert other.penalty.unobserved == pytest.approx(4 * one.penalty.unobserved)
+    assert_allclose(other.score_block(scaled.queries()), one.score_block(weighted.queries()), atol=1e-4)
 
 
 def test_people_without_events_count_for_nothing(data):
@@ -152,7 +170,7 @@ def test_a_start_that_knew_fewer_items_comes_to_what_a_fit_comes_to(dim, scores,
     data = vt.testing.synthetic(users=120, items=40, mean_length=10)
     before, now = days(data)
     small = before.select(before.events.items < 30)
-    model = vt.IALS(dim=dim, epochs=40, l2=0.2)
+    model = vt.IALS(dim=dim, epochs=40, unobserved=0.1, l2=0.2)
     refit, gone_on = model.fit(now), model.fit(now, start=model.fit(small))
     c, asked = confidences(now), now.queries(codes=np.arange(len(now.users)))
     assert_allclose(gone_on.score_block(asked), refit.score_block(asked), atol=scores)
