@@ -33,7 +33,7 @@ def normal_equations(form, items, weights):
 def test_a_history_of_a_stranger_is_folded_in_by_its_normal_equations(data):
     form = vt.IALS(dim=12, l2=0.02, nu=0.7).fit(data)
     rng = np.random.default_rng(1)
-    histories = [rng.choice(np.flatnonzero(form.described), n, replace=False) for n in (1, 3, 11, 12, 13, 30)]
+    histories = [rng.choice(np.flatnonzero(form.table_of_items.described), n, replace=False) for n in (1, 3, 11, 12, 13, 30)]
     asked = Queries.of_histories(data.items, [data.items.ids.gather(codes).to_list() for codes in histories])
     weights = [np.ones(len(codes)) for codes in histories]
     if data.events.weights is not None:
@@ -43,7 +43,7 @@ def test_a_history_of_a_stranger_is_folded_in_by_its_normal_equations(data):
     expected = [normal_equations(form, codes, c) for codes, c in zip(histories, weights, strict=True)]
     assert_allclose(form.encode(asked), expected, atol=1e-4)
     scores = form.score_block(asked)
-    assert_allclose(scores[:, form.described], np.array(expected) @ form.vectors[form.described].T, atol=1e-4)
+    assert_allclose(scores[:, form.table_of_items.described], np.array(expected) @ form.vectors[form.table_of_items.described].T, atol=1e-4)
 
 
 def test_a_known_person_is_folded_in_as_the_fits_own_half_sweep_solves_him(data):
@@ -72,8 +72,10 @@ def test_it_is_an_encoder_and_likeness_is_the_cosine():
     form = vt.IALS(dim=6, l2=0.05).fit(data)
     assert isinstance(form, Encoder)
     unit = form.vectors / np.maximum(np.linalg.norm(form.vectors, axis=1, keepdims=True), 1e-30)
-    asked = np.flatnonzero(form.described)[:3].astype(np.int32)
-    assert_allclose(form.item_relations(asked)[:, form.described], (unit[asked] @ unit.T)[:, form.described], atol=1e-6)
+    asked = np.flatnonzero(form.table_of_items.described)[:3].astype(np.int32)
+    assert_allclose(
+        form.item_relations(asked)[:, form.table_of_items.described], (unit[asked] @ unit.T)[:, form.table_of_items.described], atol=1e-6
+    )
     ids = data.items.ids.gather(asked).to_list()
     best = form.similar_items(ids, k=4)
     cosines = unit[asked] @ unit.T
