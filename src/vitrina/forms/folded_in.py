@@ -29,7 +29,7 @@ class FoldedIn(Vectors):
     the sum of c and |I| the number of items that have a vector. So a new visitor is served as a known one is, and somebody whose history grows gets
     another w at once. Items without a vector have no score and are not read; who has no known item has no scores.
 
-    Cost: a query of n items costs min(n, dim) * n * dim multiplications and the product with all items; memory 16 MB of scores.
+    Cost: a query of n items costs 20 * n * dim multiplications and the product with all items; memory 16 MB of scores.
 
     Args:
         vectors: (items, dim) float32, turned so that V'V is diagonal (`least_squares.straightened`); zeros where an item has none.
