@@ -24,9 +24,10 @@ def data():
     return vt.testing.synthetic(users=200, items=120, mean_length=8)
 
 
-def ease(x, l2):
+def ease(x, l2, dropout=0.0):
     """The weights of EASE in float64."""
-    inverse = np.linalg.inv(x.T.astype(np.float64) @ x + l2 * np.eye(x.shape[1]))
+    matrix = x.T.astype(np.float64) @ x
+    inverse = np.linalg.inv(matrix + np.diag(l2 + dropout / (1 - dropout) * np.diag(matrix)))
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
     return weights
@@ -47,10 +48,10 @@ def together():
 
 
 @pytest.mark.parametrize("inverse", EXACT, ids=repr)
-@pytest.mark.parametrize("l2", [2, 20])
-def test_with_all_entries_it_is_ease(together, inverse, l2):
-    fitted = vt.SANSA(l2=l2, neighbours=ALL, inverse=inverse).fit(together)
-    expected = ease(together.csr().toarray(), l2)
+@pytest.mark.parametrize(("l2", "dropout"), [(2, 0), (20, 0), (5, 0.4)])
+def test_with_all_entries_it_is_ease(together, inverse, l2, dropout):
+    fitted = vt.SANSA(l2=l2, dropout=dropout, neighbours=ALL, inverse=inverse).fit(together)
+    expected = ease(together.csr().toarray(), l2, dropout)
     assert np.abs(expected - expected.T).max() > 0.01  # the direction can be told
     assert_allclose(weights_of(fitted), expected, atol=2e-5)
     scores = fitted.score_block(together.queries())

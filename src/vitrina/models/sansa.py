@@ -34,6 +34,7 @@ class SANSA(ModelConfig):
 
     Args:
         l2: strength of the ridge; the sparser the log, the smaller it should be (20 to 500 in published results).
+        dropout: p, which puts p / (1 - p) diag(X'X) beside l2 I, as EASE's does.
         neighbours: entries of a row of W (of a column of L, with a factor). Few are often better than many, as they leave out what is only noise; 20 and l2 50 to 100 were
             the best of few trials on Gowalla.
         inverse: an object of `vt.inverse`.
@@ -54,13 +55,14 @@ class SANSA(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     l2: float = Field(default=100, gt=0)
+    dropout: float = Field(default=0, ge=0, lt=1)
     neighbours: int = Field(default=20, ge=1)
     inverse: Inverse = Regressions()
 
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> FactoredMap:
         if not data.catalogue.n_users:
             raise DataError(f"SANSA needs events to learn from, and {data!r} has none.")
-        gram = sparse_gram(data, self.l2, self.neighbours, "SANSA", WIDER)
+        gram = sparse_gram(data, self.l2, self.neighbours, "SANSA", WIDER, self.dropout)
         inverted = self.inverse.of(gram, self.neighbours)
         path, own = _chain(inverted, gram.scale)
         return FactoredMap(data.items, data.catalogue, (path,), own, notes=(*gram.notes, *inverted.notes))

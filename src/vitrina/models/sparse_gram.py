@@ -38,13 +38,14 @@ class SparseGram:
     notes: tuple[str, ...]
 
 
-def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: int = 1) -> SparseGram:
+def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: int = 1, dropout: float = 0) -> SparseGram:
     """C of a log; an entry is kept if it is among the neighbours x wider largest of its row or of its column, and 0 takes the place of others.
 
     X is binary; where events have weights, an entry of X is the largest of the pair's events.
 
     Args:
         owner: whose `neighbours` they are.
+        dropout: p, with p / (1 - p) diag(X'X) beside l2 I.
 
     Raises:
         MemoryBudgetError: that many entries may not fit; says which `neighbours` do.
@@ -57,7 +58,7 @@ def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: in
     kept, sums = summed(data.map_shards(replace(reader, keep=keep)))
     room = min(neighbours * wider, data.n_items)
     needed = _require(owner, sums, neighbours, wider)
-    roots = np.sqrt(sums.squares + l2)
+    roots = np.sqrt(sums.squares / (1 - dropout) + l2)
     rest = content_columns(None, data), 0.0, Denominator.product(roots, roots).plain, np.empty(0), data.catalogue.mask
     rows = Rows(reader, room, sums, rest)
     best = rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
