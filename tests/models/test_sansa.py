@@ -207,7 +207,7 @@ def test_shards_add_up_and_repeated_events_count_once(data, model):
 
 @pytest.mark.parametrize("model", [vt.SANSA(neighbours=100), vt.SLIM(neighbours=100)], ids=repr)
 def test_memory_is_looked_at_beforehand_and_the_remedy_works(data, model, monkeypatch):
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=60_000))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=120_000))
     with pytest.raises(MemoryBudgetError, match=r"are free\. Use neighbours=") as caught:
         model.fit(data)
     fits = int(str(caught.value).split("neighbours=")[2].split()[0])
