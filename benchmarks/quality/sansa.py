@@ -36,7 +36,10 @@ PLACE = SHARED / "quality_sansa"
 EASE_ITEMS = 8_000
 ALL = 40_981
 TRIALS: dict[str, list[Any]] = {
-    "SANSA": [vt.SANSA(l2=l2, neighbours=n) for n, l2 in ((10, 100), (20, 50), (20, 100))],
+    "SANSA": [
+        *(vt.SANSA(l2=l2, neighbours=n) for n, l2 in ((20, 50), (20, 100), (60, 100))),
+        *(vt.SANSA(l2=50, dropout=0.5, neighbours=n) for n in (20, 60)),
+    ],
     "SANSA, incomplete factor": [vt.SANSA(l2=100, neighbours=20, inverse=vt.inverse.Incomplete())],
     "SLIM": [vt.SLIM(l1=l1, l2=l2) for l1, l2 in ((1, 50), (0.3, 50), (1, 200))],
     "EASE": [vt.EASE(l2=l2, max_items=EASE_ITEMS) for l2 in (20, 50, 100, 200, 500)],
