@@ -125,9 +125,9 @@ def table(found: dict[str, dict[str, Any]]) -> str:
             f"| `{from_plain(r['model'])!r}` | {cells} | {share} | {cost} | {memory} | {r['kept'] / 2**20:,.0f} | {r['answer_cpu']:.0f} |"
         )
     loads = sorted(r["load"] for r in found.values())
-    trials = ", ".join(f"{name} {len(models)}" for name, models in TRIALS.items())
+    trials = ", ".join(f"{name} {len(models)}" for name, models in TRIALS.items() if name in found)
     return (
-        f"{processor()}, load {loads[0]:.0f} to {loads[-1]:.0f}.\n\n{card(gowalla(), metric='nDCG@20')} Trials on validation: {trials} (on {EASE_ITEMS:,} items). "
+        f"{processor()}, load {loads[0]:.0f} to {loads[-1]:.0f}.\n\n{card(gowalla(), metric='nDCG@20')} Trials on validation: {trials}, EASE's on {EASE_ITEMS:,} items. "
         "Shares are of plain EASE of all items.\n\n" + "\n".join(rows)
     )  # fmt: skip
 
