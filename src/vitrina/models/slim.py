@@ -42,7 +42,7 @@ class SLIM(ModelConfig):
         ItemMap with sparse weights.
 
     Cost: the sum over users of the squared number of their items, and a few dozen sweeps over each item's neighbours and theirs, in parallel; memory that of
-    `Cooccurrence` and up to 40 bytes x items x neighbours, never items x items.
+    `Cooccurrence`, up to 64 bytes x items x neighbours, and 4 bytes x neighbours^2 x threads, never items x items.
 
     >>> import vitrina as vt
     >>> data = vt.testing.toy()
@@ -59,10 +59,10 @@ class SLIM(ModelConfig):
     def fit(self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None) -> ItemMap:
         if not data.catalogue.n_users:
             raise DataError(f"SLIM needs events to learn from, and {data!r} has none.")
-        gram = sparse_gram(data, self.l2, self.neighbours, "SLIM")
+        gram = sparse_gram(data, self.l2, self.neighbours, "SLIM", both=False)
         rows, scale = gram.rows, gram.scale
         weights = np.zeros(rows.nnz, np.float32)
-        _descend(data.n_items, rows.indptr, rows.indices, rows.data, scale, self.l1, weights)
+        _descend(data.n_items, rows.indptr, rows.indices, rows.data, scale, self.l1, int(np.diff(rows.indptr).max()), weights)
         to_from = sparse.csr_matrix((weights, rows.indices, rows.indptr), shape=rows.get_shape())
         to_from.eliminate_zeros()
         return ItemMap(data.items, data.catalogue, sparse.csr_matrix(to_from.T), notes=gram.notes)
@@ -73,50 +73,59 @@ class SLIM(ModelConfig):
 
 
 @kernel
-def _sweep(candidates, all_of_them, item, path, rows, scale, coefficients, residuals, place):  # pragma: no cover
-    """Set each coordinate to its best, once; returns the largest step. Coefficients are on the scale of correlations, those of `candidates` first."""
-    indptr, indices, data = rows
-    largest = 0.0
-    for at in range(len(candidates)):
+def _sweep(near, costs, idle_too, coefficients, residuals):  # pragma: no cover
+    """Set each coordinate to its best, once; returns the largest step. Without `idle_too` those that are 0 stay so."""
+    largest, size = 0.0, len(costs)
+    for at in range(size):
         before = coefficients[at]
-        if before == 0 and not all_of_them:
+        if before == 0 and not idle_too:
             continue
-        other = candidates[at]
-        after = max(residuals[at] + before - path * scale[item] * scale[other], 0.0)
+        after = max(residuals[at] + before - costs[at], 0.0)
         step = after - before
-        if step == 0:
-            continue
-        coefficients[at] = after
-        largest = max(largest, abs(step))
-        residuals[at] -= step
-        for to in range(indptr[other], indptr[other + 1]):
-            if place[indices[to]] >= 0:
-                residuals[place[indices[to]]] -= step * data[to]
+        if step != 0:
+            coefficients[at] = after
+            largest = max(largest, abs(step))
+            for to in range(size):
+                residuals[to] -= step * near[at, to]
     return largest
 
 
+@kernel
+def _gathered(candidates, indptr, indices, data, place, near):  # pragma: no cover
+    """C among the candidates, where an entry is known if one of the two has it."""
+    size = len(candidates)
+    near[:size, :size] = 0
+    for at in range(size):
+        place[candidates[at]] = at
+    for at in range(size):
+        near[at, at] = 1
+        for entry in range(indptr[candidates[at]], indptr[candidates[at] + 1]):
+            other = place[indices[entry]]
+            if other >= 0:
+                near[at, other] = near[other, at] = data[entry]
+    for at in range(size):
+        place[candidates[at]] = -1
+
+
 @Spread
-def _descend(first, last, indptr, indices, data, scale, l1, weights):  # pragma: no cover
-    """Weights by the entries of C: those of row j are of the items that predict j. Each l1 of the path begins with the solution of the one before, twice as large."""
-    place = np.full(len(scale), -1, np.int32)
+def _descend(first, last, indptr, indices, data, scale, l1, room, weights):  # pragma: no cover
+    """Weights by the entries of C: those of row j are of the items that predict j. On the path each l1 begins with the solution of twice as large a one."""
+    place, near = np.full(len(scale), -1, np.int32), np.empty((room, room), np.float32)
     for item in range(first, last):
         begin, stop = indptr[item], indptr[item + 1]
         candidates, residuals, coefficients = indices[begin:stop], data[begin:stop].astype(np.float64), np.zeros(stop - begin)
-        path = l1
-        for at in range(len(candidates)):
-            place[candidates[at]] = at
-            while path * scale[item] * scale[candidates[at]] < residuals[at] / 2 and l1 > 0:
-                path *= 2
+        _gathered(candidates, indptr, indices, data, place, near)
+        costs, times = l1 * scale[item] * scale[candidates], 1.0
+        while l1 > 0 and np.any(times * costs < residuals / 2):
+            times *= 2
         while True:
             for _ in range(SWEEPS):
-                if _sweep(candidates, True, item, path, (indptr, indices, data), scale, coefficients, residuals, place) < CLOSE:
+                if _sweep(near, times * costs, True, coefficients, residuals) < CLOSE:
                     break
                 for _ in range(SWEEPS):
-                    if _sweep(candidates, False, item, path, (indptr, indices, data), scale, coefficients, residuals, place) < CLOSE:
+                    if _sweep(near, times * costs, False, coefficients, residuals) < CLOSE:
                         break
-            if path == l1:
+            if times == 1:
                 break
-            path /= 2
-        for at in range(len(candidates)):
-            place[candidates[at]] = -1
-            weights[begin + at] = coefficients[at] * scale[candidates[at]] / scale[item]
+            times /= 2
+        weights[begin:stop] = coefficients * scale[candidates] / scale[item]

@@ -28,7 +28,7 @@ class SparseGram:
     """C = S (X'X + l2 I) S with S = diag(X'X + l2 I)^-1/2, so that the diagonal is 1.
 
     Args:
-        rows: (items, items) float32 CSR, symmetric, indices sorted, without the diagonal.
+        rows: (items, items) float32 CSR without the diagonal, symmetric with sorted indices unless it was made otherwise.
         scale: (items,) the diagonal of S; 0 for items without events.
         notes: what is kept of X'X, and what memory that may take.
     """
@@ -38,7 +38,7 @@ class SparseGram:
     notes: tuple[str, ...]
 
 
-def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: int = 1, dropout: float = 0) -> SparseGram:
+def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: int = 1, dropout: float = 0, both: bool = True) -> SparseGram:
     """C of a log; an entry is kept if it is among the neighbours x wider largest of its row or of its column, and 0 takes the place of others.
 
     X is binary; where events have weights, an entry of X is the largest of the pair's events.
@@ -46,6 +46,7 @@ def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: in
     Args:
         owner: whose `neighbours` they are.
         dropout: p, with p / (1 - p) diag(X'X) beside l2 I.
+        both: an entry that is large for one of two items is in both rows; else in its own, the largest first.
 
     Raises:
         MemoryBudgetError: that many entries may not fit; says which `neighbours` do.
@@ -63,7 +64,7 @@ def sparse_gram(data: Dataset, l2: float, neighbours: int, owner: str, wider: in
     rows = Rows(reader, room, sums, rest)
     best = rows.of_histories(Histories.joined(kept)) if keep else rows.of_log(data)
     full = int((np.diff(best.indptr) == room).sum()) if room < data.n_items - 1 else 0
-    rows = symmetric(best)
+    rows = symmetric(best) if both else sparse.csr_matrix(best, dtype=np.float32)
     note = f"{rows.nnz:,} entries of X'X are kept ({rows.nnz / max(data.n_items, 1) ** 2:.2%} of its square), and at most {needed / 2**30:.1f} GiB are taken for them."
     cut = f"Smaller entries of X'X count as 0 beside the {room:,} largest of an item, which {full:,} items have."
     scale = np.divide(1, roots, where=data.catalogue.mask, out=np.zeros(len(roots)))
