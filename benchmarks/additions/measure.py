@@ -2,7 +2,7 @@
 
     python -m benchmarks.additions.measure [NAME ...] [--check]
 
-A patch is an addition as somebody would make it: a model (SLIM), a block (a gated convolution), a metric (RBP), a re-ranker (MSD), a command. Asked of each: its
+A patch is an addition as somebody would make it: a model (RP3beta), a block (a gated convolution), a metric (RBP), a re-ranker (MSD), a command. Asked of each: its
 laws, its own tests, those of the layers, of the docs and of the exports. `--check` only says whether the patches still fit. Prints a table in Markdown.
 """
 
@@ -36,7 +36,7 @@ class Addition:
 
 
 ADDITIONS: Mapping[str, Addition] = {
-    "model": Addition("SLIM", "vt.testing.check_model(vt.SLIM(l1=0.5, l2=1))", "4 (2)"),
+    "model": Addition("RP3beta", "vt.testing.check_model(vt.RP3beta())", "4 (2)"),
     "block": Addition("gated convolution", "vt.testing.check_block(vt.sequence.GatedConvolution())", "11 (1)"),
     "metric": Addition("RBP", "vt.testing.check_metric(vt.metrics.metric('RBP@10'))", "4"),
     "reranker": Addition("MSD", "vt.testing.check_reranker(vt.MSD(diversity=0.5))", "6 (3), three laws broken"),
