@@ -42,7 +42,7 @@ class Embeddings(Vectors):
     decay: Decay | None = None
 
     @property
-    def item_vectors(self) -> sparse.csr_matrix | Float32:
+    def item_vectors(self) -> sparse.csr_matrix | Float32:  # type: ignore[override]
         """(items, dim) of each item."""
         return self.vectors
 
