@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose
 
 import vitrina as vt
-from vitrina.autoencoders import output
+from vitrina.autoencoders import nets, output
 from vitrina.autoencoders.bags import Bags, Entries, held_back
 from vitrina.autoencoders.output import Columns, focal, multinomial
 from vitrina.autoencoders.trainer import Fitting
@@ -77,12 +77,13 @@ def test_the_focal_loss_is_the_sum_over_all_items(monkeypatch, chunk):
             return (doubles(rng, 6, dim), doubles(rng, N, dim), doubles(rng, N))
 
         gates, a = (gate(3), gate(2)), doubles(rng, N, 2)
-        sums = torch.tensor(dense) @ a
+        told = dense * rng.choice([0, 2], dense.shape)  # half of the history is dropped
+        sums = torch.tensor(told) @ a
         with torch.no_grad():
             to = (a @ a.T).numpy()
             np.fill_diagonal(to, 0)
-            logits = [*((s @ t.T + b).numpy() for s, t, b in gates), dense @ to]
-        got = focal(gates, (sums, a), 0.25, 2.0, bags, Columns(N))
+            logits = [*((s @ t.T + b).numpy() for s, t, b in gates), told @ to]
+        got = focal(gates, (sums, a, torch.tensor(told[dense > 0])), 0.25, 2.0, bags, Columns(N))
         assert_allclose(got.item(), focal_slowly(dense, logits, 0.25, 2.0), rtol=1e-5)
 
 
@@ -97,7 +98,7 @@ def test_gradients_are_those_of_differences(monkeypatch, chunk, sample):
     columns = Columns.drawn(bags.targets, N, sample)
     assert torch.autograd.gradcheck(lambda *parts: multinomial(*parts, bags, columns), (states, table, bias))
     shrunk = [(0.5 * part).detach().requires_grad_() for part in (states, table, bias, doubles(rng, 3, 2), a)]
-    assert torch.autograd.gradcheck(lambda s, t, b, e, f: focal(((s, t, b),), (e, f), 0.25, 2.0, bags, columns), shrunk)
+    assert torch.autograd.gradcheck(lambda s, t, b, e, f: focal(((s, t, b),), (e, f, bags.weights), 0.25, 2.0, bags, columns), shrunk)
 
 
 def test_a_sample_of_all_others_is_the_catalogue():
@@ -128,13 +129,13 @@ def test_in_expectation_a_sample_gives_the_sum_over_the_catalogue():
     states, table, bias, a = (0.5 * doubles(rng, *shape).detach() for shape in ((3, 2), (N, 2), (N,), (N, 2)))
     logits = states @ table.T + bias
     whole, sums = logits.exp().sum(1), torch.stack([a[bags.targets[bags.people == q]].sum(0) for q in range(3)])
-    full = focal(((states, table, bias),), (sums, a), 0.25, 2.0, bags, Columns(N))
+    full = focal(((states, table, bias),), (sums, a, bags.weights), 0.25, 2.0, bags, Columns(N))
     torch.manual_seed(0)
     partitions, losses = [], []
     for _ in range(1000):
         columns = Columns.drawn(bags.targets, N, 3)
         partitions.append((logits[:, columns.rows] + columns.log_share).exp().sum(1))
-        losses.append(focal(((states, table, bias),), (sums, a), 0.25, 2.0, bags, columns).item())
+        losses.append(focal(((states, table, bias),), (sums, a, bags.weights), 0.25, 2.0, bags, columns).item())
     found = torch.stack(partitions)
     assert ((found.mean(0) - whole).abs() < 4 * found.std(0) / sqrt(1000)).all()
     assert abs(np.mean(losses) - full.item()) < 4 * np.std(losses) / sqrt(1000)
@@ -231,19 +232,22 @@ def test_recvae_trains_encoder_and_decoder_in_turn():
     assert torch.equal(net.old.inputs, net.encoder.inputs)
 
 
-def test_the_loss_of_vasp_is_focal_loss_and_divergence():
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_loss_of_vasp_is_focal_loss_and_divergence(dropout, monkeypatch):
     dense, bags = bags_of(np.random.default_rng(9))
-    net = vt.VASP(hidden=7, dim=4, rank=3).network(N).double()
+    net = vt.VASP(hidden=7, dim=4, rank=3, dropout=dropout).network(N).double()
+    told = dense * (np.random.default_rng(2).random(dense.shape) >= dropout) / (1 - dropout)
+    monkeypatch.setattr(nets.F, "dropout", lambda weights, share: torch.tensor(told[dense > 0]) if share else weights)
     torch.manual_seed(1)
     got = net.loss(bags).item()
-    mean, log_variance = encoded(net.encoder, dense, unit=False)
+    mean, log_variance = encoded(net.encoder, told, unit=False)
     z = torch.tensor(mean + np.exp(0.5 * log_variance) * noise(1, 6, 4))
     with torch.no_grad():
         to = (net.linear @ net.linear.T).numpy()
         np.fill_diagonal(to, 0)
         logits = [(s @ part.table.T + part.bias).numpy() for s, part in ((net.decoder(z), net.deep), (z, net.direct))]
     kl = (0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)).mean(axis=1).sum()
-    assert_allclose(got, (focal_slowly(dense, [*logits, dense @ to], 0.25, 2.0) + kl) / 6, rtol=1e-4)
+    assert_allclose(got, (focal_slowly(dense, [*logits, told @ to], 0.25, 2.0) + kl) / 6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)

@@ -228,7 +228,7 @@ class VASPNet(VariationalNet):
         gates = ((self.decoder(states), self.deep.table, self.deep.bias), (states, self.direct.table, self.direct.bias))
         sums = F.embedding_bag(bags.targets, self.linear, bags.indptr[:-1], mode="sum", per_sample_weights=weights)
         columns = Columns.drawn(bags.targets, self.items, self.model.sample(self.items))
-        paid = focal(gates, (sums, self.linear), self.model.focal_alpha, self.model.focal_gamma, bags, columns)
+        paid = focal(gates, (sums, self.linear, weights), self.model.focal_alpha, self.model.focal_gamma, bags, columns)
         distance = standard_divergence(mean, log_variance).mean(1).sum()  # the mean over the dimensions, as the authors' program has it
         return (paid + distance) / len(bags)
 

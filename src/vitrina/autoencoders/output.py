@@ -59,24 +59,32 @@ class Scored:
     person: Tensor  # (entries,) 0 for the first of these people
     place: Tensor  # (entries,) column of each
     weights: Tensor  # (entries,)
+    told: Tensor  # (entries,) what the states were made of
 
 
-def over_people(loss: Callable[[tuple[Tensor, ...], Scored], Tensor], states: tuple[Tensor, ...], bags: Bags, columns: Columns) -> Tensor:
+def over_people(
+    loss: Callable[[tuple[Tensor, ...], Scored], Tensor],
+    states: tuple[Tensor, ...],
+    bags: Bags,
+    columns: Columns,
+    told: Tensor | None = None,
+) -> Tensor:
     """The sum of `loss` over chunks of people, whose logits are made again when the gradient asks for them, so that those of one chunk are held at a time.
 
     Args:
         loss: of the states of a chunk, as many as there are, and of its items.
         states: (people, dim) each.
+        told: (entries,) the weights in the histories that the states were made of, where they aren't those of the bags.
     """
     step = max(1, CHUNK_BYTES // (4 * columns.size))
-    whole = Scored(bags.people, columns.places(bags.targets), bags.weights)
+    whole = Scored(bags.people, columns.places(bags.targets), bags.weights, bags.weights if told is None else told)
     if step >= len(bags):
         return loss(states, whole)
     total = states[0].new_zeros(())
     for first in range(0, len(bags), step):
         last = min(first + step, len(bags))
         own = slice(int(bags.indptr[first]), int(bags.indptr[last]))
-        part = Scored(whole.person[own] - first, whole.place[own], whole.weights[own])
+        part = Scored(whole.person[own] - first, whole.place[own], whole.weights[own], whole.told[own])
         total = total + checkpoint(loss, tuple(state[first:last] for state in states), part, use_reentrant=False)
     return total
 
@@ -100,7 +108,7 @@ def multinomial(states: Tensor, table: Tensor, bias: Tensor, bags: Bags, columns
 
 def focal(
     gates: tuple[tuple[Tensor, Tensor, Tensor], ...],
-    linear: tuple[Tensor, Tensor],
+    linear: tuple[Tensor, Tensor, Tensor],
     alpha: float,
     gamma: float,
     bags: Bags,
@@ -111,7 +119,8 @@ def focal(
 
     Args:
         gates: states (people, dim), table (items, dim), bias (items,) of each sigmoid.
-        linear: sums (people, rank) of rows of A over the history, and A (items, rank): a last sigmoid, without an item's own part.
+        linear: sums (people, rank) of rows of A over the history, A (items, rank), and the weights (entries,) in these sums, some of them dropped: a last sigmoid,
+            without an item's own part.
     """
     tables, biases = [columns.of(table) for _, table, _ in gates], [columns.of(bias) for _, _, bias in gates]
     factors = columns.of(linear[1])
@@ -120,7 +129,7 @@ def focal(
 
     def loss(chunk: tuple[Tensor, ...], scored: Scored) -> Tensor:
         own = (scored.person, scored.place)
-        logits = (chunk[-1] @ factors.t()).index_put(own, -scored.weights * squares[scored.place], accumulate=True)
+        logits = (chunk[-1] @ factors.t()).index_put(own, -scored.told * squares[scored.place], accumulate=True)
         log_p = torch.nn.functional.logsigmoid(logits)
         for state, table, bias in zip(chunk, tables, biases, strict=False):
             log_p = log_p + torch.nn.functional.logsigmoid(torch.addmm(bias, state, table.t()))
@@ -134,4 +143,4 @@ def focal(
         everywhere = absent.sum() if counts is None else (absent @ counts.to(p.dtype)).sum()
         return everywhere + (scored.weights * present - not_absent).sum()
 
-    return over_people(loss, (*(state for state, _, _ in gates), linear[0]), bags, columns)
+    return over_people(loss, (*(state for state, _, _ in gates), linear[0]), bags, columns, linear[2])
