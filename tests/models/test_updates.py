@@ -134,6 +134,32 @@ def test_what_is_not_the_same_log_is_refused(whole: vt.Dataset) -> None:
         model.fit(replace(now, events=replace(now.events, times=None), time_unit=None), start=fitted)
 
 
+def test_corrections_that_leave_all_counts_are_refused(whole: vt.Dataset) -> None:
+    """Two people of the earlier days are given each other's item: every item has as many events and people as before."""
+    first, now = days(whole, 2)[-2:]
+    x, one, other = first.csr().toarray() > 0, 0, 1
+    a, b = next((a, b) for a in range(len(x)) for b in range(len(x)) if x[a, one] > x[a, other] and x[b, other] > x[b, one])
+    frame, names = now.frame(), first.items.ids.to_list()
+    mine, theirs = (
+        (pl.col("user_id") == first.users.ids[user]) & (pl.col("item_id") == names[item]) for user, item in ((a, one), (b, other))
+    )
+    swapped = pl.when(mine).then(pl.lit(names[other])).when(theirs).then(pl.lit(names[one])).otherwise(pl.col("item_id"))
+    corrected = vt.read_interactions(frame.with_columns(item_id=swapped), value="value")
+    for model in (vt.EASE(l2=5), COUNTS[0]):
+        with pytest.raises(DataError, match="were corrected or removed"):
+            model.fit(corrected, start=model.fit(first))
+
+
+def test_corrected_weights_are_refused(whole: vt.Dataset) -> None:
+    first, now = days(whole, 2)[-2:]
+    first, now = (replace(log, events=replace(log.events, weights=np.ones(log.n_events, np.float32))) for log in (first, now))
+    fitted = vt.EASE(l2=5).fit(first)
+    vt.EASE(l2=5).fit(now, start=fitted)
+    heavier = now.events.weights + (now.events.times == now.events.times.min())
+    with pytest.raises(DataError, match="were corrected or removed"):
+        vt.EASE(l2=5).fit(replace(now, events=replace(now.events, weights=heavier.astype(np.float32))), start=fitted)
+
+
 COUNTS = [
     vt.Cooccurrence(neighbours=5, keep_pairs=True),
     vt.Cooccurrence(weighting=vt.weighting.Jaccard(shrinkage=2), neighbours=100, diagonal=True, keep_pairs=True),

@@ -55,6 +55,13 @@ class IdTable:
         self.slots = larger
 
 
+def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 ([Steele et al. 2014](https://doi.org/10.1145/2714064.2660195)): numbers that are near to each other go far apart; 0 stays 0."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
 def _hashes(ids: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     first, second = (ids.hash(seed).to_numpy(writable=True) for seed in SEEDS)
     return first, second

@@ -32,6 +32,7 @@ from pydantic import Field, model_validator
 
 from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
+from vitrina.base.hashing import mixed
 from vitrina.types import Float64, Int64
 
 BUCKETS = 1 << 14  # that users are hashed into
@@ -162,11 +163,4 @@ def drawn(parts: Float64, bootstrap: Bootstrap) -> Float64:
 def _bucket_of(users: Int64) -> Int64:
     """(queries,) the bucket of each user."""
     keys = np.where(users < 0, -1 - np.arange(len(users)), users).astype(np.uint64)
-    return (_mix(keys + np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - BUCKETS.bit_length() + 1)).astype(np.int64)
-
-
-def _mix(x: Any) -> Any:
-    """The finaliser of splitmix64."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    return (mixed(keys + np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - BUCKETS.bit_length() + 1)).astype(np.int64)

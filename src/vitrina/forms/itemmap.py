@@ -34,25 +34,27 @@ class Basis:
 
     Args:
         until: the time of the last event of the fit.
+        digest: of the rows of the people (`vitrina.models.news.digest`).
         diagonal: (kept,) float32, of the inverse matrix behind dense weights; empty for others.
         pairs: (items, items) how many people took both; None for others.
     """
 
     until: int
+    digest: int
     diagonal: Float32 = field(default_factory=lambda: np.empty(0, np.float32))
     pairs: sparse.csr_matrix | None = None
 
     def arrays(self) -> dict[str, Any]:
         """What an artifact keeps of it."""
         pairs = {} if self.pairs is None else {f"pairs_{name}": array for name, array in sparse_arrays(self.pairs).items()}
-        return {"until": np.array([self.until]), "diagonal": self.diagonal} | pairs
+        return {"until": np.array([self.until]), "digest": np.array([self.digest], np.uint64), "diagonal": self.diagonal} | pairs
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Any]) -> Basis | None:
         if "until" not in arrays:
             return None
         pairs = {name.removeprefix("pairs_"): array for name, array in arrays.items() if name.startswith("pairs_")}
-        return cls(int(arrays["until"][0]), arrays["diagonal"], sparse_of_arrays(pairs) if pairs else None)
+        return cls(int(arrays["until"][0]), int(arrays["digest"][0]), arrays["diagonal"], sparse_of_arrays(pairs) if pairs else None)
 
 
 @final

@@ -22,7 +22,7 @@ from vitrina.models.base import ModelConfig
 from vitrina.models.content_vectors import Content
 from vitrina.models.cost import Cost, Size
 from vitrina.models.histories import Histories, Reader, Sums, summed
-from vitrina.models.news import last_moment, news_of
+from vitrina.models.news import digest, last_moment, news_of
 from vitrina.models.pair_counts import counted, sums_of, with_news
 from vitrina.models.rows import Rows, fit_here
 from vitrina.models.weighting import Cosine, Denominator, Weighting
@@ -145,7 +145,7 @@ class Cooccurrence(ModelConfig):
         pairs = counted(data, reader) if start is None else with_news(news_of(self, start, data), data.n_items)
         rows = self._rows(data, reader, sums_of(pairs, data.catalogue), diagonal)
         until = last_moment(data)
-        return rows.of_pairs(pairs), None if until is None else Basis(until, pairs=pairs)
+        return rows.of_pairs(pairs), None if until is None else Basis(until, digest(data), pairs=pairs)
 
     def _rows(self, data: Dataset, reader: Reader, sums: Sums, diagonal: bool) -> Rows:
         denominator = _of_sums(self.weighting.denominator(sums.squares, data.catalogue.n_users), sums)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
+from vitrina.base.hashing import mixed
 from vitrina.types import Float32
 from vitrina.vocabulary import Vocabulary, id_hashes
 
@@ -24,16 +25,9 @@ def drawn(vocabulary: Vocabulary, dim: int, seed: int, scale: float) -> Float32:
     (True, False)
     """
     out = np.empty((len(vocabulary), dim), np.float32)
-    begins = _mixed(id_hashes(vocabulary) ^ _mixed(np.array([seed], np.uint64)))
+    begins = mixed(id_hashes(vocabulary) ^ mixed(np.array([seed], np.uint64)))
     for first in range(0, len(out), ROWS):
         places = begins[first : first + ROWS, None] + STEP * np.arange(1, dim + 1, dtype=np.uint64)
-        uniform = ((_mixed(places) >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
+        uniform = ((mixed(places) >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
         out[first : first + ROWS] = scale * ndtri(uniform)
     return out
-
-
-def _mixed(values: np.typing.NDArray[np.uint64]) -> np.typing.NDArray[np.uint64]:
-    """The finalizer of splitmix64."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))

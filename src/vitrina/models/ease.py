@@ -21,7 +21,7 @@ from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
-from vitrina.models.news import last_moment, news_of
+from vitrina.models.news import digest, last_moment, news_of
 from vitrina.models.pairs import dealt
 from vitrina.models.woodbury import updated
 from vitrina.protocols import Recommender
@@ -93,7 +93,7 @@ class EASE(ModelConfig):
             weights, diagonal = inverse, np.diagonal(inverse).copy()
             to_weights(weights)
         until = last_moment(data)
-        basis = None if until is None else Basis(until, diagonal)
+        basis = None if until is None else Basis(until, digest(data), diagonal)
         return ItemMap(data.items, data.catalogue, weights, kept, notes=notes, basis=basis)
 
     def cost(self, size: Size) -> Cost:

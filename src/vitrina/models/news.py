@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.base.config import to_plain
 from vitrina.base.errors import DataError, ParameterError
+from vitrina.base.hashing import mixed
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import of_people
 from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.types import Int32
+from vitrina.vocabulary import id_hashes
+
+UInt64 = NDArray[np.uint64]
 
 LEAVE = "Leave 'start' out, and fit on the whole log of now."
 
@@ -45,6 +50,19 @@ def last_moment(data: Dataset) -> int | None:
     return None if span is None else span[1]
 
 
+def digest(data: Dataset) -> int:
+    """A number of the rows of X, whosever they are and in whatever order and codes: with other rows it is another but once in 2^64.
+
+    Cost: as a pass over the log.
+
+    >>> import vitrina as vt
+    >>> data = vt.testing.toy()
+    >>> digest(data) == digest(data.sharded(3)), digest(data) == digest(data.select(data.user_of > 0))
+    (True, False)
+    """
+    return _total(data.map_shards(partial(_digest_of, mixed(id_hashes(data.items)))))
+
+
 def news_of(model: Any, start: Any, data: Dataset) -> News:
     """What is later in `data` than all that `start` was fitted on.
 
@@ -69,16 +87,30 @@ def news_of(model: Any, start: Any, data: Dataset) -> News:
         raise DataError(f"{name} tells what is new by its time, and {data!r} has no times. {LEAVE}")
     until, codes = start.basis.until, data.items.encode(start.vocabulary.ids).astype(np.int32)
     earlier, rows = Catalogue(*np.zeros((2, data.n_items), np.int64), 0), []
-    for catalogue, before, added in data.map_shards(partial(_of_shard, until)):
+    hashes, digests = mixed(id_hashes(data.items)), []
+    for catalogue, part, before, added in data.map_shards(partial(_of_shard, until, hashes)):
         earlier = Catalogue(earlier.events + catalogue.events, earlier.users + catalogue.users, earlier.n_users + catalogue.n_users)
+        digests.append(part)
         rows.append((before, added))
-    _require_same(name, start, codes, earlier, data)
+    _require_same(name, start, codes, earlier, _total(digests), data)
     before, added = (sparse.csr_matrix(sparse.vstack(parts, format="csr")) for parts in zip(*rows, strict=True))
     return News(start.basis, codes, before, added)
 
 
-def _of_shard(until: int, shard: Dataset) -> tuple[Catalogue, sparse.csr_matrix, sparse.csr_matrix]:
-    """Statistics of what is not later than `until`; and of the people whose rows changed, these rows and what came."""
+def _total(digests: Iterable[int]) -> int:
+    return sum(digests) % 2**64
+
+
+def _digest_of(item_hashes: UInt64, shard: Dataset) -> int:
+    """The sum over people of a number that hangs on each item of the row and its entry."""
+    rows = _rows(shard)
+    rows = rows[np.diff(rows.indptr) > 0]
+    entries = mixed(item_hashes[rows.indices] ^ np.asarray(rows.data, np.float32).view(np.uint32))
+    return int(mixed(np.add.reduceat(entries, rows.indptr[:-1])).sum()) if len(entries) else 0
+
+
+def _of_shard(until: int, item_hashes: UInt64, shard: Dataset) -> tuple[Catalogue, int, sparse.csr_matrix, sparse.csr_matrix]:
+    """Statistics and digest of what is not later than `until`; and of the people whose rows changed, these rows and what came."""
     assert shard.events.times is not None
     late = shard.events.times > until
     people = of_people(shard, np.unique(shard.user_of[late]))
@@ -86,7 +118,8 @@ def _of_shard(until: int, shard: Dataset) -> tuple[Catalogue, sparse.csr_matrix,
     added = sparse.csr_matrix(now - before)
     added.eliminate_zeros()
     changed = np.flatnonzero(np.diff(added.indptr))
-    return shard.select(~late).catalogue, before[changed], added[changed]
+    earlier = shard.select(~late)
+    return earlier.catalogue, _digest_of(item_hashes, earlier), before[changed], added[changed]
 
 
 def _rows(people: Dataset) -> sparse.csr_matrix:
@@ -97,10 +130,11 @@ def _rows(people: Dataset) -> sparse.csr_matrix:
     return rows
 
 
-def _require_same(name: str, start: ItemMap, codes: Int32, earlier: Catalogue, data: Dataset) -> None:
+def _require_same(name: str, start: ItemMap, codes: Int32, earlier: Catalogue, rows: int, data: Dataset) -> None:
+    assert start.basis is not None
     known = start.catalogue
     here, gone = codes[codes >= 0], codes < 0
-    differs = known.events[gone].any() or earlier.n_users != known.n_users
+    differs = known.events[gone].any() or earlier.n_users != known.n_users or rows != start.basis.digest
     for then, now in ((known.events, earlier.events), (known.users, earlier.users)):
         expected = np.zeros(len(now), np.int64)
         expected[here] = then[~gone]
