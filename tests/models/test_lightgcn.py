@@ -14,7 +14,7 @@ from vitrina.base.errors import DataError, ParameterError
 torch = pytest.importorskip("torch")
 
 from vitrina.models.graph.base import Step  # noqa: E402  after PyTorch is known to be there
-from vitrina.models.graph.steps import Graph, Pairs, mean_of  # noqa: E402
+from vitrina.models.graph.steps import Graph, Pairs, _loss, mean_of  # noqa: E402
 from vitrina.models.graph_filter import entries_of, normalise  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -111,6 +111,50 @@ def test_losses_are_their_formulas(seed):
 
     both = contrast(people + 0.1, sorted(set(step.users.tolist()))) + contrast(items - 0.1, sorted(set(step.positives.tolist())))
     assert np.isclose(float(vt.graph.SimGCL(weight=0.3, temperature=0.5).of(step)), ranking + 0.3 * both, rtol=1e-4)
+
+
+class Told(vt.graph.GraphLoss):
+    """Keeps what it is shown."""
+
+    def of(self, step: Step):
+        STEPS.append(step)
+        return vt.graph.Pairwise().of(step)
+
+
+STEPS: list[Step] = []
+
+
+@pytest.mark.parametrize("l2", [0, 0.3])
+def test_the_loss_of_a_batch_has_the_squares_of_its_first_vectors(l2):
+    rng = np.random.default_rng(5)
+    data, normal = random_graph(rng)
+    entries = entries_of(data)
+    normalise(entries)
+    tables = [torch.from_numpy(rng.standard_normal((n, 3)).astype(np.float32)) for n in normal.shape]
+    batch = [torch.from_numpy(rng.integers(0, n, 4)) for n in (len(normal), *[normal.shape[1]] * 3)]
+    found = float(_loss(vt.LightGCN(dim=3, layers=2, l2=l2, loss=Told()), Graph.of(entries, CPU), tables, batch, None))
+    layers, n = dense_layers(normal, tables[0].numpy(), tables[1].numpy(), 2), len(normal)
+    mean, (first, *rest) = np.mean(layers, axis=0), layers
+    users, positives, negatives, _ = (part.numpy() for part in batch)
+    ahead = (mean[users] * (mean[n + positives] - mean[n + negatives])).sum(axis=1)
+    squares = sum((first[rows] ** 2).sum() for rows in (users, n + positives, n + negatives))
+    assert np.isclose(found, np.log1p(np.exp(-ahead)).mean() + l2 / 2 * squares / 4, rtol=1e-5)
+    assert np.allclose(np.vstack(STEPS[-1].view(0.0)), np.mean(rest, axis=0), atol=1e-5)  # a view is without the first vectors
+
+
+def test_noise_moves_each_vector_of_a_layer_by_its_length_in_its_own_orthant():
+    rng = np.random.default_rng(6)
+    data, normal = random_graph(rng)
+    entries = entries_of(data)
+    normalise(entries)
+    tables = [torch.from_numpy(rng.standard_normal((n, 3)).astype(np.float32)) for n in normal.shape]
+    graph = Graph.of(entries, CPU)
+    plain, moved = graph.layers(*tables, 1), graph.layers(*tables, 1, 0.25)
+    for before, after in zip(plain[1], moved[1], strict=True):
+        step = (after - before).numpy()
+        assert np.allclose(np.linalg.norm(step, axis=1), 0.25, rtol=1e-4)
+        assert (step * before.numpy() >= 0).all()
+    assert all(torch.equal(a, b) for a, b in zip(plain[0], moved[0], strict=True))
 
 
 @pytest.mark.parametrize("become", ["positive", "left out"])
