@@ -117,7 +117,7 @@ class Complete(Inverse):
 
     def of(self, gram: SparseGram, room: int) -> Inverted:
         try:
-            from sksparse import cholmod  # noqa: PLC0415 - an extra
+            from sksparse import cholmod  # noqa: PLC0415 - an extra  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise MissingExtraError.of("scikit-sparse", "cholmod", "Complete()") from None
         lower, pivots, order = _complete_factor(cholmod, gram.rows)
@@ -127,7 +127,7 @@ class Complete(Inverse):
 
 def _ties(gram: SparseGram) -> Float64:
     """(items,) what puts items of one popularity into an order that doesn't hang on their codes: the sum of their correlations, the largest first."""
-    return -np.round(np.asarray(gram.rows.sum(axis=1, dtype=np.float64)).ravel(), 6)
+    return -np.round(np.asarray(gram.rows.sum(axis=1, dtype=np.float64), np.float64).ravel(), 6)
 
 
 def _complete_factor(cholmod: Any, rows: sparse.csr_matrix) -> tuple[sparse.csc_matrix, Float64, Int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from pydantic import Field
@@ -85,7 +85,7 @@ def _chain(inverted: Inverted, scale: Float64) -> tuple[Path, Float32]:
     return Path(factors), known.astype(np.float32)
 
 
-def _float32(matrix: sparse.spmatrix) -> sparse.csr_matrix:
+def _float32(matrix: Any) -> sparse.csr_matrix:
     rows = sparse.csr_matrix(matrix, dtype=np.float32)
     rows.eliminate_zeros()
     return rows
