@@ -28,7 +28,8 @@ class RecVAE(AutoencoderConfig):
         - sum over the items i of log softmax(z W + b)[i] + gamma * n * (log q(z) - log prior(z))
 
     with q what the encoder says of the history with a share of it dropped, and the prior a mixture of the standard normal, of what the encoder of the
-    epoch before says of the whole history, and of a wide normal (variance e^10). An epoch trains the encoder for three passes, and then the decoder for one, without
+    epoch before says of the whole history, and of a wide normal (variance e^10). It is one
+    mixture of three normals of the whole code, as in the paper; the authors' program mixes each dimension by itself. An epoch trains the encoder for three passes, and then the decoder for one, without
     dropout. Weights, repeats and large catalogues are treated as in `MultVAE`.
 
     Which to take: the strongest of the plain autoencoders where it has time to train; its vectors of items are small, so it answers faster than `MultVAE`.

@@ -86,7 +86,7 @@ def news_of(model: Any, start: Any, data: Dataset) -> News:
     if "times" not in data.columns:
         raise DataError(f"{name} tells what is new by its time, and {data!r} has no times. {LEAVE}")
     until, codes = start.basis.until, data.items.encode(start.vocabulary.ids).astype(np.int32)
-    earlier, rows = Catalogue(*np.zeros((2, data.n_items), np.int64), 0), []
+    earlier, rows = Catalogue(np.zeros(data.n_items, np.int64), np.zeros(data.n_items, np.int64), 0), []
     hashes, digests = mixed(id_hashes(data.items)), []
     for catalogue, part, before, added in data.map_shards(partial(_of_shard, until, hashes)):
         earlier = Catalogue(earlier.events + catalogue.events, earlier.users + catalogue.users, earlier.n_users + catalogue.n_users)
@@ -114,6 +114,7 @@ def _of_shard(until: int, item_hashes: UInt64, shard: Dataset) -> tuple[Catalogu
     assert shard.events.times is not None
     late = shard.events.times > until
     people = of_people(shard, np.unique(shard.user_of[late]))
+    assert people.events.times is not None
     now, before = _rows(people), _rows(people.select(people.events.times <= until))
     added = sparse.csr_matrix(now - before)
     added.eliminate_zeros()
