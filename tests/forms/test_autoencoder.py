@@ -101,7 +101,7 @@ def test_an_item_counts_once_with_the_largest_of_its_weights(log):
 
 def test_who_has_no_known_item_gets_popularity_and_an_item_without_a_vector_no_score(log):
     form = form_of(log)
-    form.vectors[3] = 0
+    form.vectors[3] = 0  # before anybody asked
     queries = vt.Queries.of_histories(log.items, [[], ["i3"], ["i3", "i4"], ["i4"]])
     scores = form.score_block(queries)
     assert np.isneginf(scores[:2]).all()
