@@ -25,12 +25,12 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import commit, processor
 from benchmarks.kit.pages import RESULTS, keep
-from benchmarks.kit.places import CACHE, data_folder
+from benchmarks.kit.places import SHARED, data_folder
 from benchmarks.kit.runs import card, changed
 from vitrina.base.config import fingerprint
 from vitrina.evaluate.run import evaluate
 
-KEPT = CACHE / "autoencoders"
+KEPT = SHARED / "autoencoders"
 METRICS = ("nDCG@100", "Recall@20", "Recall@50")
 EASES = [vt.EASE(l2=l2) for l2 in (200, 400, 600, 800, 1200, 1600)]
 SEARCHED = {

@@ -24,10 +24,10 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import commit, processor
 from benchmarks.kit.pages import RESULTS, keep
-from benchmarks.kit.places import CACHE, ROOT
+from benchmarks.kit.places import ROOT, SHARED
 from vitrina.base.config import fingerprint
 
-KEPT = CACHE / "autoencoders"
+KEPT = SHARED / "autoencoders"
 ALL = 10**9
 PEOPLE, BATCH = 2000, 500
 MODELS = ("MultVAE", "RecVAE", "VASP")
