@@ -46,7 +46,7 @@ class Autoencoder(Vectors):
 
     An item counts once, with the largest of its weights. Items without an event, and queries without a known item, have no score.
 
-    Cost: a query costs the network and items x dim; memory for 16 MB of scores, whatever the queries and the items.
+    Cost: a query costs the network and items x dim; memory for 16 MB of scores.
 
     Args:
         network: from histories to states.
@@ -63,19 +63,25 @@ class Autoencoder(Vectors):
         """(items, dim + 1) of each item."""
         return self.vectors
 
-    def products(self, queries: Queries) -> Products:
-        return Products(self.encode(queries), self.table_of_items)
+    @cached_property
+    def known(self) -> Bool:
+        """(items,) which items have a vector."""
+        return np.any(self.vectors != 0, axis=1)
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim + 1) states; zeros for a history without a known item."""
         out = np.zeros((len(queries), self.vectors.shape[1]), np.float32)
         for part, block in queries.blocks(QUERIES):
-            histories = known_history(block.counted(), self.table_of_items.described)
+            histories = known_history(block.counted(), self.known)
             some = np.diff(histories.indptr) > 0
             states = with_one(self.network.outputs(histories)[-1])
             states[~some] = 0
             out[part] = states
         return out
+
+    def products(self, queries: Queries) -> Products:
+        states = self.encode(queries)
+        return Products(states, self.table_of_items, states[:, -1] != 0)
 
     def item_relations(self, items: Int32) -> Float32:
         """The cosines of their vectors, without the biases."""
