@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 import vitrina as vt
 from vitrina.forms import FoldedIn
 from vitrina.forms.least_squares import Penalty, solved, straightened
-from vitrina.models.ials import _by_person
+from vitrina.models.entries import Entries
 from vitrina.protocols import Encoder
 from vitrina.types import Queries
 
@@ -48,7 +48,7 @@ def test_a_history_of_a_stranger_is_folded_in_by_its_normal_equations(data):
 
 def test_a_known_person_is_folded_in_as_the_fits_own_half_sweep_solves_him(data):
     form = vt.IALS(dim=12, l2=0.02).fit(data)
-    pairs, n_items = _by_person(data), int(np.count_nonzero(data.catalogue.users))
+    pairs, n_items = Entries.of(data), int(np.count_nonzero(data.catalogue.users))
     people = solved(*pairs, form.vectors, form.squares, n_items, form.penalty)
     assert_allclose(form.encode(data.queries(codes=np.arange(len(data.users)))), people, atol=1e-5)
 

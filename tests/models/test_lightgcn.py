@@ -13,9 +13,10 @@ from vitrina.base.errors import DataError, ParameterError
 
 torch = pytest.importorskip("torch")
 
+from vitrina.models.entries import entries_of  # noqa: E402
 from vitrina.models.graph.base import Step  # noqa: E402  after PyTorch is known to be there
 from vitrina.models.graph.steps import Graph, Pairs, _loss, mean_of  # noqa: E402
-from vitrina.models.graph_filter import entries_of, normalise  # noqa: E402
+from vitrina.models.graph_filter import normalise  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, Protocol, cast, final
 
 import numpy as np
 import psutil
@@ -17,10 +17,10 @@ from vitrina.base.rates import product_rate
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import Parts, over_parts, workers_of
 from vitrina.data.split import Split
-from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
+from vitrina.models.entries import users_items
 from vitrina.models.news import digest, last_moment, news_of
 from vitrina.models.pairs import dealt
 from vitrina.models.woodbury import updated
@@ -83,9 +83,8 @@ class EASE(ModelConfig):
             raise DataError(f"EASE needs events to learn from, and {data!r} has none.")
         kept, notes = kept_items(self, data, data.catalogue.by_popularity)
         news = None if start is None else news_of(self, start, data)
-        inverse = (
-            None if news is None or self.dropout else updated(start, news, kept, self.l2)
-        )  # a dropout changes the diagonal of all that are taken
+        # a dropout changes the diagonal of all that are taken
+        inverse = None if news is None or self.dropout else updated(cast("ItemMap", start), news, kept, self.l2)
         if inverse is None:
             weights = gram(data, kept)
             diagonal = solve(self, data, weights)
@@ -202,16 +201,14 @@ def _rows_of(kept: Int32, parts: Parts, block: slice) -> Float32:
 
 def _add_shard(shard: Dataset, kept: Int32, block: slice, out: Float32) -> None:
     """Add what the people of a shard have to the rows of a block."""
-    users_items = shard.csr()
-    if shard.events.weights is not None:
-        put_largest(users_items, shard.user_of, shard.events.items, shard.events.weights)
-    users_items = users_items[:, kept[: block.stop]] if block.stop < shard.n_items else users_items
-    users_items.sort_indices()
-    items_users = users_items.tocsc()
-    order = block.start + dealt(np.diff(items_users.indptr)[block])
-    entries = () if shard.events.weights is None else (users_items.data, items_users.data)
+    rows = users_items(shard)
+    rows = rows[:, kept[: block.stop]] if block.stop < shard.n_items else rows
+    rows.sort_indices()
+    columns = rows.tocsc()
+    order = block.start + dealt(np.diff(columns.indptr)[block])
+    entries = () if shard.events.weights is None else (rows.data, columns.data)
     add = _add_products if entries else _add_pairs
-    by_user, by_item = (users_items.indptr, users_items.indices), (items_users.indptr, items_users.indices)
+    by_user, by_item = (rows.indptr, rows.indices), (columns.indptr, columns.indices)
     add(len(order), *by_user, *by_item, *entries, order, block.start, out)
 
 

@@ -11,11 +11,12 @@ from scipy import sparse
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.forms.factored import FactoredMap, Path
-from vitrina.forms.history import put_largest
+from vitrina.forms.factored import FactoredMap
+from vitrina.forms.paths import Path
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.models.drawn import drawn
+from vitrina.models.entries import entries_of
 from vitrina.models.spectrum import BLOCK, REACH, right_singular
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Float64
@@ -114,19 +115,6 @@ class Spectrum(NamedTuple):
     def first(self, dim: int) -> Spectrum:
         """With so many directions."""
         return self._replace(squares=self.squares[:dim], vectors=np.ascontiguousarray(self.vectors[:, :dim]))
-
-
-def entries_of(data: Dataset) -> sparse.csr_matrix:
-    """(people, items) float32: 1 where there is an event, or the largest weight of the pair's; shard after shard."""
-    rows = sparse.vstack([sparse.csr_matrix((0, data.n_items), dtype=np.float32), *data.map_shards(_entries)], format="csr")
-    return sparse.csr_matrix(rows)
-
-
-def _entries(shard: Dataset) -> sparse.csr_matrix:
-    matrix = shard.csr()
-    if shard.events.weights is not None:
-        put_largest(matrix, shard.user_of, shard.events.items, shard.events.weights)
-    return matrix[np.diff(matrix.indptr) > 0]
 
 
 def normalise(people_items: sparse.csr_matrix, of_people: float = 0.5) -> Float64:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 from pydantic import Field
 
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.folded_in import FoldedIn
-from vitrina.forms.history import put_largest
 from vitrina.forms.least_squares import Penalty, solved, straightened
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.models.drawn import drawn
-from vitrina.models.histories import indptr_of
+from vitrina.models.entries import Entries
 from vitrina.models.pairs import columns_of, dealt
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32, Int64
@@ -83,7 +81,7 @@ class IALS(ModelConfig):
         if not data.catalogue.n_users:
             raise DataError(f"IALS needs events to learn from, and {data!r} has none.")
         self._require_room(data)
-        items, by_person = self._first(data, start), _by_person(data)
+        items, by_person = self._first(data, start), _Pairs(*Entries.of(data))
         by_item, n_items, n_people = by_person.turned(data.n_items), int(np.count_nonzero(data.catalogue.users)), data.catalogue.n_users
         unobserved = (
             by_person.total * min(SHARE / n_items / n_people, 1 / len(by_person.columns)) if self.unobserved is None else self.unobserved
@@ -154,19 +152,3 @@ class _Pairs(NamedTuple):
         """The columns as rows."""
         indptr, rows, weights = columns_of(0, columns, *self)
         return _Pairs(indptr, rows, weights.astype(np.float32))
-
-
-def _by_person(data: Dataset) -> _Pairs:
-    """The pairs of the whole log, people in the order of the shards."""
-    parts = list(data.map_shards(_pairs_of))
-    lengths, columns, weights = (np.concatenate([part[place] for part in parts]) for place in range(3))
-    return _Pairs(indptr_of(lengths), columns.astype(np.int32, copy=False), weights.astype(np.float32, copy=False))
-
-
-def _pairs_of(shard: Dataset) -> tuple[NDArray[Any], NDArray[Any], Float32]:
-    """How many distinct items each person of a shard has, which, and their weights."""
-    matrix, weights = shard.csr(), shard.events.weights
-    if weights is not None:
-        put_largest(matrix, shard.user_of, shard.events.items, weights)
-    own = np.empty(0, np.float32) if weights is None else np.asarray(matrix.data, np.float32)
-    return np.diff(matrix.indptr), matrix.indices, own

@@ -15,9 +15,10 @@ from vitrina.forms.factored import FactoredEncoder
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.models.drawn import drawn
+from vitrina.models.entries import entries_of
 from vitrina.models.graph.base import GraphLoss
 from vitrina.models.graph.pairwise import Pairwise
-from vitrina.models.graph_filter import entries_of, normalise
+from vitrina.models.graph_filter import normalise
 from vitrina.protocols import Recommender
 from vitrina.types import Float32
 from vitrina.vocabulary import id_hashes

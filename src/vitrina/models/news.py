@@ -17,8 +17,8 @@ from vitrina.base.hashing import mixed
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import of_people
-from vitrina.forms.history import put_largest
 from vitrina.forms.itemmap import Basis, ItemMap
+from vitrina.models.entries import users_items
 from vitrina.types import Int32
 from vitrina.vocabulary import id_hashes
 
@@ -103,7 +103,7 @@ def _total(digests: Iterable[int]) -> int:
 
 def _digest_of(item_hashes: UInt64, shard: Dataset) -> int:
     """The sum over people of a number that hangs on each item of the row and its entry."""
-    rows = _rows(shard)
+    rows = users_items(shard)
     rows = rows[np.diff(rows.indptr) > 0]
     entries = mixed(item_hashes[rows.indices] ^ np.asarray(rows.data, np.float32).view(np.uint32))
     return int(mixed(np.add.reduceat(entries, rows.indptr[:-1])).sum()) if len(entries) else 0
@@ -115,20 +115,12 @@ def _of_shard(until: int, item_hashes: UInt64, shard: Dataset) -> tuple[Catalogu
     late = shard.events.times > until
     people = of_people(shard, np.unique(shard.user_of[late]))
     assert people.events.times is not None
-    now, before = _rows(people), _rows(people.select(people.events.times <= until))
+    now, before = users_items(people), users_items(people.select(people.events.times <= until))
     added = sparse.csr_matrix(now - before)
     added.eliminate_zeros()
     changed = np.flatnonzero(np.diff(added.indptr))
     earlier = shard.select(~late)
     return earlier.catalogue, _digest_of(item_hashes, earlier), before[changed], added[changed]
-
-
-def _rows(people: Dataset) -> sparse.csr_matrix:
-    """Their rows of X."""
-    rows = people.csr()
-    if people.events.weights is not None:
-        put_largest(rows, people.user_of, people.events.items, people.events.weights)
-    return rows
 
 
 def _require_same(name: str, start: ItemMap, codes: Int32, earlier: Catalogue, rows: int, data: Dataset) -> None:

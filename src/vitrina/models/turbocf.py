@@ -12,10 +12,12 @@ from scipy import sparse
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.forms.factored import FactoredMap, Path
+from vitrina.forms.factored import FactoredMap
+from vitrina.forms.paths import Path
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
-from vitrina.models.graph_filter import entries_of, normalise
+from vitrina.models.entries import entries_of
+from vitrina.models.graph_filter import normalise
 from vitrina.models.histories import indptr_of
 from vitrina.protocols import Recommender
 from vitrina.types import Int64, cuts
