@@ -64,7 +64,7 @@ def _gpu() -> tuple[str, float]:
     matrix = torch.ones((GPU_SIDE, GPU_SIDE), device="cuda")
 
     def multiply() -> None:
-        matrix @ matrix
+        torch.mm(matrix, matrix)
         torch.cuda.synchronize()
 
     multiply()

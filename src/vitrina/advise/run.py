@@ -230,7 +230,7 @@ def public_models() -> list[tuple[str, Any]]:
     return [*((name, model) for model, name in names.items()), *without]
 
 
-def _defaults(made: Any) -> list[ModelConfig]:
+def _defaults(made: Any) -> list[Any]:
     """The model that a class or a recipe makes without being told anything; empty where it makes none."""
     model_class = inspect.isclass(made) and issubclass(made, ModelConfig)
     recipe = inspect.isfunction(made) and inspect.signature(made).return_annotation == "SequenceModel"

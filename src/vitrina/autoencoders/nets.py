@@ -40,7 +40,8 @@ class Dense(nn.Module):
         self.linear = None if inputs is None else nn.Linear(inputs, outputs, bias=False)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.norm = None if eps is None else nn.LayerNorm(outputs, eps=eps)
-        self.activation, self.residual = activation, residual
+        self.activation: Activation = activation
+        self.residual = residual
         if self.linear is not None:
             nn.init.xavier_normal_(self.linear.weight)
 

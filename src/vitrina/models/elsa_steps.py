@@ -24,11 +24,12 @@ def trained(model: ELSA, rows: sparse.csr_matrix, vectors: Float32, people_per_s
     device, rng = training_device(), np.random.default_rng(model.seed)
     kept = torch.nn.Parameter(_unit(torch.from_numpy(vectors).to(device)), requires_grad=False)
     optimiser = torch.optim.NAdam([kept], model.learning_rate, foreach=False)
-    batches = [slice(first, first + people_per_step) for first in range(0, rows.shape[0], people_per_step)]
+    people = len(rows.indptr) - 1
+    batches = [slice(first, first + people_per_step) for first in range(0, people, people_per_step)]
     falling = torch.optim.lr_scheduler.LinearLR(optimiser, 1, 1 / (model.epochs * len(batches) or 1), model.epochs * len(batches))
     with repeatable(device):
         for _ in range(model.epochs):
-            order = rng.permutation(rows.shape[0])
+            order = rng.permutation(people)
             for batch in batches:
                 _, gradient = losses_and_gradient(kept, rows[order[batch]])
                 if model.lengths == "one":
@@ -89,7 +90,7 @@ def _scaled(rows: sparse.csr_matrix, by_item: Tensor) -> sparse.csr_matrix:
 
 def _on(rows: sparse.csr_matrix, like: Tensor) -> Tensor:
     """A sparse matrix as a tensor, of the type and on the device of another."""
-    arrays = (torch.from_numpy(array) for array in (rows.indptr, rows.indices, rows.data))
+    indptr, indices, values = (torch.from_numpy(array) for array in (rows.indptr, rows.indices, rows.data))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(*arrays, rows.shape, check_invariants=False).to(like)
+        return torch.sparse_csr_tensor(indptr, indices, values, rows.get_shape(), check_invariants=False).to(like)

@@ -61,9 +61,8 @@ class Rows:
         """All rows of sums that are at hand, without a diagonal."""
         own = self.rest[3]
         sums = sparse.csr_matrix(pairs + sparse.diags_array(own, dtype=self._dtype)) if len(own) else pairs
-        nobody = Histories(
-            np.zeros(1, np.int64), np.empty(0, np.int32), *(np.empty(0, kind) for kind in (np.float64, np.int64, np.float64))
-        )
+        none = np.empty(0)
+        nobody = Histories(np.zeros(1, np.int64), none.astype(np.int32), none, none.astype(np.int64), none)
         held = sums.indptr.astype(np.int64), np.diff(sums.indptr).astype(np.int64), sums.indices, sums.data
         size, scores = len(held[1]), np.float64 if self.sums.faint else np.float32
         out = np.empty((size, self.room), np.int32), np.empty((size, self.room), scores), np.zeros(size, np.int64)

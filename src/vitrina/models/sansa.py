@@ -11,7 +11,8 @@ from scipy import sparse
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
-from vitrina.forms.factored import FactoredMap, Path
+from vitrina.forms.factored import FactoredMap
+from vitrina.forms.paths import Path
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.models.inverse import Inverse, Inverted, Regressions

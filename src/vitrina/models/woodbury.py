@@ -7,7 +7,7 @@ from scipy import sparse
 
 from vitrina.forms.itemmap import ItemMap
 from vitrina.models.news import News
-from vitrina.types import Float32, Float64, Int32
+from vitrina.types import Float32, Float64, Int32, Int64
 
 SHARE = 0.4  # columns per item from which a new inverse is the quicker, as measured
 BLOCK = 128  # people at a time
@@ -38,7 +38,7 @@ def updated(start: ItemMap, news: News, kept: Int32, l2: float) -> Float32 | Non
     return inverse
 
 
-def _inverse_of(start: ItemMap, places: Int32, new: Int32, l2: float) -> Float32:
+def _inverse_of(start: ItemMap, places: Int64, new: Int64, l2: float) -> Float32:
     """P of the start, its items at `places` among those of now."""
     assert isinstance(start.weight_from_to, np.ndarray)
     assert start.basis is not None

@@ -33,7 +33,6 @@ from vitrina.sequence.network import Network
 from vitrina.sequence.recommender import Answering, Encoded, as_array
 from vitrina.sequence.start import continue_from, known_items, require_same_make
 from vitrina.sequence.train import Progress, Run
-from vitrina.types import Int64
 from vitrina.vocabulary import Vocabulary, id_hashes
 
 if TYPE_CHECKING:
@@ -63,13 +62,13 @@ def _people(shard: Dataset) -> NDArray[np.uint64]:
 class Batches:
     """The batches of an epoch, of which each is made when its turn comes."""
 
-    groups: Sequence[Int64]  # windows of each
-    make: Callable[[Int64], Batch]
+    groups: Sequence[Any]  # windows or people of each
+    make: Callable[[Any], Any]
 
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Any]:
         return map(self.make, self.groups)
 
 
