@@ -11,7 +11,7 @@ from vitrina.base.errors import DataError, MemoryBudgetError
 from vitrina.data.dataset import Dataset
 from vitrina.data.sharded import held
 from vitrina.data.worth import usual_values
-from vitrina.models import ease, tifuknn
+from vitrina.models import ease, people
 from vitrina.rerank.rules.base import column_of_people
 from vitrina.types import Events
 
@@ -103,10 +103,11 @@ def test_people_who_are_near_have_their_ids():
     assert fitted.people.ids.to_list() == vt.TifuKNN(neighbours=3).fit(data).people.ids.to_list()
 
 
-def test_vectors_that_do_not_fit_are_refused(monkeypatch):
-    monkeypatch.setattr(tifuknn, "MEMORY_SHARE", 1e-12)
+@pytest.mark.parametrize("model", [vt.TifuKNN(), vt.UpCF()], ids=repr)
+def test_vectors_that_do_not_fit_are_refused(model, monkeypatch):
+    monkeypatch.setattr(people, "MEMORY_SHARE", 1e-12)
     with pytest.raises(MemoryBudgetError, match=r"keeps a vector of each person.*Use TopPersonal\(\) or Cooccurrence\(\)"):
-        vt.TifuKNN().fit(held(log_of(8), 3))
+        model.fit(held(log_of(8), 3))
 
 
 def test_a_model_of_the_whole_log_names_a_way_that_works():
