@@ -144,6 +144,13 @@ def test_every_public_name_is_documented_and_nothing_else() -> None:
     assert {name for name in documented() if name.startswith("vt.")} - public == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_table_has_one_row_per_name(page: Path) -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+        names = re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
+        assert sorted(names) == sorted(set(names))
+
+
 def test_make_targets_of_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     targets = re.findall(r"^make (\w+)", text, re.MULTILINE)
