@@ -36,7 +36,7 @@ class ItemVectors:
     @classmethod
     def of(cls, vectors: Float32) -> ItemVectors:
         """A row of zeros is no vector."""
-        return cls(vectors, vectors.any(axis=1))
+        return cls(vectors, np.asarray(vectors.any(axis=1)))
 
     @cached_property
     def longest(self) -> float:
@@ -63,7 +63,7 @@ class Products:
     @classmethod
     def of(cls, states: Float32, items: ItemVectors, added: sparse.csr_matrix | None = None) -> Products:
         """A state of zeros knows nothing."""
-        return cls(states, items, states.any(axis=1), added)
+        return cls(states, items, np.asarray(states.any(axis=1)), added)
 
     @cached_property
     def added_rows(self) -> Ragged:
