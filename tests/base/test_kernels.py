@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vitrina.base import kernels
-from vitrina.base.kernels import Spread, runs_of
+from vitrina.base.kernels import NamedFiles, Spread, runs_of
 
 ROWS = (0, 1, 2, 3, 63, 64, 65, 1000)
 
@@ -56,6 +56,29 @@ def test_threads_that_call_at_once_get_their_own_rows():
     for thread in threads:
         thread.join(60)
     assert all((one[:, 0] == 1).all() for one in out)
+
+
+def test_of_two_processes_that_keep_code_for_other_types_at_once_none_loads_the_others(tmp_path, monkeypatch):
+    one, other = (NamedFiles(str(tmp_path), "sum-1", "stamp") for _ in range(2))
+    load = one._load_index
+
+    def slow():
+        index = load()
+        other.save(("float64",), "adds float64")
+        return index
+
+    monkeypatch.setattr(one, "_load_index", slow)
+    one.save(("int64",), "adds int64")
+    assert [other.load((name,)) for name in ("int64", "float64")] == ["adds int64", None]
+    other.save(("float64",), "adds float64")
+    assert [other.load((name,)) for name in ("int64", "float64")] == ["adds int64", "adds float64"]
+    assert NamedFiles(str(tmp_path), "sum-1", "a later stamp").load(("int64",)) is None
+
+
+def test_kernels_keep_their_code_so(tmp_path):
+    run("from tests.base.test_kernels import add_places; import numpy as np; add_places(2, np.zeros((2, 2)))", NUMBA_CACHE_DIR=str(tmp_path))
+    (kept,) = tmp_path.rglob("*add_places*.nbc")
+    assert len(kept.suffixes[-2]) == 25
 
 
 ANSWER = """

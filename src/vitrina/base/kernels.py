@@ -6,6 +6,7 @@ The threads are our own, and not those of a threading layer of numba: GNU OpenMP
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, final
 
 import numba
 import numpy as np
+from numba.core.caching import IndexDataCacheFile
 
 THREADS: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore[reportPrivateImportUsage,reportAttributeAccessIssue]
 ROWS = 64  # of a run, where there are enough: fewer don't pay for its scratch memory
@@ -36,9 +38,27 @@ def sum_kernel(function: Callable[..., Any]) -> Any:
 
 def _compiled(function: Callable[..., Any], fastmath: Any) -> Any:
     try:
-        return numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
+        compiled = numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
     except RuntimeError:  # numba found no folder to cache in
         return numba.njit(cache=False, nogil=True, fastmath=fastmath)(function)
+    if not numba.config.DISABLE_JIT:  # pyright: ignore[reportPrivateImportUsage,reportAttributeAccessIssue]
+        compiled._cache._cache_file.__class__ = NamedFiles
+    return compiled
+
+
+class NamedFiles(IndexDataCacheFile):
+    """The files of a compiled function, each named by the types that it is compiled for.
+
+    numba numbers them, and of two processes that compile for other types at the same time both take the same number: what is loaded then runs on
+    data of the wrong types, which ends in a wrong result or a crash ([numba 4807](https://github.com/numba/numba/issues/4807)). Where two write the
+    index at once, one of the entries is lost, and compiled again later.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        types = hashlib.sha256(repr((self._source_stamp, key)).encode()).hexdigest()[:24]
+        name = f"{self._index_name.removesuffix('.nbi')}.{types}.nbc"
+        self._save_data(name, data)
+        self._save_index(self._load_index() | {key: name})
 
 
 @final
