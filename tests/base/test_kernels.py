@@ -76,7 +76,9 @@ def test_of_two_processes_that_keep_code_for_other_types_at_once_none_loads_the_
 
 
 def test_kernels_keep_their_code_so(tmp_path):
-    run("from tests.base.test_kernels import add_places; import numpy as np; add_places(2, np.zeros((2, 2)))", NUMBA_CACHE_DIR=str(tmp_path))
+    run(
+        "from tests.base.test_kernels import add_places; import numpy as np; add_places(2, np.zeros((2, 2)))", NUMBA_CACHE_DIR=str(tmp_path)
+    )
     (kept,) = tmp_path.rglob("*add_places*.nbc")
     assert len(kept.suffixes[-2]) == 25
 

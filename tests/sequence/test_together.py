@@ -28,6 +28,7 @@ S = vt.sequence
 DATA = vt.testing.synthetic(users=50, items=25, seed=1)
 QUICK = S.Training(epochs=3, tokens=120, learning_rate=0.01, patience=None)
 EVEN = {"dim": 8, "dropout": 0.0, "embed": S.Ids(), "training": QUICK}  # without draws of dropout, which are each process's own
+SUMS = 1e-3  # what sums in another order make of a few steps of Adam, on any processor; an epoch less is 15 times as far
 
 
 def weighted(data):
@@ -169,7 +170,7 @@ def test_a_process_that_dies_ends_the_others_and_what_is_finished_goes_on(tmp_pa
     assert not (tmp_path / "kept" / "work").exists()
     rest = dying.fit(DATA, checkpoint=tmp_path / "kept", report=lambda progress: told.append(progress.epoch))
     assert told == [1, 2, 3]
-    np.testing.assert_allclose(rest.table, dying.fit(DATA).table, atol=1e-5)
+    np.testing.assert_allclose(rest.table, dying.fit(DATA).table, atol=SUMS)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import vitrina as vt
 from vitrina.artifacts import Artifact
+from vitrina.base.errors import UnknownNameError
 from vitrina.data.features import FeatureTable
 from vitrina.rerank.rules.conditions import mask_of
 from vitrina.service.facts import Facts
@@ -50,6 +51,17 @@ def ids(answered):
 ])  # fmt: skip
 def test_conditions_are_those_of_rules(where, data):
     assert ids(served(data)(where=where)) == set(np.array(ITEMS)[mask_of(where, data)])
+
+
+def test_a_value_that_the_last_item_has_lost_is_no_typing_error_of_a_rule(data):
+    facts = Facts()
+    facts.set([Attributes(item, {"brand": "a"}) for item in ITEMS[1::2]])
+    ask = served(data, facts, reranker=vt.Rules(rules={"no b": vt.rules.Hide(where={"brand": "b"})}))
+    assert ids(ask()) == set(ITEMS)
+    facts.set([Attributes("i3", {"brand": "b"})])
+    assert ids(ask()) == set(ITEMS) - {"i3"}
+    with pytest.raises(UnknownNameError, match="No item has the value 'c' in the column 'brand'"):
+        served(data, facts, reranker=vt.Rules(rules={"no c": vt.rules.Hide(where={"brand": "c"})}))
 
 
 def test_columns_that_are_set_count_and_go_back(data):

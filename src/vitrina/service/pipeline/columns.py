@@ -34,6 +34,7 @@ class Columns:
 
     def __init__(self, table: FeatureTable | None, vocabulary: Vocabulary, texts: list[str], facts: Facts) -> None:
         self.vocabulary, self._facts = vocabulary, facts
+        self.table_of_fit = table
         self._table = FeatureTable(pl.DataFrame({ITEM: vocabulary.ids}).select(), {}) if table is None else table
         self._columns: dict[str, pl.Series] = {name: self._table.frame[name] for name in self._table.frame.columns}
         self._columns.setdefault(ITEM, vocabulary.as_text().ids.alias(ITEM))

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from vitrina.base.errors import UnknownNameError
 from vitrina.base.state import Arrays
 from vitrina.batch import aligned
 from vitrina.data.dataset import Dataset
-from vitrina.protocols import Recommender
+from vitrina.data.features import FeatureTable
+from vitrina.protocols import FittedReranker, Recommender
 from vitrina.ranking.heads import WEIGHT
 from vitrina.ranking.ranked import RankedLists
 from vitrina.rerank.base import Ordering, RerankerConfig
@@ -40,19 +42,30 @@ def layers_of(
     """
     layers = []
     if reranker is not None:
-        recommender = RerankedLists(recommender, reranker.fit(_with_items(log, columns), recommender=recommender), candidates)
+        recommender = RerankedLists(recommender, _fitted(reranker, recommender, log, columns), candidates)
     while isinstance(recommender, RerankedLists):
         layers.append(recommender)
         recommender = recommender.recommender
     return layers, recommender
 
 
-def _with_items(log: Dataset | None, columns: Columns) -> Dataset:
-    """A log in the codes of the model with the items as they are now; an empty one where there is none."""
+def _fitted(reranker: RerankerConfig, recommender: Recommender, log: Dataset | None, columns: Columns) -> FittedReranker:
+    """Fitted on the items as they are now. A value that its last item has lost since is no typing error: then on those of the model's fit, and `refreshed` later."""
+    try:
+        return reranker.fit(_with_items(log, columns.vocabulary, columns.table), recommender=recommender)
+    except UnknownNameError as error:
+        try:
+            return reranker.fit(_with_items(log, columns.vocabulary, columns.table_of_fit), recommender=recommender)
+        except UnknownNameError:
+            raise error from None
+
+
+def _with_items(log: Dataset | None, vocabulary: Vocabulary, table: FeatureTable | None) -> Dataset:
+    """A log in the codes of the model with a table of items; an empty one where there is none."""
     if log is not None:
-        return replace(aligned(log, columns.vocabulary), item_table=columns.table)
+        return replace(aligned(log, vocabulary), item_table=table)
     nobody = Events(np.empty(0, np.int32), np.empty(0, np.int64))
-    return Dataset(nobody, np.zeros(1, np.int64), Vocabulary.of([]), columns.vocabulary, time_unit="us", item_table=columns.table)
+    return Dataset(nobody, np.zeros(1, np.int64), Vocabulary.of([]), vocabulary, time_unit="us", item_table=table)
 
 
 def refreshed(layers: list[RerankedLists], columns: Columns) -> list[RerankedLists]:
@@ -105,4 +118,4 @@ def _now(rule: Rule, columns: Columns) -> Arrays:
     if isinstance(where, Mapping):
         return {"mask": np.logical_and.reduce(list(columns.where(where).values()))} if columns.changed & where.keys() else {}
     read = rule.each if isinstance(rule, AtMost) else rule.item if isinstance(rule, Suits) else None
-    return rule.of_items(_with_items(None, columns)) if read in columns.changed else {}
+    return rule.of_items(_with_items(None, columns.vocabulary, columns.table)) if read in columns.changed else {}
