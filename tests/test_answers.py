@@ -51,8 +51,8 @@ def path() -> Path:
 def unlisted() -> dict[str, Any]:
     """Models that the package has got since: as they come, until somebody lists a variant. They are in the file when it is made next."""
     recorded = {type(model).__name__ for model in MODELS.values()}
-    classes = {name: cls for name, cls in names.models().items() if isinstance(cls, type) and "sequence" not in cls.__module__}
-    return {name: cls() for name, cls in classes.items() if name not in recorded}
+    found = {name: cls() for name, cls in names.models().items() if isinstance(cls, type) and cls.__name__ not in recorded}
+    return {name: model for name, model in found.items() if "torch" not in model.needs}
 
 
 def answers() -> dict[str, dict]:

@@ -1,8 +1,9 @@
 """The approximate index beside exact products: what it finds of the best 100, and the processor time per question, by how wide it searches.
 
-    python -m benchmarks.speed.index [LOG ...] [--items 1000000] [--dim 64] [--build 128] [--connectivity 16]
+    python -m benchmarks.speed.index [LOG ...] [--items 1000000] [--dim 64] [--build 256] [--connectivity 24]
 
-A LOG is `clusters` (vectors around 2,000 centres with lengths that differ, histories of eight items) or `gowalla` (IALS fitted on it, its people's vectors).
+A LOG is `gowalla` or `planted` (IALS fitted on it, its people's vectors; planted: a log of a million items with clusters), or `clusters` (vectors at random around 2,000 centres with lengths
+that differ, histories of eight items: as hard as vectors get, as what is near differs in every dimension).
 One thread; questions come one at a time, with 30 seen items each that must not come back, as a service asks. The exact answer to the same questions stands beside, alone and as a batch.
 What a log gave is kept, and the block is written again with all there are: a run that was stopped goes on with the next log.
 """
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from fractions import Fraction
 from typing import Any
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -23,6 +25,7 @@ import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import CACHE
+from benchmarks.kit.planted import planted as drawn
 from benchmarks.quality.gowalla import gowalla as published
 from vitrina.catalogue import Catalogue
 from vitrina.forms import ByIndex, FactoredEncoder, FoldedIn, Vectors
@@ -30,7 +33,7 @@ from vitrina.retrieve.graph import Graph
 from vitrina.types import Events, Queries
 
 K, ASKED, SEEN = 100, 400, 30
-SEARCH = 64, 128, 256, 512
+SEARCH = 256, 512, 1024
 
 
 def clusters(items: int, dim: int) -> tuple[Vectors, Queries]:
@@ -57,7 +60,15 @@ def gowalla(items: int, dim: int) -> tuple[Vectors, Queries]:
     return fitted, split.queries[:: max(len(split.queries) // ASKED, 1)][:ASKED]
 
 
-LOGS = {"clusters": clusters, "gowalla": gowalla}
+def planted(items: int, dim: int) -> tuple[Vectors, Queries]:
+    """Vectors of IALS on a log with planted clusters, two people per item and 25 events per person; its size is the nearest fraction of a million items."""
+    log, whole, people, *_ = drawn(Fraction(items, 1_000_000).limit_denominator(64))
+    fitted = vt.IALS(dim=dim, epochs=4).fit(log)
+    assert isinstance(fitted, FoldedIn)
+    return fitted, whole.queries(codes=people[:ASKED])
+
+
+LOGS = {"gowalla": gowalla, "planted": planted, "clusters": clusters}
 
 
 def per_question(form: Any, queries: Queries) -> tuple[float, np.ndarray]:
@@ -108,8 +119,8 @@ def main() -> None:
     parser.add_argument("logs", nargs="*", metavar="LOG", help=f"of {', '.join(LOGS)}; those that are not measured yet where none is named")
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--build", type=int, default=128)
-    parser.add_argument("--connectivity", type=int, default=16)
+    parser.add_argument("--build", type=int, default=256)
+    parser.add_argument("--connectivity", type=int, default=24)
     options = parser.parse_args()
     kept = CACHE / "index.json"
     found = json.loads(kept.read_text()) if kept.exists() else {}

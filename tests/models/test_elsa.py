@@ -81,6 +81,17 @@ def test_scores_are_the_history_through_the_vectors_without_itself(data):
         assert np.allclose(np.linalg.norm(a[described], axis=1), 1, rtol=1e-6) == (lengths == "one")
 
 
+def test_weights_of_any_size_count_as_shares_of_a_person(data):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(1, 4, data.n_events).astype(np.float32)
+    small, large = (
+        vt.ELSA(dim=8, epochs=2).fit(replace(data, events=replace(data.events, weights=weights * np.float32(scale))))
+        for scale in (1, 2.0**90)
+    )
+    assert_allclose(large.vectors, small.vectors, atol=1e-6)
+    assert np.abs(small.vectors - vt.ELSA(dim=8, epochs=2).fit(data).vectors).max() > 1e-3
+
+
 def test_items_without_events_have_no_vector(data):
     wide = replace(data, items=data.items.extended(vt.Vocabulary.of(["never", "taken"]).ids))
     fit, narrow = vt.ELSA(dim=8, epochs=2).fit(wide), vt.ELSA(dim=8, epochs=2).fit(data)

@@ -20,8 +20,8 @@ from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.data.dataset import Dataset
 from vitrina.models.base import ModelConfig
-from vitrina.models.cost import Cost, Size
-from vitrina.models.ease import MEMORY_SHARE, SURELY_FAST
+from vitrina.models.cost import MEMORY_SHARE, Cost, Size
+from vitrina.models.ease import SURELY_FAST
 
 STYLES = {"yes": "green", "in part": "yellow", "no": "red", "unknown": "dim"}
 STEP = 1000  # in which a number of items is told

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+MEMORY_SHARE = 0.85  # of what is free, that a fit may take
+
 
 @final
 @dataclass(frozen=True)

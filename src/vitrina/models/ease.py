@@ -19,7 +19,7 @@ from vitrina.data.sharded import Parts, over_parts, workers_of
 from vitrina.data.split import Split
 from vitrina.forms.itemmap import Basis, ItemMap
 from vitrina.models.base import ModelConfig
-from vitrina.models.cost import Cost, Size
+from vitrina.models.cost import MEMORY_SHARE, Cost, Size
 from vitrina.models.entries import users_items
 from vitrina.models.news import digest, last_moment, news_of
 from vitrina.models.pairs import dealt
@@ -27,7 +27,6 @@ from vitrina.models.woodbury import updated
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32
 
-MEMORY_SHARE = 0.85  # of what is free
 LAPACK_ITEMS = 26_000  # the largest that one call is known to bear: at 41,000 the LAPACK of SciPy crashes the process
 PANEL = 1024
 SURELY_FAST = 10_000  # items that are never too many for the time

@@ -13,13 +13,12 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.factored import FactoredEncoder
 from vitrina.models.base import ModelConfig
-from vitrina.models.cost import Cost, Size
+from vitrina.models.cost import MEMORY_SHARE, Cost, Size
 from vitrina.models.drawn import drawn
 from vitrina.models.entries import entries_of
 from vitrina.protocols import Recommender
 from vitrina.vocabulary import id_hashes
 
-MEMORY_SHARE = 0.85  # of what is free
 TABLES = 7  # of (items, dim) float32 while it is trained: vectors, gradient, two moments, and what a step makes of them
 ENTRY = 24  # bytes of a pair of person and item while the log is put together
 
@@ -84,6 +83,8 @@ class ELSA(ModelConfig):
         rows = entries_of(data)[:, kept]
         rows.sort_indices()
         rows = rows[np.diff(rows.indptr) > 1]  # an item alone predicts nothing: its loss is 2 whatever A is
+        if data.has_weights and rows.nnz:  # the loss takes a person's weights as shares, and float32 has no fourth power of large ones
+            rows.data /= np.repeat(np.maximum(np.maximum.reduceat(rows.data, rows.indptr[:-1]), np.float32(1e-30)), np.diff(rows.indptr))
         vectors = np.zeros((data.n_items, self.dim), np.float32)
         vectors[kept] = trained(
             self, rows, drawn(data.items, self.dim, self.seed, self.dim**-0.5)[kept], self._people_per_step(rows.shape[0])

@@ -14,14 +14,13 @@ from vitrina.data.split import Split
 from vitrina.forms.folded_in import FoldedIn
 from vitrina.forms.least_squares import Penalty, solved, straightened
 from vitrina.models.base import ModelConfig
-from vitrina.models.cost import Cost, Size
+from vitrina.models.cost import MEMORY_SHARE, Cost, Size
 from vitrina.models.drawn import drawn
 from vitrina.models.entries import Entries
 from vitrina.models.pairs import columns_of, dealt
 from vitrina.protocols import Recommender
 from vitrina.types import Float32, Int32, Int64
 
-MEMORY_SHARE = 0.85  # of what is free
 SHARE = 10  # what all pairs weigh together, in units of the seen ones
 WORK = 100  # products of a BLAS per pair and dimension that an epoch takes as long as, measured
 

@@ -51,9 +51,9 @@ class Indexed(ModelConfig):
     """
 
     model: ModelConfig
-    connectivity: int = Field(default=16, ge=2)
-    build: int = Field(default=128, ge=1)
-    search: int = Field(default=256, ge=1)
+    connectivity: int = Field(default=24, ge=2)
+    build: int = Field(default=256, ge=1)
+    search: int = Field(default=512, ge=1)
 
     @property
     def reads_weights(self) -> bool:  # type: ignore[override]

@@ -13,12 +13,12 @@ from scipy import sparse
 from vitrina.base.errors import MemoryBudgetError
 from vitrina.data.dataset import Dataset
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import MEMORY_SHARE
 from vitrina.types import Queries
 from vitrina.vocabulary import Vocabulary
 
 PEOPLE = 1 << 16  # whose vectors are made at once
 BYTES = 24  # of an entry of a vector: it is joined to others, and kept by item too
-MEMORY_SHARE = 0.85  # of what is free
 
 
 class Profile(Protocol):

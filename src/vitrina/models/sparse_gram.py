@@ -12,13 +12,12 @@ from scipy import sparse
 from vitrina.base.errors import MemoryBudgetError
 from vitrina.data.dataset import Dataset
 from vitrina.models.cooccurrence import content_columns
-from vitrina.models.cost import Size
+from vitrina.models.cost import MEMORY_SHARE, Size
 from vitrina.models.histories import Histories, Reader, Sums, summed
 from vitrina.models.rows import Rows, fit_here
 from vitrina.models.weighting import Count, Denominator
 from vitrina.types import Float64
 
-MEMORY_SHARE = 0.85  # of what is free
 ENTRY = 32  # bytes per entry that is kept: both triangles of it, and both again while they are put together
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from vitrina.base.errors import MissingExtraError
 from vitrina.types import Float32, Int32
 
-LENGTH = 0.9  # which quantile of the lengths items are brought to
+LENGTH = 0.99  # which quantile of the lengths items are brought to
 
 
 def usearch_index() -> Any:
@@ -32,7 +32,7 @@ class Graph:
 
     The largest product is made the smallest distance by one more dimension, which brings items to one length: sqrt(length^2 - |v|^2) of an item, 0
     of a history ([Bachrach et al. 2014](https://doi.org/10.1145/2645710.2645741)). Without it long vectors draw all edges to themselves. The length is that of
-    the ninth decile: by that of the longest, a few that are much longer than the rest would leave the rest alike but for that dimension.
+    the 99th percentile: by that of the longest, a few that are much longer than the rest would leave the rest alike but for that dimension.
 
     Args:
         items: (indexed,) codes of what is in it, ascending.
