@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 import vitrina as vt
 from vitrina.autoencoders import nets, output
-from vitrina.autoencoders.bags import Bags, Entries, held_back
+from vitrina.autoencoders.bags import BagRows, Bags, held_back
 from vitrina.autoencoders.output import Columns, focal, multinomial
 from vitrina.autoencoders.trainer import Fitting
 from vitrina.base.errors import DataError, MissingExtraError, ParameterError, VocabularyError
@@ -255,7 +255,7 @@ def test_numpy_answers_what_torch_answers(model, data, tmp_path):
     fitting = Fitting.of(model, data, None, tmp_path)
     net, form = fitting.network.eval(), fitting.form()
     people = windows.in_memory(data, fitting.rows.row_of_item(data.n_items), 1 << 40)
-    bags = Bags.of(Entries.of(people), torch.device("cpu"))
+    bags = Bags.of(BagRows.of(people), torch.device("cpu"))
     with torch.no_grad():
         unit = bags.weights if isinstance(model, vt.VASP) else bags.unit_weights()
         z, _ = net.encoder(bags, unit)

@@ -17,7 +17,7 @@ FOLD_IN = 0.8  # of the items of somebody who is held back: what is asked with; 
 
 
 @dataclass(frozen=True, eq=False)
-class Entries:
+class BagRows:
     """The distinct items of some people, row after row, ascending within one."""
 
     indptr: Int64  # (people + 1,)
@@ -25,7 +25,7 @@ class Entries:
     weights: Float32  # (entries,) the largest of the events'
 
     @classmethod
-    def of(cls, windows: Sequences) -> Entries:
+    def of(cls, windows: Sequences) -> BagRows:
         """Of histories of events."""
         people = np.repeat(np.arange(len(windows)), windows.lengths)
         places = ranges(windows.start, windows.lengths)
@@ -67,7 +67,7 @@ class Bags:
     phase: str = ""
 
     @classmethod
-    def of(cls, entries: Entries, device: torch.device, epoch: float = 0.0, phase: str = "") -> Bags:
+    def of(cls, entries: BagRows, device: torch.device, epoch: float = 0.0, phase: str = "") -> Bags:
         rows, weights, indptr = (torch.from_numpy(array).to(device) for array in (entries.rows, entries.weights, entries.indptr))
         return cls(rows, weights, indptr, epoch, phase)
 
@@ -92,7 +92,7 @@ def held_back(windows: Sequences, most: int, codes: Int32, items: Vocabulary, rn
     """
     count = min(len(windows) // 10, most)
     chosen = np.sort(rng.permutation(len(windows))[:count])
-    entries = Entries.of(windows.take(chosen))
+    entries = BagRows.of(windows.take(chosen))
     asked = entries.lengths >= 2
     if not asked.any():
         return windows, None

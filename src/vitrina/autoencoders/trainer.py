@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from vitrina.autoencoders.bags import Bags, Entries, held_back
+from vitrina.autoencoders.bags import BagRows, Bags, held_back
 from vitrina.autoencoders.nets import VariationalNet
 from vitrina.base.device import training_device
 from vitrina.base.errors import DataError
@@ -93,7 +93,7 @@ class Fitting:
 
     def _bags(self, group: Any, epoch: float) -> Bags:
         phase, people = group
-        return Bags.of(Entries.of(self.people.take(people)), self.device, epoch, phase)
+        return Bags.of(BagRows.of(self.people.take(people)), self.device, epoch, phase)
 
     def _validate(self) -> float:
         assert self.judges is not None

@@ -162,6 +162,21 @@ def _add_product(starts, rows, values, which, count, by, sign, out, marks, mark,
     return before
 
 
+@kernel
+def _begun(j, starts, rows, values, items, entries, count, m, of_m):  # pragma: no cover
+    """Put into `m` what a column has, or 2 I - L where it has nothing; returns how many places of it are filled."""
+    if count:
+        of_m[:count] = items[:count]
+        for at in range(count):
+            m[of_m[at]] = entries[at]
+        return count
+    of_m[0], m[j], filled = j, 1, 1
+    for at in range(starts[j], starts[j + 1]):
+        of_m[filled], m[rows[at]] = rows[at], -values[at]
+        filled += 1
+    return _largest(m, of_m, filled, len(items))
+
+
 @Spread
 def _invert(first, last, order, starts, rows, values, steps, items, entries, counts, residuals):  # pragma: no cover
     """Steps of the columns in `order`, from what they have on; from 2 I - L where they have nothing."""
@@ -172,17 +187,7 @@ def _invert(first, last, order, starts, rows, values, steps, items, entries, cou
     mark = 0
     for place in range(first, last):
         j = order[place]
-        if counts[j] == 0:
-            of_m[0], m[j], filled = j, 1, 1
-            for at in range(starts[j], starts[j + 1]):
-                of_m[filled], m[rows[at]] = rows[at], -values[at]
-                filled += 1
-            filled = _largest(m, of_m, filled, room)
-        else:
-            filled = counts[j]
-            of_m[:filled] = items[j, :filled]
-            for at in range(filled):
-                m[of_m[at]] = entries[j, at]
+        filled = _begun(j, starts, rows, values, items[j], entries[j], counts[j], m, of_m)
         for step in range(steps + 1):
             mark += 1
             of_r[0], r[j], in_r[j] = j, 1, mark
