@@ -38,7 +38,7 @@ def sum_kernel(function: Callable[..., Any]) -> Any:
 
 def _compiled(function: Callable[..., Any], fastmath: Any) -> Any:
     try:
-        compiled = numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
+        compiled: Any = numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
     except RuntimeError:  # numba found no folder to cache in
         return numba.njit(cache=False, nogil=True, fastmath=fastmath)(function)
     if not numba.config.DISABLE_JIT:  # pyright: ignore[reportPrivateImportUsage,reportAttributeAccessIssue]
