@@ -113,7 +113,9 @@ def table(log: str, until: float) -> list[str]:
     if not done:
         return []
     lines = [
-        f"{log}. {next(iter(done.values()))[0]['card']}",
+        f"#### {log}",
+        "",
+        next(iter(done.values()))[0]["card"],
         "",
         f"| model | {' | '.join(job.metrics)} | fit, s | of the processor, s | trials |",
         "|---" * 6 + "|",
