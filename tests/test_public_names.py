@@ -14,4 +14,5 @@ def test_public_modules_are_there_by_themselves():
         name: subprocess.Popen([sys.executable, "-c", f"import vitrina; vitrina.{name}"], stderr=subprocess.PIPE, text=True)
         for name in modules
     }
-    assert {name: process.communicate(timeout=120)[1] for name, process in started.items()} == dict.fromkeys(modules, "")
+    said = {name: process.communicate(timeout=120)[1] for name, process in started.items()}
+    assert {name: said[name] for name, process in started.items() if process.returncode} == {}

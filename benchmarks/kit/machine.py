@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -33,11 +34,15 @@ def _seconds(work: Any) -> float:
     return time.perf_counter() - begin
 
 
+WIDE = {"avx512_bf16": "AVX-512 with bfloat16", "avx512f": "AVX-512", "avx2": "AVX2"}  # by their flags, the widest first
+
+
 def processor() -> str:
-    """Name and number of cores."""
+    """Name, number of cores, and the widest instructions that numbers depend on most."""
     about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in about.splitlines() if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+    wide = [name for flag, name in WIDE.items() if re.search(rf"^flags.*\b{flag}\b", about, re.MULTILINE)]
+    return ", ".join([names[0] if names else platform.processor(), f"{os.cpu_count()} cores", *wide[:1]])
 
 
 def commit() -> str:

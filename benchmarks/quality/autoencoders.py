@@ -124,7 +124,7 @@ def table(trials: int, seeds: int) -> str:
         others = [fitted(changed(first.model, seed=seed), validation) for seed in range(1, seeds)]
         rows.append(row(f"`{first.model!r}`", [first, *others], test, f"best of {min(trials, len(models))}"))
     head = (
-        f"{processor()}, one thread, load {os.getloadavg()[0]:.1f}, commit {commit()}. Each autoencoder had {trials} configs, and {seeds} of the seeds of the best.\n\n"
+        f"{processor()}, one thread, load {os.getloadavg()[0]:.1f}, commit {commit()}. Each autoencoder had {trials} configs, and the best of them {seeds} seeds.\n\n"
         f"{card(test, metric=METRICS[0])}\n\n"
         "| model | nDCG@100 | Recall@20 | Recall@50 | nDCG@100 in validation | tuned | processor, s |\n|---|---|---|---|---|---|---|"
     )

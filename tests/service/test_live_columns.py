@@ -1,5 +1,7 @@
 """What is said of items counts at once, in conditions and in rules; people's columns and the context reach rules too."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -62,6 +64,13 @@ def test_a_value_that_the_last_item_has_lost_is_no_typing_error_of_a_rule(data):
     assert ids(ask()) == set(ITEMS) - {"i3"}
     with pytest.raises(UnknownNameError, match="No item has the value 'c' in the column 'brand'"):
         served(data, facts, reranker=vt.Rules(rules={"no c": vt.rules.Hide(where={"brand": "c"})}))
+
+
+def test_a_typing_error_is_told_as_it_is_where_the_model_knew_no_columns(data):
+    facts = Facts()
+    facts.set([Attributes("i1", {"colour": "red"})])
+    with pytest.raises(UnknownNameError, match="No item has the value 'rde' in the column 'colour'"):
+        served(replace(data, item_table=None), facts, reranker=vt.Rules(rules={"no red": vt.rules.Hide(where={"colour": "rde"})}))
 
 
 def test_columns_that_are_set_count_and_go_back(data):

@@ -50,7 +50,7 @@ class NamedFiles(IndexDataCacheFile):
     """The files of a compiled function, each named by the types that it is compiled for.
 
     numba numbers them, and of two processes that compile for other types at the same time both take the same number: what is loaded then runs on
-    data of the wrong types, which ends in a wrong result or a crash ([numba 4807](https://github.com/numba/numba/issues/4807)). Where two write the
+    data of the wrong types, which ends in an error, a wrong result or a crash ([numba 4807](https://github.com/numba/numba/issues/4807)). Where two write the
     index at once, one of the entries is lost, and compiled again later.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vitrina.base.errors import UnknownNameError
+from vitrina.base.errors import UnknownNameError, VitrinaError
 from vitrina.base.state import Arrays
 from vitrina.batch import aligned
 from vitrina.data.dataset import Dataset
@@ -56,7 +56,7 @@ def _fitted(reranker: RerankerConfig, recommender: Recommender, log: Dataset | N
     except UnknownNameError as error:
         try:
             return reranker.fit(_with_items(log, columns.vocabulary, columns.table_of_fit), recommender=recommender)
-        except UnknownNameError:
+        except VitrinaError:
             raise error from None
 
 
