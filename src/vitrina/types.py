@@ -120,6 +120,19 @@ class Queries:
         users = np.full(len(histories), -1, np.int32)
         return cls(Events(ragged.values, flat), ragged.indptr[:-1], ragged.indptr[1:], vocabulary, users, unknown=unknown)
 
+    @classmethod
+    def of_texts(cls, vocabulary: Vocabulary, texts: Sequence[str | None], histories: Sequence[Sequence[Any]] | None = None) -> Queries:
+        """Queries of a search: what was typed, and by whom it was, as a history of ids; nothing where nobody is known.
+
+        >>> import vitrina as vt
+        >>> vt.Queries.of_texts(vt.Vocabulary.of(["tea", "milk"]), ["green tea"]).texts.to_list()
+        ['green tea']
+        """
+        if isinstance(texts, str):
+            raise ParameterError(f"The texts of Queries are a list: [{texts!r}]. Got {texts!r}.")
+        queries = cls.of_histories(vocabulary, [[]] * len(texts) if histories is None else histories)
+        return replace(queries, texts=pl.Series("text", list(texts), pl.String))
+
     def __post_init__(self) -> None:
         start, stop = self.start, self.stop
         if len(stop) != len(start) or (start < 0).any() or (stop < start).any() or (stop > len(self.events)).any():

@@ -75,6 +75,33 @@ def test_of_two_processes_that_keep_code_for_other_types_at_once_none_loads_the_
     assert NamedFiles(str(tmp_path), "sum-1", "a later stamp").load(("int64",)) is None
 
 
+SORTS = """
+import sys, numpy as np
+from vitrina.base.kernels import kernel
+
+@kernel
+def order(numbers):
+    return numbers.argsort()
+
+@kernel
+def ordered(numbers):
+    numbers.sort()
+    return numbers
+
+for name in sys.argv[1:]:
+    found = globals()[name](np.arange(60, dtype=np.int32)[::-1].copy()).tolist()
+    assert found == sorted(found, reverse=name == "order"), (name, found)
+"""
+
+
+def test_code_that_two_processes_kept_is_not_mixed_up_in_a_third(tmp_path):
+    script = tmp_path / "sorts.py"
+    script.write_text(SORTS, encoding="utf-8")
+    for names in (["order"], ["ordered"], ["order", "ordered"], ["ordered", "order"]):
+        done = subprocess.run([sys.executable, str(script), *names], capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_kernels_keep_their_code_so(tmp_path):
     run(
         "from tests.base.test_kernels import add_places; import numpy as np; add_places(2, np.zeros((2, 2)))", NUMBA_CACHE_DIR=str(tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,11 +17,17 @@ from typing import Any, final
 
 import numba
 import numpy as np
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import IndexDataCacheFile
 
 THREADS: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore[reportPrivateImportUsage,reportAttributeAccessIssue]
 ROWS = 64  # of a run, where there are enough: fewer don't pay for its scratch memory
 RUNS = 4  # for each thread: who has the short ones takes more of them
+
+# numba counts the functions of a process, and the count is all that tells a sort of an array from an argsort of one in the name of the compiled
+# code. Of two files of a cache that were written by two processes, a third one would run the code of the first for both, which ends in wrong
+# results or a crash (https://github.com/numba/numba/issues/10486). A random number is another one in every process, also in one made by fork.
+FunctionIdentity._unique_ids = iter(lambda: secrets.randbits(64), -1)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
