@@ -1,3 +1,4 @@
+from . import answers as answers
 from . import evaluate as evaluate
 from . import experiments as experiments
 from . import metrics as metrics
