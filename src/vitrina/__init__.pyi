@@ -1,6 +1,7 @@
 from . import answers as answers
 from . import evaluate as evaluate
 from . import experiments as experiments
+from . import judge as judge
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
