@@ -1,5 +1,6 @@
 from . import evaluate as evaluate
 from . import experiments as experiments
+from . import judge as judge
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
