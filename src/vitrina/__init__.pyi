@@ -5,6 +5,7 @@ from . import judge as judge
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
+from . import search as search
 from . import sequence as sequence
 from . import testing as testing
 from . import tracking as tracking
