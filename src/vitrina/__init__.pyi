@@ -1,8 +1,8 @@
 from . import answers as answers
 from . import evaluate as evaluate
 from . import experiments as experiments
-from . import language as language
 from . import judge as judge
+from . import language as language
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
