@@ -1,8 +1,12 @@
+from . import answers as answers
 from . import evaluate as evaluate
 from . import experiments as experiments
+from . import judge as judge
+from . import language as language
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
+from . import search as search
 from . import sequence as sequence
 from . import testing as testing
 from . import tracking as tracking
