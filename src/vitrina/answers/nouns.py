@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from vitrina.answers.evidence import Evidence, Passage
 from vitrina.types import Eligibility
 
 ItemId: TypeAlias = str | int
@@ -26,7 +27,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of an item's text: `ref` is what it is called in the context ("2.3" is the third sentence of the second passage)."""
+    """A sentence of an item's text: `ref` is what it is called in the context ("2.3" is the third sentence of the second item)."""
 
     ref: str
     item: ItemId
@@ -35,8 +36,8 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """What was found of one item: sentences, as they stand in its columns, best item first. `withheld` counts sentences that a guard kept back."""
+class Extract:
+    """What was found of one item: sentences as they stand in its columns. `withheld` counts those that a guard kept back."""
 
     item: ItemId
     title: str
@@ -45,8 +46,9 @@ class Passage:
     withheld: int = 0
 
     @property
-    def text(self) -> str:
-        return " ".join(sentence.text for sentence in self.sentences)
+    def passage(self) -> Passage:
+        """The same for a monitor."""
+        return Passage(str(self.item), " ".join(sentence.text for sentence in self.sentences), self.score)
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ class Verdict:
 
 @runtime_checkable
 class Sufficiency(Protocol):
-    """Says whether what was found suffices to answer a question at all. `answers.Coverage` is the plain one."""
+    """Says whether what was found suffices to answer at all: `Coverage` by words, `Monitored` by any monitor and a threshold."""
 
-    def check(self, question: str, passages: Sequence[Passage]) -> Verdict: ...
+    def check(self, evidence: Evidence) -> Verdict: ...
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,10 @@ class Understood:
 
 @dataclass(frozen=True)
 class Found:
-    """The passages of all searches, best first."""
+    """What all searches found together, best item first."""
 
     understood: Understood
-    passages: tuple[Passage, ...]
+    extracts: tuple[Extract, ...]
     notes: tuple[str, ...] = ()
 
 
