@@ -110,7 +110,7 @@ def test_engines_and_recommenders_stand_on_one_board(tmp_path, one_process):
     ("change", "message"),
     [
         (lambda q: q.rename({"gain": "relevance"}), "a column 'gain'. It has query, item, relevance"),
-        (lambda q: q.vstack(pl.DataFrame([("q1", "tea", 1)], schema=q.schema, orient="row")), "'tea' for the query 'q1' the gains 2 and 1"),
+        (lambda q: q.vstack(pl.DataFrame([("q1", "tea", 1)], schema=q.schema, orient="row")), "'tea' for the query 'q1', the gains 2 and 1"),
         (lambda q: q.with_columns(gain=pl.when(pl.col("item") == "milk").then(None).otherwise("gain")), "Row 2 of the judgements has the gain None"),
         (lambda q: q.with_columns(item=pl.when(pl.col("item") == "milk").then(None).otherwise("item")), "Row 2 of the judgements has an empty 'item'"),
     ],
