@@ -53,7 +53,8 @@ class TwoStage(ModelConfig):
     how far the features of some people at the end of the log, with all fitted on the whole log, are from that. `fitted.drift(queries)` says it of any.
 
     Args:
-        sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker.
+        sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker. None where the fit is given
+            fitted ones.
         features: groups of features; None takes those that the log has what it takes for (`vt.ranking.standard`).
         ranker: learns the order.
         heads: several aims, each learned and calibrated by itself, and mixed when somebody asks.
@@ -80,7 +81,7 @@ class TwoStage(ModelConfig):
     (300, 5)
     """
 
-    sources: tuple[Source, ...] = Field(default=(), strict=False)
+    sources: tuple[Source, ...] | None = Field(default=None, min_length=1, strict=False)
     features: tuple[FeatureGroup, ...] | None = Field(default=None, min_length=1, strict=False)
     ranker: Ranker = LambdaRank()
     heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
@@ -104,7 +105,7 @@ class TwoStage(ModelConfig):
 
     @property
     def reads_weights(self) -> bool:  # type: ignore[override]
-        return any(source.model.reads_weights for source in self.sources)
+        return any(source.model.reads_weights for source in self.sources or ())
 
     def fit(
         self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, impressions: Impressions | None = None,
@@ -136,12 +137,12 @@ class TwoStage(ModelConfig):
         sampling = Sampling(self.queries, self.negatives, self.held_out, self.seed)
         lessons, stages = [], None
         for split in splits:
-            fitted = _Stages.fit(sources or self.sources, groups, split.train)
+            fitted = _Stages.fit(sources or self.sources or (), groups, split.train)
             stages = stages if stages is not None else (split.train.n_events, fitted)
             share = sampling if not lessons else replace(sampling, held_out=0.0)
             lessons.append(Lesson.of(split, *fitted.parts, self.heads, share, positions))
-        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(sources or self.sources, groups, data)
-        notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
+        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(sources or self.sources or (), groups, data)
+        notes = (*_likeness(self.sources or ()), *whole.sources.notes, *notes)
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
         if not lessons:
             return best
