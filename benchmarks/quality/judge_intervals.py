@@ -1,6 +1,6 @@
 """How often the interval of people's labels and a judge's together holds the truth, and how wide it is beside that of the labels alone.
 
-    python -m benchmarks.quality.judge_intervals [--worlds 10_000]
+    python -m benchmarks.quality.judge_intervals [--worlds 10_000] [--rows FIRST LAST]
 
 The generator. People's label is y, the judge's f. "numbers": y is normal(0, 1), f = 0.3 + 0.5 (y + noise) with the correlation that is said: the judge is off by 0.3 and reads the scale wrongly. "grades": a hidden normal
 number z is cut at .3, .8 and 1.3 into 0 to 3 for people, and z + normal(0, .5) at -.3, .2 and .7 for the judge, who overrates. "grades in queries of 5" has a part of z, normal(0, .5), that the rows of a query share; whole queries are labelled.
@@ -34,7 +34,7 @@ def world(rng: np.random.Generator, kind: str, rows: int) -> tuple[np.ndarray, n
     """People's, the judge's, queries, and the truth."""
     query = np.arange(rows)
     if kind.startswith("numbers"):
-        rho = float(kind.split()[-1])
+        rho = float(kind.rpartition(" ")[2])
         y = rng.normal(size=rows)
         noise = rng.normal(size=rows)
         return y, 0.3 + 0.5 * (noise if rho == 0 else y + np.sqrt(1 / rho**2 - 1) * noise), query, 0.0
@@ -88,6 +88,7 @@ def run(kind: str, labels: int, rows: int, worlds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=10_000)
+    parser.add_argument("--rows", type=int, nargs=2, default=[0, len(KINDS)], help="of the table only these, the last left out")
     options = parser.parse_args()
     print(
         "Protocol: the generator stands in benchmarks/quality/judge_intervals.py; 95% intervals, a seed per world. Shares of worlds whose interval holds the truth, two standard errors of the first in points.\n"
@@ -95,7 +96,7 @@ def main() -> None:
     print(
         "| labels | of people | of the judge | worlds | together | people alone | judge alone | two errors | width of together over people alone |\n|---|---|---|---|---|---|---|---|---|"
     )
-    for kind, labels, rows, main_ in KINDS:
+    for kind, labels, rows, main_ in KINDS[slice(*options.rows)]:
         print(run(kind, labels, rows, options.worlds if main_ else min(options.worlds, FEWER)), flush=True)
     print(f"\n{machine()}.")
 
