@@ -3,6 +3,7 @@ from . import experiments as experiments
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
+from . import search as search
 from . import sequence as sequence
 from . import testing as testing
 from . import tracking as tracking

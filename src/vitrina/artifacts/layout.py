@@ -34,6 +34,7 @@ FITTED = (
     "vitrina.forms",
     "vitrina.rerank",
     "vitrina.ranking",
+    "vitrina.search",
     "vitrina.policy.saved",
     "vitrina.sequence",
 )  # packages that export fitted classes; the last needs torch

@@ -1,1 +1,10 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
+
+from vitrina.search.analysis import Analysis
+from vitrina.search.encoder import TextEncoder
+from vitrina.search.index import Fields, ItemIndex
+from vitrina.search.lexical import Lexical
+from vitrina.search.packaged import Packaged
+from vitrina.search.semantic import Semantic
+
+__all__ = ["Analysis", "Fields", "ItemIndex", "Lexical", "Packaged", "Semantic", "TextEncoder"]
