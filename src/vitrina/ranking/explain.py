@@ -47,7 +47,7 @@ def why(
     for row, place in enumerate(shown):
         weighing[place] = list(_weightiest([a[row] for a in added], weights[place], heads, names, values[at[place]]))
     return pl.DataFrame({
-        "sources": pl.Series([_proposed(pairs, pair) for pair in at], dtype=SOURCES),
+        "sources": pl.Series([proposed(pairs, pair) for pair in at], dtype=SOURCES),
         "heads": pl.Series([_expectations(heads, expected, pair, weights[place]) for place, pair in enumerate(at)], dtype=HEADS),
         "features": pl.Series(weighing, dtype=WEIGHING),
     })  # fmt: skip
@@ -68,7 +68,7 @@ def _weightiest(
         yield {"head": heads[h].name, "feature": names[f], "value": value, "adds": float(added[h][f])}
 
 
-def _proposed(pairs: Pairs, pair: int) -> list[dict[str, Any]]:
+def proposed(pairs: Pairs, pair: int) -> list[dict[str, Any]]:
     """The sources whose lists have the item, the one that has it highest first."""
     if pair < 0:
         return []

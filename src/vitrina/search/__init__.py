@@ -2,9 +2,11 @@
 
 from vitrina.search.analysis import Analysis
 from vitrina.search.encoder import TextEncoder
+from vitrina.search.fusion import RRF, Convex, Fusion
+from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
 from vitrina.search.lexical import Lexical
 from vitrina.search.packaged import Packaged
 from vitrina.search.semantic import Semantic
 
-__all__ = ["Analysis", "Fields", "ItemIndex", "Lexical", "Packaged", "Semantic", "TextEncoder"]
+__all__ = ["RRF", "Analysis", "Convex", "Fields", "Fusion", "Hybrid", "ItemIndex", "Lexical", "Packaged", "Semantic", "TextEncoder"]

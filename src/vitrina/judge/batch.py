@@ -1,0 +1,153 @@
+"""Asking a model many things: known answers first, a bar, a few at a time, and nothing lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import final
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vitrina.base.errors import DataError, VitrinaError
+from vitrina.judge.records import Record, Records
+from vitrina.language.protocol import LanguageModel, Message
+
+IN_A_ROW = 10  # failures: then it is the endpoint and not the item
+LETTERS = 3.5  # of a token, where nothing was measured: 4 of English, 2.5 of Russian
+
+
+@final
+@dataclass(frozen=True)
+class Asked:
+    """One thing to be asked."""
+
+    key: str
+    messages: Sequence[Message]
+
+    @property
+    def characters(self) -> int:
+        return sum(len(message.content) for message in self.messages)
+
+
+@final
+@dataclass(frozen=True)
+class Price:
+    """Of a million tokens, in any money."""
+
+    prompt: float = 0.0
+    answer: float = 0.0
+
+    def of(self, prompt_tokens: float, answer_tokens: float) -> float:
+        return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
+
+
+@final
+@dataclass(frozen=True)
+class Cost:
+    """What a batch will cost, before it starts.
+
+    Args:
+        calls: of the model; what is known already is not asked again.
+        known: answers that are there.
+        prompt_tokens, answer_tokens: of the calls, an estimate.
+        money: by the price; None where no price was said.
+        measured: whether the tokens go by answers of this judge, and not by the letters alone.
+    """
+
+    calls: int
+    known: int
+    prompt_tokens: int
+    answer_tokens: int
+    money: float | None
+    measured: bool
+
+    def __str__(self) -> str:
+        told = "" if self.money is None else f", {self.money:.4g} of money"
+        basis = "as earlier answers took" if self.measured else "by the letters: a rough estimate"
+        known = f" ({self.known:,} more are known)" if self.known else ""
+        return (
+            f"{self.calls:,} calls{known}, about {self.prompt_tokens:,} tokens to read and {self.answer_tokens:,} to write ({basis}){told}."
+        )
+
+
+def cost_of(asked: Sequence[Asked], records: Records, price: Price | None) -> Cost:
+    """What is left to be asked, and what it will take."""
+    distinct = {one.key: one for one in asked}
+    left = [one for one in distinct.values() if records.get(one.key) is None]
+    earlier = [r for r in records.all() if r.characters and r.prompt_tokens]
+    letters = sum(r.characters for r in earlier) / max(sum(r.prompt_tokens for r in earlier), 1) if earlier else LETTERS
+    answer = sum(r.answer_tokens for r in earlier) / len(earlier) if earlier else 80.0  # two sentences of reasons and a label
+    prompt_tokens, answer_tokens = round(sum(one.characters for one in left) / letters), round(answer * len(left))
+    money = None if price is None else price.of(prompt_tokens, answer_tokens)
+    return Cost(len(left), len(distinct) - len(left), prompt_tokens, answer_tokens, money, bool(earlier))
+
+
+def ask_all(
+    asked: Sequence[Asked], model: LanguageModel, schema: type[BaseModel], records: Records, workers: int, progress: bool, told: str = ""
+) -> dict[str, str]:
+    """Ask what `records` doesn't know, and add each answer to them as it comes; the errors of those that failed, by their keys.
+
+    On Ctrl-C, and when ten fail one after another, nothing new is asked and what is under way is waited for.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; `records` have what was finished.
+        DataError: ten in a row failed.
+    """
+    left = [one for key, one in {one.key: one for one in asked}.items() if records.get(key) is None]
+    failed: dict[str, str] = {}
+    row = 0
+    with _bar(len(left), progress, told) as advance, ThreadPoolExecutor(max(workers, 1)) as pool:
+        for one, future in _in_turn(pool, left, lambda one: records.add(_ask(one, model, schema)), max(workers, 1)):
+            try:
+                future.result()
+                row = 0
+            except VitrinaError as error:
+                failed[one.key], row = f"{type(error).__name__}: {error}", row + 1
+                if row >= IN_A_ROW:
+                    raise DataError(
+                        f"{row} calls of {model.name} failed one after another, the last with {failed[one.key]!r}. {len(records):,} answers are kept: "
+                        "the same call goes on with the rest once the model answers."
+                    ) from error
+            advance()
+    return failed
+
+
+def _ask(one: Asked, model: LanguageModel, schema: type[BaseModel]) -> Record:
+    reply = model.complete(one.messages, schema)
+    value = schema.model_validate(reply.value.model_dump()).model_dump()  # whatever the model's object is, it keeps our schema
+    return Record(one.key, value, reply.prompt_tokens, reply.answer_tokens, reply.seconds, one.characters, reply.repaired, reply.cached)
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor, left: Sequence[Asked], work: Callable[[Asked], None], ahead: int
+) -> Iterator[tuple[Asked, Future[None]]]:
+    """What is finished as it comes, with no more under way than there are workers: what is stopped is stopped soon."""
+    todo = iter(left)
+    running = {pool.submit(work, one): one for one in islice(todo, ahead)}
+    try:
+        while running:
+            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)  # short waits: Ctrl-C is heard
+            for future in done:
+                yield running.pop(future), future
+                for one in islice(todo, 1):
+                    running[pool.submit(work, one)] = one
+    finally:
+        for future in running:
+            future.cancel()
+
+
+@contextmanager
+def _bar(total: int, progress: bool, told: str) -> Iterator[Callable[[], None]]:
+    console = Console(stderr=True)
+    columns = (TextColumn("judging"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TimeRemainingColumn())
+    shown = progress and console.is_terminal
+    if shown and told:
+        console.print(told, markup=False)  # what it will cost, before it starts
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("judging", total=total)
+        yield lambda: bar.advance(task)
