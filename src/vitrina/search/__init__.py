@@ -8,5 +8,22 @@ from vitrina.search.index import Fields, ItemIndex
 from vitrina.search.lexical import Lexical
 from vitrina.search.packaged import Packaged
 from vitrina.search.semantic import Semantic
+from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
-__all__ = ["RRF", "Analysis", "Convex", "Fields", "Fusion", "Hybrid", "ItemIndex", "Lexical", "Packaged", "Semantic", "TextEncoder"]
+__all__ = [
+    "RRF",
+    "Analysis",
+    "Convex",
+    "Fields",
+    "Fusion",
+    "Hybrid",
+    "ItemIndex",
+    "Lexical",
+    "Packaged",
+    "Semantic",
+    "TextEncoder",
+    "read_qrels",
+    "read_run",
+    "write_qrels",
+    "write_run",
+]
