@@ -200,7 +200,10 @@ def without_fallback(lists: Recommendations, queries: Queries) -> Recommendation
     if queries.texts is None:
         return lists
     own = ~lists.fallback | queries.texts.is_null().to_numpy()[:, None]
-    return replace(lists, items=np.where(own, lists.items, -1), scores=np.where(own, lists.scores, np.float32(np.nan)))
+    source = {name: np.where(own, column, 0).astype(column.dtype) for name, column in lists.extra.items() if name == "source"}
+    return replace(
+        lists, items=np.where(own, lists.items, -1), scores=np.where(own, lists.scores, np.float32(np.nan)), extra={**lists.extra, **source}
+    )
 
 
 def own_order(pairs: Pairs, source: int, quota: int) -> Float32:

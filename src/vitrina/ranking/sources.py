@@ -223,7 +223,7 @@ def catalogue_of_all(catalogues: Sequence[Catalogue], n_items: int) -> Catalogue
     known = max(catalogues, key=lambda catalogue: int(catalogue.events.sum()))
     also = np.unique(np.concatenate([np.flatnonzero(catalogue.mask) for catalogue in catalogues])).astype(np.int32)
     events, users = (np.pad(counts, (0, n_items - len(counts))) for counts in (known.events, known.users))
-    return Catalogue(events, users, known.n_users, also=also)
+    return Catalogue(events, users, known.n_users, also=also, fills=any(catalogue.fills for catalogue in catalogues))
 
 
 def _said(recommender: Recommender, queries: Queries, n: int, eligible: Eligibility) -> Said:

@@ -153,7 +153,6 @@ class TwoStage(ModelConfig):
             else replace(learned, tables=dict(learned.tables) | {"drift": _drift_now(learned, data, splits[0])})
         )
 
-
     def _check_sources(self, given: Sources | None) -> None:
         """Refuse none, and two kinds at once."""
         if (given is None) == (not self.sources):

@@ -73,13 +73,17 @@ class HttpCrossEncoder(CrossEncoder):
         out = np.empty(len(texts), np.float32)
         with httpx.Client(timeout=self.seconds, headers=self._headers(), transport=transport) as client:
             for rows in _of_one_text(texts, self.batch):
-                body = {"query": texts[rows[0]], "documents": [item_texts[row] for row in rows]} | ({"model": self.model} if self.model else {})
+                body = {"query": texts[rows[0]], "documents": [item_texts[row] for row in rows]} | (
+                    {"model": self.model} if self.model else {}
+                )
                 try:
                     answer = client.post(self.url, json=body)
                     answer.raise_for_status()
                     told = answer.json()
                 except (httpx.HTTPError, ValueError) as error:
-                    raise DataError(f"The cross-encoder at {self.url} has not answered: {error}. See whether it runs and what it logs.") from None
+                    raise DataError(
+                        f"The cross-encoder at {self.url} has not answered: {error}. See whether it runs and what it logs."
+                    ) from None
                 out[rows] = self._read(told, len(rows))
         return out
 
@@ -90,7 +94,9 @@ class HttpCrossEncoder(CrossEncoder):
 
         key = os.environ.get(self.key_variable)
         if key is None:
-            raise ParameterError(f"The key of {self.url} is read from the variable {self.key_variable}, which isn't set.", parameter="key_variable")
+            raise ParameterError(
+                f"The key of {self.url} is read from the variable {self.key_variable}, which isn't set.", parameter="key_variable"
+            )
         return {"Authorization": f"Bearer {key}"}
 
     def _read(self, told: Any, wanted: int) -> Float32:
@@ -101,7 +107,9 @@ class HttpCrossEncoder(CrossEncoder):
             if isinstance(index, int) and 0 <= index < wanted and isinstance(score, (int, float)):
                 scores[index] = score
         if not np.isfinite(scores).all():
-            raise DataError(f"The cross-encoder at {self.url} must give each of {wanted} items a finite relevance_score. Got {str(told)[:200]}.")
+            raise DataError(
+                f"The cross-encoder at {self.url} must give each of {wanted} items a finite relevance_score. Got {str(told)[:200]}."
+            )
         return scores
 
 
@@ -208,7 +216,9 @@ def _loaded(folder: str, tokens: int, threads: int) -> tuple[Any, Any]:
     files = [Path(folder, name) for name in ("tokenizer.json", "model.onnx")]
     missing = next((path for path in files if not path.is_file()), None)
     if missing is not None:
-        raise DataError(f"A cross-encoder is a folder with model.onnx and tokenizer.json, and {missing} isn't there. Export the model to ONNX there.")
+        raise DataError(
+            f"A cross-encoder is a folder with model.onnx and tokenizer.json, and {missing} isn't there. Export the model to ONNX there."
+        )
     tokenizer = Tokenizer.from_file(str(files[0]))
     tokenizer.enable_truncation(tokens)
     tokenizer.enable_padding()

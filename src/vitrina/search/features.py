@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from vitrina.base.arrays import Ragged
 from vitrina.base.errors import DataError
 from vitrina.base.kernels import kernel
 from vitrina.base.state import Arrays
@@ -17,7 +16,7 @@ from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
 from vitrina.search.analysis import Analysis
-from vitrina.types import Float32, Float64, Int64
+from vitrina.types import Float64, Int64
 from vitrina.vocabulary import hashes
 
 Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
@@ -74,7 +73,17 @@ class TextOverlap(FeatureGroup):
         nothing = terms.lengths[pairs.rows] == 0
         for number, name in enumerate(self.read):
             out = np.zeros((len(pairs), 5))
-            _overlap(pairs.rows, pairs.codes, terms.indptr, terms.values, rarity, has_digit, learned[f"{number}-rows"], learned[f"{number}-terms"], out)
+            _overlap(
+                pairs.rows,
+                pairs.codes,
+                terms.indptr,
+                terms.values,
+                rarity,
+                has_digit,
+                learned[f"{number}-rows"],
+                learned[f"{number}-terms"],
+                out,
+            )
             out[nothing] = np.nan
             if number == len(self.columns):
                 found["brand is asked"] = out[:, 2]
@@ -125,7 +134,9 @@ class ItemNumbers(FeatureGroup):
         frame = _frame(data, self.columns)
         wrong = next((name for name in self.columns if not frame[name].dtype.is_numeric()), None)
         if wrong is not None:
-            raise DataError(f"ItemNumbers reads columns of numbers, and {wrong!r} of the item table holds {frame[wrong].dtype}. Leave it out.")
+            raise DataError(
+                f"ItemNumbers reads columns of numbers, and {wrong!r} of the item table holds {frame[wrong].dtype}. Leave it out."
+            )
         return {str(number): frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for number, name in enumerate(self.columns)}
 
     def compute(self, pairs: Pairs, learned: Arrays) -> Columns:
@@ -173,7 +184,9 @@ def _rarity(learned: Arrays, terms: Any) -> Float64:
 
 
 @kernel
-def _overlap(rows: Any, codes: Any, indptr: Any, asked: Any, rarity: Any, digits: Any, starts: Any, terms: Any, out: Any) -> None:  # pragma: no cover
+def _overlap(
+    rows: Any, codes: Any, indptr: Any, asked: Any, rarity: Any, digits: Any, starts: Any, terms: Any, out: Any
+) -> None:  # pragma: no cover
     """(pairs, 5) share of the terms, the same by rarity, share of the text, phrase, share of the numbers."""
     for p in range(len(rows)):
         first, last = indptr[rows[p]], indptr[rows[p] + 1]

@@ -94,7 +94,9 @@ class Hybrid:
         members, depth = tuple(self.members.values()), _by_name(self.depth, self.members)
         longest = max((member.vocabulary for member in members), key=len)
         quotas = tuple(depth.get(name, DEPTH) for name in self.members)
-        return Sources(longest, catalogue_of_all([member.catalogue for member in members], len(longest)), tuple(self.members), members, quotas)
+        return Sources(
+            longest, catalogue_of_all([member.catalogue for member in members], len(longest)), tuple(self.members), members, quotas
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -261,5 +263,3 @@ def _by_name(given: Any, members: Mapping[str, Any]) -> dict[str, Any]:
     if given is None:
         return {}
     return dict(given) if isinstance(given, Mapping) else dict.fromkeys(members, given)
-
-
