@@ -4,6 +4,7 @@ For whoever lets a shop, a help desk or a catalogue answer in sentences, and mus
 """
 
 from vitrina.answers.evidence import Claim, Evidence, Monitor, Passage
+from vitrina.answers.nouns import Citation, Cited, Extract, Sentence, Sufficiency, Turn, Verdict
 from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled, TokenModel, TopTokens
 from vitrina.answers.sufficiency.claims import Bounds, ClaimInformation, Heard, claim_information, published_claim_information
 from vitrina.answers.sufficiency.information import (
@@ -21,8 +22,9 @@ from vitrina.answers.sufficiency.plain import LexicalEntailment, ModelEntailment
 from vitrina.answers.sufficiency.skeletons import ClosedBook, EvidenceErased, Skeletons
 
 __all__ = [
-    "Asker", "Bounds", "Chances", "Claim", "ClaimGain", "ClaimInformation", "ClosedBook", "Evidence", "EvidenceErased", "EvidenceGain", "Heard",
-    "Information", "LexicalEntailment", "Likely", "ModelEntailment", "Monitor", "Passage", "PublishedEvidenceGain", "Sampled", "ScoreMargin",
-    "SelfConsistency", "Signals", "Skeletons", "TokenModel", "TopScore", "TopTokens", "bernoulli_kl", "bits_to_trust", "claim_information",
-    "information", "published_claim_information", "published_information", "risk_of_hallucination",
+    "Asker", "Bounds", "Chances", "Citation", "Cited", "Claim", "ClaimGain", "ClaimInformation", "ClosedBook", "Evidence",
+    "EvidenceErased", "EvidenceGain", "Extract", "Heard", "Information", "LexicalEntailment", "Likely", "ModelEntailment", "Monitor",
+    "Passage", "PublishedEvidenceGain", "Sampled", "ScoreMargin", "SelfConsistency", "Sentence", "Signals", "Skeletons", "Sufficiency",
+    "TokenModel", "TopScore", "TopTokens", "Turn", "Verdict", "bernoulli_kl", "bits_to_trust", "claim_information", "information",
+    "published_claim_information", "published_information", "risk_of_hallucination",
 ]  # fmt: skip
