@@ -42,22 +42,19 @@ def label(config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = Fal
 
 
 @app.command()
-def agreement(config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
-    """Hold the judge against people on what they labelled, say whether it may decide in their place, and write the page. Exit code 3 where it may not."""
+def agreement(config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = False, json: o.Json = False) -> None:
+    """Hold the judge against people on what they labelled, say whether it may decide in their place. Exit code 3 where it may not."""
     from vitrina.cli import console, judge_runs
     from vitrina.cli.judge_file import read_judge_file
 
     job = read_judge_file(config, trust=trust)
-    page = judge_runs.file_of(job, out, "agreement.html", force=force)
     gold = job.gold()
     judged = judge_runs.asked(job, job.gold_pairs(), out, yes=yes)
     found = judge_runs.calibrated(job, judged, gold)
     decision = judge_runs.decided(job, found)
-    judge_runs.write_page(job, found, decision, page)
     if json:
         console.print_json(judge_runs.agreement_as_json(found, decision))
     else:
         judge_runs.show(found, decision)
-        console.note(f"Report: {page}")
     if decision is not None and not decision:
         raise typer.Exit(REFUSED)

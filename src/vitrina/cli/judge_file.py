@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import Field
@@ -182,7 +182,8 @@ class JudgeJob:
         table = self._read("gold", ids, None, {f"label {name}": (name, "text") for name in columns})
         with build.located(self.file, ("gold",)):
             rows = pl.concat(
-                table.select(*ids, *([] if given.rater else [pl.lit(name).alias("rater")]), self._numbers(table[f"label {name}"])) for name in columns
+                table.select(*ids, *([] if given.rater else [pl.lit(name).alias("rater")]), self._numbers(table[f"label {name}"]))
+                for name in columns
             )
             return Gold_.of(rows.drop_nulls("label") if len(columns) > 1 else rows, self.scale)
 
@@ -203,8 +204,8 @@ class JudgeJob:
     ) -> pl.DataFrame:
         """The columns of a section; those of text as one column `text`."""
         texts = [text] if isinstance(text, str) else text or []
-        roles: dict[str, tuple[str, Role]] = {role: (column, "id") for role, column in ids.items()} | dict(more or {})
-        roles |= {f"text {number}": (column, "text") for number, column in enumerate(texts)}
+        roles: dict[str, tuple[str, Role]] = {role: (column, "id") for role, column in ids.items()}
+        roles |= {**(more or {}), **{f"text {number}": (column, "text") for number, column in enumerate(texts)}}
         keys: Keys = (name,)
         table = read_roles(self.file, keys, located_path(self.file, (name, "path"), getattr(self.settings, name).path), roles)
         if not texts:
@@ -239,7 +240,9 @@ class JudgeJob:
                     f"Name the column of ids in [{where}] with: {what} = ..."
                 )
             if len(lost):
-                console.warn(f"{len(lost):,} of {len(table):,} pairs of [{name}] are left out: no text of the {what}, the first {lost[what][0]!r}.")
+                console.warn(
+                    f"{len(lost):,} of {len(table):,} pairs of [{name}] are left out: no text of the {what}, the first {lost[what][0]!r}."
+                )
                 table = table.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
         return table
 
@@ -254,7 +257,11 @@ class JudgeJob:
         if len(unknown):
             row = int((labels == unknown[0]).arg_max() or 0) + 1
             raise UnknownNameError.of(f"grade of [judge], read in row {row} of the labels of people,", unknown[0], self.scale.grades)
-        return pl.select(pl.coalesce(numbers, labels.str.to_lowercase().replace_strict(said, default=None, return_dtype=pl.Float64))).to_series().alias("label")
+        return (
+            pl.select(pl.coalesce(numbers, labels.str.to_lowercase().replace_strict(said, default=None, return_dtype=pl.Float64)))
+            .to_series()
+            .alias("label")
+        )
 
 
 def read_judge_file(path: Path, *, trust: bool = False) -> JudgeJob:
@@ -291,9 +298,13 @@ def _check_settings(file: TomlFile, settings: Settings) -> None:
     given = settings.decision
     gold = settings.gold
     if gold is not None and gold.rater is not None and not isinstance(gold.label, str):
-        raise ParameterError(f"{file.where(('gold', 'rater'))}: raters are either columns, label = [...], or rows, rater = ... Leave one out.")
+        raise ParameterError(
+            f"{file.where(('gold', 'rater'))}: raters are either columns, label = [...], or rows, rater = ... Leave one out."
+        )
     if given.measure not in MEASURES:
         with build.located(file, ("decision", "measure")):
             raise UnknownNameError.of("measure of agreement", given.measure, MEASURES)
     if given.at_least is not None and given.below_people is not None:
-        raise ParameterError(f"{file.where(('decision', 'below_people'))}: a decision needs either at_least or below_people. Leave one out.")
+        raise ParameterError(
+            f"{file.where(('decision', 'below_people'))}: a decision needs either at_least or below_people. Leave one out."
+        )

@@ -47,7 +47,9 @@ def asked(job: JudgeJob, pairs: pl.DataFrame, out: Path | None, *, yes: bool) ->
             return job.judge.judge(pairs, folder=folder, price=job.price, workers=run.workers, most_calls=run.most_calls)
     except Interrupted as stopped:
         found = stopped.finished
-        console.note(f"Interrupted. {len(found) - found.unjudged:,} of {len(found):,} are judged and kept in {folder}; the same command goes on from there.")
+        console.note(
+            f"Interrupted. {found.table['label'].count():,} of {len(found):,} are judged and kept in {folder}; the same command goes on from there."
+        )
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -101,7 +103,9 @@ def decided(job: JudgeJob, found: Calibration) -> Decision | None:
 
 def agreement_as_json(found: Calibration, decision: Decision | None) -> dict[str, Any]:
     """The verdict, the sentences and every table."""
-    verdict = None if decision is None else {"verdict": decision.verdict, "sentence": decision.sentence, "more_labels": decision.more_labels}
+    verdict = (
+        None if decision is None else {"verdict": decision.verdict, "sentence": decision.sentence, "more_labels": decision.more_labels}
+    )
     return {"decision": verdict, "sentences": found.sentences, **found.tables}
 
 
@@ -114,7 +118,3 @@ def show(found: Calibration, decision: Decision | None) -> None:
         out.print(decision.sentence, markup=False, soft_wrap=True)
         out.print()
     out.print(found)
-
-
-def write_page(job: JudgeJob, found: Calibration, decision: Decision | None, page: Path) -> None:
-    """The page of agreement."""
