@@ -2,6 +2,7 @@ from . import answers as answers
 from . import evaluate as evaluate
 from . import experiments as experiments
 from . import judge as judge
+from . import language as language
 from . import metrics as metrics
 from . import policy as policy
 from . import ranking as ranking
@@ -39,6 +40,7 @@ from .forms import combine as combine
 from .forms import decay as decay
 from .forms import scale as scale
 from .forms.itemmap import ItemMap as ItemMap
+from .grades import Grades as Grades
 from .models import graph as graph
 from .models import inverse as inverse
 from .models import weighting as weighting

@@ -131,7 +131,7 @@ def test_a_metric_of_ones_own(lists, split):
         ({"k": 2.5}, "'k' of the metric Mine is 2.5"),
         ({"name": ""}, "with every parameter in it"),
         ({"lower_is_better": "no"}, "lower_is_better = False"),
-        ({"needs": frozenset({"clicks"})}, "of truth, history, popularity, vectors, values, queries"),
+        ({"needs": frozenset({"clicks"})}, "of truth, history, popularity, vectors, values, grades, queries"),
         ({"definition": None}, "what it measures in a sentence"),
         ({"per_query": None}, "has neither"),
         ({"state": 1, "merge": 1, "value": 1}, "has both"),

@@ -4,6 +4,7 @@ For whoever lets a shop, a help desk or a catalogue answer in sentences, and mus
 """
 
 from vitrina.answers.evidence import Claim, Evidence, Monitor, Passage
+from vitrina.answers.nouns import Citation, Cited, Extract, Sentence, Sufficiency, Turn, Verdict
 from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled, TokenModel, TopTokens
 from vitrina.answers.sufficiency.claims import Bounds, ClaimInformation, Heard, claim_information, published_claim_information
 from vitrina.answers.sufficiency.coverage import Monitored, RiskCoverage, compare_monitors, risk_coverage
@@ -23,9 +24,10 @@ from vitrina.answers.sufficiency.promise import ConformalRisk, ErrorRate, Kept, 
 from vitrina.answers.sufficiency.skeletons import ClosedBook, EvidenceErased, Skeletons
 
 __all__ = [
-    "Asker", "Bounds", "Chances", "Claim", "ClaimGain", "ClaimInformation", "ClosedBook", "ConformalRisk", "ErrorRate", "Evidence",
-    "EvidenceErased", "EvidenceGain", "Heard", "Information", "Kept", "LexicalEntailment", "Likely", "ModelEntailment", "Monitor",
-    "Monitored", "Passage", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin", "SelfConsistency", "Signals",
-    "Skeletons", "TokenModel", "TopScore", "TopTokens", "bernoulli_kl", "bits_to_trust", "claim_information", "compare_monitors",
-    "information", "published_claim_information", "published_information", "risk_coverage", "risk_of_hallucination",
+    "Asker", "Bounds", "Chances", "Citation", "Cited", "Claim", "ClaimGain", "ClaimInformation", "ClosedBook", "ConformalRisk",
+    "ErrorRate", "Evidence", "EvidenceErased", "EvidenceGain", "Extract", "Heard", "Information", "Kept", "LexicalEntailment", "Likely",
+    "ModelEntailment", "Monitor", "Monitored", "Passage", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin",
+    "SelfConsistency", "Sentence", "Signals", "Skeletons", "Sufficiency", "TokenModel", "TopScore", "TopTokens", "Turn", "Verdict",
+    "bernoulli_kl", "bits_to_trust", "claim_information", "compare_monitors", "information", "published_claim_information",
+    "published_information", "risk_coverage", "risk_of_hallucination",
 ]  # fmt: skip

@@ -72,7 +72,8 @@ class UnknownNameError(VitrinaError, ValueError):
     @classmethod
     def of(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
         known = sorted(known)
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        same = [other for other in known if other.lower() == name.lower()]  # in other letters: nothing is closer
+        close = list(dict.fromkeys([*same, *get_close_matches(name, known, n=3, cutoff=0.5)]))[:3]
         hint = f"Did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
         return cls(f"There is no {what} {name!r}. {hint}Known: {', '.join(known)}.")
 

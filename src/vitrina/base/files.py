@@ -108,6 +108,24 @@ def write_text(target: Path, text: str) -> None:
         staging.write_text(text, encoding="utf-8")
 
 
+@contextlib.contextmanager
+def one_at_a_time(place: Path) -> Iterator[None]:
+    """Of processes of this machine that want the same folder, or the same file (which is made), one goes after the other; where the system has such locks."""
+    try:
+        import fcntl  # noqa: PLC0415  Windows has no such module
+    except ModuleNotFoundError:
+        yield
+        return
+    with speaking_of(place):
+        handle = os.open(place, os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with contextlib.suppress(OSError):  # storage without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's content."""
     with path.open("rb") as file:

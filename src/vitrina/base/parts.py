@@ -16,7 +16,7 @@ import psutil
 
 from vitrina.base.errors import ParameterError
 from vitrina.base.executor import Executor, InProcess
-from vitrina.base.files import speaking_of, write_text
+from vitrina.base.files import one_at_a_time, speaking_of, write_text
 
 T = TypeVar("T")
 FORMAT = 1
@@ -133,7 +133,7 @@ def alone(folder: Path) -> Iterator[None]:
     with speaking_of(folder):
         folder.mkdir(parents=True, exist_ok=True)
     me = psutil.Process()
-    with _one_at_a_time(folder):
+    with one_at_a_time(folder):
         owner = _owner(folder)
         if owner not in (None, me):
             raise ParameterError(f"The job of {folder} is running already. Wait for its end, or cancel it.")
@@ -150,24 +150,6 @@ def alone(folder: Path) -> Iterator[None]:
                 _sweep(folder)
                 (folder / RUNNING).unlink(missing_ok=True)
                 folder.rmdir()  # where nothing came of it
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Of processes of this machine that look who holds the folder and put their mark there, one goes after the other; where the system has such locks."""
-    try:
-        import fcntl  # noqa: PLC0415  Windows has no such module
-    except ModuleNotFoundError:
-        yield
-        return
-    with speaking_of(folder):
-        handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # storage without locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _started(process: psutil.Process) -> float:

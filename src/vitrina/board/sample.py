@@ -73,4 +73,4 @@ def validation_part(split: Split, *, quick: bool, seed: int) -> Split:
 
 def take_queries(split: Split, rows: Int64) -> Split:
     """The split with these of its queries, and what is true of each."""
-    return replace(split, queries=split.queries[rows], truth=split.truth.take(rows), eligible=split.eligible.take(rows))
+    return split.take(rows)

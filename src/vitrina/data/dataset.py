@@ -80,6 +80,7 @@ class Dataset:
     name: str = "log"
     shard_count: int = 1
     first_user: int = 0  # of a shard with a vocabulary of its own: how many people the shards before it have
+    also: Int32 | None = None  # codes of items that belong to the catalogue without an event, as those of a shop that is searched do
     latest: int | None = None  # of a shard: the time of the last event of the whole log; None where these events say it
     executor: Executor = field(default_factory=InProcess)  # who goes through the shards, and whose workers train a network
 
@@ -148,7 +149,8 @@ class Dataset:
         if counted is not self:
             return counted.catalogue
         events = np.bincount(self.events.items, minlength=self.n_items).astype(np.int64)
-        return Catalogue(events, users_an_item(self.events.items, self.indptr, self.n_items), self.n_users)
+        also = np.empty(0, np.int32) if self.also is None else self.also
+        return Catalogue(events, users_an_item(self.events.items, self.indptr, self.n_items), self.n_users, also)
 
     @cached_property
     def time_span(self) -> tuple[int, int] | None:
@@ -274,6 +276,8 @@ class Dataset:
             digest.update(np.ascontiguousarray(column).data)
         for table in (self.item_table, self.user_table):
             digest.update(b"" if table is None else table.fingerprint.encode())
+        if self.also is not None:
+            digest.update(np.ascontiguousarray(self.also).data)
         return digest.hexdigest()[:16]
 
     def frame(self) -> pl.DataFrame:

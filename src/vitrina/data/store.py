@@ -26,6 +26,7 @@ from vitrina.data.recipe import Recipe
 from vitrina.data.sharded import Sharded
 from vitrina.data.split import Rule, Split
 from vitrina.data.versions import Versions
+from vitrina.grades import Grades
 from vitrina.types import Eligibility, Events, Queries, Ragged
 from vitrina.vocabulary import Vocabulary
 
@@ -77,6 +78,8 @@ def _write_asked(split: Split, folder: Path) -> None:
     own = {"start": queries.start, "stop": queries.stop, "users": queries.users, "now": queries.now}
     _write_arrays(folder, {name: column for name, column in own.items() if column is not None} | _ragged("truth", split.truth))
     _write_arrays(folder, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
+    if split.grades is not None:
+        _write_arrays(folder, _ragged("judged", split.grades.items) | {"judged.gains": split.grades.gains})
     if queries.context is not None:
         queries.context.write_parquet(folder / "context.parquet")
     if not split.train.in_memory and queries.people is not None:
@@ -88,6 +91,7 @@ def _write_asked(split: Split, folder: Path) -> None:
         "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
         "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
         "rule": to_plain(split.rule), "counts": split.counts, "warnings": split.warnings, "validation": split.validation is not None,
+        "above": None if split.grades is None else split.grades.above,
     })  # fmt: skip
 
 
@@ -117,7 +121,10 @@ def _read_split(folder: Path, shared_train: Dataset | None) -> Split:
     eligible = Eligibility(_items_of("include", arrays), _items_of("exclude", arrays), meta["repeat"], seen_kinds)
     truth = Ragged(arrays["truth.indptr"], arrays["truth"])
     validation = _read_split(folder / "validation", train) if meta.get("validation") else None
-    return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]), validation)
+    above, grades = meta.get("above"), None
+    if above is not None:
+        grades = Grades(Ragged(arrays["judged.indptr"], arrays["judged"]), arrays["judged.gains"], above)
+    return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]), validation, grades)
 
 
 def _people(folder: Path, train: Dataset) -> Vocabulary | None:
@@ -132,7 +139,8 @@ def _write_dataset(data: Dataset, folder: Path) -> None:
     if isinstance(data, Sharded):
         parts = Recipe(folder / PARTS, _write_dataset, _read_dataset).plain(data.parts)
     else:
-        _write_arrays(folder, {"indptr": data.indptr} | data.events.columns())
+        also = {} if data.also is None else {"also": data.also}
+        _write_arrays(folder, {"indptr": data.indptr} | data.events.columns() | also)
         data.users.ids.to_frame("id").write_parquet(folder / "users_ids.parquet")
     data.items.ids.to_frame("id").write_parquet(folder / "items_ids.parquet")
     tables = {"item_table": data.item_table, "user_table": data.user_table}
@@ -160,8 +168,10 @@ def _read_dataset(folder: Path) -> Dataset:
         data: Dataset = Sharded(Recipe(folder / PARTS, _write_dataset, _read_dataset).made(meta["parts"]), about)
     else:
         arrays = _read_arrays(folder)
-        indptr, users = arrays.pop("indptr"), _ids(folder, "users")
-        data = Dataset(Events(**arrays), indptr, users, shard_count=meta["shard_count"], first_user=meta.get("first_user", 0), **about)
+        indptr, also, users = arrays.pop("indptr"), arrays.pop("also", None), _ids(folder, "users")
+        data = Dataset(
+            Events(**arrays), indptr, users, also=also, shard_count=meta["shard_count"], first_user=meta.get("first_user", 0), **about
+        )
     data.__dict__["fingerprint"] = meta["fingerprint"]  # the cached property: hashing would read the whole log
     return data
 

@@ -36,7 +36,7 @@ class _Compare:
         columns = {}
         for name, recommender in self.recommenders.items():
             lists = recommended(recommender, split, self.metric.k, self.catalogue)
-            columns[name] = self.metric.per_query(Judged(lists, split.truth, self.catalogue, split.queries))
+            columns[name] = self.metric.per_query(Judged(lists, split.truth, self.catalogue, split.queries, split.grades))
         return Paired.of(columns, self.pairs, split.queries.persons)
 
 

@@ -104,7 +104,7 @@ class Judge:
 
     def __call__(self, split: Split) -> Judgement:
         lists = recommended(self.answered, split, max((m.k for m in self.metrics), default=0), self.catalogue)
-        judged = Judged(lists, split.truth, self.catalogue, split.queries)
+        judged = Judged(lists, split.truth, self.catalogue, split.queries, split.grades)
         columns = {m.name: m.per_query(judged) for m in self.metrics if isinstance(m, Metric)}
         users, items, mask = split.queries.persons, split.truth.values, self.catalogue.mask
         inside = items[(items >= 0) & (items < len(mask))]

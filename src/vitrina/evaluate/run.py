@@ -27,7 +27,7 @@ from vitrina.evaluate.judge import Judge, Judgement, numbers_of, sliced, to_file
 from vitrina.evaluate.means import NUMBERS, Summary, summarise
 from vitrina.evaluate.slices import cut_of
 from vitrina.metrics import DEFAULT_METRICS, MetricInfo
-from vitrina.metrics.info import require_values, require_vectors
+from vitrina.metrics.info import require_judgements, require_values, require_vectors
 from vitrina.metrics.names import metrics_of
 from vitrina.protocols import Metric, Recommender, TableMetric
 from vitrina.types import Float32, Float64, Recommendations
@@ -135,7 +135,7 @@ def evaluate(
         VocabularyError: lists and split speak of other items.
         ParameterError: the lists are shorter than a metric's k, or not one per query; a metric is named twice, or is your own and
             lacks something; vectors don't fit; lists are given for a split in shards.
-        DataError: a metric needs vectors or values, and there are none.
+        DataError: a metric needs vectors, values or grades, and there are none.
 
     Memory: of a split in shards what a shard takes, and 260 kB per metric (and group of a slice).
 
@@ -155,6 +155,7 @@ def evaluate(
     if whole:
         split.eligible.check_rows(len(split.queries))
     require_vectors(chosen, vectors)
+    require_judgements(chosen, split.grades)
     judge = Judge(
         recommendations, tuple(chosen), _catalogue(split, chosen, vectors), whole or per_query is not None, slices,
         cut_of(split) if slices else None,

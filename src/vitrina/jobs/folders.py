@@ -62,6 +62,10 @@ def split_fingerprint(split: Split) -> str:
     for name, array in arrays.items():
         digest.update(name.encode())
         digest.update(b"none" if array is None else np.ascontiguousarray(array).data)
+    if split.grades is not None:
+        digest.update(f"grades {split.grades.above}".encode())
+        for array in (split.grades.items.indptr, split.grades.items.values, split.grades.gains):
+            digest.update(np.ascontiguousarray(array).data)
     if queries.context is not None:
         digest.update(queries.context.hash_rows(seed=0).to_numpy().tobytes())
     if queries.texts is not None:

@@ -3,12 +3,24 @@
 For whoever can't have everything labelled by people: a language model labels, people label some, and each number says how far the labels may be trusted.
 """
 
+from vitrina.judge.agreement import cohen_kappa, gwet_ac
 from vitrina.judge.batch import Cost, Price
+from vitrina.judge.bias import Bias, probe
+from vitrina.judge.calibration import Calibration, calibrate
 from vitrina.judge.clusters import Estimate
 from vitrina.judge.comparisons import Comparisons
+from vitrina.judge.corrected import Corrected, corrected_difference, corrected_mean
+from vitrina.judge.decision import Decision
+from vitrina.judge.gold import Gold
 from vitrina.judge.judge import Judge
 from vitrina.judge.judgements import Interrupted, Judgements
+from vitrina.judge.labelling import NextLabels, next_labels
 from vitrina.judge.prompt import Example, PairExample
 from vitrina.judge.scale import Scale
+from vitrina.judge.systems import system_order
 
-__all__ = ["Comparisons", "Cost", "Estimate", "Example", "Interrupted", "Judge", "Judgements", "PairExample", "Price", "Scale"]
+__all__ = [
+    "Bias", "Calibration", "Comparisons", "Corrected", "Cost", "Decision", "Estimate", "Example", "Gold", "Interrupted", "Judge",
+    "Judgements", "NextLabels", "PairExample", "Price", "Scale", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean",
+    "gwet_ac", "next_labels", "probe", "system_order",
+]  # fmt: skip

@@ -7,7 +7,7 @@ skewed towards their ends: their interval is made on the scale of artanh(v) and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -55,11 +55,33 @@ class Estimate:
     @property
     def row(self) -> dict[str, Any]:
         """Of a table."""
-        return {"value": self.value, "low": self.low, "high": self.high, "error": self.error, "queries": self.clusters, "rows": self.rows}
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "error": self.error,
+            "freedom": self.freedom,
+            "queries": self.clusters,
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any], confidence: float) -> Estimate:
+        """What `row` wrote."""
+        names = {
+            "value": "value",
+            "low": "low",
+            "high": "high",
+            "error": "error",
+            "freedom": "freedom",
+            "queries": "clusters",
+            "rows": "rows",
+        }
+        return cls(**{name: row[column] for column, name in names.items()}, confidence=confidence)
 
 
 def sums_by(columns: ArrayLike, clusters: pl.Series) -> Float64:
-    """(clusters, columns) sums of `columns` (rows, columns) over the rows of each cluster, in the order in which clusters come first."""
+    """(clusters, columns) sums of `columns` (rows, columns) over the rows of each cluster, clusters in their sorted order."""
     values = np.asarray(columns, np.float64)
     codes = codes_of(clusters)
     found = np.zeros((int(codes.max(initial=-1)) + 1, values.shape[1]))
@@ -68,7 +90,7 @@ def sums_by(columns: ArrayLike, clusters: pl.Series) -> Float64:
 
 
 def codes_of(clusters: pl.Series) -> Any:
-    """(rows,) a number for each cluster, in the order in which they come first."""
+    """(rows,) the number of each row's cluster, in sorted order."""
     if clusters.null_count():
         raise ParameterError(f"Each row belongs to a query. Got {clusters.null_count()} rows without one: leave them out or name them.")
     return clusters.rank("dense").to_numpy().astype(np.int64) - 1

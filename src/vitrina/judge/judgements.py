@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import polars as pl
 
+from vitrina.base.config import fingerprint
+from vitrina.base.errors import DataError
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
 from vitrina.judge.batch import Asked, Cost, Price
@@ -58,6 +60,37 @@ class Judgements:
     def unjudged(self) -> int:
         """Rows without a label."""
         return self.table["label"].null_count()
+
+    @classmethod
+    def of_labels(cls, table: pl.DataFrame, scale: Scale, name: str) -> Judgements:
+        """Labels that come from elsewhere, as a table query, item, label; `name` says from whom.
+
+        Raises:
+            DataError: a label is off the scale.
+        """
+        scale.codes(table["label"])
+        nothing = Cost(0, 0, 0, 0, None, False)
+        return cls(table, scale, fingerprint(name, list(scale.values)), name, nothing, None, ())
+
+    @property
+    def kept(self) -> pl.DataFrame:
+        """The rows with a label, one per query and item, with `judge`, the place on the scale.
+
+        Raises:
+            DataError: one item of a query has several labels.
+        """
+        table = self.table.drop_nulls("label")
+        table = table.with_columns(pl.Series("judge", self.scale.codes(table["label"], "labels of the judge")))
+        if table.select("query", "item").is_duplicated().any():
+            if table.group_by("query", "item").agg(pl.col("judge").n_unique())["judge"].max() != 1:
+                raise DataError("An item of a query has several labels of the judge: keep one text per query and item.")
+            table = table.unique(["query", "item"], keep="first", maintain_order=True)
+        return table
+
+    @property
+    def codes(self) -> pl.DataFrame:
+        """query, item, judge: of the rows with a label."""
+        return self.kept.select("query", "item", "judge")
 
     def __len__(self) -> int:
         return len(self.table)

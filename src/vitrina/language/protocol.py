@@ -21,21 +21,37 @@ class Message:
 
 @dataclass(frozen=True)
 class Reply(Generic[T]):
-    """A validated answer, and what it cost."""
+    """A validated answer, and what it cost.
+
+    Args:
+        value: the schema, filled in.
+        prompt_tokens, answer_tokens: of all turns that it took; an estimate where the model doesn't say.
+        seconds: from asking to the validated answer, with pauses and repair; of a cached one, those that it once took.
+        cached: it was kept from an earlier call, and cost nothing now.
+        repaired: the first answer broke the schema, the second one kept it.
+        money: by the price of the model; 0 where none was said.
+    """
 
     value: T
     prompt_tokens: int
     answer_tokens: int
     seconds: float
     cached: bool = False
-    repaired: bool = False  # the first answer broke the schema, the second one kept it
+    repaired: bool = False
+    money: float = 0.0
 
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """Reads messages and fills in a schema. What comes back has been validated on our side, whatever the endpoint promised."""
+    """Reads messages and fills in a schema. What comes back has been validated on our side, whatever the endpoint promised.
+
+    `sample` numbers independent draws of the same question: a cache keeps each, and a model with a seed seeds it. At temperature 0 they may be equal.
+
+    Raises:
+        LanguageModelError: from `complete`: there is no valid answer; see `vitrina.language.errors`.
+    """
 
     @property
     def name(self) -> str: ...  # who it is: two that are the same model have the same name
 
-    def complete(self, messages: Sequence[Message], schema: type[T]) -> Reply[T]: ...
+    def complete(self, messages: Sequence[Message], schema: type[T], *, sample: int = 0) -> Reply[T]: ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from vitrina.base.errors import DataError, ParameterError
+from vitrina.grades import require_grades
 from vitrina.protocols import Metric, TableMetric
 
 NEEDS = (
@@ -15,6 +16,7 @@ NEEDS = (
     "popularity",
     "vectors",
     "values",
+    "grades",
     "queries",
 )  # what a metric may read beside a list; the last: the other queries
 WHAT_TO_WRITE = {
@@ -88,6 +90,17 @@ def _fits(attribute: str, value: Any) -> bool:
     if attribute == "needs":
         return isinstance(value, (frozenset, set)) and value <= set(NEEDS)
     return isinstance(value, bool)
+
+
+def require_judgements(metrics: Sequence[Metric | TableMetric], grades: Any) -> None:
+    """Refuse metrics of what was judged where nobody judged.
+
+    Raises:
+        DataError: a metric needs grades, and there are none.
+    """
+    for metric in metrics:
+        if "grades" in metric.needs:
+            require_grades(grades, metric.name)
 
 
 def require_per_query(metric: Metric | TableMetric, what: str = "primary metric") -> Metric:

@@ -12,7 +12,8 @@ import numpy as np
 from vitrina.base.errors import ParameterError
 from vitrina.base.kernels import Spread
 from vitrina.catalogue import Catalogue
-from vitrina.types import Bool, Int32, Int64, Queries, Ragged, Recommendations
+from vitrina.grades import Grades, require_grades
+from vitrina.types import Bool, Float32, Int32, Int64, Queries, Ragged, Recommendations
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ class Judged:
         truth: item codes that the person took, a row per query.
         catalogue: item statistics of the training part.
         queries: histories, for the metrics that ask what is a repeat.
+        grades: how good each item is, where people judged them; the truth is then `grades.relevant`. Metrics that know only yes and no
+            never read them.
 
     Cost: one pass over lists and truth, parallel; 5 bytes per place, 8 per query, and 4 per item for each thread.
 
@@ -45,10 +48,13 @@ class Judged:
     truth: Ragged
     catalogue: Catalogue
     queries: Queries | None = None
+    grades: Grades | None = None
     _cache: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         sizes = {len(self.recommendations), len(self.truth), len(self.truth if self.queries is None else self.queries)}
+        if self.grades is not None:
+            sizes.add(len(self.grades))
         if len(sizes) > 1:
             raise ParameterError(f"Recommendations, truth and queries must speak of the same queries. Got {sorted(sizes)} rows.")
 
@@ -79,6 +85,20 @@ class Judged:
         """(queries,) how many different items were taken."""
         return self._pass[2]
 
+    @cached_property
+    def gains(self) -> Float32:
+        """(queries, k) how good the item at each place is: its grade, NaN where nobody judged it or there is no item.
+
+        Raises:
+            DataError: there are no grades.
+        """
+        grades = require_grades(self.grades, "Judged.gains")
+        gains = np.full(self.items.shape, np.nan, np.float32)
+        judged = grades.items
+        top = max(int(self.items.max(initial=-1)), int(judged.values.max(initial=-1)))
+        _look_up(len(gains), self.items, judged.indptr, judged.values, grades.gains, top + 1, gains)
+        return gains
+
     def first(self, k: int, metric: str) -> slice:
         """The columns of the first k places.
 
@@ -96,8 +116,8 @@ class Judged:
         return self._cache[key]
 
     def against(self, truth: Ragged) -> Judged:
-        """The same lists judged against another truth."""
-        return replace(self, truth=truth, _cache={})
+        """The same lists judged against another truth; of the grades what is relevant to it stays, with what was found bad."""
+        return replace(self, truth=truth, grades=None if self.grades is None else self.grades.within(truth), _cache={})
 
     def counts(self, k: int, metric: str) -> Int64:
         """(items,) in how many lists each item of the vocabulary is among the first k."""
@@ -131,3 +151,17 @@ def _judge(first, last, items, truth_indptr, truth_items, n_items, hits, relevan
             if stamp[item] == 2 * q + 1:
                 items[q, place] = -1
             stamp[item] = 2 * q + 1
+
+
+@Spread
+def _look_up(first, last, items, indptr, judged, grades, n_items, gains):  # pragma: no cover
+    """(queries, k) the grade of each place; what isn't judged stays as it is."""
+    stamp, own = np.full(n_items, -1, np.int64), np.empty(n_items, np.float32)
+    for q in range(first, last):
+        for at in range(indptr[q], indptr[q + 1]):
+            if judged[at] >= 0:
+                stamp[judged[at]], own[judged[at]] = q, grades[at]
+        for place in range(items.shape[1]):
+            item = items[q, place]
+            if item >= 0 and stamp[item] == q:
+                gains[q, place] = own[item]

@@ -10,6 +10,7 @@ from typing import Any
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.metrics.base import AtK, PerQuery
 from vitrina.metrics.beyond import MIUF, Coverage, Gini, IntraListDiversity, MeanPopularity, Serendipity
+from vitrina.metrics.graded import ERR, Bpref, Condensed, GradedNDCG, Unjudged
 from vitrina.metrics.info import require_metric
 from vitrina.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall, RPrecision
 from vitrina.metrics.repeat import Debiased, Explore, Part, Repeat, RepeatShare, Within
@@ -20,6 +21,8 @@ ACCURACY: dict[str, type[PerQuery]] = {m.label: m for m in (NDCG, Recall, Precis
 BEYOND: dict[str, type[AtK]] = {
     m.label: m for m in (Coverage, Gini, MeanPopularity, MIUF, Serendipity, IntraListDiversity, RepeatShare, Value)
 }  # fmt: skip
+GRADED: dict[str, type[PerQuery]] = {m.label: m for m in (ERR, Unjudged, Bpref)}
+GAINS = ("linear", "exponential")
 PARTS: dict[str, type[Part]] = {p.word: p for p in (Repeat, Explore, Debiased)}
 
 DEFAULT_METRICS = (
@@ -27,11 +30,14 @@ DEFAULT_METRICS = (
     "Coverage@10", "Gini@10", "MeanPopularity@10", "MIUF@10", "Serendipity@10",
 )  # fmt: skip
 
+CONDENSED = "condensed "
 _NAME = re.compile(r"(?:(?P<part>\w+) )?(?P<label>\w+)@(?P<k>[1-9]\d*)")
 
 
 def metric(name: str | Metric | TableMetric) -> Any:
     """The metric of that name: `label@k`, for the metrics of accuracy also `repeat`, `explore` or `debiased` before it.
+
+    Of grades there are `linear nDCG@k`, `exponential nDCG@k` and ERR, Unjudged and bpref; `condensed` before a name leaves out what was not judged.
 
     Args:
         name: a name, or a metric, which is returned as it is once it says all that is read of it.
@@ -51,13 +57,17 @@ def metric(name: str | Metric | TableMetric) -> Any:
     """
     if not isinstance(name, str):
         return require_metric(name)
+    if name.startswith(CONDENSED) and name.removeprefix(CONDENSED) in _judged_names(name):
+        return Condensed(metric=metric(name.removeprefix(CONDENSED)))
     match = _NAME.fullmatch(name)
     label, part = (match["label"], match["part"]) if match else ("", None)
     if match and label in ACCURACY and (part is None or part in PARTS):
         plain = ACCURACY[label](k=int(match["k"]))
         return plain if part is None else Within(part=PARTS[part](), metric=plain)
-    if match and label in BEYOND and part is None:
-        return BEYOND[label](k=int(match["k"]))
+    if match and label == GradedNDCG.label and part in GAINS:
+        return GradedNDCG(gain=part, k=int(match["k"]))
+    if match and part is None and label in (others := BEYOND | GRADED):
+        return others[label](k=int(match["k"]))
     raise UnknownNameError.of("metric", name, known_names(int(match["k"]) if match else 10))
 
 
@@ -78,6 +88,14 @@ def metrics_of(names: Any) -> list[Any]:
 
 
 def known_names(k: int = 10) -> tuple[str, ...]:
-    """Every name that `metric` understands, at the cut-off k."""
-    plain = [f"{label}@{k}" for label in (*ACCURACY, *BEYOND)]
-    return (*plain, *(f"{part} {label}@{k}" for part in PARTS for label in ACCURACY))
+    """Every name that `metric` understands, at the cut-off k; of the condensed ones those of nDCG."""
+    plain = [f"{label}@{k}" for label in (*ACCURACY, *BEYOND, *GRADED)]
+    parts = [f"{part} {label}@{k}" for part in PARTS for label in ACCURACY]
+    graded = [f"{gain} {GradedNDCG.label}@{k}" for gain in GAINS]
+    return (*plain, *parts, *graded, *(CONDENSED + name for name in _judged_names(k) if name.endswith(f"{GradedNDCG.label}@{k}")))
+
+
+def _judged_names(k: int | str) -> list[str]:
+    """Names of what can be asked of judged items alone, at a cut-off or that of a name."""
+    at = k if isinstance(k, int) else k.rpartition("@")[2]
+    return [f"{label}@{at}" for label in ACCURACY] + [f"{gain} {GradedNDCG.label}@{at}" for gain in GAINS]

@@ -160,7 +160,7 @@ class Learning:
     @classmethod
     def of(cls, blended: Blended | BlendedLists, split: Split, candidates: int) -> Learning:
         asked = np.unique(np.linspace(0, len(split.queries) - 1, min(len(split.queries), QUERIES)).astype(np.int64))
-        split = Split(split.train, split.queries[asked], split.truth.take(asked), eligible=split.eligible)
+        split = split.take(asked)
         lists = [member.recommend(split.queries, candidates, eligible=split.eligible) for member in blended.members]
         found = together(lists)
         return cls(blended, split, found, blended.parts(split.queries, found, split.eligible))

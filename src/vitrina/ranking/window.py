@@ -159,11 +159,10 @@ def joined(lessons: Sequence[Lesson]) -> Lesson:
 
 def _only(split: Split, asked: Int64, positions: Int32 | None) -> tuple[Split, Int32 | None]:
     """Some of the questions of a window, and the places of the items that were shown to them."""
-    include, eligible = split.eligible.include, split.eligible
-    if isinstance(include, Ragged):
-        positions = None if positions is None else positions[ranges(include.indptr[asked], include.lengths[asked])]
-        eligible = replace(eligible, include=include.take(asked))
-    return replace(split, queries=split.queries[asked], truth=split.truth.take(asked), eligible=eligible), positions
+    include = split.eligible.include
+    if positions is not None and isinstance(include, Ragged):
+        positions = positions[ranges(include.indptr[asked], include.lengths[asked])]
+    return split.take(asked), positions
 
 
 def _recall_of_all(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:

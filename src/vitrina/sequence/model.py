@@ -213,7 +213,7 @@ class SequenceModel(ModelConfig):
         if not data.in_memory or len(split.queries) <= judges:  # of a log in shards `Judges` draws
             return split
         asked = np.sort(np.argsort(id_hashes(data.users)[split.queries.users], kind="stable")[:judges])
-        return replace(split, queries=split.queries[asked], truth=split.truth.take(asked))
+        return split.take(asked)
 
     def _notes(self, progress: Progress, judged: int, again: bool) -> tuple[str, ...]:
         if not judged or not progress.best_epoch:

@@ -9,18 +9,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from vitrina.base.config import Config
 from vitrina.catalogue import Catalogue
+from vitrina.grades import Grades
 from vitrina.metrics.info import MetricInfo, require_metric
 from vitrina.metrics.judged import Judged
 from vitrina.protocols import Metric, TableMetric
 from vitrina.testing.cases import BrokenLawError, NotAskedError
 from vitrina.testing.contract import ContractReport, held_to
-from vitrina.types import Events, Float64, Int32, Queries, Ragged, Recommendations
+from vitrina.types import Bool, Events, Float64, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 ITEMS, QUERIES = 30, 60
@@ -85,7 +86,16 @@ def made_up(k: int = LEAST_DEPTH, queries: int = QUERIES, seed: int = 0) -> Judg
     vectors[7] = 0
     lists = Recommendations(items, np.zeros(items.shape, np.float32), vocabulary)
     values = rng.lognormal(0, 1, ITEMS).astype(np.float32)
-    return Judged(lists, truth, Catalogue(users * 2, users, 50, vectors=vectors, values=values), asked)
+    grades = _graded(truth, rng)
+    return Judged(lists, truth, Catalogue(users * 2, users, 50, vectors=vectors, values=values), asked, grades)
+
+
+def _graded(truth: Ragged, rng: np.random.Generator) -> Grades:
+    """Grades from 1 to 4 of what is in the truth, and other items that were judged bad."""
+    good = [np.unique(truth[q]) for q in range(len(truth))]
+    bad = [np.setdiff1d(rng.integers(0, ITEMS, rng.integers(0, 12)), own) for own in good]
+    gains = [np.concatenate([rng.integers(1, 5, len(own)), -rng.integers(0, 2, len(rest))]) for own, rest in zip(good, bad, strict=True)]
+    return Grades(Ragged.of([np.concatenate(rows) for rows in zip(good, bad, strict=True)]), np.concatenate(gains).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +253,8 @@ def better(case: MetricCase) -> None:
     if "truth" not in case.metric.needs:
         raise NotAskedError("it says that it doesn't need the truth")
     judged, sign = case.judged, -1 if case.metric.lower_is_better else 1
-    for change, what in ((_moved_up, "a hit moved up by a place"), (_one_more, "a miss became a hit")):
+    more = _one_more_of_judged if "grades" in case.metric.needs else _one_more
+    for change, what in ((_moved_up, "a hit moved up by a place"), (more, "a miss became a hit")):
         for place in range(1, judged.recommendations.k):
             items = change(judged, place)
             gain = sign * (case.values(_listing(judged, items)) - case.plain)
@@ -266,6 +277,9 @@ def needs(case: MetricCase) -> None:
         "popularity": replace(judged, catalogue=replace(catalogue, users=users, n_users=2 * catalogue.n_users), _cache={}),
         "vectors": replace(judged, catalogue=replace(catalogue, vectors=None), _cache={}),
         "values": replace(judged, catalogue=replace(catalogue, values=None), _cache={}),
+        "grades": replace(
+            judged, grades=None if judged.grades is None else replace(judged.grades, gains=judged.grades.gains * 2), _cache={}
+        ),
     }
     for need, other in others.items():
         if need not in declared:
@@ -286,7 +300,8 @@ def _rows(judged: Judged, rows: Any) -> Judged:
     lists = judged.recommendations
     taken = Recommendations(lists.items[rows], lists.scores[rows], lists.vocabulary)
     queries = None if judged.queries is None else judged.queries[rows]
-    return Judged(taken, judged.truth.take(rows), judged.catalogue, queries)
+    grades = None if judged.grades is None else judged.grades.take(rows)
+    return Judged(taken, judged.truth.take(rows), judged.catalogue, queries, grades)
 
 
 def _listing(judged: Judged, items: Int32) -> Judged:
@@ -303,10 +318,15 @@ def _moved_up(judged: Judged, place: int) -> Int32:
     return items
 
 
-def _one_more(judged: Judged, place: int) -> Int32:
+def _one_more_of_judged(judged: Judged, place: int) -> Int32:
+    """The same where `place` holds something judged bad: in the place of what is passed over it would push others down."""
+    return _one_more(judged, place, ~np.isnan(judged.gains[:, place - 1]))
+
+
+def _one_more(judged: Judged, place: int, rows: Bool | Literal[True] = True) -> Int32:
     """Where `place` holds no hit, it gets an item of the truth that is not listed yet."""
     items = judged.items.copy()
-    for row in np.flatnonzero(~judged.hits[:, place - 1] & (items[:, place - 1] >= 0)):
+    for row in np.flatnonzero(~judged.hits[:, place - 1] & (items[:, place - 1] >= 0) & rows):
         fresh = np.setdiff1d(judged.truth[int(row)], items[row])
         if len(fresh):
             items[row, place - 1] = fresh[0]

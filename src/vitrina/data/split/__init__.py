@@ -4,6 +4,7 @@ Each rule says only who is asked, when, and about which events; `assemble` decid
 """
 
 from vitrina.data.split.base import Rule, Split
+from vitrina.data.split.judged import judged
 from vitrina.data.split.leave import LeaveLastBasket, LeaveOneOut
 from vitrina.data.split.protocol import Protocol
 from vitrina.data.split.published import RandomShare, given
@@ -26,5 +27,6 @@ __all__ = [
     "SplitSummary",
     "UserShare",
     "given",
+    "judged",
     "rolling",
 ]

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from vitrina.base.config import Config
+from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.types import Eligibility, Queries, Ragged
+from vitrina.grades import Grades
+from vitrina.types import Eligibility, Int64, Queries, Ragged
 
 if TYPE_CHECKING:
     from vitrina.data.split.protocol import Protocol
@@ -53,6 +55,10 @@ class Split:
         warnings: sentences with their consequence.
         validation: a part outside of the training part to tune and to stop by, fitted on the same `train`. None where a part of the training
             data serves, `train.holdout()`.
+        grades: what people judged for each query and how good they found it; the truth is then what is relevant by it.
+
+    Raises:
+        ParameterError: queries, truth and grades don't speak of the same queries.
     """
 
     train: Dataset
@@ -63,10 +69,24 @@ class Split:
     counts: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     validation: Split | None = None
+    grades: Grades | None = None
+
+    def __post_init__(self) -> None:
+        rows = {len(self.queries), len(self.truth), len(self.truth if self.grades is None else self.grades)}
+        if len(rows) > 1:
+            raise ParameterError(
+                f"Queries, truth and grades of a Split must have a row per query. Got {sorted(rows)}; split.take(rows) takes of all."
+            )
 
     def __repr__(self) -> str:
-        made = "a published split" if self.rule is None else str(self.rule)
-        return f"Split({made}: {self.train.n_events:,} training events, {self.n_queries:,} queries, {self.n_targets:,} targets)"
+        return f"Split({self.origin}: {self.train.n_events:,} training events, {self.n_queries:,} queries, {self.n_targets:,} targets)"
+
+    @property
+    def origin(self) -> str:
+        """What it was made of, in words."""
+        if self.rule is not None:
+            return str(self.rule)
+        return "a published split" if self.grades is None else "judged queries"
 
     @property
     def n_queries(self) -> int:
@@ -75,6 +95,11 @@ class Split:
     @property
     def n_targets(self) -> int:
         return len(self.truth.values)
+
+    def take(self, rows: Int64) -> Self:
+        """The split with these of its queries, in this order, and what is true of each."""
+        grades = None if self.grades is None else self.grades.take(rows)
+        return replace(self, queries=self.queries[rows], truth=self.truth.take(rows), eligible=self.eligible.take(rows), grades=grades)
 
     def changed(self, **fields: Any) -> Self:
         """The same split with other fields."""

@@ -61,7 +61,7 @@ class Protocol:
         """The protocol of a split."""
         counts, validation = split.counts, split.validation
         return cls(
-            rule="a published split" if split.rule is None else str(split.rule),
+            rule=split.origin,
             trained_on="retrained" if validation is None else "strict",
             validation=None if validation is None else validation.n_queries,
             queries=split.n_queries, repeat=bool(split.eligible.repeat), candidates=_candidates(split.train, split.eligible),

@@ -53,7 +53,7 @@ class ShardedSplit(Split):
     """
 
     def __init__(self, made: Passes[Split], train: Sharded, **fields: Any) -> None:
-        given = {"rule": None, "counts": {}, "warnings": (), "validation": None} | fields | {"made": made, "train": train}
+        given = {"rule": None, "counts": {}, "warnings": (), "validation": None, "grades": None} | fields | {"made": made, "train": train}
         for name, value in given.items():
             object.__setattr__(self, name, value)
 

@@ -61,7 +61,7 @@ class SplitSummary:
         shares["cold_items"] = counts.get("cold_items", 0) / max(1, counts.get("test_items", 0))
         asked = None if tally.now is None else (tally.now[0], tally.now[1] if counts.get("test_stop") is None else counts["test_stop"])
         return cls(
-            rule="published split" if split.rule is None else str(split.rule),
+            rule=split.origin.removeprefix("a "),
             train=PartSize(tally.users, len(train.catalogue.items), tally.events, *_dates(tally.trained, unit)),
             test=PartSize(tally.people, tally.items, tally.targets, *_dates(asked, unit)),
             queries=tally.queries, targets_mean=tally.rows.mean, targets_median=tally.rows.median, targets_max=tally.rows.most,

@@ -136,9 +136,11 @@ class Tally:
         users = np.unique(queries.users)
         known = users[users >= 0]
         named = known[known < len(train.users)]
-        new = len(users) - int((np.diff(train.indptr)[named] > 0).sum())
+        strangers = int((queries.users < 0).sum())  # each is somebody else
+        people = len(known) + strangers
+        new = people - int((np.diff(train.indptr)[named] > 0).sum())
         return cls(
-            queries=len(queries), targets=len(truth.values), people=len(users), new=new,
+            queries=len(queries), targets=len(truth.values), people=people, new=new,
             without_history=int((queries.lengths == 0).sum()), busiest=_busiest(train, queries.users),
             warm=warm, asked=np.bincount(truth.values, minlength=train.n_items).astype(np.int64),
             histories=Lengths.of(queries.lengths), rows=Lengths.of(truth.lengths), now=span_of(queries.now),
