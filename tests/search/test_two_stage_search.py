@@ -87,7 +87,7 @@ def test_a_search_is_never_filled_up(shop, fitted):
 
 def test_it_is_saved_and_answers_the_same(tmp_path, shop, halves, fitted):
     vt.save(fitted, tmp_path / "ranked")
-    again = vt.load(tmp_path / "ranked")
+    again = vt.load(tmp_path / "ranked").recommender
     asked = halves[1].queries
     np.testing.assert_array_equal(again.recommend(asked, 10).items, fitted.recommend(asked, 10).items)
 
