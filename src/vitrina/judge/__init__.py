@@ -5,7 +5,7 @@ For whoever can't have everything labelled by people: a language model labels, p
 
 from vitrina.judge.agreement import cohen_kappa, gwet_ac
 from vitrina.judge.annotators import Annotators, annotators
-from vitrina.judge.batch import Cost, Price
+from vitrina.judge.batch import Cost
 from vitrina.judge.bias import Bias, probe
 from vitrina.judge.calibration import Calibration, calibrate
 from vitrina.judge.clusters import Estimate
@@ -20,10 +20,12 @@ from vitrina.judge.labelling import NextLabels, next_labels
 from vitrina.judge.prompt import Example, PairExample
 from vitrina.judge.scale import Scale
 from vitrina.judge.systems import system_order
+from vitrina.judge.tune import Tried, Tuned, tune_prompt
+from vitrina.judge.tune_judge import TunedJudge, tune_judge
 
 __all__ = [
     "Annotators", "Bias", "Calibration", "Comparisons", "Consensus", "Corrected", "Cost", "CrowdKit", "DawidSkene", "Decision",
-    "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements", "Majority", "NextLabels", "PairExample", "Price", "Scale",
-    "annotators", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean", "gwet_ac", "next_labels", "probe",
-    "system_order",
+    "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements", "Majority", "NextLabels", "PairExample", "Scale", "Tried",
+    "Tuned", "TunedJudge", "annotators", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean", "gwet_ac",
+    "next_labels", "probe", "system_order", "tune_judge", "tune_prompt",
 ]  # fmt: skip
