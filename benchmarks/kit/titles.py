@@ -15,9 +15,9 @@ def words(count: int = WORDS) -> list[str]:
     """Distinct, the frequent ones short."""
     base, made = len(SYLLABLES), []
     for number in range(base, base + count):
-        syllables = []
-        while number:
-            number, digit = divmod(number, base)
+        syllables, left = [], number
+        while left:
+            left, digit = divmod(left, base)
             syllables.append(SYLLABLES[digit])
         made.append("".join(syllables))
     return made
