@@ -197,7 +197,7 @@ class Pipeline:
             return answered
         every = self.recommender.catalogue.mask
         found = dropped(part.asking, self.columns.hidden, self._layers, part.queries, every)
-        empty = None if answered.items else why_empty(found, int(every.sum()))
+        empty = None if answered.items else why_empty(found, int(every.sum()), one.request.text)
         trace = traced_stages(report.stages, found, int(every.sum()), part, len(answered.items), self.listing.texts) if traced else None
         return replace(answered, empty=empty, trace=trace)
 
