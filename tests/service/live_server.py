@@ -16,7 +16,6 @@ from vitrina.service.connections import Connection
 from vitrina.service.service import Service
 from vitrina.service.settings import ScenarioSettings, Settings
 
-
 TEAS = pl.DataFrame(
     {"sku": ["tea", "mint", "jam"], "title": ["Green tea", "Green mint tea", "Berry jam"], "brand": ["Lipton", "Ahmad", None]}
 )

@@ -40,7 +40,10 @@ def pipeline(artifact, items):
 
 def test_lists_are_those_of_the_index_whatever_they_were_asked_beside(pipeline, artifact):
     texts = ["red shoe", "blue", "nothing of the kind", "slipper"]
-    requests = [SearchRequest(text=text, k=7) for text in texts] + [RecommendRequest(k=7), SearchRequest(text="boot", k=7, where={"brand": "A"})]
+    requests = [SearchRequest(text=text, k=7) for text in texts] + [
+        RecommendRequest(k=7),
+        SearchRequest(text="boot", k=7, where={"brand": "A"}),
+    ]
     found = [ids(one) for one in pipeline.answer(requests)]
     wanted = artifact.recommender.search(texts, k=7).to_frame()
     assert found[:4] == [wanted.filter(pl.col("query") == q)["sku"].to_list() for q in range(4)]

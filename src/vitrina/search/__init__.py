@@ -1,6 +1,6 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 from vitrina.search.encoder import TextEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
@@ -12,7 +12,6 @@ from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
 __all__ = [
     "RRF",
-    "Analysis",
     "Convex",
     "Fields",
     "Fusion",
@@ -21,6 +20,7 @@ __all__ = [
     "Lexical",
     "Packaged",
     "Semantic",
+    "TextAnalysis",
     "TextEncoder",
     "read_qrels",
     "read_run",

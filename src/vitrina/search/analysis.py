@@ -27,7 +27,7 @@ def _known_languages(languages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @final
-class Analysis(Config):
+class TextAnalysis(Config):
     """How a text becomes terms: NFKC, lower case, ё as е, runs of letters and digits, without stop words, stemmed by [Snowball](https://snowballstem.org).
 
     Args:
@@ -40,7 +40,7 @@ class Analysis(Config):
         MissingExtraError: PyStemmer isn't installed.
         ParameterError: there is no such language; lists the closest.
 
-    >>> Analysis(languages=("russian", "english")).terms("Красные кроссовки для бега, running shoes")
+    >>> TextAnalysis(languages=("russian", "english")).terms("Красные кроссовки для бега, running shoes")
     ['красн', 'кроссовк', 'бег', 'run', 'shoe']
     """
 

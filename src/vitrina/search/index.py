@@ -15,7 +15,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureKind, FeatureTable
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 from vitrina.search.facets import counted, holding
 from vitrina.search.inverted import Inverted
 from vitrina.search.lexical import Lexical
@@ -40,7 +40,7 @@ class Fields(Config):
 
     id: str
     columns: Mapping[str, float]
-    analysis: Analysis = Analysis()
+    analysis: TextAnalysis = TextAnalysis()
     encoder: Any = None
     encoded: Names | None = None
 
@@ -95,7 +95,7 @@ class ItemIndex:
         *,
         id: str,
         columns: Mapping[str, float] | Sequence[str],
-        language: str | Sequence[str] | Analysis | None = "english",
+        language: str | Sequence[str] | TextAnalysis | None = "english",
         encoder: Any = None,
         encoded: Sequence[str] | None = None,
         vectors: Float32 | None = None,
@@ -109,7 +109,7 @@ class ItemIndex:
             table: a path, or a table of Polars, pandas or Arrow.
             id: the column of ids.
             columns: those that are searched in, and how often each counts: {"title": 3, "description": 1}.
-            language: whose stemmer and stop words, such as "english"; several, one after the other: ("russian", "english"); None for neither; or an `Analysis`.
+            language: whose stemmer and stop words, such as "english"; several, one after the other: ("russian", "english"); None for neither; or an `TextAnalysis`.
             encoder: what makes vectors, such as `vt.search.Packaged()`; None makes none.
             encoded: the columns whose text the encoder reads; None takes `columns`.
             vectors: (rows of the table, dim) those that the encoder made of the rows already.
@@ -124,7 +124,7 @@ class ItemIndex:
 
         Cost: some 10 microseconds per title of ten words, and what the encoder takes.
         """
-        analysis = language if isinstance(language, Analysis) else Analysis(languages=_languages(language))
+        analysis = language if isinstance(language, TextAnalysis) else TextAnalysis(languages=_languages(language))
         fields = Fields(id=id, columns=_weights(columns), analysis=analysis, encoder=encoder, encoded=_names(encoded))
         rows = read_rows(table, id, kinds, title)
         check_columns([*fields.columns, *fields.read], rows.frame)
