@@ -15,7 +15,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.ranking.features.base import Columns, FeatureGroup
 from vitrina.ranking.pairs import Pairs
 from vitrina.ranking.sources import Sources
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 from vitrina.types import Float64, Int64
 from vitrina.vocabulary import hashes
 
@@ -44,7 +44,7 @@ class TextOverlap(FeatureGroup):
 
     columns: Names = ("title",)
     brand: str | None = None
-    analysis: Analysis = Analysis()
+    analysis: TextAnalysis = TextAnalysis()
 
     @property
     def read(self) -> tuple[str, ...]:
