@@ -226,6 +226,18 @@ class Pipeline:
         items = self.listing.items(lists, check.unfilled(), 0, request.k)
         return Answered(items, None if items else f"Nothing that may be shown is like {text!r}.", asked.notes, version=self.version)
 
+    def within(self, request: RecommendRequest) -> tuple[list[Any], Eligibility, list[str]]:
+        """The history of a request, ids of items, and what it may be shown, for whoever asks the model by itself; with notes for the client.
+
+        Raises:
+            VitrinaError: the request can't be answered as it is.
+        """
+        self._refresh()
+        asked = self.enrichment.asked(request, self._clock())
+        queries, asking = self.enrichment.queries([asked]), self._asking([asked])
+        history = self.recommender.vocabulary.decode(asked.history.items).to_list()
+        return history, narrowed(self._layers, queries, asking.eligibility(self.columns.hidden)), asked.notes
+
     def _asking(self, asked: Sequence[Asked]) -> Asking:
         """What these requests, which have the same conditions, may be shown."""
         request = asked[0].request
