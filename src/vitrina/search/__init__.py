@@ -2,5 +2,6 @@
 
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
+from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
-__all__ = ["RRF", "Convex", "Fusion", "Hybrid"]
+__all__ = ["RRF", "Convex", "Fusion", "Hybrid", "read_qrels", "read_run", "write_qrels", "write_run"]
