@@ -20,7 +20,7 @@ RULES = r"(?:instruct\w*|rules?|prompts?|context|guidelines?|directions?|message
 ORDERS: Mapping[str, str] = {
     "sets rules aside": rf"\b(?:ignore|disregard|forget|override|bypass|overlook|skip|drop|do not follow|don't follow)\b{FAR}\b{RULES}\b",
     "new rules": rf"\b(?:new|real|actual|updated|secret|hidden|true)\s+(?:system\s+)?{RULES}\b|\b(?:system|developer|admin\w*)\s+(?:prompt|message|override|mode|note|notice)\b",
-    "plays a role": r"\byou are (?:now|no longer|an? (?:ai|assistant|language model|bot|pirate))\b|\b(?:act|behave|respond|pretend)\s+(?:as|to be)\b|\bas an ai\b|\b(?:language model|chatbot|llms?|assistants?|ai models?|copilot)\b",
+    "plays a role": r"\byou are (?:now|no longer|an? (?:ai|assistant|language model|bot|pirate))\b|\b(?:act|behave|respond|pretend)\s+(?:as|to be)\b|\bas an ai\b|\b(?:language models?|llms?|ai (?:models?|assistants?|agents?|chatbots?))\b|\b(?:dear|attention|note to|message to|hey|hello),? (?:the )?(?:ai|assistant|chatbot|model|bot)s?\b|\b(?:ai|assistant|chatbot|bot)s? (?:must|should|shall|has to|have to|will now)\b",
     "wants an answer": rf"\b(?:reply|respond|answer|output|print|return|write|say|state|tell (?:the )?(?:user|customer|person|reader)s?|recommend|cite)\b{FAR}\b(?:only|exactly|instead|verbatim|always|following|everything|nothing else|word for word|that this)\b|\b(?:only|always|instead|exactly)\s+(?:reply|respond|answer|output|print|say|recommend|cite)\b|\b(?:please )?(?:say|print|output|reply|respond):?\s+[\"'“]",
     "wants secrets": rf"\b(?:reveal|show|print|repeat|leak|expose|quote|disclose|output|send|translate|summari[sz]e|encode|spell)\b{FAR}\b(?:your|the|these|above|system|initial|previous|hidden)\b{FAR}\b(?:{RULES}|words above|text above|history|key|password|secrets?|conversation)\b",
     "sends data": r"\b(?:send|post|upload|forward|append|exfiltrate|transmit|e-?mail)\b" + FAR + r"\b(?:https?|url|www|server|webhook|conversation|question|history|address|query)\b|https?://\S*[?&=]\S*[{$<]|!\[[^\]]*\]\(",
@@ -65,8 +65,13 @@ def orders_in(text: str) -> str | None:
 EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.\w{2,}")
 CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
-PHONE = re.compile(r"(?<![\w.,/-])(?:\+\d{1,3}[\s().-]*(?:\d[\s().-]*){6,12}\d|8[\s(-]+\d{3}[\s)-]+(?:\d[\s-]?){6}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w/])")
-ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|io|ru|example|test|top|xyz|shop|online|site|link|click)\b(?:/\S*)?", re.IGNORECASE)
+PHONE = re.compile(
+    r"(?<![\w.,/-])(?:\+\d{1,3}[\s().-]*(?:\d[\s().-]*){6,12}\d|8[\s(-]+\d{3}[\s)-]+(?:\d[\s-]?){6}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4}|\d{3}[.-]\d{3}[.-]\d{4})(?![\w/])"
+)
+ADDRESS = re.compile(
+    r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|io|ru|example|test|top|xyz|shop|online|site|link|click)\b(?:/\S*)?",
+    re.IGNORECASE,
+)
 KINDS = {"email": EMAIL, "card": CARD, "iban": IBAN, "phone": PHONE}
 
 

@@ -45,7 +45,9 @@ class ItemTexts:
     prose: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
-    def of(cls, table: Any, vocabulary: Vocabulary, *, id: str | None = None, title: str | None = None, columns: Sequence[str] | None = None) -> ItemTexts:
+    def of(
+        cls, table: Any, vocabulary: Vocabulary, *, id: str | None = None, title: str | None = None, columns: Sequence[str] | None = None
+    ) -> ItemTexts:
         """Read a table.
 
         Args:
@@ -66,17 +68,23 @@ class ItemTexts:
             _known(frame, name, "columns")
         texts = [name for name in chosen if frame[name].dtype == pl.String]
         if not chosen or (title is None and not texts):
-            raise ParameterError(f"Items need a column of text that can be cited. The table has: {', '.join(frame.columns)}.", parameter="columns")
+            raise ParameterError(
+                f"Items need a column of text that can be cited. The table has: {', '.join(frame.columns)}.", parameter="columns"
+            )
         named = title if title is not None else next((name for name in TITLES if name in texts), texts[0])
         _known(frame, named, "title")
         chosen = chosen if named in chosen else [named, *chosen]
         codes = vocabulary.encode(frame[id])
         if len(np.unique(codes[codes >= 0])) < (codes >= 0).sum():
             twice = frame[id].filter(frame[id].is_duplicated())[0]
-            raise DataError(f"The ids of items must be different, so that a citation leads to one. {twice!r} stands twice in the column {id!r}.")
+            raise DataError(
+                f"The ids of items must be different, so that a citation leads to one. {twice!r} stands twice in the column {id!r}."
+            )
         rows = np.full(len(vocabulary), -1, np.int32)
         rows[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
-        return cls(vocabulary, frame.select(chosen), rows, named, frozenset(name for name in texts if name != named and _is_prose(frame[name])))
+        return cls(
+            vocabulary, frame.select(chosen), rows, named, frozenset(name for name in texts if name != named and _is_prose(frame[name]))
+        )
 
     def title_of(self, code: int) -> str:
         """The name of an item; its id where it has none."""
@@ -131,7 +139,9 @@ def _frame(table: Any) -> pl.DataFrame:
     try:
         return pl.DataFrame(table)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"The items must be a table: a Polars, pandas or Arrow one, or columns by name. Got a {type(table).__name__}: {error}") from None
+        raise DataError(
+            f"The items must be a table: a Polars, pandas or Arrow one, or columns by name. Got a {type(table).__name__}: {error}"
+        ) from None
 
 
 def _column(frame: pl.DataFrame, name: str | None, usual: Sequence[str], parameter: str) -> str:
@@ -140,7 +150,10 @@ def _column(frame: pl.DataFrame, name: str | None, usual: Sequence[str], paramet
         return name
     found = next((own for own in usual if own in frame.columns), None)
     if found is None:
-        raise ParameterError(f"Name the column of ids as {parameter!r}: the table has {', '.join(frame.columns)}, none of which is called {' or '.join(usual)}.", parameter=parameter)
+        raise ParameterError(
+            f"Name the column of ids as {parameter!r}: the table has {', '.join(frame.columns)}, none of which is called {' or '.join(usual)}.",
+            parameter=parameter,
+        )
     return found
 
 

@@ -110,10 +110,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Enough:
-    """What was found suffices, as far as `verdict` can tell."""
+    """What was found suffices for these parts of the question, as far as `verdict` can tell; `unanswered` are the others."""
 
     found: Found
     verdict: Verdict
+    parts: tuple[str, ...]
+    unanswered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,23 @@ class NotEnough:
 
 
 @dataclass(frozen=True)
+class Drafted:
+    """A sentence as it was chosen or written: the refs that it cites, and the words that it says to quote from them."""
+
+    text: str
+    refs: tuple[str, ...]
+    quotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Draft:
-    """Sentences with the refs that each cites, before anybody has verified them."""
+    """Sentences before anybody has verified them."""
 
     found: Found
-    sentences: tuple[tuple[str, tuple[str, ...]], ...]  # text, refs
+    sentences: tuple[Drafted, ...]
     by: str  # who chose or wrote them: the name of a model, or "extraction"
+    parts: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
