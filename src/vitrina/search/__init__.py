@@ -1,7 +1,29 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
+from vitrina.search.analysis import Analysis
+from vitrina.search.encoder import TextEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
+from vitrina.search.index import Fields, ItemIndex
+from vitrina.search.lexical import Lexical
+from vitrina.search.packaged import Packaged
+from vitrina.search.semantic import Semantic
 from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
-__all__ = ["RRF", "Convex", "Fusion", "Hybrid", "read_qrels", "read_run", "write_qrels", "write_run"]
+__all__ = [
+    "RRF",
+    "Analysis",
+    "Convex",
+    "Fields",
+    "Fusion",
+    "Hybrid",
+    "ItemIndex",
+    "Lexical",
+    "Packaged",
+    "Semantic",
+    "TextEncoder",
+    "read_qrels",
+    "read_run",
+    "write_qrels",
+    "write_run",
+]
