@@ -18,7 +18,7 @@ class Coverage:
     """The share of what the question speaks of that one item speaks of too: sum of the weights of its stems in the best passage over that of all its stems.
 
     With weights like those of BM25 a rare word counts more, and one that no item has most of all. It knows neither synonyms nor negation. The default threshold is a guess; one
-    that keeps a promise is chosen on labelled answers, with `Monitored`.
+    that keeps a promise is chosen on labelled answers, with `AtLeast`.
 
     Args:
         least: share from which on it is enough; 0 takes anything that was found.
@@ -54,11 +54,11 @@ class Coverage:
 
 @final
 @dataclass(frozen=True)
-class Monitored:
+class AtLeast:
     """Any monitor of `vt.answers` with a threshold: enough where its score is at least that.
 
     >>> from vitrina.answers import Passage, TopScore
-    >>> Monitored(TopScore(), 5.0).check(Evidence("red lamp", (Passage("a", "a red lamp", 4.0),)))
+    >>> AtLeast(TopScore(), 5.0).check(Evidence("red lamp", (Passage("a", "a red lamp", 4.0),)))
     Verdict(enough=False, reason='top score below 5', score=4.0, numbers={})
     """
 

@@ -70,7 +70,7 @@ class Verdict:
 
 @runtime_checkable
 class Sufficiency(Protocol):
-    """Says whether what was found suffices to answer at all: `Coverage` by words, `Monitored` by any monitor and a threshold."""
+    """Says whether what was found suffices to answer at all: `Coverage` by words, `AtLeast` by any monitor and a threshold."""
 
     def check(self, evidence: Evidence) -> Verdict: ...
 
@@ -88,13 +88,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Understood:
-    """What to look for: one text per part of the question. `round` counts how often it was looked for before."""
+    """What to look for: the parts of the question, and the texts to search for. `round` counts how often it was looked for before."""
 
     asked: Asked
-    question: str  # with what the conversation adds, and without what guards took out
+    question: str  # without what guards took out; as a model rewrote it
     parts: tuple[str, ...]
-    searches: tuple[str, ...]  # one or more for each search; the first round searches for the parts
+    searches: tuple[str, ...]  # in the first round the parts, with the subject
     language: str
+    subject: str = ""  # words of the conversation that the question leans on
     round: int = 0
     notes: tuple[str, ...] = ()
 

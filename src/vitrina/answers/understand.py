@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from vitrina.answers.context import build_context
@@ -47,28 +49,28 @@ def understand(asked: Asked, kit: Kit) -> Understood | Unclear | Refusal | Handi
     if not any(letter.isalnum() for line in kept for letter in line):
         return Refusal(asked, "empty", language, "orders" if any(letter.isalnum() for letter in asked.question) else "")
     notes = ("sentences of the question that gave orders were left out",) if len(kept) < len(sentences_of(asked.question)) else ()
-    question, parts = _alone(" ".join(kept), asked.conversation), _parts(kept)
-    if question != " ".join(kept) or len(parts) < 2:
-        parts = (question,)
-    plain = Understood(asked, question, parts, parts, language, notes=notes)
+    question, parts = " ".join(kept), _parts(kept)
+    parts = parts if len(parts) > 1 else (question,)
+    subject = _subject(question, asked.conversation)
+    plain = Understood(asked, question, parts, tuple(f"{part} {subject}".strip() for part in parts), language, subject, notes=notes)
     if kit.model is not None and (asked.conversation or len(parts) > 1 or kit.guards.topics.about):
         return _by_model(plain, kit)
     return plain if _can_be_read(plain) else Unclear(plain)
 
 
 def _can_be_read(understood: Understood) -> bool:
-    return bool(terms(understood.question)) and not (leans_on_what_was_said(understood.question) and len(terms(understood.question)) < 2)
+    known = terms(f"{understood.question} {understood.subject}")
+    return bool(known) and not (leans_on_what_was_said(understood.question) and len(known) < 2)
 
 
-def _alone(question: str, conversation: tuple[Turn, ...]) -> str:
-    """The question with the subject of the ones before, where it leans on them or answers a question back."""
+def _subject(question: str, conversation: tuple[Turn, ...]) -> str:
+    """What the question before was about, where this one leans on it or answers a question back."""
     said = [turn for turn in conversation if turn.role == "person"]
     answers = bool(conversation) and conversation[-1].status == "asked"
     if not said or not (answers or leans_on_what_was_said(question) or len(terms(question)) < 2):
-        return question
+        return ""
     known = set(terms(question))
-    subject = [word for word in content_words(said[-1].text) if not set(terms(word)) & known]
-    return f"{question} ({' '.join(dict.fromkeys(subject))})" if subject else question
+    return " ".join(dict.fromkeys(word for word in content_words(said[-1].text) if not set(terms(word)) & known))
 
 
 def _parts(kept: list[str]) -> tuple[str, ...]:
@@ -98,7 +100,7 @@ def _by_model(plain: Understood, kit: Kit) -> Understood | Unclear | Refusal:
     parts = tuple(part for part in said.parts[:MOST_PARTS] if _own_words(part, own))
     question = said.question if _own_words(said.question, own) else plain.question
     parts = parts or ((question,) if len(plain.parts) == 1 else plain.parts)
-    return Understood(plain.asked, question, parts, parts, plain.language, notes=plain.notes)
+    return replace(plain, question=question, parts=parts, searches=parts, subject="" if question != plain.question else plain.subject)
 
 
 def _own_words(text: str, own: set[str]) -> bool:
