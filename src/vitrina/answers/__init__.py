@@ -14,7 +14,7 @@ from vitrina.answers.items import ItemTexts
 from vitrina.answers.nouns import Citation, Cited, Extract, Sentence, Sufficiency, Turn, Verdict
 from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled, TokenModel, TopTokens
 from vitrina.answers.sufficiency.claims import Bounds, ClaimInformation, Heard, claim_information, published_claim_information
-from vitrina.answers.sufficiency.coverage import Monitored, RiskCoverage, compare_monitors, risk_coverage
+from vitrina.answers.sufficiency.coverage import MonitorBoard, RiskCoverage, compare_monitors, risk_coverage
 from vitrina.answers.sufficiency.information import (
     Chances,
     Information,
@@ -36,7 +36,7 @@ __all__ = [
     "GRAPH", "Answer", "Answerer", "Asker", "AtLeast", "Bounds", "Chances", "Citation", "Cited", "Claim", "ClaimGain", "ClaimInformation",
     "ClosedBook", "ConformalRisk", "Context", "Coverage", "ErrorRate", "Evidence", "EvidenceErased", "EvidenceGain", "Extract",
     "Extraction", "Graph", "Guards", "Heard", "Information", "ItemTexts", "Kept", "LexicalEntailment", "Likely", "ModelEntailment",
-    "Monitor", "Monitored", "Passage", "PersonalData", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin",
+    "Monitor", "MonitorBoard", "Passage", "PersonalData", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin",
     "Select", "SelfConsistency", "Sentence", "Signals", "Skeletons", "Step", "Sufficiency", "TokenModel", "TopScore", "TopTokens",
     "Topics", "Trace", "Turn", "Verdict", "Write", "bernoulli_kl", "bits_to_trust", "build_context", "claim_information",
     "compare_monitors", "information", "published_claim_information", "published_information", "risk_coverage", "risk_of_hallucination",
