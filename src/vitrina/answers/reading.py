@@ -8,7 +8,7 @@ import unicodedata
 from functools import cache, lru_cache
 
 from vitrina.answers.sufficiency.words import content_words
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 
 LONGEST = 400  # letters of a sentence; a longer one is cut between words
 TAG = re.compile(r"<!--.*?(?:-->|$)|<(?:script|style)\b.*?(?:</(?:script|style)\s*>|$)|</?[a-zA-Z!][^<>]*>", re.DOTALL | re.IGNORECASE)
@@ -102,8 +102,8 @@ def _pieces(sentence: str) -> list[str]:
 
 
 @cache
-def _analysis() -> Analysis:
-    return Analysis(languages=("russian", "english"))
+def _analysis() -> TextAnalysis:
+    return TextAnalysis(languages=("russian", "english"))
 
 
 @lru_cache(maxsize=50_000)
