@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, final
 
 from vitrina.answers import Answer, Answerer, ItemTexts, Turn
 from vitrina.base.errors import ParameterError
+from vitrina.rerank.rules.conditions import ITEM
 from vitrina.service.batcher import TooBusyError
+from vitrina.service.pipeline.pipeline import UNREAD
 from vitrina.wire import AnswerAnswer, AnswerRequest, CitationOut, RecommendRequest, SentenceOut
 
 if TYPE_CHECKING:
@@ -28,18 +30,20 @@ class Answering:
         thread: of the pipeline.
 
     Raises:
-        ParameterError: the artifact has no table of items, or none with text.
+        ParameterError: the model doesn't search, or the artifact has no table of items, or none with text.
     """
 
     def __init__(self, pipeline: Pipeline, thread: Executor, settings: AnswerSettings) -> None:
+        if not pipeline.searches:
+            raise ParameterError(UNREAD.format(model=f"The model {pipeline.recommender!r}"))
         table = pipeline.columns.table
         if table is None:
             raise ParameterError("Answers cite what is said of items, and this artifact has no table of them. Fit or build it with one.")
         ids = pipeline.recommender.vocabulary.as_text().ids
-        frame = table.frame.select(table.frame.columns).with_columns(ids.alias(ID))
+        frame = table.frame.with_columns(ids.alias(ITEM))
         texts = ItemTexts.of(
-            frame, pipeline.recommender.vocabulary, id=ID, title=settings.title or table.title,
-            columns=settings.columns or [name for name in table.frame.columns if name != ID],
+            frame, pipeline.recommender.vocabulary, id=ITEM, title=settings.title or table.title,
+            columns=settings.columns or [name for name in table.frame.columns if name != ITEM],
         )  # fmt: skip
         given = {} if settings.instructions is None else {"instructions": settings.instructions}
         self.answerer = Answerer(
