@@ -1,6 +1,7 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
 from vitrina.search.analysis import TextAnalysis
+from vitrina.search.clicks import PositionBased, PositionBias
 from vitrina.search.cross import CrossEncoder, CrossScore, HttpCrossEncoder, OnnxCrossEncoder
 from vitrina.search.encoder import TextEncoder
 from vitrina.search.features import ItemNumbers, TextOverlap
@@ -27,6 +28,8 @@ __all__ = [
     "Lexical",
     "OnnxCrossEncoder",
     "Packaged",
+    "PositionBased",
+    "PositionBias",
     "Semantic",
     "TextAnalysis",
     "TextEncoder",
