@@ -103,7 +103,7 @@ class AnswerSettings(Config):
     """
 
     model: Endpoint | None = None
-    columns: tuple[str, ...] | None = None
+    columns: Names | None = None
     title: str | None = None
     instructions: str | None = None
     k: int = Field(default=5, ge=1, le=100)
