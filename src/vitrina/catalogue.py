@@ -22,6 +22,7 @@ class Catalogue:
     also: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # cold items that the model can serve
     vectors: Float32 | None = None  # (items, dim), of any scale, for distances between items
     values: Float32 | None = None  # (items,) what one of each is usually worth
+    fills: bool = True  # whether popularity fills the places that a model leaves: not those of a search
 
     @cached_property
     def mask(self) -> Bool:
@@ -41,6 +42,11 @@ class Catalogue:
         items = self.items
         return items[np.argsort(-self.users[items], kind="stable")]
 
+    @property
+    def filling(self) -> Int32:
+        """What fills the places that a model leaves, in this order."""
+        return self.by_popularity if self.fills else self.by_popularity[:0]
+
     @cached_property
     def directions(self) -> Float32 | None:
         """The vectors with rows of length 1."""
@@ -48,11 +54,13 @@ class Catalogue:
 
     def arrays(self) -> dict[str, Any]:
         """What an artifact keeps of it."""
-        return {"events": self.events, "users": self.users, "n_users": np.array([self.n_users]), "also": self.also}
+        kept = {"events": self.events, "users": self.users, "n_users": np.array([self.n_users]), "also": self.also}
+        return kept if self.fills else kept | {"fills": np.array([False])}
 
     @classmethod
     def of_arrays(cls, arrays: dict[str, Any]) -> Catalogue:
-        return cls(arrays["events"], arrays["users"], int(arrays["n_users"][0]), arrays["also"])
+        fills = bool(arrays["fills"][0]) if "fills" in arrays else True
+        return cls(arrays["events"], arrays["users"], int(arrays["n_users"][0]), arrays["also"], fills=fills)
 
 
 def unit_rows(rows: NDArray[Any]) -> Float32:

@@ -193,10 +193,14 @@ def _write_catalogue(catalogue: Catalogue | None, above: Catalogue | None, folde
     if catalogue is None:
         return None
     arrays = catalogue.arrays()
-    if above is not None and (above is catalogue or all(np.array_equal(array, arrays[name]) for name, array in above.arrays().items())):
+    if above is not None and (above is catalogue or _same(above.arrays(), arrays)):
         return SHARED
     _write_arrays(folder / CATALOGUE, arrays)
     return {"items": len(catalogue.items)}
+
+
+def _same(one: Arrays, other: Arrays) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(array, other[name]) for name, array in one.items())
 
 
 def _write_item_table(tables: list[FeatureTable], vocabulary: Vocabulary | None, folder: Path) -> Any:

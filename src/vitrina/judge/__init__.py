@@ -9,15 +9,18 @@ from vitrina.judge.bias import Bias, probe
 from vitrina.judge.calibration import Calibration, calibrate
 from vitrina.judge.clusters import Estimate
 from vitrina.judge.comparisons import Comparisons
+from vitrina.judge.corrected import Corrected, corrected_difference, corrected_mean
 from vitrina.judge.decision import Decision
 from vitrina.judge.gold import Gold
 from vitrina.judge.judge import Judge
 from vitrina.judge.judgements import Interrupted, Judgements
+from vitrina.judge.labelling import NextLabels, next_labels
 from vitrina.judge.prompt import Example, PairExample
 from vitrina.judge.scale import Scale
 from vitrina.judge.systems import system_order
 
 __all__ = [
-    "Bias", "Calibration", "Comparisons", "Cost", "Decision", "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements",
-    "PairExample", "Price", "Scale", "calibrate", "cohen_kappa", "gwet_ac", "probe", "system_order",
+    "Bias", "Calibration", "Comparisons", "Corrected", "Cost", "Decision", "Estimate", "Example", "Gold", "Interrupted", "Judge",
+    "Judgements", "NextLabels", "PairExample", "Price", "Scale", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean",
+    "gwet_ac", "next_labels", "probe", "system_order",
 ]  # fmt: skip

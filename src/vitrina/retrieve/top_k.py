@@ -124,11 +124,11 @@ class Best:
         _offer(len(running.sizes), *offered, allowed, *banned, ahead, self.limited, *include, *exactly, *running)
 
     def lists(self) -> Recommendations:
-        """The lists, the best first; places that are left are popularity's."""
+        """The lists, the best first; places that are left are popularity's, where the catalogue has it fill them."""
         sizes, items, scores = self.running
         source = np.zeros(items.shape, np.uint8)
         _finish(
-            len(items), self.allowed, *Slices.of(self.banned), self.limited, *Slices.of(self.include), self.catalogue.by_popularity, sizes,
+            len(items), self.allowed, *Slices.of(self.banned), self.limited, *Slices.of(self.include), self.catalogue.filling, sizes,
             items, scores, source,
         )  # fmt: skip
         return Recommendations(items, scores, self.vocabulary, {"source": source})

@@ -3,20 +3,56 @@
 from vitrina.search.analysis import Analysis
 from vitrina.search.answering import Answered
 from vitrina.search.completion import Completion
+from vitrina.search.encoder import TextEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
+from vitrina.search.index import Fields, ItemIndex
 from vitrina.search.known import KnownWords
 from vitrina.search.layout import Layout
 from vitrina.search.learned import Learned, Mix
+from vitrina.search.lexical import Lexical
+from vitrina.search.packaged import Packaged
 from vitrina.search.pins import Pinned, Pins
 from vitrina.search.reading import Query, Reading, Understood
 from vitrina.search.relaxing import Relaxed
+from vitrina.search.semantic import Semantic
 from vitrina.search.spelling import Spelling
 from vitrina.search.synonyms import Synonyms
+from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 from vitrina.search.units import Units
 from vitrina.search.zero import Logged, ZeroResults
 
 __all__ = [
-    "RRF", "Analysis", "Answered", "Completion", "Convex", "Fusion", "Hybrid", "KnownWords", "Layout", "Learned", "Logged", "Mix", "Pinned",
-    "Pins", "Query", "Reading", "Relaxed", "Spelling", "Synonyms", "Understood", "Units", "ZeroResults",
-]  # fmt: skip
+    "RRF",
+    "Analysis",
+    "Answered",
+    "Completion",
+    "Convex",
+    "Fields",
+    "Fusion",
+    "Hybrid",
+    "ItemIndex",
+    "KnownWords",
+    "Layout",
+    "Learned",
+    "Lexical",
+    "Logged",
+    "Mix",
+    "Packaged",
+    "Pinned",
+    "Pins",
+    "Query",
+    "Reading",
+    "Relaxed",
+    "Semantic",
+    "Spelling",
+    "Synonyms",
+    "TextEncoder",
+    "Understood",
+    "Units",
+    "ZeroResults",
+    "read_qrels",
+    "read_run",
+    "write_qrels",
+    "write_run",
+]

@@ -274,4 +274,6 @@ def _catalogue(members: Sequence[Recommender], n_items: int) -> Catalogue:
     def padded(counts: Any) -> Any:
         return np.pad(counts, (0, n_items - len(counts)))
 
-    return Catalogue(padded(known.events), padded(known.users), known.n_users, also=np.unique(np.concatenate(masks)).astype(np.int32))
+    return Catalogue(
+        padded(known.events), padded(known.users), known.n_users, also=np.unique(np.concatenate(masks)).astype(np.int32), fills=False
+    )

@@ -98,14 +98,14 @@ class Relaxed:
         """
         narrow = eligible if chosen is None else only(eligible, chosen)
         answered = answer_of(self.source, queries, k, eligible=narrow)
-        empty = (answered.lists.items < 0).all(axis=1)
+        empty = _empty(answered.lists)
         why: list[str | None] = [None] * len(queries)
         relaxed, without = list(why), list(why)
         for q, reason in zip(np.flatnonzero(empty), self._reasons(queries, empty, k, eligible, chosen is not None), strict=True):
             why[q] = reason
         lists = answered.lists
         for attempt in self._attempts(eligible, narrow, chosen is not None):
-            left = np.flatnonzero((lists.items < 0).all(axis=1) & np.array([reason not in (None, NOTHING) for reason in why], bool))
+            left = np.flatnonzero(_empty(lists) & np.array([reason not in (None, NOTHING) for reason in why], bool))
             texts, gone = self._texts(queries, left, attempt.dropped)
             asked = left[[text is not None for text in texts]]
             if not len(asked):
@@ -148,7 +148,7 @@ class Relaxed:
                 yield f"no item has the word{'s' * (len(unknown) > 1)} {named}" if unknown else TOGETHER
 
     def _found(self, queries: Queries, k: int, eligible: Eligibility) -> Bool:
-        return (self.source.recommend(queries, k, eligible=eligible).items >= 0).any(axis=1)
+        return ~_empty(self.source.recommend(queries, k, eligible=eligible))
 
     def _texts(self, queries: Queries, left: np.ndarray, dropped: int) -> tuple[list[str | None], dict[int, str | None]]:
         """What is asked of each query that is left, None where nothing new can be; and the words that go."""
@@ -181,6 +181,10 @@ class Relaxed:
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Relaxed:
         parts = state.children
         return cls(parts["source"], parts.get("known"), parts.get("any"), tuple(state.config["order"]), int(state.config["drops"]))
+
+
+def _empty(lists: Recommendations) -> Bool:
+    return np.asarray((lists.items < 0).all(axis=1))
 
 
 def _words(text: str) -> list[str]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from vitrina.base.config import Config
 from vitrina.base.errors import UnknownNameError
+from vitrina.base.state import State
 from vitrina.search.reading import Change, Reading
 
 NAME = "units"
@@ -73,6 +74,13 @@ class Units(Config):
             pl.Series(name, [None if text is None else self.read(text).text for text in table[name].cast(pl.String)], pl.String)
             for name in columns
         )
+
+    def state(self) -> State:
+        return State()
+
+    @classmethod
+    def of_state(cls, state: State) -> Units:
+        return cls()
 
 
 def canonical(number: str, unit: str) -> str:

@@ -70,14 +70,14 @@ class ZeroResults:
             try:
                 size = os.fstat(handle).st_size
                 cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # what a crash left stays a line of its own
-                os.write(handle, b"\n" * cut + body)
+                written = os.write(handle, b"\n" * cut + body)
+                if written < len(body) + cut:
+                    raise OSError(f"only {written:,} of {len(body) + cut:,} bytes were")
                 os.fsync(handle)
             finally:
                 os.close(handle)
         except OSError as error:
-            raise WriteError(
-                f"The log of searches without results, {path}, can't be written: {error}. Choose a file in a folder that is writable."
-            ) from error
+            raise WriteError(path, f"searches without results are not kept: {error}") from error
 
     def table(self) -> pl.DataFrame:
         """The queries that found nothing, the most frequent first: text, times, first, last (seconds since 1970), why and typed of the last time."""

@@ -48,7 +48,7 @@ def checked(items: Int32, queries: Queries, k: int, eligible: Eligibility, catal
     keep, popular = np.zeros(items.shape, np.bool_), np.full((len(queries), k), -1, np.int32)
     wrong = _check(
         np.ascontiguousarray(items, np.int64), k, allowed_mask(eligible, catalogue), banned.indptr, banned.values, limited, include.indptr,
-        include.values, catalogue.by_popularity, keep, popular,
+        include.values, catalogue.filling, keep, popular,
     )  # fmt: skip
     return Checked(keep, int(wrong), popular)
 
