@@ -17,7 +17,7 @@ from vitrina.search.layout import LATIN, RUSSIAN, other_layout
 from vitrina.search.spelling import allowed
 
 SHOP = Path(__file__).parents[1] / "fixtures" / "search_ru"
-BOTH = vt.search.Analysis(languages=("russian", "english"))
+BOTH = vt.search.TextAnalysis(languages=("russian", "english"))
 
 
 @pytest.fixture(scope="module")

@@ -64,19 +64,16 @@ def exported_class(name: str) -> type:
 
 @cache
 def name_of(cls: type) -> str | None:
-    """The name by which `exported_class` gives this class, with its module where two modules export one of that name; None where it is not exported.
+    """The name by which `exported_class` gives this class; None where it is not exported.
 
-    >>> from vitrina.experiments import Analysis
     >>> from vitrina.forms.decay import Window
-    >>> name_of(Window), name_of(Analysis), name_of(int)
-    ('Window', 'experiments.Analysis', None)
+    >>> name_of(Window), name_of(int)
+    ('Window', None)
     """
-    if not cls.__module__.startswith(f"{PACKAGE}."):
-        return None
     public = public_name(cls.__name__)
-    names = [name for name in exports() if name.rpartition(".")[2] == cls.__name__] if public is None else [public]
-    found = next((name for name in names if class_at(exports()[name]) is cls), None)
-    return cls.__name__ if found is not None and public is not None else found
+    if public is None or not cls.__module__.startswith(f"{PACKAGE}."):
+        return None
+    return cls.__name__ if class_at(exports()[public]) is cls else None
 
 
 def member_of(packages: Iterable[str], name: str) -> Any:

@@ -23,6 +23,7 @@ from vitrina.cli import (
     ingest,
     init,
     inspect,
+    judge,
     key,
     policy,
     promote,
@@ -82,6 +83,7 @@ for group, modules in GROUPS.items():
 app.add_typer(rules.app, name="rules", rich_help_panel="Board")
 app.add_typer(policy.app, name="policy", rich_help_panel="Decisions")
 app.add_typer(experiment.app, name="experiment", rich_help_panel="Decisions")
+app.add_typer(judge.app, name="judge", rich_help_panel="Search")
 
 
 def _version(wanted: bool) -> None:

@@ -14,11 +14,12 @@ from vitrina.base.config import title_of
 from vitrina.base.errors import ParameterError
 from vitrina.cli.log import DEMO
 
-COLUMNS = (  # of the tables that Vitrina writes: lists, values of single queries, bad rows, arms
+COLUMNS = (  # of the tables that Vitrina writes: lists, values of single queries, bad rows, arms, labels of a judge
     {"rank", "score", "source"},
     {"model", "query", "user"},
     {"file", "row", "line", "reason", "text"},
     {"arm", "propensity"},
+    {"label", "reason", "judge"},
 )
 LISTS = "vitrina.lists"  # what the manifest of a folder of lists says that it is
 MARK = 'content="Vitrina'  # of the generator, in the head of a page

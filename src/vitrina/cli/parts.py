@@ -1,7 +1,8 @@
-"""Parts of policies and experiments by their names: the kinds there are are derived from what `vitrina.policy` exports."""
+"""Parts of policies, searches and judges by their names: the kinds there are are derived from what a package exports."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,23 +16,23 @@ from vitrina.cli.toml import Keys, TomlFile
 
 @dataclass(frozen=True)
 class Kind:
-    """What a part is called in an error, an example of one, and how its class is told from others."""
+    """What a part is called in an error, an example of one, how its class is told from others, and which package exports it."""
 
     name: str
     example: str
     fits: Callable[[type], bool]
+    package: str = "vitrina.policy"
 
     def known(self) -> Mapping[str, type]:
         """The exported classes of this kind, by the last part of their names."""
-        return {name: cls for name, cls in _of_policy().items() if self.fits(cls)}
+        return {name: cls for name, cls in _exported(self.package).items() if self.fits(cls)}
 
 
 @cache
-def _of_policy() -> Mapping[str, type]:
-    """Classes that `vitrina.policy` exports, by their names."""
-    import vitrina.policy
-
-    members = {name: getattr(vitrina.policy, name) for name in vitrina.policy.__all__}
+def _exported(package: str) -> Mapping[str, type]:
+    """Classes that a package exports, by their names."""
+    module = importlib.import_module(package)
+    members = {name: getattr(module, name) for name in module.__all__}
     return {name: value for name, value in members.items() if isinstance(value, type) and not inspect.isabstract(value)}
 
 

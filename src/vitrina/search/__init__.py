@@ -1,6 +1,6 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 from vitrina.search.answering import Answered
 from vitrina.search.completion import Completion
 from vitrina.search.encoder import TextEncoder
@@ -11,6 +11,7 @@ from vitrina.search.known import KnownWords
 from vitrina.search.layout import Layout
 from vitrina.search.learned import Learned, Mix
 from vitrina.search.lexical import Lexical
+from vitrina.search.model import TextSearch
 from vitrina.search.packaged import Packaged
 from vitrina.search.pins import Pinned, Pins
 from vitrina.search.reading import Query, Reading, Understood
@@ -24,7 +25,6 @@ from vitrina.search.zero import Logged, ZeroResults
 
 __all__ = [
     "RRF",
-    "Analysis",
     "Answered",
     "Completion",
     "Convex",
@@ -47,7 +47,9 @@ __all__ = [
     "Semantic",
     "Spelling",
     "Synonyms",
+    "TextAnalysis",
     "TextEncoder",
+    "TextSearch",
     "Understood",
     "Units",
     "ZeroResults",

@@ -12,7 +12,7 @@ import polars as pl
 
 from vitrina.base.errors import ParameterError
 from vitrina.base.state import State
-from vitrina.search.analysis import Analysis, words
+from vitrina.search.analysis import TextAnalysis, words
 from vitrina.types import Int64
 
 
@@ -26,14 +26,14 @@ class KnownWords:
         counts: (words,) texts that have the word.
         analysis: how words become stems.
 
-    >>> known = KnownWords.of(["Красные кроссовки", "Кроссовки для бега"], analysis=Analysis(languages=("russian",)))
+    >>> known = KnownWords.of(["Красные кроссовки", "Кроссовки для бега"], analysis=TextAnalysis(languages=("russian",)))
     >>> known.knows("кроссовкам"), known.knows("для"), known.knows("кросовки"), known.count("кроссовки")
     (True, True, False, 2)
     """
 
     words: pl.Series
     counts: Int64
-    analysis: Analysis
+    analysis: TextAnalysis
 
     def __repr__(self) -> str:
         return f"KnownWords({len(self.words):,} words)"
@@ -43,7 +43,7 @@ class KnownWords:
         cls,
         texts: Sequence[str | None] | pl.Series,
         *,
-        analysis: Analysis,
+        analysis: TextAnalysis,
         searched: Sequence[str | None] | pl.Series = (),
         fewest: int = 3,
     ) -> KnownWords:

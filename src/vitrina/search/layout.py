@@ -44,7 +44,7 @@ class Layout:
         spelling: the step that follows, of the same words.
 
     >>> import vitrina as vt
-    >>> known = vt.search.KnownWords.of(["кроссовки adidas"], analysis=vt.search.Analysis(languages=("russian", "english")))
+    >>> known = vt.search.KnownWords.of(["кроссовки adidas"], analysis=vt.search.TextAnalysis(languages=("russian", "english")))
     >>> vt.search.Layout(known).read("rhjccjdrb фвшвфы 42").text
     'кроссовки adidas 42'
     """

@@ -41,7 +41,7 @@ class Spelling:
     Cost: 5 milliseconds per unknown word at 100,000 known ones; a known word costs microseconds.
 
     >>> import vitrina as vt
-    >>> known = vt.search.KnownWords.of(["красные кроссовки", "кроссовки"], analysis=vt.search.Analysis(languages=("russian",)))
+    >>> known = vt.search.KnownWords.of(["красные кроссовки", "кроссовки"], analysis=vt.search.TextAnalysis(languages=("russian",)))
     >>> vt.search.Spelling(known).read("красные кросовки").told
     "searched for 'кроссовки' in place of 'кросовки'"
     """

@@ -11,7 +11,7 @@ from typing import NamedTuple, final
 
 from vitrina.base.errors import DataError
 from vitrina.base.state import State
-from vitrina.search.analysis import WORD, Analysis
+from vitrina.search.analysis import WORD, TextAnalysis
 from vitrina.search.reading import Change, Reading
 
 NAME = "synonyms"
@@ -49,7 +49,7 @@ class Synonyms:
     """
 
     lines: tuple[str, ...]
-    analysis: Analysis = field(default_factory=lambda: Analysis(languages=("russian", "english")))
+    analysis: TextAnalysis = field(default_factory=lambda: TextAnalysis(languages=("russian", "english")))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(self.lines))
@@ -59,12 +59,12 @@ class Synonyms:
         return f"Synonyms({len(self._rules):,} rules)"
 
     @classmethod
-    def of(cls, text: str, analysis: Analysis | None = None) -> Synonyms:
+    def of(cls, text: str, analysis: TextAnalysis | None = None) -> Synonyms:
         """Of rules as one text."""
         return cls(tuple(text.splitlines())) if analysis is None else cls(tuple(text.splitlines()), analysis)
 
     @classmethod
-    def read_file(cls, path: str | Path, analysis: Analysis | None = None) -> Synonyms:
+    def read_file(cls, path: str | Path, analysis: TextAnalysis | None = None) -> Synonyms:
         """Of a file of rules, in UTF-8.
 
         Raises:
@@ -96,7 +96,7 @@ class Synonyms:
 
     def _terms(self, text: str) -> tuple[str, ...]:
         """A term per word, stop words too, so that phrases keep their length."""
-        plain = Analysis(languages=(), stop_words=()).terms(text)
+        plain = TextAnalysis(languages=(), stop_words=()).terms(text)
         return tuple(self.analysis.stems(plain))
 
     def read(self, text: str) -> Reading:

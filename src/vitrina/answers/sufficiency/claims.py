@@ -189,8 +189,8 @@ def _verdict(posterior: Heard, p0: Bounds, gain: float, target: float, least_gai
         against["prior_at_or_above_target"] = "prior_leak"
     if gain < least_gain:
         against["insufficient_log_odds_gain"] = "insufficient_evidence_gain"
-    status: Status = next(iter(against.values()), "passed")
-    return status, tuple(against)
+    first: tuple[Status, ...] = (*against.values(), "passed")
+    return first[0], tuple(against)
 
 
 def _not_supported(posterior: Heard, target: float) -> Status:
