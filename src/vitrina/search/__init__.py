@@ -2,8 +2,11 @@
 
 from vitrina.search.analysis import TextAnalysis
 from vitrina.search.answering import Answered
+from vitrina.search.clicks import PositionBased, PositionBias
 from vitrina.search.completion import Completion
+from vitrina.search.cross import CrossEncoder, CrossScore, HttpCrossEncoder, OnnxCrossEncoder
 from vitrina.search.encoder import TextEncoder
+from vitrina.search.features import ItemNumbers, TextOverlap
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
@@ -28,19 +31,26 @@ __all__ = [
     "Answered",
     "Completion",
     "Convex",
+    "CrossEncoder",
+    "CrossScore",
     "Fields",
     "Fusion",
+    "HttpCrossEncoder",
     "Hybrid",
     "ItemIndex",
+    "ItemNumbers",
     "KnownWords",
     "Layout",
     "Learned",
     "Lexical",
     "Logged",
     "Mix",
+    "OnnxCrossEncoder",
     "Packaged",
     "Pinned",
     "Pins",
+    "PositionBased",
+    "PositionBias",
     "Query",
     "Reading",
     "Relaxed",
@@ -49,6 +59,7 @@ __all__ = [
     "Synonyms",
     "TextAnalysis",
     "TextEncoder",
+    "TextOverlap",
     "TextSearch",
     "Understood",
     "Units",
