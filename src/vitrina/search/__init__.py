@@ -1,7 +1,10 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
 from vitrina.search.analysis import TextAnalysis
+from vitrina.search.content_encoder import ContentEncoder
 from vitrina.search.encoder import TextEncoder
+from vitrina.search.endpoint_encoder import EndpointEncoder
+from vitrina.search.folder_encoder import FolderEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
@@ -13,8 +16,11 @@ from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
 __all__ = [
     "RRF",
+    "ContentEncoder",
     "Convex",
+    "EndpointEncoder",
     "Fields",
+    "FolderEncoder",
     "Fusion",
     "Hybrid",
     "ItemIndex",
