@@ -5,6 +5,10 @@ from vitrina.search.content_encoder import ContentEncoder
 from vitrina.search.encoder import TextEncoder
 from vitrina.search.endpoint_encoder import EndpointEncoder
 from vitrina.search.folder_encoder import FolderEncoder
+from vitrina.search.clicks import PositionBased, PositionBias
+from vitrina.search.cross import CrossEncoder, CrossScore, HttpCrossEncoder, OnnxCrossEncoder
+from vitrina.search.encoder import TextEncoder
+from vitrina.search.features import ItemNumbers, TextOverlap
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
@@ -19,16 +23,24 @@ __all__ = [
     "ContentEncoder",
     "Convex",
     "EndpointEncoder",
+    "CrossEncoder",
+    "CrossScore",
     "Fields",
     "FolderEncoder",
     "Fusion",
+    "HttpCrossEncoder",
     "Hybrid",
     "ItemIndex",
+    "ItemNumbers",
     "Lexical",
+    "OnnxCrossEncoder",
     "Packaged",
+    "PositionBased",
+    "PositionBias",
     "Semantic",
     "TextAnalysis",
     "TextEncoder",
+    "TextOverlap",
     "TextSearch",
     "read_qrels",
     "read_run",
