@@ -68,7 +68,7 @@ class ContentEncoder:
         start = np.random.default_rng(seed).standard_normal(min(len(texts), len(names)))
         _, sizes, directions = svds(weighted, k=dim, v0=start)
         order = np.argsort(-sizes)
-        return cls(analysis, names, rarity, np.ascontiguousarray(directions[order].T, np.float32))
+        return cls(analysis, names, rarity, np.ascontiguousarray(np.asarray(directions)[order].T, np.float32))
 
     @property
     def dim(self) -> int:

