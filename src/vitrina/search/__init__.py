@@ -4,9 +4,12 @@ from vitrina.search.analysis import TextAnalysis
 from vitrina.search.answering import Answered
 from vitrina.search.clicks import PositionBased, PositionBias
 from vitrina.search.completion import Completion
+from vitrina.search.content_encoder import ContentEncoder
 from vitrina.search.cross import CrossEncoder, CrossScore, HttpCrossEncoder, OnnxCrossEncoder
 from vitrina.search.encoder import TextEncoder
+from vitrina.search.endpoint_encoder import EndpointEncoder
 from vitrina.search.features import ItemNumbers, TextOverlap
+from vitrina.search.folder_encoder import FolderEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
@@ -30,10 +33,13 @@ __all__ = [
     "RRF",
     "Answered",
     "Completion",
+    "ContentEncoder",
     "Convex",
     "CrossEncoder",
     "CrossScore",
+    "EndpointEncoder",
     "Fields",
+    "FolderEncoder",
     "Fusion",
     "HttpCrossEncoder",
     "Hybrid",
