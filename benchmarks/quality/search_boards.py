@@ -8,7 +8,7 @@ weights are those of the other folds, so every query is judged by a mix that had
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -148,8 +148,13 @@ def rows(job: Job) -> Iterator[str]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", metavar="job", help=f"of {', '.join(JOBS)}; all, where none is named")
+    asked = parser.parse_args().jobs or list(JOBS)
+    if set(asked) - set(JOBS):
+        parser.error(f"The jobs are {', '.join(JOBS)}. Got {', '.join(asked)}.")
     limits = machine()
-    for name in sys.argv[1:] or JOBS:
+    for name in asked:
         print("\n".join(rows(JOBS[name]())), end="\n\n")
     print(f"Vectors: all-MiniLM-L6-v2 in 8 bits, as a package ships it. {limits}.")
 
