@@ -12,6 +12,7 @@ Value = str | Int | float | bool | None  # of a column of items or people, or of
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Time = Annotated[str, Meta(max_length=64, extra_json_schema={"format": "date-time"})] | float
 Values = Annotated[dict[Name, Value], Meta(max_length=256)]
+Typed = Annotated[str, Meta(min_length=1, max_length=1000)]
 
 MOST_ITEMS = 1000  # of an answer
 MOST_CANDIDATES = 10_000  # ids in one list of a request
@@ -49,6 +50,8 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
         weights: of the heads of the ranker, where it has several.
         session: shared by the requests of one visit.
         explain: with columns of why.
+        text: what was typed, where the model of the scenario searches; nothing popular fills such a list.
+        facets: columns of items whose values are counted over all that is found, up to 1,000 items.
     """
 
     user: Id | None = None
@@ -64,6 +67,15 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
     weights: Annotated[dict[Name, float], Meta(max_length=256)] | None = None
     session: Name | None = None
     explain: bool = False
+    text: Typed | None = None
+    facets: Annotated[list[Name], Meta(max_length=16)] = []
+
+
+class SearchRequest(RecommendRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to find: `text` is what was typed, and the rest as in a request for recommendations. What the person has seen may be found again, unless `repeat` is false."""
+
+    text: Typed
+    repeat: bool | None = True
 
 
 class RecommendedItem(Struct, frozen=True, omit_defaults=True):
@@ -90,6 +102,13 @@ class RecommendedItem(Struct, frozen=True, omit_defaults=True):
     why: dict[str, Any] | None = None
 
 
+class FacetValue(Struct, frozen=True):
+    """How many of the items that were found have a value; null is of those where it isn't known."""
+
+    value: str | None
+    count: int
+
+
 class RecommendAnswer(Struct, frozen=True):
     """A list.
 
@@ -103,6 +122,7 @@ class RecommendAnswer(Struct, frozen=True):
         propensity: the arm's chance.
         empty: why there is nothing, in a sentence; null where there is something.
         notes: what the client should know: parts that were skipped, ids that nobody knows.
+        facets: by column, the values that were asked for, most frequent first.
     """
 
     recommendation_id: str
@@ -114,6 +134,7 @@ class RecommendAnswer(Struct, frozen=True):
     propensity: float | None = None
     empty: str | None = None
     notes: list[str] = []
+    facets: dict[str, list[FacetValue]] = {}
 
 
 class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.special import betaincinv
 
 import vitrina as vt
 from vitrina.answers import compare_monitors, risk_coverage
@@ -84,6 +85,8 @@ def test_nothing_wrong_is_no_proof() -> None:
     assert (found.area, found.low, found.excess) == (0, 0, 0)
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 30))
     assert found.at(0.2)["high"] > found.at(1.0)["high"]  # fewer answers say less
+    once = risk_coverage(np.arange(30), np.arange(30) == 3).curve  # an error among answers says less than none, and more than two
+    assert once["high"].to_list()[-1] == pytest.approx(1 - betaincinv(29, 2, 0.025))
 
 
 def test_what_has_no_score_is_never_answered() -> None:

@@ -275,6 +275,7 @@ def test_each_call_is_what_the_service_reads(kind: Any) -> None:
         client("put_items", {"item": "tea", "columns": {"price": None}})
         client("put_users", [{"user": "ann", "delete": True}])
         assert client("erase", "a/b c").rows == 3
+        assert client("search", "green tea", k=2).items[0].item == "tea"
         assert client("health").status == "ready"
     assert answer.items[0].item == "tea"
     bodies = [(method, path, body) for _, method, path, body, _ in flaky.seen]
@@ -284,6 +285,8 @@ def test_each_call_is_what_the_service_reads(kind: Any) -> None:
     assert bodies[2] == ("PUT", "/v1/items", {"items": [{"item": "tea", "columns": {"price": None}, "delete": False}]})
     assert bodies[3] == ("PUT", "/v1/users", {"users": [{"user": "ann", "columns": {}, "delete": True}]})
     assert bodies[4] == ("DELETE", "/v1/users/a%2Fb%20c", None)
+    assert bodies[5][:2] == ("POST", "/v1/search")
+    assert (bodies[5][2]["text"], bodies[5][2]["k"], bodies[5][2]["repeat"]) == ("green tea", 2, True)
     assert all(headers["Authorization"] == "Bearer vt_key" for *_, headers in flaky.seen)
 
 

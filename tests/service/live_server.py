@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import contextmanager
 
+import polars as pl
 import uvicorn
 import uvloop
 
@@ -15,6 +16,10 @@ from vitrina.service.connections import Connection
 from vitrina.service.service import Service
 from vitrina.service.settings import ScenarioSettings, Settings
 
+TEAS = pl.DataFrame(
+    {"sku": ["tea", "mint", "jam"], "title": ["Green tea", "Green mint tea", "Berry jam"], "brand": ["Lipton", "Ahmad", None]}
+)
+
 
 def toy_settings(folder, **more):
     """Two tenants with a model each of the toy log, and a second model in the first one's folder."""
@@ -22,8 +27,11 @@ def toy_settings(folder, **more):
     vt.save(vt.EASE(l2=1).fit(data), folder / "models" / "one", data=data)
     vt.save(vt.Popularity().fit(data), folder / "models" / "next", data=data)
     vt.save(vt.Popularity().fit(data), folder / "theirs" / "one", data=data)
+    index = vt.search.ItemIndex.build(TEAS, id="sku", columns={"title": 1})
+    vt.save(index, folder / "models" / "index")
     scenarios = {
         "default": ScenarioSettings(artifact=folder / "models" / "one"),
+        "search": ScenarioSettings(artifact=folder / "models" / "index"),
         "b": ScenarioSettings(artifact=folder / "theirs" / "one", tenant="other", name="secret"),
     }
     return Settings(scenarios=scenarios, state=folder / "state", **more)

@@ -7,7 +7,7 @@ from vitrina.answers.evidence import Claim, Evidence, Monitor, Passage
 from vitrina.answers.nouns import Citation, Cited, Extract, Sentence, Sufficiency, Turn, Verdict
 from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled, TokenModel, TopTokens
 from vitrina.answers.sufficiency.claims import Bounds, ClaimInformation, Heard, claim_information, published_claim_information
-from vitrina.answers.sufficiency.coverage import Monitored, RiskCoverage, compare_monitors, risk_coverage
+from vitrina.answers.sufficiency.coverage import MonitorBoard, RiskCoverage, compare_monitors, risk_coverage
 from vitrina.answers.sufficiency.information import (
     Chances,
     Information,
@@ -26,7 +26,7 @@ from vitrina.answers.sufficiency.skeletons import ClosedBook, EvidenceErased, Sk
 __all__ = [
     "Asker", "Bounds", "Chances", "Citation", "Cited", "Claim", "ClaimGain", "ClaimInformation", "ClosedBook", "ConformalRisk",
     "ErrorRate", "Evidence", "EvidenceErased", "EvidenceGain", "Extract", "Heard", "Information", "Kept", "LexicalEntailment", "Likely",
-    "ModelEntailment", "Monitor", "Monitored", "Passage", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin",
+    "ModelEntailment", "Monitor", "MonitorBoard", "Passage", "Promise", "PublishedEvidenceGain", "RiskCoverage", "Sampled", "ScoreMargin",
     "SelfConsistency", "Sentence", "Signals", "Skeletons", "Sufficiency", "TokenModel", "TopScore", "TopTokens", "Turn", "Verdict",
     "bernoulli_kl", "bits_to_trust", "claim_information", "compare_monitors", "information", "published_claim_information",
     "published_information", "risk_coverage", "risk_of_hallucination",

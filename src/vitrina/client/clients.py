@@ -48,6 +48,10 @@ class Client:
         """A list for a person, or for a visitor; `asked` are the other fields of `vitrina.wire.RecommendRequest`."""
         return self._take(step.recommend(self._retries, user, asked))
 
+    def search(self, text: str, **asked: Any) -> RecommendAnswer:
+        """What is found for a text; `asked` are the other fields of `vitrina.wire.SearchRequest`."""
+        return self._take(step.search(self._retries, text, asked))
+
     def similar(self, item: Id, **asked: Any) -> RecommendAnswer:
         """Items that are like one; `asked` are the other fields of `vitrina.wire.SimilarRequest`."""
         return self._take(step.similar(self._retries, item, asked))
@@ -121,6 +125,9 @@ class AsyncClient:
 
     async def recommend(self, user: Id | None = None, **asked: Any) -> RecommendAnswer:
         return await self._take(step.recommend(self._retries, user, asked))
+
+    async def search(self, text: str, **asked: Any) -> RecommendAnswer:
+        return await self._take(step.search(self._retries, text, asked))
 
     async def similar(self, item: Id, **asked: Any) -> RecommendAnswer:
         return await self._take(step.similar(self._retries, item, asked))

@@ -26,6 +26,7 @@ from vitrina.wire import (
     RecommendAnswer,
     RecommendRequest,
     RowResult,
+    SearchRequest,
     SimilarRequest,
     UserIn,
 )
@@ -105,6 +106,12 @@ def recommend(retries: int, user: Id | None, asked: Mapping[str, Any]) -> Steps[
     """A list for a person."""
     request = struct_of(RecommendRequest, {"user": user, **asked})
     return (yield from _asked(retries, Call("POST", "/v1/recommend", encoded(request)), RecommendAnswer))
+
+
+def search(retries: int, text: str, asked: Mapping[str, Any]) -> Steps[RecommendAnswer]:
+    """What is found for a text."""
+    request = struct_of(SearchRequest, {"text": text, **asked})
+    return (yield from _asked(retries, Call("POST", "/v1/search", encoded(request)), RecommendAnswer))
 
 
 def similar(retries: int, item: Id, asked: Mapping[str, Any]) -> Steps[RecommendAnswer]:

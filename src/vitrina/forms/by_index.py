@@ -96,11 +96,13 @@ class ByIndex(Vectors):
         found = self.graph.nearest(np.where(products.known[:, None], products.states, 0), size)
         found[~products.known] = -1
         candidates = Ragged.of_lengths((found >= 0).sum(axis=1), found[found >= 0])
-        if len(products.added_rows.values):
-            keys = np.unique(
-                np.concatenate([rows.row_of * len(self.vocabulary) + rows.values for rows in (candidates, products.added_rows)])
-            )
-            candidates = Ragged.of_lengths(np.bincount(keys // len(self.vocabulary), minlength=len(queries)), keys % len(self.vocabulary))
+        late = products.items.late  # of which the graph may know nothing, or what they were
+        others = [products.added_rows, Ragged.of_lengths(np.full(len(queries), len(late)), np.tile(late, len(queries)))]
+        others = [rows for rows in others if len(rows.values)]
+        if others:
+            keys = np.unique(np.concatenate([rows.row_of * len(self.vocabulary) + rows.values for rows in (candidates, *others)]))
+            counts = np.bincount(keys // len(self.vocabulary), minlength=len(queries))
+            candidates = Ragged.of_lengths(counts, keys % len(self.vocabulary))
         return top_k_ragged(candidates, products.pairs(candidates), queries, k, eligible, self.catalogue, self.vocabulary)
 
     def state(self) -> State:

@@ -1,1 +1,1 @@
-"""The pages on policies and on experiments: what was checked, what each is worth with its doubt, who gets what."""
+"""The pages on policies, on experiments, on when to answer and on judges: what was checked, what each is worth with its doubt, what to do next."""

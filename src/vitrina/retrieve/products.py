@@ -6,7 +6,7 @@ own: a BLAS rounds a pair of vectors by where the two stand in their blocks, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import final
@@ -17,7 +17,7 @@ from scipy import sparse
 from vitrina.base.kernels import Spread
 from vitrina.catalogue import Catalogue
 from vitrina.retrieve.top_k import Best, Exactly, Offered, Slices, dot, known_candidates, top_k_ragged
-from vitrina.types import Bool, Eligibility, Float32, Int64, Queries, Ragged, Recommendations
+from vitrina.types import Bool, Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 ROWS, COLUMNS = 512, 8192  # queries and items whose scores are there at a time, about: 16 MB
@@ -28,10 +28,15 @@ FEW = 0.5  # of the items: where fewer are eligible for everybody, only those ar
 @final
 @dataclass(frozen=True, eq=False)
 class ItemVectors:
-    """A table of item vectors, and which items it says nothing of."""
+    """A table of item vectors, and which items it says nothing of.
 
-    vectors: Float32  # (items, dim)
+    What changed after the table was made may stand beside it, so that a few new vectors don't copy all.
+    """
+
+    vectors: Float32  # (items, dim); fewer rows where all items beyond them are late
     described: Bool  # (items,) which items have a vector; the others have no score
+    late: Int32 = field(default_factory=lambda: np.empty(0, np.int32))  # (late,) items, ascending, whose vectors are
+    of_late: Float32 = field(default_factory=lambda: np.empty((0, 0), np.float32))  # (late, dim) these, whatever the table says
 
     @classmethod
     def of(cls, vectors: Float32) -> ItemVectors:
@@ -41,8 +46,14 @@ class ItemVectors:
     @cached_property
     def longest(self) -> float:
         """The largest length of a vector."""
-        squares = np.einsum("id,id->i", self.vectors, self.vectors, dtype=np.float64)
-        return float(np.sqrt(squares[np.isfinite(squares)].max(initial=0)))
+        return max(_longest(self.vectors), _longest(self.of_late))
+
+    @cached_property
+    def place_of(self) -> Int64:
+        """(items,) the row of each item: of the vectors, and of those that are late behind them."""
+        place = np.arange(len(self.described))
+        place[self.late] = len(self.vectors) + np.arange(len(self.late))
+        return place
 
 
 @final
@@ -80,6 +91,10 @@ class Products:
     def scores(self) -> Float32:
         """(queries, items) of all; few queries at a time."""
         scores = np.matmul(self.states, self.items.vectors.T)
+        if len(self.items.late):
+            missing = len(self.items.described) - scores.shape[1]
+            scores = np.pad(scores, ((0, 0), (0, missing)))
+            scores[:, self.items.late] = np.matmul(self.states, self.items.of_late.T)
         if self.added is not None:
             scores[self.added_rows.row_of, self.added_rows.values] += self.added.data
         if not self.items.described.all():
@@ -90,9 +105,11 @@ class Products:
     def pairs(self, items: Ragged) -> Float32:
         """(pairs,) of each query's own items."""
         out = np.empty(len(items.values), np.float32)
-        _pairs(len(items), items.indptr, items.values, self.states, self.items.vectors, self.items.described, self.known, out)
+        late = self.items.of_late if len(self.items.late) else self.items.vectors[:0]
+        place = self.items.place_of
+        _pairs(len(items), items.indptr, items.values, self.states, self.items.vectors, late, place, self.items.described, self.known, out)
         if self.added is not None and self.added.nnz:
-            n_items = len(self.items.vectors)
+            n_items = len(self.items.described)
             keys, wanted = (rows.row_of * n_items + rows.values for rows in (self.added_rows, items))
             order = np.argsort(keys)
             at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
@@ -127,15 +144,29 @@ def top_k_product(
 
 def _multiply(best: Best, products: Products, banned: Int64) -> None:
     """Offer all products to the lists, but those of pairs that are `banned`: sorted keys, query * items + item."""
-    vectors, n_items = products.items.vectors, len(best.allowed)
-    opened = best.allowed & products.items.described
-    items = np.flatnonzero(opened).astype(np.int32)
-    chosen = len(items) < FEW * n_items
-    if chosen:  # places among those that are left stand for items
+    table = products.items
+    opened = best.allowed & table.described
+    if len(table.late):
+        late = np.zeros(len(opened), bool)
+        late[table.late] = True
+        _multiply_by(best, products, banned, opened & late, table.of_late, table.place_of - len(table.vectors), some=True)
+        opened &= ~late
+    few = opened.sum() < FEW * len(opened)
+    _multiply_by(best, products, banned, opened, table.vectors, table.place_of, some=few)
+
+
+def _multiply_by(best: Best, products: Products, banned: Int64, opened: Bool, vectors: Float32, place_of: Int64, *, some: bool) -> None:
+    """The same by one table, of the items that are `opened`.
+
+    Args:
+        place_of: (items,) the row of each item in `vectors`.
+        some: only the rows of items that are opened are multiplied; else all of them, of items in their order.
+    """
+    n_items = len(opened)
+    items = np.flatnonzero(opened).astype(np.int32) if some else np.arange(len(vectors), dtype=np.int32)
+    if some:  # places among those that are left stand for items
         kept = banned[opened[banned % n_items]]
         banned = kept - kept % n_items + (np.cumsum(opened) - 1)[kept % n_items]
-    else:
-        items = np.arange(n_items, dtype=np.int32)
     places, slack = (banned % n_items).astype(np.int32), _slack(products)
     rows = min(ROWS, len(products.states))
     width = min(ROWS * COLUMNS // rows, WIDEST, max(len(items), 1))
@@ -146,13 +177,18 @@ def _multiply(best: Best, products: Products, banned: Int64) -> None:
         states, asked = products.states[part], np.arange(part.start, part.stop)
         bans = np.searchsorted(banned, asked[:, None] * n_items + cuts)
         for chunk, (low, high) in enumerate(pairwise(cuts.tolist())):
-            own = vectors[items[low:high]] if chosen else vectors[low:high]
+            own = vectors[place_of[items[low:high]]] if some else vectors[low:high]
             scores = room[: len(asked) * (high - low)].reshape(len(asked), -1)
             np.matmul(states, own.T, out=scores)
             start = np.arange(len(asked)) * (high - low)
             offered = Offered(start, start + (high - low) * products.known[part], scores.reshape(-1), items[low:high], True)
             seen = Slices(bans[:, chunk], bans[:, chunk + 1], places)
             best.offer(part, offered, opened[items[low:high]], seen, low, Exactly(states, own, slack[part]))
+
+
+def _longest(vectors: Float32) -> float:
+    squares = np.einsum("id,id->i", vectors, vectors, dtype=np.float64)
+    return float(np.sqrt(squares[np.isfinite(squares)].max(initial=0)))
 
 
 def _slack(products: Products) -> Float32:
@@ -170,7 +206,10 @@ def _keys(rows: Ragged, n_items: int) -> Int64:
 
 
 @Spread
-def _pairs(first, last, indptr, items, states, vectors, described, known, out):  # pragma: no cover
+def _pairs(first, last, indptr, items, states, vectors, late, place, described, known, out):  # pragma: no cover
     for q in range(first, last):
         for at in range(indptr[q], indptr[q + 1]):
-            out[at] = dot(states[q], vectors[items[at]]) if known[q] and described[items[at]] else -np.inf
+            row = place[items[at]]
+            out[at] = -np.inf
+            if known[q] and described[items[at]]:
+                out[at] = dot(states[q], vectors[row] if row < len(vectors) else late[row - len(vectors)])

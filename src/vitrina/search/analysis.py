@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, cached_property
 from typing import Annotated, Any, final
 
@@ -16,6 +17,8 @@ from vitrina.base.hashing import IdTable
 from vitrina.search.words import STOP_WORDS
 
 WORD = r"\w+"
+PLAIN = re.compile(r"[\x00-\x7fА-Яа-яЁё]*")  # of such a text Python makes the same words as Polars, ten times as quickly
+PLAIN_WORD = re.compile(r"[0-9A-Za-zА-Яа-яЁё_]+")
 
 
 def _known_languages(languages: tuple[str, ...]) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def _known_languages(languages: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @final
-class Analysis(Config):
+class TextAnalysis(Config):
     """How a text becomes terms: NFKC, lower case, ё as е, runs of letters and digits, without stop words, stemmed by [Snowball](https://snowballstem.org).
 
     Args:
@@ -40,7 +43,7 @@ class Analysis(Config):
         MissingExtraError: PyStemmer isn't installed.
         ParameterError: there is no such language; lists the closest.
 
-    >>> Analysis(languages=("russian", "english")).terms("Красные кроссовки для бега, running shoes")
+    >>> TextAnalysis(languages=("russian", "english")).terms("Красные кроссовки для бега, running shoes")
     ['красн', 'кроссовк', 'бег', 'run', 'shoe']
     """
 
@@ -64,10 +67,12 @@ class Analysis(Config):
     def terms(self, text: str | None) -> list[str]:
         """The terms of one text, in its order; empty for a text that isn't there.
 
-        Cost: some 50 microseconds.
+        Cost: some ten microseconds, and half a millisecond for letters beside Latin and Cyrillic ones.
         """
-        found = words(pl.Series([text], dtype=pl.String))[0]
-        return [] if found is None else self.stems([word for word in found.to_list() if word not in self.left_out])
+        if not text:
+            return []
+        found = PLAIN_WORD.findall(text.lower().replace("ё", "е")) if PLAIN.fullmatch(text) else words(pl.Series([text]))[0].to_list()
+        return self.stems([word for word in found if word not in self.left_out])
 
     def texts(self, texts: pl.Series) -> tuple[Ragged, pl.Series]:
         """The terms of many texts.

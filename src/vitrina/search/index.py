@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
@@ -9,21 +10,26 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from vitrina.base.arrays import Float32, Int32, Int64
+from vitrina.base.arrays import Float32, Int64
 from vitrina.base.config import Config, Names
 from vitrina.base.errors import ParameterError
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureKind, FeatureTable
-from vitrina.search.analysis import Analysis
+from vitrina.forms.by_index import ByIndex
+from vitrina.models.indexed import NOTE
+from vitrina.search.analysis import TextAnalysis
+from vitrina.search.changes import put, with_rows, without
 from vitrina.search.facets import counted, holding
 from vitrina.search.inverted import Inverted
 from vitrina.search.lexical import Lexical
-from vitrina.search.rows import check_columns, joined_text, read_rows, replaced, text_column
-from vitrina.search.segment import Segment
+from vitrina.search.rows import check_columns, read_rows
 from vitrina.search.semantic import Semantic
+from vitrina.search.vector_table import SEARCH, VectorTable
 from vitrina.types import Eligibility, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
+
+MANY = 200_000  # vectors from which on a graph finds them, where nothing else is said
 
 
 @final
@@ -40,7 +46,7 @@ class Fields(Config):
 
     id: str
     columns: Mapping[str, float]
-    analysis: Analysis = Analysis()
+    analysis: TextAnalysis = TextAnalysis()
     encoder: Any = None
     encoded: Names | None = None
 
@@ -64,7 +70,7 @@ class ItemIndex:
         catalogue: what may be found: every item of the table that wasn't deleted. Popularity fills no place.
         fields: what is searched in.
         inverted: the words.
-        vectors: (items, dim) rows of length 1, zeros where an item says nothing; None without an encoder.
+        vectors: of the items; None without an encoder.
         item_table: what is known of the items, a row each.
 
     >>> import polars as pl, vitrina as vt
@@ -80,12 +86,12 @@ class ItemIndex:
     catalogue: Catalogue
     fields: Fields
     inverted: Inverted
-    vectors: Float32 | None = None
+    vectors: VectorTable | None = None
     item_table: FeatureTable | None = None
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __repr__(self) -> str:
-        vectors = "" if self.vectors is None else f", vectors of {self.vectors.shape[1]} numbers"
+        vectors = "" if self.vectors is None else f", vectors of {self.vectors.dim} numbers"
         return f"ItemIndex({self.inverted.documents:,} items, {', '.join(self.fields.columns)}{vectors})"
 
     @classmethod
@@ -95,7 +101,7 @@ class ItemIndex:
         *,
         id: str,
         columns: Mapping[str, float] | Sequence[str],
-        language: str | Sequence[str] | Analysis | None = "english",
+        language: str | Sequence[str] | TextAnalysis | None = "english",
         encoder: Any = None,
         encoded: Sequence[str] | None = None,
         vectors: Float32 | None = None,
@@ -109,7 +115,7 @@ class ItemIndex:
             table: a path, or a table of Polars, pandas or Arrow.
             id: the column of ids.
             columns: those that are searched in, and how often each counts: {"title": 3, "description": 1}.
-            language: whose stemmer and stop words, such as "english"; several, one after the other: ("russian", "english"); None for neither; or an `Analysis`.
+            language: whose stemmer and stop words, such as "english"; several, one after the other: ("russian", "english"); None for neither; or an `TextAnalysis`.
             encoder: what makes vectors, such as `vt.search.Packaged()`; None makes none.
             encoded: the columns whose text the encoder reads; None takes `columns`.
             vectors: (rows of the table, dim) those that the encoder made of the rows already.
@@ -124,7 +130,7 @@ class ItemIndex:
 
         Cost: some 10 microseconds per title of ten words, and what the encoder takes.
         """
-        analysis = language if isinstance(language, Analysis) else Analysis(languages=_languages(language))
+        analysis = language if isinstance(language, TextAnalysis) else TextAnalysis(languages=_languages(language))
         fields = Fields(id=id, columns=_weights(columns), analysis=analysis, encoder=encoder, encoded=_names(encoded))
         rows = read_rows(table, id, kinds, title)
         check_columns([*fields.columns, *fields.read], rows.frame)
@@ -134,7 +140,7 @@ class ItemIndex:
         codes = known.encode(ids)
         none = np.zeros(len(known), np.int64)
         empty = cls(known, Catalogue(none, none, 0, fills=False), fields, Inverted(), None, whole)
-        return empty._with(codes, rows.frame, vectors)
+        return with_rows(empty, codes, rows.frame, vectors)
 
     def add(self, table: Any, *, vectors: Float32 | None = None) -> ItemIndex:
         """The index with new items.
@@ -142,7 +148,7 @@ class ItemIndex:
         Raises:
             ParameterError: an item is there already.
         """
-        return self._put(table, vectors, new=True)
+        return put(self, table, vectors, new=True)
 
     def update(self, table: Any, *, vectors: Float32 | None = None) -> ItemIndex:
         """The index with other rows for some of its items; columns that the table lacks stay as they are.
@@ -150,7 +156,7 @@ class ItemIndex:
         Raises:
             ParameterError: an item isn't there.
         """
-        return self._put(table, vectors, new=False)
+        return put(self, table, vectors, new=False)
 
     def delete(self, ids: Sequence[Any] | pl.Series) -> ItemIndex:
         """The index without these items.
@@ -158,11 +164,7 @@ class ItemIndex:
         Raises:
             ParameterError: one of them isn't there.
         """
-        codes = self.vocabulary.encode(ids)
-        self._refuse(ids, ~self._holds(codes), "is not in the index, and can't be deleted")
-        mask = self.catalogue.mask.copy()
-        mask[codes] = False
-        return replace(self, catalogue=_catalogue(self.catalogue, mask), inverted=self.inverted.without(codes))
+        return without(self, ids)
 
     def lexical(self, *, k1: float = 1.5, b: float = 0.75, match: str | float = "any") -> Lexical:
         """The source that finds items by their words.
@@ -184,15 +186,28 @@ class ItemIndex:
             self.vocabulary, self.catalogue, self.inverted, self.fields.analysis, k1, b, float(share), item_table=self.item_table
         )
 
-    def semantic(self) -> Semantic:
+    def semantic(self, *, approximate: bool | None = None) -> Semantic | ByIndex:
         """The source that finds items by vectors.
 
+        Args:
+            approximate: whether a graph finds the nearest in place of all products (usearch, extra `index`): its lists may lack one of them, and its notes say how
+                many it finds. None takes the graph from 200,000 items on, where usearch is installed.
+
         Raises:
-            ParameterError: the index has none.
+            ParameterError: the index has no vectors.
+            MissingExtraError: a graph is wanted, and usearch isn't installed.
+
+        Cost: none for products; for a graph a millisecond per item on one core, once for the index and those that come of it while few items change.
         """
         if self.vectors is None:
             raise ParameterError("The index has no vectors. Build it with an encoder: ItemIndex.build(..., encoder=vt.search.Packaged()).")
-        return Semantic(self.vocabulary, self.catalogue, self.vectors, self.fields.encoder, item_table=self.item_table)
+        exact = Semantic(self.vocabulary, self.catalogue, self.vectors, self.fields.encoder, item_table=self.item_table)
+        by_size = self.inverted.documents >= MANY and importlib.util.find_spec("usearch") is not None
+        if not (by_size if approximate is None else approximate):
+            return exact
+        graph, found = self.vectors.graph()
+        note = f"{NOTE} Of the exact best 10 of some items it finds {found:.1%}."
+        return ByIndex(self.vocabulary, self.catalogue, exact, graph, SEARCH, item_table=self.item_table, notes=(note,))
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         """The lists of `lexical()`."""
@@ -235,68 +250,16 @@ class ItemIndex:
 
     def state(self) -> State:
         """What an artifact keeps of it."""
-        own = self.inverted.state()
-        arrays = own.arrays if self.vectors is None else {**own.arrays, "vectors": self.vectors}
-        return State({**own.config, "fields": self.fields}, arrays, own.files)
+        words = self.inverted.state()
+        vectors = State() if self.vectors is None else self.vectors.state(len(self.vocabulary))
+        config = {**words.config, **vectors.config, "fields": self.fields}
+        return State(config, {**words.arrays, **vectors.arrays}, {**words.files, **vectors.files})
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> ItemIndex:
         """The inverse of `state`."""
-        return cls(vocabulary, catalogue, state.config["fields"], Inverted.of_state(state), state.arrays.get("vectors"))
-
-    def _holds(self, codes: Int32) -> Any:
-        """Which codes are of items that are in the index."""
-        return (codes >= 0) & self.catalogue.mask[codes]
-
-    def _refuse(self, ids: Any, wrong: Any, why: str) -> None:
-        if wrong.any():
-            first = list(ids)[int(np.flatnonzero(wrong)[0])]
-            raise ParameterError(f"The item {first!r} {why}{f', and so are {wrong.sum() - 1:,} more' if wrong.sum() > 1 else ''}.")
-
-    def _put(self, table: Any, vectors: Float32 | None, *, new: bool) -> ItemIndex:
-        assert self.item_table is not None
-        rows = read_rows(table, self.fields.id, _kinds_in(table, self.item_table))
-        ids = rows.frame[rows.id_column]
-        there = self._holds(self.vocabulary.encode(ids))
-        if new:
-            self._refuse(ids, there, "is in the index already: update(...) it")
-            check_columns([*self.fields.columns, *self.fields.read], rows.frame)
-        else:
-            self._refuse(ids, ~there, "is not in the index: add(...) it")
-        known = self.vocabulary.extended(ids) if new else self.vocabulary
-        codes = known.encode(ids)
-        whole = replaced(self.item_table, codes, rows.frame.drop(rows.id_column), known)
-        return replace(self, vocabulary=known, item_table=whole)._with(codes, whole.frame[codes.astype(np.int64)], vectors)
-
-    def _with(self, codes: Int32, rows: pl.DataFrame, vectors: Float32 | None) -> ItemIndex:
-        """The index with these rows, which are in its table already, in place of what their items had."""
-        texts = [(weight, text_column(rows[name])) for name, weight in self.fields.columns.items()]
-        mask = np.zeros(len(self.vocabulary), bool)
-        mask[self.catalogue.items] = True
-        mask[codes] = True
-        return replace(
-            self,
-            catalogue=_catalogue(self.catalogue, mask),
-            inverted=self.inverted.put(Segment.of(codes, texts, self.fields.analysis)),
-            vectors=self._vectors(codes, rows, vectors),
-        )
-
-    def _vectors(self, codes: Int32, rows: pl.DataFrame, given: Float32 | None) -> Float32 | None:
-        encoder = self.fields.encoder
-        if encoder is None:
-            if given is not None:
-                raise ParameterError(
-                    "The 'vectors' of items need the encoder that made them, which makes those of queries too: give 'encoder'."
-                )
-            return None
-        made = encoder.encode(joined_text(rows, self.fields.read)) if given is None else np.asarray(given, np.float32)
-        if made.ndim != 2 or len(made) != len(codes):
-            raise ParameterError(f"The 'vectors' must be a row per row of the table, ({len(codes):,}, dim). Got {made.shape}.")
-        out = np.zeros((len(self.vocabulary), made.shape[1]), np.float32)
-        if self.vectors is not None:
-            out[: len(self.vectors)] = self.vectors
-        out[codes] = made
-        return out
+        vectors = VectorTable.of_state(state) if "vectors" in state.arrays else None
+        return cls(vocabulary, catalogue, state.config["fields"], Inverted.of_state(state), vectors)
 
 
 def _languages(language: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -314,17 +277,3 @@ def _weights(columns: Mapping[str, float] | Sequence[str]) -> dict[str, float]:
             f"The 'columns' of an index are at least one name and how often it counts, above 0: {{'title': 3, 'description': 1}}. Got {columns!r}."
         )
     return {name: float(weight) for name, weight in named.items()}
-
-
-def _kinds_in(table: Any, known: FeatureTable) -> dict[str, FeatureKind]:
-    """The kinds of columns that the table has, as the index has them."""
-    there = [str(name) for name in getattr(table, "columns", [])]
-    return {name: kind for name, kind in known.kinds.items() if name in there}
-
-
-def _catalogue(before: Catalogue, mask: Any) -> Catalogue:
-    """What may be found, with what is known of its events."""
-    events, users = (np.zeros(len(mask), np.int64) for _ in range(2))
-    events[: len(before.events)], users[: len(before.users)] = before.events, before.users
-    also = np.flatnonzero(mask).astype(np.int32)
-    return Catalogue(events * mask, users * mask, before.n_users, also=also, fills=False)

@@ -12,7 +12,7 @@ from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.forms.base import SPARSE_QUERIES, Form
 from vitrina.retrieve.top_k import Best
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 from vitrina.search.bm25 import Matches, matches
 from vitrina.search.inverted import Inverted
 from vitrina.types import Eligibility, Queries, Recommendations
@@ -32,7 +32,7 @@ class Lexical(Form):
     vocabulary: Vocabulary
     catalogue: Catalogue
     inverted: Inverted
-    analysis: Analysis
+    analysis: TextAnalysis
     k1: float = 1.5
     b: float = 0.75
     share: float = 0.0  # of the distinct terms of a query, how many an item must have; one at least

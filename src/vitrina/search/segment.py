@@ -13,7 +13,7 @@ from scipy import sparse
 
 from vitrina.base.arrays import Bool, Float32, Int32, Int64
 from vitrina.base.hashing import IdTable
-from vitrina.search.analysis import Analysis
+from vitrina.search.analysis import TextAnalysis
 
 BLOCK = 1 << 17  # documents that are analysed at a time
 
@@ -53,7 +53,7 @@ class Segment:
         return self._table.look_up(terms)
 
     @classmethod
-    def of(cls, codes: Int32, fields: Sequence[tuple[float, pl.Series]], analysis: Analysis) -> Segment:
+    def of(cls, codes: Int32, fields: Sequence[tuple[float, pl.Series]], analysis: TextAnalysis) -> Segment:
         """Of documents with fields, each of them a weight and the texts.
 
         Args:
@@ -72,7 +72,7 @@ class Segment:
         return cls(codes, lengths, names, matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32))
 
 
-def _block(codes: Int32, fields: Sequence[tuple[float, pl.Series]], rows: Int64, analysis: Analysis) -> Segment:
+def _block(codes: Int32, fields: Sequence[tuple[float, pl.Series]], rows: Int64, analysis: TextAnalysis) -> Segment:
     table, names, found = IdTable(), [], []
     for weight, texts in fields:
         terms, own = analysis.texts(texts.gather(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -11,7 +12,8 @@ import polars as pl
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.forms.vectors import Vectors
-from vitrina.retrieve.products import Products
+from vitrina.retrieve.products import ItemVectors, Products
+from vitrina.search.vector_table import VectorTable
 from vitrina.types import Float32, Queries
 from vitrina.vocabulary import Vocabulary
 
@@ -24,7 +26,7 @@ class Semantic(Vectors):
     Every item with a vector has a score, so a list is short only where too few are eligible; it is empty where nothing was typed.
 
     Args:
-        vectors: (items, dim) rows of length 1, or zeros.
+        table: the vectors of the items.
         encoder: of what is typed.
 
     Cost: that of the encoder, and all products: the memory of the vectors is read once for a block of queries.
@@ -32,25 +34,35 @@ class Semantic(Vectors):
 
     vocabulary: Vocabulary
     catalogue: Catalogue
-    vectors: Float32
+    table: VectorTable
     encoder: Any
 
     @property
     def item_vectors(self) -> Float32:
-        return self.vectors
+        """(items, dim) rows of length 1, or zeros."""
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> Float32:
+        return self.table.whole(len(self.vocabulary))
+
+    @cached_property
+    def table_of_items(self) -> ItemVectors:
+        return self.table.items(len(self.vocabulary))
 
     def encode(self, queries: Queries) -> Float32:
         """(queries, dim) of what was typed, of length 1; zeros where nothing was."""
         if queries.texts is None:
-            return np.zeros((len(queries), self.vectors.shape[1]), np.float32)
+            return np.zeros((len(queries), self.table.dim), np.float32)
         return self.encoder.encode(queries.texts.cast(pl.String))
 
     def products(self, queries: Queries) -> Products:
         return Products.of(self.encode(queries), self.table_of_items)
 
     def state(self) -> State:
-        return State({"encoder": self.encoder}, {"vectors": self.vectors})
+        own = self.table.state(len(self.vocabulary))
+        return State({**own.config, "encoder": self.encoder}, own.arrays, own.files)
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Semantic:
-        return cls(vocabulary, catalogue, np.asarray(state.arrays["vectors"]), state.config["encoder"])
+        return cls(vocabulary, catalogue, VectorTable.of_state(state), state.config["encoder"])

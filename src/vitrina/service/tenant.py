@@ -127,7 +127,9 @@ class Tenant:
             )  # fmt: skip
             self.store.show(self.name, kept)
         self._metrics.answered(self.name, scenario.name, empty=not items, fallback=any(item.source == "fallback" for item in items))
-        return RecommendAnswer(name, scenario.name, way.version.id, items, experiment, variant, chance, answered.empty, notes)
+        return RecommendAnswer(
+            name, scenario.name, way.version.id, items, experiment, variant, chance, answered.empty, notes, answered.facets
+        )
 
     @to_its_end
     async def add_events(self, rows: Sequence[Event | Rejected]) -> BatchAnswer:

@@ -21,7 +21,6 @@ from vitrina.base.errors import DataError
 from vitrina.base.hashing import mixed
 from vitrina.base.printing import short_interval
 from vitrina.evaluate.bootstrap import Jackknife
-from vitrina.evaluate.interval import intervals_of
 from vitrina.types import Float64, Int64
 
 POINTS = 100  # of a curve that are kept
@@ -100,7 +99,7 @@ def risk_coverage(scores: Any, wrong: Any, questions: Any = None, *, confidence:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Monitored:
+class MonitorBoard:
     """Monitors beside each other on the same labelled answers.
 
     Args:
@@ -117,7 +116,7 @@ class Monitored:
 
 def compare_monitors(
     scores: Mapping[str, Any], wrong: Any, questions: Any = None, *, baseline: str | None = None, confidence: float = 0.95
-) -> Monitored:
+) -> MonitorBoard:
     """Judge monitors alike: areas under their risk-coverage curves, and paired differences.
 
     Args:
@@ -155,7 +154,7 @@ def compare_monitors(
                 "verdict": _verdict(name == baseline, *ends),
             }
         )
-    return Monitored(pl.DataFrame(rows).sort("area", "monitor"), curves, baseline or "")
+    return MonitorBoard(pl.DataFrame(rows).sort("area", "monitor"), curves, baseline or "")
 
 
 def _verdict(own: bool, low: float, high: float) -> str:
@@ -170,7 +169,7 @@ def _curve(labelled: Labelled, confidence: float) -> pl.DataFrame:
     places = np.unique(np.linspace(0, len(known) - 1, POINTS).round().astype(np.int64)) if len(known) else np.zeros(0, np.int64)
     thresholds = np.unique(known[places])[::-1]
     columns = [np.where(labelled.scores >= threshold, labelled.wrong, np.nan) for threshold in thresholds]
-    ends = intervals_of(columns, labelled.questions, confidence) if columns else []
+    ends = [labelled.interval(column, confidence) for column in columns]
     answered = np.array([np.isfinite(column).sum() for column in columns], np.int64)
     risks = [float(np.nanmean(column)) for column in columns]
     return pl.DataFrame(

@@ -7,7 +7,9 @@ from typing import Any, final
 
 import numpy as np
 
+from vitrina.answers.sufficiency.claims import Bounds
 from vitrina.base.errors import DataError, ParameterError
+from vitrina.evaluate.interval import Interval, mean_interval
 from vitrina.types import Float64, Int64
 
 
@@ -57,6 +59,13 @@ class Labelled:
     def repeated(self) -> int:
         """Answers beyond the first of their question."""
         return len(self) - len(np.unique(self.questions))
+
+    def interval(self, values: Float64, confidence: float) -> Interval:
+        """Of the mean of values (answers,), NaN where an answer doesn't count: Clopper and Pearson's of rights and wrongs of a question each, else that of a mean by question."""
+        counted = values[~np.isnan(values)]
+        if self.repeated or not len(counted) or not np.isin(counted, (0.0, 1.0)).all():
+            return mean_interval(values, self.questions, confidence)
+        return Interval(*Bounds.of_count(int(counted.sum()), len(counted), confidence))
 
     def one_each(self, seed: int) -> Labelled:
         """One answer of each question, drawn by lot: what counts as a trial of its own."""

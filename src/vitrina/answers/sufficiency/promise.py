@@ -25,8 +25,7 @@ from vitrina.answers.sufficiency.labelled import Labelled
 from vitrina.base.config import Config
 from vitrina.base.errors import DataError
 from vitrina.base.power import POWER
-from vitrina.base.printing import short_interval
-from vitrina.evaluate.interval import mean_interval
+from vitrina.base.printing import short, short_interval
 from vitrina.types import Bool, Float64, Int64
 
 Unit = Literal["answer", "question"]
@@ -110,7 +109,7 @@ class Promise:
         labelled = Labelled.of(scores, wrong, questions)
         given = self.answers(labelled.scores)
         values = np.where(given, labelled.wrong, np.nan if self.unit == "answer" else 0.0)
-        low, high = mean_interval(values, labelled.questions, confidence)
+        low, high = labelled.interval(values, confidence)
         rate = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
         verdict: Literal["kept", "broken", "open"] = "kept" if high <= self.most else "broken" if low > self.most else "open"
         return Kept(
@@ -301,8 +300,14 @@ def _needed(kind: ErrorRate | ConformalRisk, tried: pl.DataFrame, labels: int) -
     for answered, errors in tried.select("answered", "errors").iter_rows():
         rate = (errors + 0.5) / (answered + 1)
         likely = sizes[binom.cdf(allowed, sizes, rate) >= POWER] if rate < kind.most else sizes[:0]
-        found += [math.ceil(int(likely[0]) * labels / answered)] if len(likely) else []
+        found += [_rounded_up(int(likely[0]) * labels / answered)] if len(likely) else []
     return min((n for n in found if n > labels), default=None)
+
+
+def _rounded_up(value: float) -> int:
+    """To two digits."""
+    unit = 10 ** max(math.floor(math.log10(value)) - 1, 0)
+    return math.ceil(value / unit) * unit
 
 
 def _share(value: float) -> str:
@@ -317,7 +322,7 @@ def _said(kind: ErrorRate | ConformalRisk, made: _Made, labels: int, tried: pl.D
     )
     if made.threshold is not None:
         seen = f"{made.errors:g} of {made.answered} answered labels were wrong"
-        return f"At a score of {made.threshold:.4g} or more there are at most {what}{sure}: {seen}, and {_share(made.coverage)} of the questions are answered."
+        return f"At a score of {short(made.threshold)} or more there are at most {what}{sure}: {seen}, and {_share(made.coverage)} of the questions are answered."
     if labels < kind.fewest or not len(tried):
         each = "answered ones without an error" if isinstance(kind, ErrorRate) else "of them"
         return f"No threshold can hold {what}{sure} by {labels} labels: it takes at least {kind.fewest} {each}."

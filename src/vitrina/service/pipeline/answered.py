@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from vitrina.base.errors import VitrinaError
 from vitrina.service.trace import Trace
-from vitrina.wire import RecommendedItem
+from vitrina.wire import FacetValue, RecommendedItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Answered:
         notes: what the client should know.
         trace: what the stages did to it, where it was asked for.
         version: of the model that answered.
+        facets: values of columns over what was found, where they were asked for.
         error: what is wrong with the request, which has no list then; others of its batch aren't touched by it.
     """
 
@@ -28,3 +29,4 @@ class Answered:
     trace: Trace | None = None
     version: str = ""
     error: VitrinaError | None = None
+    facets: dict[str, list[FacetValue]] = field(default_factory=dict)

@@ -164,9 +164,11 @@ class Enrichment:
         users = np.full(len(asked), -1, np.int32)
         users[named] = np.arange(len(named), dtype=np.int32)
         ids = [one.user for one in asked]
+        texts = [one.request.text for one in asked]
         return Queries(
             events, stop - lengths, stop, self.vocabulary, users, now=_moments(asked), context=_context(asked), kind_names=self.histories.kind_names,
             people=Vocabulary(pl.Series("id", [id for id in ids if id is not None], dtype=pl.String)), labels=pl.Series("user_id", ids, dtype=pl.String),
+            texts=None if texts[0] is None else pl.Series("text", texts, dtype=pl.String),
         )  # fmt: skip
 
 

@@ -33,6 +33,10 @@ class Checked:
         """Those of some lists."""
         return Checked(self.keep[part], self.wrong, self.popular[part])
 
+    def unfilled(self) -> Checked:
+        """The same with nothing popular for what is missing: where something was asked for, what most people take is no answer."""
+        return Checked(self.keep, self.wrong, np.full_like(self.popular, -1))
+
 
 def checked(items: Int32, queries: Queries, k: int, eligible: Eligibility, catalogue: Catalogue) -> Checked:
     """Look at every place of lists once more, by the eligibility that holds now; what is not kept is filled from further down the list, and then by popularity.

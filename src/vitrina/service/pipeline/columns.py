@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 import polars as pl
 
-from vitrina.base.arrays import Bool
+from vitrina.base.arrays import Bool, Int32
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.data.features import FeatureTable, as_kind
-from vitrina.rerank.rules.conditions import ITEM, check_where, holds
+from vitrina.rerank.rules.conditions import ITEM, check_where, holds, texts_of
 from vitrina.service.facts import Facts, Kind, kind_of
 from vitrina.vocabulary import Vocabulary
+from vitrina.wire import FacetValue
 
 MOST_MASKS = 64  # conditions whose items are remembered, of a byte per item each
 TYPES: Mapping[Kind, Any] = {"number": pl.Float64, "flag": pl.Boolean, "text": pl.String}
@@ -112,6 +113,22 @@ class Columns:
         while len(self._masks) > MOST_MASKS:
             self._masks.popitem(last=False)
         return mask
+
+    def facets(self, names: Sequence[str], items: Int32) -> dict[str, list[FacetValue]]:
+        """How many of some items have which value, by column, most frequent first; an item with several values counts for each.
+
+        Raises:
+            UnknownNameError: there is no such column.
+        """
+        found = {}
+        for name in names:
+            if name not in self._columns:
+                raise UnknownNameError.of("column of items", name, self._columns)
+            values = self._columns[name].gather(items.astype(np.uint32))
+            values = texts_of(values.explode() if isinstance(values.dtype, pl.List) else values).alias("value")
+            counts = values.to_frame().group_by("value").len("count").sort("count", "value", descending=[True, False], nulls_last=True)
+            found[name] = [FacetValue(value, count) for value, count in counts.iter_rows()]
+        return found
 
     def title(self, code: int) -> str | None:
         return self._titles[code]

@@ -115,13 +115,20 @@ def _taken(
             yield f"rule {name!r}", of(rule.hidden(queries, own).values) if hides is None else hides
 
 
-def why_empty(found: Sequence[tuple[str, Int32]], every: int) -> str:
+def why_empty(found: Sequence[tuple[str, Int32]], every: int, text: str | None = None) -> str:
     """Why nothing is left, in a sentence.
+
+    Args:
+        found: what each condition takes off.
+        every: items that the model recommends at all.
+        text: what was searched for; where something may be shown, nothing of it was found.
 
     >>> why_empty([("not aisle is drinks", np.arange(3)), ("in the history", np.arange(1))], 4)
     'Nothing may be shown: of 4 items, 3 are left out as not aisle is drinks, 1 as in the history.'
     """
     if not every:
         return "Nothing may be shown: the model recommends no item at all."
+    if text is not None and sum(len(codes) for _, codes in found) < every:
+        return f"Nothing that may be shown was found for {text!r}."
     parts = [f"{len(codes):,} {'are left out as ' if at == 0 else 'as '}{name}" for at, (name, codes) in enumerate(found)]
     return f"Nothing may be shown: of {every:,} items, {', '.join(parts)}."

@@ -160,6 +160,10 @@ def _sound(lists: Any, queries: int) -> Recommendations:
 
 
 def popular(recommender: Recommender, queries: Queries, k: int, eligible: Eligibility) -> Recommendations:
-    """The fallback list: what most people took of what may be shown."""
+    """The fallback list: what most people took of what may be shown; nothing, where something was searched for."""
     nothing = Ragged.empty(len(queries))
+    if queries.texts is not None:
+        return Recommendations(
+            np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), np.nan, np.float32), recommender.vocabulary
+        )
     return top_k_ragged(nothing, np.empty(0, np.float32), queries, k, eligible, recommender.catalogue, recommender.vocabulary)

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, final
 
-import numpy as np
-
 from vitrina.artifacts import Artifact
 from vitrina.base.errors import VitrinaError
 from vitrina.base.ids import id_text
@@ -35,7 +33,7 @@ from vitrina.service.pipeline.similar import related
 from vitrina.service.pipeline.telling import Alone, traced_stages, with_why
 from vitrina.service.trace import Stage
 from vitrina.types import Eligibility, Queries, Recommendations
-from vitrina.wire import RecommendRequest, SimilarRequest
+from vitrina.wire import MOST_ITEMS, RecommendRequest, SimilarRequest
 
 RESERVE = 10  # places beyond a list, from which it is filled where a check takes something out
 BUDGET = 0.05  # seconds
@@ -143,17 +141,23 @@ class Pipeline:
         with report.stage("eligibility"):  # 2. what may be shown at all, before anything is scored
             asking = self._asking(asked)
             eligible = narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))
-        k = max(one.request.k for one in asked)
+        k = max(MOST_ITEMS if one.request.facets else one.request.k for one in asked)
         lists = self._ranked(queries, k + RESERVE, eligible, report)  # 3. to 5.
         with report.stage("checks"):  # 6. what may not stand there after all, and what fills its place: the reserve, then what is popular
             if self._refresh():
                 eligible = without(eligible, self.columns.hidden)
             check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
+            check = check if queries.texts is None else check.unfilled()
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
         skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
         answers = [
-            Answered(items, notes=[*one.notes, *unread(one, self._settings), *skipped], version=self.version)
-            for items, one in zip(found, asked, strict=True)
+            Answered(
+                items,
+                notes=[*one.notes, *unread(one, self._settings), *skipped],
+                version=self.version,
+                facets=self.columns.facets(one.request.facets, lists.items[row][check.keep[row]]),
+            )
+            for row, (items, one) in enumerate(zip(found, asked, strict=True))
         ]
         report.count(
             "eligibility", asking.counts(self.columns.hidden, queries) | {n: c * len(asked) for n, c in self._hidden_by_rules.items()}
@@ -193,7 +197,7 @@ class Pipeline:
             return answered
         every = self.recommender.catalogue.mask
         found = dropped(part.asking, self.columns.hidden, self._layers, part.queries, every)
-        empty = None if answered.items else why_empty(found, int(every.sum()))
+        empty = None if answered.items else why_empty(found, int(every.sum()), one.request.text)
         trace = traced_stages(report.stages, found, int(every.sum()), part, len(answered.items), self.listing.texts) if traced else None
         return replace(answered, empty=empty, trace=trace)
 
@@ -219,7 +223,7 @@ class Pipeline:
         except VitrinaError as error:
             return Answered([], error=error, version=self.version)
         check = checked(lists.items, queries, lists.k, eligible, self.recommender.catalogue)
-        items = self.listing.items(lists, replace(check, popular=np.full_like(check.popular, -1)), 0, request.k)
+        items = self.listing.items(lists, check.unfilled(), 0, request.k)
         return Answered(items, None if items else f"Nothing that may be shown is like {text!r}.", asked.notes, version=self.version)
 
     def _asking(self, asked: Sequence[Asked]) -> Asking:
@@ -256,6 +260,13 @@ def alike(asked: dict[int, Asked], *, repeat: bool) -> list[dict[int, Asked]]:
         request = one.request
         context = tuple(sorted((name, type(value).__name__) for name, value in one.context.items()))
         where = json.dumps(request.where) if request.where else ""
-        key = context, where, request.candidates is None, repeat if request.repeat is None else request.repeat
+        key = (
+            context,
+            where,
+            request.candidates is None,
+            repeat if request.repeat is None else request.repeat,
+            request.text is None,
+            not request.facets,
+        )
         groups.setdefault(key, {})[row] = one
     return list(groups.values())

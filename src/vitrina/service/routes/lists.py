@@ -6,14 +6,22 @@ import msgspec
 
 from vitrina.service.decoding import canonical
 from vitrina.service.routes.table import Call, Endpoint
-from vitrina.wire import RecommendAnswer, RecommendRequest, SimilarRequest
+from vitrina.wire import RecommendAnswer, RecommendRequest, SearchRequest, SimilarRequest
 
-RECOMMEND, SIMILAR = msgspec.json.Decoder(RecommendRequest), msgspec.json.Decoder(SimilarRequest)
+RECOMMEND, SIMILAR, SEARCH = (msgspec.json.Decoder(kind) for kind in (RecommendRequest, SimilarRequest, SearchRequest))
 
 
 async def recommend(call: Call) -> RecommendAnswer:
     """A list for somebody."""
     request = call.read(RECOMMEND)
+    call.scenario(request.scenario)
+    answer, _ = await call.tenant.recommend(canonical(request, any_year=call.service.settings.limits.any_year))
+    return answer
+
+
+async def search(call: Call) -> RecommendAnswer:
+    """What was found for a text."""
+    request = call.read(SEARCH)
     call.scenario(request.scenario)
     answer, _ = await call.tenant.recommend(canonical(request, any_year=call.service.settings.limits.any_year))
     return answer
@@ -36,8 +44,12 @@ ROUTES = [
                 {"item": "tea", "rank": 1, "score": 0.71, "source": "model", "title": "Green tea"},
                 {"item": "jam", "rank": 2, "score": 0.44, "source": "model"},
             ],
-            "experiment": None, "variant": None, "propensity": None, "empty": None, "notes": [],
+            "experiment": None, "variant": None, "propensity": None, "empty": None, "notes": [], "facets": {},
         },
+    ),
+    Endpoint(
+        "POST", "/v1/search", search, "recommend", "What is found for a text, best first",
+        RecommendAnswer, SearchRequest, model=True, example={"text": "green tea", "k": 2, "facets": ["brand"]},
     ),
     Endpoint(
         "POST", "/v1/similar", similar, "recommend", "Items like one", RecommendAnswer, SimilarRequest, model=True, example={"item": "tea", "k": 2},
