@@ -93,6 +93,14 @@ class DecisionSection(Section):
     confidence: float = Field(default=0.95, gt=0, lt=1, description="Of the intervals.")
 
 
+class TuneSection(Section):
+    """How better criteria are looked for."""
+
+    budget: int = Field(default=600, ge=1, description="Calls of both models together, at most.")
+    parts: list[int] = Field(default=[5, 3, 3], min_length=3, max_length=3, description="Labels for training, validation and test, in proportion.")
+    seed: int = Field(default=0, ge=0, description="Of the parts and of the search.")
+
+
 class RunSection(Section):
     """How the model is asked."""
 
@@ -118,6 +126,8 @@ class Settings(Section):
     pairs: PairsSection | None = Field(default=None, description="What is to be judged.")
     gold: GoldSection | None = Field(default=None, description="What people said.")
     decision: DecisionSection = DecisionSection()
+    reflector: dict[str, Any] | None = Field(default=None, description="The language model that rewrites criteria; the one that judges when left out.")
+    tune: TuneSection = TuneSection()
     run: RunSection = RunSection()
     report: ReportSection = ReportSection()
 
@@ -132,6 +142,7 @@ class JudgeJob:
     file: TomlFile
     settings: Settings
     judge: Judge
+    reflector: Any
 
     @property
     def out(self) -> Path:
@@ -192,6 +203,12 @@ class JudgeJob:
         given = self._need("gold", '[gold] path = "labels.csv"')
         table = self._read("gold", {"query": given.query, "item": given.item}, given.text)
         return self._with_texts("gold", table.unique(["query", "item"], keep="first", maintain_order=True))
+
+    def labelled(self) -> pl.DataFrame:
+        """The gold set with what the judge reads, each item once, with the middle label of its raters; of two middle ones the lower."""
+        gold = self.gold()
+        middle = gold.table.group_by("query", "item").agg(label=pl.col("code").quantile(0.5, "lower").cast(pl.Int64) + self.scale.first)
+        return self.gold_pairs().join(middle, on=["query", "item"], how="inner", maintain_order="left")
 
     def _need(self, name: str, remedy: str) -> Any:
         given = getattr(self.settings, name)
@@ -286,7 +303,8 @@ def read_judge_file(path: Path, *, trust: bool = False) -> JudgeJob:
     with build.located(file, ("examples",)):
         examples = tuple(Example(**one.model_dump()) for one in settings.examples)
         judge = Judge(criteria=given.criteria, scale=scale, model=model, examples=examples)
-    job = JudgeJob(file, settings, judge)
+    reflector = model if settings.reflector is None else made_model(file, settings.reflector, "reflector")
+    job = JudgeJob(file, settings, judge, reflector)
     job.sources()
     _check_settings(file, settings)
     return job
