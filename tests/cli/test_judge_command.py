@@ -82,7 +82,7 @@ def test_every_key_is_documented_and_the_example_is_valid(folder: Path) -> None:
     (folder / "judge.toml").write_text(re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     job = read_judge_file(folder / "judge.toml")
     assert isinstance(job.judge.model, vt.language.Endpoint)
-    assert job.price == vt.judge.Price(0.4, 1.6)
+    assert job.price == vt.language.Price(prompt=0.4, answer=1.6)
 
 
 @pytest.mark.parametrize(

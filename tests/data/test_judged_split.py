@@ -110,7 +110,7 @@ def test_engines_and_recommenders_stand_on_one_board(tmp_path, one_process):
     ("change", "message"),
     [
         (lambda q: q.rename({"gain": "relevance"}), "a column 'gain'. It has query, item, relevance"),
-        (lambda q: q.vstack(pl.DataFrame([("q1", "tea", 1)], schema=q.schema, orient="row")), "'tea' for the query 'q1' the gains 2 and 1"),
+        (lambda q: q.vstack(pl.DataFrame([("q1", "tea", 1)], schema=q.schema, orient="row")), "'tea' for the query 'q1', the gains 2 and 1"),
         (lambda q: q.with_columns(gain=pl.when(pl.col("item") == "milk").then(None).otherwise("gain")), "Row 2 of the judgements has the gain None"),
         (lambda q: q.with_columns(item=pl.when(pl.col("item") == "milk").then(None).otherwise("item")), "Row 2 of the judgements has an empty 'item'"),
     ],
@@ -124,3 +124,16 @@ def test_metrics_of_grades_are_refused_on_a_log(tmp_path):
     split = log(tmp_path).split(vt.split.LeaveOneOut())
     with pytest.raises(DataError, match="Unjudged@10 needs to know what was judged"):
         vt.evaluate.evaluate(vt.Popularity().fit(split.train), split, ["Unjudged@10"])
+
+
+def test_slices_of_a_search():
+    split = vt.split.judged(QRELS, QUERIES, ITEMS, above=0)
+    labels = vt.evaluate.slice_labels(split)
+    assert labels["times asked"].to_list() == ["10 to 99", "2 to 9"]
+    assert "words asked" not in labels
+    longer = vt.split.judged(QRELS, {"q1": "very green tea", "q2": "salt"}, ITEMS)
+    assert vt.evaluate.slice_labels(longer)["words asked"].to_list() == ["3", "1"]
+    many = vt.split.judged(pl.DataFrame({"query": ["a", "b", "b"], "item": ["tea", "tea", "milk"], "gain": [1, 1, 2]}), None, ITEMS)
+    lists = vt.RandomItems().fit(many.train).recommend(many.queries, 5)
+    found = vt.evaluate.evaluate(lists, many, ["Recall@5"], slices=True, intervals=False).slices
+    assert found.filter(pl.col("slice") == "relevant items")["group"].to_list() == ["1", "2"]

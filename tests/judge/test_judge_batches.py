@@ -7,8 +7,9 @@ import pytest
 from scripted_judges import Scripted
 
 from vitrina.base.errors import DataError, ParameterError, VitrinaError
-from vitrina.judge import Example, Interrupted, Judge, PairExample, Price, Scale
+from vitrina.judge import Example, Interrupted, Judge, PairExample, Scale
 from vitrina.judge.prompt import graded
+from vitrina.language import Price
 
 SCALE = Scale(grades=("no", "partly", "yes"))
 ITEMS = pl.DataFrame(
@@ -38,14 +39,14 @@ def test_reasons_come_before_the_label_and_the_label_is_on_the_scale():
 
 def test_the_same_text_is_asked_once_and_a_folder_keeps_the_answers(tmp_path):
     judge = judge_of()
-    said = judge.judge(ITEMS, folder=tmp_path, price=Price(prompt=10, answer=100), progress=False)
+    said = judge.judge(ITEMS, folder=tmp_path, price=Price(prompt=10.0, answer=100.0), progress=False)
     assert said.table["label"].to_list() == [0, 1, 0, 2]
     assert (judge.model.calls, said.cost.calls) == (3, 3)
     assert said.money == pytest.approx(3 * (100 * 10 + 10 * 100) / 1e6)
     again = judge_of()
     cost = again.cost(ITEMS, folder=tmp_path)
     assert (cost.calls, cost.known) == (0, 3)
-    kept = again.judge(ITEMS, folder=tmp_path, price=Price(prompt=10), progress=False)
+    kept = again.judge(ITEMS, folder=tmp_path, price=Price(prompt=10.0), progress=False)
     assert again.model.calls == 0
     assert kept.money == 0
     assert kept.table["known"].all()

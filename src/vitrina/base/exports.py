@@ -64,16 +64,19 @@ def exported_class(name: str) -> type:
 
 @cache
 def name_of(cls: type) -> str | None:
-    """The name by which `exported_class` gives this class; None where it is not exported.
+    """The name by which `exported_class` gives this class: its own, or with the module where two share that; None where it is not exported.
 
     >>> from vitrina.forms.decay import Window
     >>> name_of(Window), name_of(int)
     ('Window', None)
     """
-    public = public_name(cls.__name__)
-    if public is None or not cls.__module__.startswith(f"{PACKAGE}."):
+    if not cls.__module__.startswith(f"{PACKAGE}."):
         return None
-    return cls.__name__ if class_at(exports()[public]) is cls else None
+    same = [public for public in exports() if public.rpartition(".")[2] == cls.__name__]
+    own = [public for public in same if len(same) == 1 or cls.__module__.startswith(exports()[public].partition(":")[0])]
+    if not own or class_at(exports()[own[0]]) is not cls:
+        return None
+    return cls.__name__ if len(same) == 1 or cls.__name__ in exports() else own[0]
 
 
 def member_of(packages: Iterable[str], name: str) -> Any:

@@ -18,7 +18,8 @@ from vitrina.cli.tables import Role, located_path, read_roles
 from vitrina.cli.toml import Keys, TomlFile
 
 if TYPE_CHECKING:
-    from vitrina.judge import Gold, Judge, Price, Scale
+    from vitrina.judge import Gold, Judge, Scale
+    from vitrina.language import Price
 
 EXAMPLE = (
     'A whole one: [judge] criteria = "The product is what the shopper asked for.", grades = ["no", "partly", "yes"]; '
@@ -159,10 +160,10 @@ class JudgeJob:
     @property
     def price(self) -> Price | None:
         """Of the model's tokens; None where [model] says none."""
-        from vitrina.judge import Price as Price_
+        from vitrina.language import Price as Price_
 
         given = getattr(self.judge.model, "price", None)
-        return Price_(given.prompt, given.answer) if given is not None and (given.prompt or given.answer) else None
+        return Price_(prompt=given.prompt, answer=given.answer) if given is not None and (given.prompt or given.answer) else None
 
     def sources(self) -> list[str]:
         """All that the job reads, absolute."""

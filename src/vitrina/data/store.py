@@ -79,7 +79,9 @@ def _write_asked(split: Split, folder: Path) -> None:
     _write_arrays(folder, {name: column for name, column in own.items() if column is not None} | _ragged("truth", split.truth))
     _write_arrays(folder, _items("include", split.eligible.include) | _items("exclude", split.eligible.exclude))
     if split.grades is not None:
-        _write_arrays(folder, _ragged("judged", split.grades.items) | {"judged.gains": split.grades.gains})
+        numbers = {"gain": split.grades.gains, **split.grades.more}
+        own = {f"judged.{number}": column for number, column in enumerate(numbers.values())}
+        _write_arrays(folder, _ragged("judged", split.grades.items) | own)
     if queries.context is not None:
         queries.context.write_parquet(folder / "context.parquet")
     if not split.train.in_memory and queries.people is not None:
@@ -91,7 +93,7 @@ def _write_asked(split: Split, folder: Path) -> None:
         "format": FORMAT, "shared_events": shared, "unknown": queries.unknown, "kind_names": queries.kind_names,
         "repeat": split.eligible.repeat, "seen_kinds": split.eligible.seen_kinds,
         "rule": to_plain(split.rule), "counts": split.counts, "warnings": split.warnings, "validation": split.validation is not None,
-        "above": None if split.grades is None else split.grades.above,
+        "above": None if split.grades is None else split.grades.above, "judged": [] if split.grades is None else list(split.grades.more),
     })  # fmt: skip
 
 
@@ -123,7 +125,8 @@ def _read_split(folder: Path, shared_train: Dataset | None) -> Split:
     validation = _read_split(folder / "validation", train) if meta.get("validation") else None
     above, grades = meta.get("above"), None
     if above is not None:
-        grades = Grades(Ragged(arrays["judged.indptr"], arrays["judged"]), arrays["judged.gains"], above)
+        more = {name: arrays[f"judged.{number}"] for number, name in enumerate(meta["judged"], 1)}
+        grades = Grades(Ragged(arrays["judged.indptr"], arrays["judged"]), arrays["judged.0"], above, more)
     return Split(train, queries, truth, eligible, _rule(meta["rule"]), meta["counts"], tuple(meta["warnings"]), validation, grades)
 
 

@@ -22,6 +22,10 @@ from vitrina.types import Int64
 
 HISTORY_EDGES = (1, 5, 10, 20, 50, 100)
 DAY_EDGES = (1, 3, 7, 14, 30, 60, 90)
+WORD_EDGES = (1, 2, 3, 4, 6, 10)
+RELEVANT_EDGES = (1, 2, 3, 6, 11, 21, 51)
+FREQUENCY = "frequency"  # the column of the context that says how often a query was asked
+FREQUENCY_EDGES = (1, 2, 10, 100, 1000, 10_000)
 RARE = 10  # people; an item with fewer is rare
 GROUPS = 8  # of a column with many values; the rest are "other"
 SCHEMA = {
@@ -40,6 +44,9 @@ def slice_labels(*splits: Split) -> dict[str, pl.Series]:
     - `history`: events in the query's history.
     - `days after the cut-off`: from the last training event to the query, which shows how a model ages; only where real time
       divides training from every query.
+    - `words asked`, of a search: how many words were typed, by the spaces between them.
+    - `relevant items`, of judged queries: how many were judged relevant.
+    - `times asked`: the column `frequency` of the queries' context.
     - `user: COLUMN` and `context: COLUMN`: each category and number of the user table and of the queries' context. Of many
       values the eight most frequent stay and the rest are "other"; of many numbers there are quartiles.
 
@@ -64,9 +71,24 @@ def labels_of_part(split: Split, catalogue: Catalogue, cut: int | None) -> dict[
         "items taken": _items_taken(split, catalogue),
         "history": _binned(split.queries.lengths, HISTORY_EDGES),
     }
+    if split.queries.texts is not None:
+        words = split.queries.texts.fill_null("").str.extract_all(r"\S+").list.len()
+        found["words asked"] = _binned(words.to_numpy(), WORD_EDGES)
+    if split.grades is not None:
+        found["relevant items"] = _binned(split.truth.lengths, RELEVANT_EDGES)
+    if (times := _times_asked(split)) is not None:
+        found["times asked"] = times
     if cut is not None and split.queries.now is not None:
         found["days after the cut-off"] = _binned((split.queries.now - cut) // DAY, DAY_EDGES)
     return found
+
+
+def _times_asked(split: Split) -> pl.Series | None:
+    """How often each query was asked, where the context says it; null where it doesn't say it of one."""
+    context = split.queries.context
+    if context is None or FREQUENCY not in context.columns or not context[FREQUENCY].dtype.is_numeric():
+        return None
+    return _binned(context[FREQUENCY].cast(pl.Float64).fill_nan(None).fill_null(0).to_numpy(), FREQUENCY_EDGES)
 
 
 def cut_of(split: Split) -> int | None:
@@ -176,6 +198,8 @@ def _columns(split: Split) -> Iterator[tuple[str, pl.Series]]:
         for column in (*table.columns("category"), *table.columns("number")):
             yield f"user: {column}", table.frame[column].gather(place)
     for column in () if context is None else context.iter_columns():
+        if column.name == FREQUENCY and column.dtype.is_numeric():
+            continue  # a slice of its own
         if column.dtype.is_numeric() or column.dtype in (pl.String, pl.Categorical, pl.Boolean) or isinstance(column.dtype, pl.Enum):
             yield f"context: {column.name}", column
 

@@ -64,7 +64,9 @@ def split_fingerprint(split: Split) -> str:
         digest.update(b"none" if array is None else np.ascontiguousarray(array).data)
     if split.grades is not None:
         digest.update(f"grades {split.grades.above}".encode())
-        for array in (split.grades.items.indptr, split.grades.items.values, split.grades.gains):
+        own = {"rows": split.grades.items.indptr, "items": split.grades.items.values, "gain": split.grades.gains, **split.grades.more}
+        for name, array in own.items():
+            digest.update(name.encode())
             digest.update(np.ascontiguousarray(array).data)
     if queries.context is not None:
         digest.update(queries.context.hash_rows(seed=0).to_numpy().tobytes())

@@ -4,11 +4,13 @@ For whoever can't have everything labelled by people: a language model labels, p
 """
 
 from vitrina.judge.agreement import cohen_kappa, gwet_ac
-from vitrina.judge.batch import Cost, Price
+from vitrina.judge.annotators import Annotators, annotators
+from vitrina.judge.batch import Cost
 from vitrina.judge.bias import Bias, probe
 from vitrina.judge.calibration import Calibration, calibrate
 from vitrina.judge.clusters import Estimate
 from vitrina.judge.comparisons import Comparisons
+from vitrina.judge.consensus import Consensus, CrowdKit, DawidSkene, Majority
 from vitrina.judge.corrected import Corrected, corrected_difference, corrected_mean
 from vitrina.judge.decision import Decision
 from vitrina.judge.gold import Gold
@@ -18,9 +20,12 @@ from vitrina.judge.labelling import NextLabels, next_labels
 from vitrina.judge.prompt import Example, PairExample
 from vitrina.judge.scale import Scale
 from vitrina.judge.systems import system_order
+from vitrina.judge.tune import Tried, Tuned, tune_prompt
+from vitrina.judge.tune_judge import TunedJudge, tune_judge
 
 __all__ = [
-    "Bias", "Calibration", "Comparisons", "Corrected", "Cost", "Decision", "Estimate", "Example", "Gold", "Interrupted", "Judge",
-    "Judgements", "NextLabels", "PairExample", "Price", "Scale", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean",
-    "gwet_ac", "next_labels", "probe", "system_order",
+    "Annotators", "Bias", "Calibration", "Comparisons", "Consensus", "Corrected", "Cost", "CrowdKit", "DawidSkene", "Decision",
+    "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements", "Majority", "NextLabels", "PairExample", "Scale", "Tried",
+    "Tuned", "TunedJudge", "annotators", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean", "gwet_ac",
+    "next_labels", "probe", "system_order", "tune_judge", "tune_prompt",
 ]  # fmt: skip

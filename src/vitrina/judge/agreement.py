@@ -104,6 +104,24 @@ def agreement(measure: str, counts: Float64, confidence: float = 0.95) -> Estima
     return _with_low(found, float(function(spoilt)))
 
 
+def difference(measure: str, ours: pl.DataFrame, theirs: pl.DataFrame, grades: int, confidence: float = 0.95) -> Estimate:
+    """A measure of one table of pairs minus that of another; queries that are in both go together.
+
+    Args:
+        ours, theirs: query, one, other: places on the scale.
+    """
+    both = pl.concat([ours.select("query", "one", "other"), theirs.select("query", "one", "other")])
+    codes = both["one"].to_numpy() * grades + both["other"].to_numpy() + np.repeat([0, grades**2], [len(ours), len(theirs)])
+    marks = np.zeros((len(both), 2 * grades**2))
+    marks[np.arange(len(both)), codes] = 1.0
+    function, half = MEASURES[measure], grades**2
+
+    def value(s: Float64) -> Float64:
+        return function(s[:, :half].reshape(-1, grades, grades)) - function(s[:, half:].reshape(-1, grades, grades))
+
+    return estimate(sums_by(marks, both["query"]), value, len(ours), confidence)
+
+
 def _with_low(found: Estimate, low: float) -> Estimate:
     return Estimate(found.value, low, 1.0, found.error, found.freedom, found.clusters, found.rows, found.confidence)
 

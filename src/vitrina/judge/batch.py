@@ -15,10 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from vitrina.base.errors import DataError, VitrinaError
 from vitrina.judge.records import Record, Records
+from vitrina.language.cost import TURN, Price, count_tokens
+from vitrina.language.errors import BudgetError
 from vitrina.language.protocol import LanguageModel, Message
 
 IN_A_ROW = 10  # failures: then it is the endpoint and not the item
-LETTERS = 3.5  # of a token, where nothing was measured: 4 of English, 2.5 of Russian
+REASONS = 80.0  # tokens of an answer, where nothing was measured: two sentences of reasons and a label
 
 
 @final
@@ -30,20 +32,9 @@ class Asked:
     messages: Sequence[Message]
 
     @property
-    def characters(self) -> int:
-        return sum(len(message.content) for message in self.messages)
-
-
-@final
-@dataclass(frozen=True)
-class Price:
-    """Of a million tokens, in any money."""
-
-    prompt: float = 0.0
-    answer: float = 0.0
-
-    def of(self, prompt_tokens: float, answer_tokens: float) -> float:
-        return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
+    def tokens(self) -> int:
+        """About, by the letters."""
+        return sum(TURN + count_tokens(message.content) for message in self.messages)
 
 
 @final
@@ -79,10 +70,10 @@ def cost_of(asked: Sequence[Asked], records: Records, price: Price | None) -> Co
     """What is left to be asked, and what it will take."""
     distinct = {one.key: one for one in asked}
     left = [one for one in distinct.values() if records.get(one.key) is None]
-    earlier = [r for r in records.all() if r.characters and r.prompt_tokens]
-    letters = sum(r.characters for r in earlier) / max(sum(r.prompt_tokens for r in earlier), 1) if earlier else LETTERS
-    answer = sum(r.answer_tokens for r in earlier) / len(earlier) if earlier else 80.0  # two sentences of reasons and a label
-    prompt_tokens, answer_tokens = round(sum(one.characters for one in left) / letters), round(answer * len(left))
+    earlier = [r for r in records.all() if r.estimated and r.prompt_tokens]
+    ratio = sum(r.prompt_tokens for r in earlier) / sum(r.estimated for r in earlier) if earlier else 1.0
+    answer = sum(r.answer_tokens for r in earlier) / len(earlier) if earlier else REASONS
+    prompt_tokens, answer_tokens = round(sum(one.tokens for one in left) * ratio), round(answer * len(left))
     money = None if price is None else price.of(prompt_tokens, answer_tokens)
     return Cost(len(left), len(distinct) - len(left), prompt_tokens, answer_tokens, money, bool(earlier))
 
@@ -97,6 +88,7 @@ def ask_all(
     Raises:
         KeyboardInterrupt: Ctrl-C; `records` have what was finished.
         DataError: ten in a row failed.
+        BudgetError: the model's own budget is spent.
     """
     left = [one for key, one in {one.key: one for one in asked}.items() if records.get(key) is None]
     failed: dict[str, str] = {}
@@ -106,6 +98,8 @@ def ask_all(
             try:
                 future.result()
                 row = 0
+            except BudgetError:
+                raise  # nothing more will be answered
             except VitrinaError as error:
                 failed[one.key], row = f"{type(error).__name__}: {error}", row + 1
                 if row >= IN_A_ROW:
@@ -120,7 +114,7 @@ def ask_all(
 def _ask(one: Asked, model: LanguageModel, schema: type[BaseModel]) -> Record:
     reply = model.complete(one.messages, schema)
     value = schema.model_validate(reply.value.model_dump()).model_dump()  # whatever the model's object is, it keeps our schema
-    return Record(one.key, value, reply.prompt_tokens, reply.answer_tokens, reply.seconds, one.characters, reply.repaired, reply.cached)
+    return Record(one.key, value, reply.prompt_tokens, reply.answer_tokens, reply.seconds, one.tokens, reply.repaired, reply.cached)
 
 
 def _in_turn(

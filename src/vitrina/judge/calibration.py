@@ -17,9 +17,9 @@ from vitrina.base.printing import as_text, short_interval
 from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.judge.agreement import MEASURES, agreement, counts_by
+from vitrina.judge.agreement import MEASURES, agreement, counts_by, difference
 from vitrina.judge.bias import Bias, biases_of
-from vitrina.judge.clusters import Estimate, estimate, sums_by
+from vitrina.judge.clusters import Estimate
 from vitrina.judge.comparisons import Comparisons
 from vitrina.judge.decision import Decision, decided
 from vitrina.judge.gold import Gold, cells
@@ -160,7 +160,8 @@ def calibrate(
     by_who = _counts(rows, gold)
     table = [_row(who, measure, agreement(measure, c, confidence)) for who, c in by_who.items() for measure in MEASURES]
     if PEOPLE in by_who:
-        table += [_row(BESIDE, measure, _beside(measure, rows, gold, confidence)) for measure in MEASURES]
+        ours = rows.select("query", one="code", other="judge")
+        table += [_row(BESIDE, measure, difference(measure, ours, gold.pairs, len(gold.scale), confidence)) for measure in MEASURES]
     errors = gold.mean.join(judged.kept, on=["query", "item"]).with_columns(error=pl.col("judge") - pl.col("people"))
     found = [*biases_of(errors, judged.model, comparisons, confidence), *probes]
     biases = pl.DataFrame([{"name": b.name, **b.estimate.row, "verdict": b.verdict, "sentence": b.sentence} for b in found], schema=BIASES)
@@ -194,23 +195,6 @@ def _counts(rows: pl.DataFrame, gold: Gold) -> dict[str, Float64]:
 
 def _row(who: str, measure: str, found: Estimate) -> dict[str, Any]:
     return {"who": who, "measure": measure, **found.row}
-
-
-def _beside(measure: str, rows: pl.DataFrame, gold: Gold, confidence: float) -> Estimate:
-    """The judge's agreement with people minus theirs with one another, over the queries that have both together."""
-    pairs, grades = gold.pairs, len(gold.scale)
-    queries = pl.concat([rows["query"], pairs["query"]])
-    ours, theirs = cells(rows, "code", "judge"), cells(pairs, "one", "other")
-    all_ = [np.concatenate(columns) for columns in zip(ours, theirs, strict=True)]
-    which = np.repeat([1.0, 0.0], [len(rows), len(pairs)])
-    codes = np.zeros((len(queries), 2 * grades**2))
-    codes[np.arange(len(queries)), all_[0] * grades + all_[1] + np.where(which > 0, 0, grades**2)] = 1.0
-    function = MEASURES[measure]
-    return estimate(
-        sums_by(codes, queries),
-        lambda s: function(s[:, : grades**2].reshape(-1, grades, grades)) - function(s[:, grades**2 :].reshape(-1, grades, grades)),
-        len(rows), confidence,
-    )  # fmt: skip
 
 
 def _confusion(counts: Float64, judged: Judgements) -> pl.DataFrame:

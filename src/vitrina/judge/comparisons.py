@@ -10,10 +10,11 @@ import polars as pl
 
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
-from vitrina.judge.batch import Asked, Cost, Price
+from vitrina.judge.batch import Asked, Cost
 from vitrina.judge.clusters import Estimate, mean_of
 from vitrina.judge.judgements import money_of, notes_of, spent
 from vitrina.judge.records import Records
+from vitrina.language.cost import Price
 from vitrina.language.protocol import LanguageModel
 
 if TYPE_CHECKING:

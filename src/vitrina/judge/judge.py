@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field, model_validator
 
 from vitrina.base.config import Config, fingerprint
 from vitrina.base.errors import DataError, ParameterError
-from vitrina.judge.batch import Asked, Cost, Price, ask_all, cost_of
+from vitrina.judge.batch import Asked, Cost, ask_all, cost_of
 from vitrina.judge.comparisons import Comparisons, compared
 from vitrina.judge.judgements import Interrupted, Judgements, judged
 from vitrina.judge.prompt import Example, PairExample, Preferred, graded, pairwise, pointwise
 from vitrina.judge.records import Records
 from vitrina.judge.scale import Scale
+from vitrina.language.cost import Price
 from vitrina.language.protocol import LanguageModel
 
 
@@ -86,6 +87,7 @@ class Judge(Config):
 
         Raises:
             DataError: a column is missing, or ten calls failed one after another.
+            BudgetError: the model's own budget is spent; the folder keeps what was judged.
             ParameterError: it would take more calls than allowed.
             Interrupted: Ctrl-C; its `finished` has what was judged.
         """

@@ -12,8 +12,9 @@ from vitrina.base.config import fingerprint
 from vitrina.base.errors import DataError
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
-from vitrina.judge.batch import Asked, Cost, Price
+from vitrina.judge.batch import Asked, Cost
 from vitrina.judge.records import Records
+from vitrina.language.cost import Price
 from vitrina.language.protocol import LanguageModel
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ class Record:
         key: fingerprint of what was asked, and who was.
         value: the answer in plain values.
         prompt_tokens, answer_tokens, seconds: what it cost when it was given.
-        characters: of what was asked, from which the tokens of the rest are estimated.
+        estimated: tokens to be read, by the letters: what later estimates are held against.
         repaired: the first answer broke the schema.
         cached: the model had it already, and asked nobody.
     """
@@ -31,7 +31,7 @@ class Record:
     prompt_tokens: int
     answer_tokens: int
     seconds: float
-    characters: int
+    estimated: int
     repaired: bool = False
     cached: bool = False
 

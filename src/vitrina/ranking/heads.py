@@ -13,9 +13,10 @@ from vitrina.base.config import Config, Names
 from vitrina.base.errors import ParameterError
 from vitrina.base.kernels import kernel
 from vitrina.data.split import Split
+from vitrina.grades import Grades
 from vitrina.ranking.calibration import Calibration, FittedCalibration, Isotonic, Platt
 from vitrina.ranking.ranker import FittedRanker, Ranker, scores_of
-from vitrina.types import Bool, Float32, Float64, Int64, Queries
+from vitrina.types import Bool, Float32, Float64, Int64, Queries, Ragged
 
 WEIGHT = "weight_"  # and the name of a head: the column of a request's context
 TIE = 1e-6  # of a calibrated number that goes by the score, so that what a calibration makes equal stays in order
@@ -34,6 +35,8 @@ class Head(Config):
         name: what it is called in tables, explanations and requests.
         kinds: names of the kinds of event that count; none of them named, all do.
         values: whether the value of the event is what counts.
+        judged: of judged queries (`vt.split.judged`), the number of the judgements that counts: "gain", or a further column by its name. None counts
+            what is relevant.
         weight: in the mixture, where a request says nothing; below 0 what the head promises is avoided.
         calibration: from scores to the mean of what came of them. None is Platt, and Isotonic for values.
         ranker: the ranker that learns it; None is that of the two stages.
@@ -46,6 +49,7 @@ class Head(Config):
     name: str = Field(default="taken", pattern=r"^\w+$")
     kinds: Names = ()
     values: bool = False
+    judged: str | None = None
     weight: float = 1.0
     calibration: Calibration | None = None
     ranker: Ranker | None = None
@@ -54,7 +58,7 @@ class Head(Config):
     def calibrated_by(self) -> Calibration:
         if self.calibration is not None:
             return self.calibration
-        return Isotonic() if self.values else Platt()
+        return Isotonic() if self.values or self.judged is not None else Platt()
 
 
 @final
@@ -115,12 +119,23 @@ def outcomes_of(heads: Sequence[Head], split: Split) -> Float32:
     What was taken counts 1. Kinds and values are those of the events of the target: from the question on, up to the moment at which its last item
     was taken.
 
+    Of judged queries the targets are all that was judged, good or bad (`targets_of`).
+
     Raises:
-        ParameterError: a head reads kinds or values that the log doesn't have, or that the targets of the split don't show.
+        ParameterError: a head reads kinds or values that the log doesn't have, or that the targets of the split don't show, or judgements where
+            there are none.
+        UnknownNameError: it reads a number that the judgements don't have.
     """
+    if split.grades is not None:
+        return _judged(heads, split.grades)
     targets, events = split.truth, split.queries.events
     out = np.ones((len(targets.values), len(heads)), np.float32)
     for h, head in enumerate(heads):
+        if head.judged is not None:
+            raise ParameterError(
+                f"The head {head.name!r} reads the {head.judged!r} of judgements, and {split!r} has none. Give judged queries: fit(data, "
+                "validation=vt.split.judged(...)).", owner="Head", parameter="judged", value=head.judged,
+            )  # fmt: skip
         if not head.kinds and not head.values:
             continue
         worth = np.ones(len(events), np.float32) if not head.values else _values(head, events.values)
@@ -136,6 +151,23 @@ def outcomes_of(heads: Sequence[Head], split: Split) -> Float32:
         if not head.values:
             out[:, h] = np.minimum(out[:, h], 1)
     return out
+
+
+def targets_of(split: Split) -> Ragged:
+    """What came of a question at all: the items that were taken; of judged queries all that was judged, and that a list can hold."""
+    return split.truth if split.grades is None else split.grades.items.keep(split.grades.items.values >= 0)
+
+
+def _judged(heads: Sequence[Head], grades: Grades) -> Float32:
+    """(targets, heads) numbers of the judgements."""
+    event = next((head for head in heads if head.kinds or head.values), None)
+    if event is not None:
+        raise ParameterError(
+            f"The head {event.name!r} reads kinds or values of events, and of judged queries there are judgements. Give their table a column, "
+            "such as bought, and read that: Head(name='bought', judged='bought').", owner="Head",
+        )  # fmt: skip
+    columns = [grades.gains > grades.above if head.judged is None else grades.column(head.judged) for head in heads]
+    return np.stack(columns, axis=1).astype(np.float32)[grades.items.values >= 0]
 
 
 def _values(head: Head, values: Float32 | None) -> Float32:

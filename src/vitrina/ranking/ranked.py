@@ -66,8 +66,8 @@ class RankedLists:
         return self.sources.catalogue
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The best k eligible candidates for each query, and popularity's items after them. The column `source` names the source whose list
-        has the item highest.
+        """The best k eligible candidates for each query, and popularity's items after them; a query with a text has nothing after them. The column
+        `source` names the source whose list has the item highest.
 
         Memory: a block of 131,072 candidates with their features, and a million events of histories.
 
@@ -94,6 +94,7 @@ class RankedLists:
     def _listed(self, pairs: Pairs, scores: Float32, k: int, eligible: Eligibility) -> Recommendations:
         """The best pairs, and the source of each place: the first of those that have it highest, or the fallback."""
         lists = top_k_ragged(pairs.items, scores, pairs.queries, k, eligible, self.catalogue, self.vocabulary)
+        lists = without_fallback(lists, pairs.queries)
         names, at = (*self.sources.names, "fallback"), pair_of_places(lists, pairs)
         source = np.where(lists.fallback, len(names) - 1, 0).astype(np.uint8)
         ranks = pairs.ranks[at[at >= 0]]
@@ -192,6 +193,17 @@ class RankedLists:
         )
         tables = {name: state.table(f"table-{number}") for number, name in enumerate(state.config["tables"], 1)}
         return cls(parts["sources"], parts.get("features"), heads, int(state.config["best"]), tables)
+
+
+def without_fallback(lists: Recommendations, queries: Queries) -> Recommendations:
+    """The same lists without what popularity filled where something was typed: a search has nothing to say of that."""
+    if queries.texts is None:
+        return lists
+    own = ~lists.fallback | queries.texts.is_null().to_numpy()[:, None]
+    source = {name: np.where(own, column, 0).astype(column.dtype) for name, column in lists.extra.items() if name == "source"}
+    return replace(
+        lists, items=np.where(own, lists.items, -1), scores=np.where(own, lists.scores, np.float32(np.nan)), extra={**lists.extra, **source}
+    )
 
 
 def own_order(pairs: Pairs, source: int, quota: int) -> Float32:

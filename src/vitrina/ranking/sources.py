@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -100,6 +100,22 @@ class Sources:
         fitted = tuple(completed(source.model.fit(data, validation=validation), data) for source in sources)
         return cls(data.items, catalogue_of(data, fitted), names, fitted, tuple(source.n for source in sources))
 
+    @classmethod
+    def of(cls, recommenders: Mapping[str, Recommender], n: int | Mapping[str, int] = 100) -> Sources:
+        """Recommenders that are fitted already, such as a search index, by the names they are to have; `n` is how many each gives, for all or by name.
+
+        Raises:
+            ParameterError: there are none, or a name can't stand in a table of sources.
+            VocabularyError: they are of other items.
+        """
+        names, members = tuple(recommenders), tuple(recommenders.values())
+        _check_names(names)
+        longest = max((member.vocabulary for member in members), key=len)
+        for member in members:
+            longest.require_compatible(member.vocabulary, "sources")
+        quotas = tuple(int(n) if isinstance(n, int) else int(n.get(name, 100)) for name in names)
+        return cls(longest, catalogue_of_all([member.catalogue for member in members], len(longest)), names, members, quotas)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What the models say of themselves; what several say stands once, with all their names."""
@@ -187,13 +203,27 @@ def names_of(sources: Sequence[Source]) -> tuple[str, ...]:
             f"Each source has a name of its own, and two are called {twice!r}. Give one a name: Source(model=..., name='...').",
             parameter="sources",
         )
+    _check_names(names)
+    return names
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if not names:
+        raise ParameterError("Sources are one or more recommenders by name. Got none.", parameter="sources")
     wrong = next((name for name in names if "|" in name or name in ("fallback", "all together")), None)
     if wrong is not None:
         raise ParameterError(
             f"The 'name' of a Source must be without a '|', and neither 'fallback' nor 'all together', which tables use. Got {wrong!r}.",
             parameter="sources",
         )
-    return names
+
+
+def catalogue_of_all(catalogues: Sequence[Catalogue], n_items: int) -> Catalogue:
+    """What any of them recommends, with the events of the one that knows most of them."""
+    known = max(catalogues, key=lambda catalogue: int(catalogue.events.sum()))
+    also = np.unique(np.concatenate([np.flatnonzero(catalogue.mask) for catalogue in catalogues])).astype(np.int32)
+    events, users = (np.pad(counts, (0, n_items - len(counts))) for counts in (known.events, known.users))
+    return Catalogue(events, users, known.n_users, also=also, fills=any(catalogue.fills for catalogue in catalogues))
 
 
 def _said(recommender: Recommender, queries: Queries, n: int, eligible: Eligibility) -> Said:

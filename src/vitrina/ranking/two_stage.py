@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
+from vitrina.base.errors import ParameterError
 from vitrina.data.dataset import Dataset
 from vitrina.data.impressions import Impressions
 from vitrina.data.split import Split
@@ -52,7 +53,8 @@ class TwoStage(ModelConfig):
     how far the features of some people at the end of the log, with all fitted on the whole log, are from that. `fitted.drift(queries)` says it of any.
 
     Args:
-        sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker.
+        sources: two or more, of unlike kinds: a second source that finds other items is worth more than a better ranker. None where the fit is given
+            fitted ones.
         features: groups of features; None takes those that the log has what it takes for (`vt.ranking.standard`).
         ranker: learns the order.
         heads: several aims, each learned and calibrated by itself, and mixed when somebody asks.
@@ -79,7 +81,7 @@ class TwoStage(ModelConfig):
     (300, 5)
     """
 
-    sources: tuple[Source, ...] = Field(min_length=1, strict=False)
+    sources: tuple[Source, ...] | None = Field(default=None, min_length=1, strict=False)
     features: tuple[FeatureGroup, ...] | None = Field(default=None, min_length=1, strict=False)
     ranker: Ranker = LambdaRank()
     heads: tuple[Head, ...] = Field(default=(Head(),), min_length=1, strict=False)
@@ -92,7 +94,8 @@ class TwoStage(ModelConfig):
 
     @model_validator(mode="after")
     def _each_by_its_name(self) -> Self:
-        names_of(self.sources)
+        if self.sources:
+            names_of(self.sources)
         twice = next((name for name, times in Counter(head.name for head in self.heads).items() if times > 1), None)
         if twice is not None:
             raise ValueError(
@@ -102,13 +105,26 @@ class TwoStage(ModelConfig):
 
     @property
     def reads_weights(self) -> bool:  # type: ignore[override]
-        return any(source.model.reads_weights for source in self.sources)
+        return any(source.model.reads_weights for source in self.sources or ())
 
     def fit(
-        self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, impressions: Impressions | None = None
-    ) -> RankedLists:
+        self, data: Dataset, *, validation: Split | None = None, start: Recommender | None = None, impressions: Impressions | None = None,
+        sources: Sources | None = None,
+    ) -> RankedLists:  # fmt: skip
         """Fit on a log; with `impressions` the window is what was shown, and the ranker learns from what came of it. Their places reach a ranker
-        that reads them, such as `LambdaRank(positions=True)`. What no source proposes of a list teaches nothing."""
+        that reads them, such as `LambdaRank(positions=True)`. What no source proposes of a list teaches nothing.
+
+        Where `validation` is of judged queries (`vt.split.judged`), it is the one window: what was judged is learned from, good and bad, beside
+        `negatives` candidates that nobody judged, and heads read the numbers of the judgements (`Head(judged="gain")`).
+
+        Args:
+            data: the log.
+            validation: the window, and the training part before it.
+            start: is not read.
+            impressions: what was shown.
+            sources: fitted already, such as those of a search (`hybrid.asked`, or `vt.ranking.Sources.of`), in place of those of the config.
+        """
+        self._check_sources(sources)
         for head in self.heads:
             (head.ranker or self.ranker).check()
         positions = None
@@ -121,21 +137,30 @@ class TwoStage(ModelConfig):
         sampling = Sampling(self.queries, self.negatives, self.held_out, self.seed)
         lessons, stages = [], None
         for split in splits:
-            fitted = _Stages.fit(self.sources, groups, split.train)
+            fitted = _Stages.fit(sources or self.sources or (), groups, split.train)
             stages = stages if stages is not None else (split.train.n_events, fitted)
             share = sampling if not lessons else replace(sampling, held_out=0.0)
             lessons.append(Lesson.of(split, *fitted.parts, self.heads, share, positions))
-        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(self.sources, groups, data)
-        notes = (*_likeness(self.sources), *whole.sources.notes, *notes)
+        whole = stages[1] if stages is not None and stages[0] == data.n_events else _Stages.fit(sources or self.sources or (), groups, data)
+        notes = (*_likeness(self.sources or ()), *whole.sources.notes, *notes)
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
         if not lessons:
             return best
         learned = _learned(self, best, whole.features, lessons)
         return (
             learned
-            if learned.features is None
+            if learned.features is None or splits[0].grades is not None
             else replace(learned, tables=dict(learned.tables) | {"drift": _drift_now(learned, data, splits[0])})
         )
+
+    def _check_sources(self, given: Sources | None) -> None:
+        """Refuse none, and two kinds at once."""
+        if (given is None) == (not self.sources):
+            got = "none" if given is None else "both"
+            raise ParameterError(
+                "Two stages have the sources of the config, TwoStage(sources=...), or those that are fitted already, fit(data, sources=...). "
+                f"Got {got}.", owner="TwoStage", parameter="sources",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,8 +171,8 @@ class _Stages:
     features: FeatureSet
 
     @classmethod
-    def fit(cls, sources: Sequence[Source], groups: Sequence[FeatureGroup], data: Dataset) -> _Stages:
-        fitted = Sources.fit(sources, data)
+    def fit(cls, sources: Sequence[Source] | Sources, groups: Sequence[FeatureGroup], data: Dataset) -> _Stages:
+        fitted = sources if isinstance(sources, Sources) else Sources.fit(sources, data)
         return cls(fitted, FeatureSet.fit(groups, data, fitted))
 
     @property
@@ -221,7 +246,9 @@ def _drift_now(fitted: RankedLists, data: Dataset, window: Split) -> pl.DataFram
 
 def _likeness(sources: Sequence[Source]) -> tuple[str, ...]:
     """What is to be said of sources that are too few, or too much alike."""
-    if len(sources) == 1:
+    if len(sources) <= 1:
+        if not sources:
+            return ()
         return (f"one source, {sources[0].title}: a second one of another kind finds items that it doesn't",)
     kinds = {type(source.model).__name__ for source in sources}
     return (

@@ -14,7 +14,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import GlobalTime, LeaveOneOut, Split
 from vitrina.data.split.base import Rule
 from vitrina.ranking.features.base import FeatureSet
-from vitrina.ranking.heads import Head, outcomes_of
+from vitrina.ranking.heads import Head, outcomes_of, targets_of
 from vitrina.ranking.pairs import Pairs, source_recall
 from vitrina.ranking.ranker import Examples
 from vitrina.ranking.sources import Sources
@@ -31,6 +31,8 @@ def windows_of(data: Dataset, validation: Split | None, rule: Rule | None, count
     The rule is the one given, else that which made the log, else the last tenth of the time, or the last event of everybody where there is
     no time.
     """
+    if validation is not None and validation.grades is not None:
+        return [validation], ()  # what people judged and what a window of the log shows is not the same
     found = [] if validation is None else [validation]
     rest = data if validation is None else validation.train
     try:
@@ -111,7 +113,7 @@ class Lesson:
         split, positions = _only(split, asked, positions)
         held = people[asked] < np.uint64(int(sampling.held_out * 2.0**63) * 2)
         item_keys = mixed_keys(id_hashes(split.queries.vocabulary), np.uint64(sampling.seed))
-        window = _Window(split, outcomes_of(heads, split), keys[asked], held, item_keys, positions)
+        window = _Window(split, targets_of(split), outcomes_of(heads, split), keys[asked], held, item_keys, positions)
         return joined([window.part(part, sources, features, sampling.negatives) for part in window.blocks(sum(sources.quotas))])
 
     def filled(self, features: FeatureSet) -> Lesson:
@@ -177,6 +179,7 @@ class _Window:
     """A window whose questions are asked block by block."""
 
     split: Split
+    targets: Ragged  # sorted; of judged queries also what was found bad
     outcomes: Float32  # (targets, heads)
     keys: NDArray[np.uint64]  # (queries,)
     held: Bool  # (queries,)
@@ -190,13 +193,13 @@ class _Window:
     def part(self, part: slice, sources: Sources, features: FeatureSet, negatives: int) -> Lesson:
         truth, held = self.split.truth.rows(part), self.held[part]
         pairs = sources.candidates(self.split.queries[part].counted(), eligible=self.split.eligible.rows(part))
-        recall, target = source_recall(pairs, truth), target_of(pairs, truth)
+        recall, target = source_recall(pairs, truth), target_of(pairs, self.targets.rows(part))
         found = np.bincount(pairs.rows[target >= 0], minlength=len(held)) > 0
         looked = (found | held)[pairs.rows]
         pairs, target = pairs.keep(looked), target[looked]
         values = features.compute(pairs)
         chosen = self._chosen(pairs, target, part, negatives)
-        own = self.split.truth.indptr[part.start] + target[chosen]
+        own = self.targets.indptr[part.start] + target[chosen]
         outcomes = np.where(target[chosen, None] >= 0, self.outcomes[np.maximum(own, 0)], 0).astype(np.float32)
         lengths = np.bincount(pairs.rows[chosen], minlength=len(held))
         examples = Examples(values[chosen], outcomes[:, 0], lengths, features.names, held, self._places(pairs, part, chosen))

@@ -18,7 +18,7 @@ from vitrina.forms.blended import together
 from vitrina.protocols import Recommender
 from vitrina.ranking.explain import SOURCES, pair_of_places, proposed
 from vitrina.ranking.pairs import Pairs
-from vitrina.ranking.sources import Sources
+from vitrina.ranking.sources import Sources, catalogue_of_all
 from vitrina.request import check_request, list_width
 from vitrina.retrieve.top_k import top_k_ragged
 from vitrina.search.asking import Tally, answers_of
@@ -94,7 +94,9 @@ class Hybrid:
         members, depth = tuple(self.members.values()), _by_name(self.depth, self.members)
         longest = max((member.vocabulary for member in members), key=len)
         quotas = tuple(depth.get(name, DEPTH) for name in self.members)
-        return Sources(longest, _catalogue(members, len(longest)), tuple(self.members), members, quotas)
+        return Sources(
+            longest, catalogue_of_all([member.catalogue for member in members], len(longest)), tuple(self.members), members, quotas
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -261,14 +263,3 @@ def _by_name(given: Any, members: Mapping[str, Any]) -> dict[str, Any]:
     if given is None:
         return {}
     return dict(given) if isinstance(given, Mapping) else dict.fromkeys(members, given)
-
-
-def _catalogue(members: Sequence[Recommender], n_items: int) -> Catalogue:
-    """What any of the sources recommends, with the events of the one that knows most of them."""
-    known = max((member.catalogue for member in members), key=lambda catalogue: int(catalogue.events.sum()))
-    masks = [np.flatnonzero(member.catalogue.mask) for member in members]
-
-    def padded(counts: Any) -> Any:
-        return np.pad(counts, (0, n_items - len(counts)))
-
-    return Catalogue(padded(known.events), padded(known.users), known.n_users, also=np.unique(np.concatenate(masks)).astype(np.int32))

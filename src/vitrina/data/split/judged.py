@@ -30,7 +30,8 @@ def judged(
     events or without. Queries without anything relevant say nothing, and are left out and counted.
 
     Args:
-        qrels: a row per judgement: `query`, `item` and `gain`, as `vt.search.read_qrels` gives them.
+        qrels: a row per judgement: `query`, `item` and `gain`, as `vt.search.read_qrels` gives them; and further columns of numbers, from which heads
+            of `vt.TwoStage` learn, such as `bought`.
         queries: a row per query: `query`, `text`, and more columns where they are known: `user`, whose events in the log are the history; any other
             becomes the context (`frequency`, how often it was asked, makes slices). Or the text of each query. None where the texts are the ids.
         items: the whole catalogue: a table with a column `item`, which models find as `train.item_table`; or the ids alone.
@@ -60,7 +61,8 @@ def judged(
     row = told["query"].replace_strict(asked["query"], rows, return_dtype=pl.UInt32).to_numpy()
     order = np.argsort(row, kind="stable")
     everything = Ragged.of_lengths(np.bincount(row, minlength=len(asked)), codes[order])
-    grades = Grades(everything, told["gain"].to_numpy()[order], above)
+    more = {name: told[name].to_numpy()[order] for name in told.columns if name not in COLUMNS}
+    grades = Grades(everything, told["gain"].to_numpy()[order], above, more)
     kept = np.flatnonzero(grades.relevant.lengths)
     if not len(kept):
         raise SplitError(
@@ -74,19 +76,14 @@ def judged(
 def _judgements(qrels: pl.DataFrame) -> pl.DataFrame:
     """query and item as text and the gain as a number, each pair once."""
     _require(qrels, COLUMNS, "judgements")
-    gains = qrels["gain"].cast(pl.Float32, strict=False)
-    wrong = (gains.is_null() | ~gains.is_finite().fill_null(False)).arg_true()
-    if len(wrong):
-        raise DataError(
-            f"Row {wrong[0] + 1} of the judgements has the gain {qrels['gain'][int(wrong[0])]!r}, which must be a finite number."
-        )
-    plain = pl.DataFrame([_text(qrels["query"], "query"), _text(qrels["item"], "item"), gains.alias("gain")]).unique(maintain_order=True)
+    numbers = [_numbers(qrels[name]) for name in qrels.columns if name not in COLUMNS[:2]]
+    plain = pl.DataFrame([_text(qrels["query"], "query"), _text(qrels["item"], "item"), *numbers]).unique(maintain_order=True)
     twice = plain.filter(plain.select("query", "item").is_duplicated())
     if len(twice):
         query, item = twice.select("query", "item").row(0)
         both = " and ".join(f"{g:g}" for g in twice.filter((pl.col("query") == query) & (pl.col("item") == item))["gain"])
         raise DataError(
-            f"The judgements say of the item {item!r} for the query {query!r} the gains {both}. Keep one of them, "
+            f"The judgements say two things of the item {item!r} for the query {query!r}, the gains {both}. Keep one of them, "
             'or their mean: qrels.group_by("query", "item").mean().'
         )
     return plain
@@ -159,6 +156,18 @@ def _widened(table: FeatureTable | None, rows: int) -> FeatureTable | None:
         return table
     missing = table.frame.clear(rows - len(table.frame))
     return FeatureTable(pl.concat([table.frame, missing]), table.kinds, table.title, table.versions)
+
+
+def _numbers(column: pl.Series) -> pl.Series:
+    """A column as finite numbers."""
+    numbers = column.cast(pl.Float32, strict=False)
+    wrong = (numbers.is_null() | ~numbers.is_finite().fill_null(value=False)).arg_true()
+    if len(wrong):
+        at = int(wrong[0])
+        raise DataError(
+            f"Row {at + 1} of the judgements has the {column.name} {column[at]!r}, which must be a finite number. Mend it, or leave the row or the column out."
+        )
+    return numbers
 
 
 def _text(column: pl.Series, name: str) -> pl.Series:
