@@ -200,11 +200,11 @@ def job_of(file: TomlFile) -> SearchJob:
 def _check(job: SearchJob) -> None:
     """What only the parts know of each other."""
     from vitrina.metrics.names import metrics_of
-    from vitrina.search import Analysis
+    from vitrina.search import TextAnalysis
 
     file, given = job.file, job.settings
     with build.located(file, ("index", "language")):
-        Analysis(languages=job.languages)
+        TextAnalysis(languages=job.languages)
     wrong = next((name for name, weight in job.weights.items() if not weight > 0), None)
     if wrong is not None or not job.weights:
         raise ParameterError(f"{file.where(('index', 'columns'))}: columns are one or more, each with a weight above 0: {{title = 3, description = 1}}.")
