@@ -14,7 +14,11 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that 'vitrina search build' wrote.", show_default=False)],
     question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="What somebody asks.", show_default=False)],
     config: Annotated[
-        Path | None, typer.Option(help="A TOML file: the model, how it answers, what it may be asked; without a model, sentences of the items are the answer.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="A TOML file: the model, how it answers, what it may be asked; without a model, sentences of the items are the answer.",
+            show_default=False,
+        ),
     ] = None,
     history: Annotated[str | None, typer.Option(help='Ids of what the person had, oldest first: "a1,b7".', show_default=False)] = None,
     context: Annotated[bool, typer.Option("--context", help="Print what a model would read, and ask none.")] = False,

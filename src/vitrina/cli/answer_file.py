@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from vitrina.protocols import Recommender
 
 EXAMPLE = 'A whole one: [model] url = "http://localhost:8000/v1", model = "NAME"; [answer] style = "Select". Both may be left out.'
-STYLE = parts.Kind("style", '{type = "Select", sentences = 3}', lambda cls: hasattr(cls, "draft") and hasattr(cls, "context"), "vitrina.answers")
+STYLE = parts.Kind(
+    "style", '{type = "Select", sentences = 3}', lambda cls: hasattr(cls, "draft") and hasattr(cls, "context"), "vitrina.answers"
+)
 
 
 class AnswerSection(Section):

@@ -37,7 +37,9 @@ def _texts(job: AnswerJob, folder: Path, words: Lexical) -> ItemTexts:
 
     known = words.item_table
     if known is None:
-        raise DataError(f"The search in {folder} was saved without its table of items, so there is nothing to cite. Build it again: vitrina search build")
+        raise DataError(
+            f"The search in {folder} was saved without its table of items, so there is nothing to cite. Build it again: vitrina search build"
+        )
     table = known.frame.with_columns(words.vocabulary.ids.head(len(known.frame)).alias(ID))
     copies = ONE_FORM.format("")
     table = table.drop([name for name in table.columns if name.endswith(copies)])

@@ -12,7 +12,8 @@ from vitrina.cli import options as o
 HELP = "Labels by a language model, and whether they may be trusted: label, hold against people, tune."
 REFUSED = 3  # exit code: done, but the judge may not be used for the decision; the page and the output say why
 Job = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="A TOML file: who judges by what, what is to be judged, what people said.", show_default=False)
+    Path,
+    typer.Argument(metavar="CONFIG", help="A TOML file: who judges by what, what is to be judged, what people said.", show_default=False),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without asking, whatever it costs.")]
 
@@ -42,8 +43,10 @@ def label(config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = Fal
 
 
 @app.command()
-def agreement(config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = False, json: o.Json = False) -> None:
-    """Hold the judge against people on what they labelled, say whether it may decide in their place. Exit code 3 where it may not."""
+def agreement(
+    config: Job, out: o.Out = None, yes: Yes = False, trust: o.Trust = False, force: o.Force = False, json: o.Json = False
+) -> None:
+    """Hold the judge against people on what they labelled, say whether it may decide in their place, and write the page. Exit code 3 where it may not."""
     from vitrina.cli import console, judge_runs
     from vitrina.cli.judge_file import read_judge_file
 

@@ -98,7 +98,9 @@ class TuneSection(Section):
     """How better criteria are looked for."""
 
     budget: int = Field(default=600, ge=1, description="Calls of both models together, at most.")
-    parts: list[int] = Field(default=[5, 3, 3], min_length=3, max_length=3, description="Labels for training, validation and test, in proportion.")
+    parts: list[int] = Field(
+        default=[5, 3, 3], min_length=3, max_length=3, description="Labels for training, validation and test, in proportion."
+    )
     seed: int = Field(default=0, ge=0, description="Of the parts and of the search.")
 
 
@@ -127,7 +129,9 @@ class Settings(Section):
     pairs: PairsSection | None = Field(default=None, description="What is to be judged.")
     gold: GoldSection | None = Field(default=None, description="What people said.")
     decision: DecisionSection = DecisionSection()
-    reflector: dict[str, Any] | None = Field(default=None, description="The language model that rewrites criteria; the one that judges when left out.")
+    reflector: dict[str, Any] | None = Field(
+        default=None, description="The language model that rewrites criteria; the one that judges when left out."
+    )
     tune: TuneSection = TuneSection()
     run: RunSection = RunSection()
     report: ReportSection = ReportSection()

@@ -15,7 +15,8 @@ Job = Annotated[
 ]
 Id = Annotated[str | None, typer.Option(help="Of a table: column of the ids.", show_default=False)]
 Column = Annotated[
-    list[str] | None, typer.Option("--column", help="Of a table: column that is searched in; may be given several times.", show_default=False)
+    list[str] | None,
+    typer.Option("--column", help="Of a table: column that is searched in; may be given several times.", show_default=False),
 ]
 
 app = typer.Typer(no_args_is_help=True, help=HELP)
@@ -43,9 +44,7 @@ def init(
 
 @app.command()
 def build(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="A TOML file, or a table of items: CSV or Parquet.", show_default=False)
-    ],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file, or a table of items: CSV or Parquet.", show_default=False)],
     out: o.Out = None,
     id: Id = None,
     column: Column = None,
@@ -70,14 +69,16 @@ def ask(
     text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What somebody types.", show_default=False)],
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Length of the list.")] = 10,
     where: Annotated[
-        list[str] | None, typer.Option(help="Condition on items: brand=HP,Dell, price<100, title~usb; may be given several times.", show_default=False)
+        list[str] | None,
+        typer.Option(help="Condition on items: brand=HP,Dell, price<100, title~usb; may be given several times.", show_default=False),
     ] = None,
     facets: Annotated[
         str | None, typer.Option(help="Columns whose values are counted, between commas.", metavar="COLUMNS", show_default=False)
     ] = None,
     as_typed: Annotated[bool, typer.Option("--as-typed", help="Mend nothing of what was typed.")] = False,
     log: Annotated[
-        Path | None, typer.Option(help="File to which a search is added that finds nothing; see 'vitrina search zeros'.", show_default=False)
+        Path | None,
+        typer.Option(help="File to which a search is added that finds nothing; see 'vitrina search zeros'.", show_default=False),
     ] = None,
     trust: o.TrustArtifact = False,
     json: o.Json = False,
@@ -85,7 +86,9 @@ def ask(
     """Search: the best items for a text, what was mended in it, and why the list is empty where it is."""
     from vitrina.cli import console, search_ask
 
-    asked = search_ask.Asked(" ".join(text), k, tuple(where or ()), tuple(c.strip() for c in (facets or "").split(",") if c.strip()), as_typed)
+    asked = search_ask.Asked(
+        " ".join(text), k, tuple(where or ()), tuple(c.strip() for c in (facets or "").split(",") if c.strip()), as_typed
+    )
     found = search_ask.answered(folder, asked, log, trust=trust)
     if json:
         console.print_json(found)

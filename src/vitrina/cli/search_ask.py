@@ -153,7 +153,10 @@ def zeros(file: Path, k: int) -> dict[str, Any]:
     table, damaged = log.table(), log.damaged
     if damaged and not len(table):
         raise DataError(f"{file} isn't a log of searches without results: none of its {damaged:,} lines can be read.")
-    times = [pl.Series(name, [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in table[name]], pl.String) for name in ("first", "last")]
+    times = [
+        pl.Series(name, [datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in table[name]], pl.String)
+        for name in ("first", "last")
+    ]
     shown = table.with_columns(times).head(k)
     return {"texts": len(table), "times": int(table["times"].sum()), "damaged": damaged, "shown": shown}
 

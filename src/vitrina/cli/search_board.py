@@ -113,7 +113,9 @@ def split_of(job: SearchJob, table: pl.DataFrame) -> Split:
         return judged_split(qrels, queries, ids.to_list(), above=given.above)
 
 
-def _lists(job: SearchJob, table: pl.DataFrame, split: Split, folder: Path, notes: list[str]) -> Iterator[tuple[str, tuple[Recommendations, float | None]]]:
+def _lists(
+    job: SearchJob, table: pl.DataFrame, split: Split, folder: Path, notes: list[str]
+) -> Iterator[tuple[str, tuple[Recommendations, float | None]]]:
     """The lists of every system, and the milliseconds of a query."""
     index = index_of(job, table, folder, split.train.items)
     sources = sources_of(job, index)
@@ -140,7 +142,9 @@ def _learned(job: SearchJob, hybrid: Any, split: Split, notes: list[str]) -> Ite
     except DataError as error:
         notes.append(f"No mix was learned: {error}")
         return
-    notes.append(f"The {LEARNED} answers each query with weights that the queries of the other {given.folds - 1} of {given.folds} folds taught.")
+    notes.append(
+        f"The {LEARNED} answers each query with weights that the queries of the other {given.folds - 1} of {given.folds} folds taught."
+    )
     yield LEARNED, (lists.padded(DEPTH), None)
 
 
@@ -152,7 +156,9 @@ def _runs(job: SearchJob, split: Split) -> Iterator[tuple[str, tuple[Recommendat
             yield name, (read_run(job.paths("evaluate", "runs", path)[0], split, DEPTH), None)
 
 
-def _board(job: SearchJob, split: Split, lists: dict[str, tuple[Recommendations, float | None]], items: int, notes: list[str]) -> SearchBoard:
+def _board(
+    job: SearchJob, split: Split, lists: dict[str, tuple[Recommendations, float | None]], items: int, notes: list[str]
+) -> SearchBoard:
     from vitrina.evaluate import compare_pairs, evaluate
     from vitrina.evaluate.bootstrap import Bootstrap
 

@@ -14,10 +14,12 @@ from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.cli import build, parts
 from vitrina.cli.sections import Section, settings_of
 from vitrina.cli.tables import located_path
-from vitrina.cli.toml import Keys, TomlFile
+from vitrina.cli.toml import TomlFile
 
 EXAMPLE = 'A whole one: [items] path = "goods.csv", id = "sku"; [index] columns = {title = 3, description = 1}. Write one with: vitrina search init goods.csv'
-ENCODER = parts.Kind("encoder", '{type = "Packaged", tokens = 128}', lambda cls: hasattr(cls, "encode") and hasattr(cls, "dim"), "vitrina.search")
+ENCODER = parts.Kind(
+    "encoder", '{type = "Packaged", tokens = 128}', lambda cls: hasattr(cls, "encode") and hasattr(cls, "dim"), "vitrina.search"
+)
 WORDS, VECTORS = "words", "vectors"  # the sources
 
 
@@ -35,7 +37,7 @@ class ItemsSection(Section):
 
     path: str | list[str] = Field(description="Table of items: CSV or Parquet; a path, a glob or a list of paths.")
     id: str = Field(default="item_id", description="Column of ids.")
-    title: str | None = Field(default=None, description="Column to show to people; one that is called so when left out.")
+    title: str | None = Field(default=None, description="Column to show to people; one that is called so, or the one that counts most, when left out.")
 
 
 class IndexSection(Section):
@@ -62,7 +64,9 @@ class RepairSection(Section):
     """What is done to what was typed."""
 
     spelling: bool = Field(default=True, description="Mend typing errors from the words of the items.")
-    layout: bool | None = Field(default=None, description="Mend words typed on the other keyboard, Russian or English; where the items have Russian when left out.")
+    layout: bool | None = Field(
+        default=None, description="Mend words typed on the other keyboard, Russian or English; where the items have Russian when left out."
+    )
     units: bool = Field(default=False, description="Write quantities in one form, in items and queries.")
     synonyms: str | None = Field(default=None, description="File of synonyms, a rule per line.")
     pins: str | None = Field(default=None, description="File of what stands first, or never, for a query.")
@@ -207,7 +211,9 @@ def _check(job: SearchJob) -> None:
         TextAnalysis(languages=job.languages)
     wrong = next((name for name, weight in job.weights.items() if not weight > 0), None)
     if wrong is not None or not job.weights:
-        raise ParameterError(f"{file.where(('index', 'columns'))}: columns are one or more, each with a weight above 0: {{title = 3, description = 1}}.")
+        raise ParameterError(
+            f"{file.where(('index', 'columns'))}: columns are one or more, each with a weight above 0: {{title = 3, description = 1}}."
+        )
     if isinstance(given.index.match, str) and given.index.match not in ("any", "all"):
         with build.located(file, ("index", "match")):
             raise UnknownNameError.of("way to match", given.index.match, ("any", "all"))

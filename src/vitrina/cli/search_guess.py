@@ -15,7 +15,21 @@ if TYPE_CHECKING:
 ROWS = 5000  # that are looked at
 IDS = ("itemid", "item", "sku", "id", "productid", "docid", "product", "articleid", "article", "asin", "code", "gtin", "ean", "documentid")
 TITLES = ("title", "name", "producttitle", "productname", "itemtitle", "itemname", "headline", "label", "название", "наименование")
-TEXTS = ("description", "text", "body", "brand", "maker", "category", "producttype", "type", "keywords", "tags", "описание", "бренд", "категория")
+TEXTS = (
+    "description",
+    "text",
+    "body",
+    "brand",
+    "maker",
+    "category",
+    "producttype",
+    "type",
+    "keywords",
+    "tags",
+    "описание",
+    "бренд",
+    "категория",
+)
 TITLE_WEIGHT = 3
 NEVER = r"(?i)^(https?://|www\.|\d{4}-\d\d-\d\d)"  # an address, a date
 
@@ -59,7 +73,9 @@ def guess(table: pl.DataFrame, id: str | None = None, columns: Sequence[str] | N
     title = _first(part.columns, TITLES)
     texts = list(columns) if columns is not None else [name for name in part.columns if name != found and _is_text(part[name], name)]
     if not texts:
-        raise DataError(f"No column of the table seems to have words. Name those that are searched in with --column. There are: {', '.join(table.columns)}.")
+        raise DataError(
+            f"No column of the table seems to have words. Name those that are searched in with --column. There are: {', '.join(table.columns)}."
+        )
     title = title if title in table.columns and title != found else texts[0]
     texts = [name for name in texts if name == title] + [name for name in texts if name != title]
     return Guess(found, title, {name: TITLE_WEIGHT if name == title else 1 for name in texts}, _language(part, texts))

@@ -12,6 +12,7 @@ import polars as pl
 from vitrina.base.config import Config, fingerprint
 from vitrina.cli import build, console
 from vitrina.cli.search_file import VECTORS, WORDS
+from vitrina.data.features import TITLE_NAMES
 
 if TYPE_CHECKING:
     from vitrina.cli.search_file import SearchJob
@@ -43,8 +44,15 @@ def index_of(job: SearchJob, table: pl.DataFrame, folder: Path, vocabulary: Voca
     with console.working(f"Indexing {len(table):,} items"), build.located(job.file, ("index",)):
         return ItemIndex.build(
             table, id=given.items.id, columns=weights, language=job.languages or None, encoder=job.encoder, encoded=encoded,
-            vectors=vectors, vocabulary=vocabulary, title=given.items.title,
+            vectors=vectors, vocabulary=vocabulary, title=title_of(job, table),
         )  # fmt: skip
+
+
+def title_of(job: SearchJob, table: pl.DataFrame) -> str:
+    """The column to show to people: the one that is named, one that is called so, or the one that counts most."""
+    given, called = job.settings.items.title, {name.lower(): name for name in table.columns}
+    usual = next((called[name] for name in TITLE_NAMES if name in called and name != "description"), None)
+    return given or usual or max(job.weights, key=lambda name: job.weights[name])
 
 
 def in_one_form(table: pl.DataFrame, weights: dict[str, float]) -> tuple[pl.DataFrame, dict[str, float]]:

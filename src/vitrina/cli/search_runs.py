@@ -32,7 +32,7 @@ def built(config: Path, out: Path | None, *, trust: bool, force: bool) -> dict[s
         console.note(note)
     return {
         "artifact": artifact, "items": len(table), "columns": job.weights, "language": list(job.languages), "parts": repr(engine),
-        "vectors": 0 if index.vectors is None else index.vectors.shape[1], "seconds": round(time.perf_counter() - began, 2),
+        "vectors": 0 if job.encoder is None else job.encoder.dim, "seconds": round(time.perf_counter() - began, 2),
     }  # fmt: skip
 
 

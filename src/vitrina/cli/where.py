@@ -36,7 +36,9 @@ def conditions(given: Iterable[str]) -> dict[str, Any]:
         elif sign != "=" and (before is None or isinstance(before, dict)) and TESTS[sign] not in (before or {}):
             found[column] = {**(before or {}), TESTS[sign]: wanted}
         else:
-            raise ParameterError(f"The column {column!r} has two conditions that don't go together. Name several values as one: 'brand=HP,Dell'.")
+            raise ParameterError(
+                f"The column {column!r} has two conditions that don't go together. Name several values as one: 'brand=HP,Dell'."
+            )
     return found
 
 
