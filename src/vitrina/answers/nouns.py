@@ -70,7 +70,7 @@ class Verdict:
 
 @runtime_checkable
 class Sufficiency(Protocol):
-    """Says whether what was found suffices to answer at all: `Coverage` by words, `Monitored` by any monitor and a threshold."""
+    """Says whether what was found suffices to answer at all: `Coverage` by words, `AtLeast` by any monitor and a threshold."""
 
     def check(self, evidence: Evidence) -> Verdict: ...
 
@@ -88,13 +88,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Understood:
-    """What to look for: one text per part of the question. `round` counts how often it was looked for before."""
+    """What to look for: the parts of the question, and the texts to search for. `round` counts how often it was looked for before."""
 
     asked: Asked
-    question: str  # with what the conversation adds, and without what guards took out
+    question: str  # without what guards took out; as a model rewrote it
     parts: tuple[str, ...]
-    searches: tuple[str, ...]  # one or more for each search; the first round searches for the parts
+    searches: tuple[str, ...]  # in the first round the parts, with the subject
     language: str
+    subject: str = ""  # words of the conversation that the question leans on
     round: int = 0
     notes: tuple[str, ...] = ()
 
@@ -110,10 +111,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Enough:
-    """What was found suffices, as far as `verdict` can tell."""
+    """What was found suffices for these parts of the question, as far as `verdict` can tell; `unanswered` are the others."""
 
     found: Found
     verdict: Verdict
+    parts: tuple[str, ...]
+    unanswered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,23 @@ class NotEnough:
 
 
 @dataclass(frozen=True)
+class Drafted:
+    """A sentence as it was chosen or written: the refs that it cites, and the words that it says to quote from them."""
+
+    text: str
+    refs: tuple[str, ...]
+    quotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Draft:
-    """Sentences with the refs that each cites, before anybody has verified them."""
+    """Sentences before anybody has verified them."""
 
     found: Found
-    sentences: tuple[tuple[str, tuple[str, ...]], ...]  # text, refs
+    sentences: tuple[Drafted, ...]
     by: str  # who chose or wrote them: the name of a model, or "extraction"
+    parts: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -13,6 +13,8 @@ from vitrina.judge.comparisons import Comparisons
 from vitrina.judge.consensus import Consensus, CrowdKit, DawidSkene, Majority
 from vitrina.judge.corrected import Corrected, corrected_difference, corrected_mean
 from vitrina.judge.decision import Decision
+from vitrina.judge.distil import Distilled, distil
+from vitrina.judge.drift import Drift, drift
 from vitrina.judge.gold import Gold
 from vitrina.judge.judge import Judge
 from vitrina.judge.judgements import Interrupted, Judgements
@@ -25,7 +27,7 @@ from vitrina.judge.tune_judge import TunedJudge, tune_judge
 
 __all__ = [
     "Annotators", "Bias", "Calibration", "Comparisons", "Consensus", "Corrected", "Cost", "CrowdKit", "DawidSkene", "Decision",
-    "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements", "Majority", "NextLabels", "PairExample", "Scale", "Tried",
-    "Tuned", "TunedJudge", "annotators", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean", "gwet_ac",
-    "next_labels", "probe", "system_order", "tune_judge", "tune_prompt",
+    "Distilled", "Drift", "Estimate", "Example", "Gold", "Interrupted", "Judge", "Judgements", "Majority", "NextLabels", "PairExample",
+    "Scale", "Tried", "Tuned", "TunedJudge", "annotators", "calibrate", "cohen_kappa", "corrected_difference", "corrected_mean",
+    "distil", "drift", "gwet_ac", "next_labels", "probe", "system_order", "tune_judge", "tune_prompt",
 ]  # fmt: skip

@@ -189,7 +189,7 @@ class _Run(Generic[T]):
 
     def evaluate(self, batch: list[int], candidate: dict[str, str], capture_traces: bool = False) -> Any:
         """What gepa asks of an adapter."""
-        from gepa import EvaluationBatch  # noqa: PLC0415  an extra
+        from gepa.core.adapter import EvaluationBatch  # noqa: PLC0415  an extra
 
         found = [self.tried(candidate, at) for at in batch]
         scores = [one.score for one in found]
@@ -228,10 +228,10 @@ class _Silent:
 
 def _optimized(prompts: dict[str, str], train: list[int], validation: list[int], run: _Run[Any], seed: int) -> Any:
     try:
-        import gepa  # noqa: PLC0415  an extra
+        from gepa.api import optimize as search  # noqa: PLC0415  an extra
     except ImportError:
         raise MissingExtraError.of("gepa", "judge", "tune_prompt") from None
-    optimize: Any = gepa.optimize  # its protocols name parameters that are never passed by name
+    optimize: Any = search  # its protocols name parameters that are never passed by name
     return optimize(
         seed_candidate=prompts, trainset=train, valset=validation, adapter=run, custom_candidate_proposer=run.propose, stop_callbacks=run.over,
         reflection_minibatch_size=min(MINIBATCH, len(train)), logger=_Silent(), seed=seed,

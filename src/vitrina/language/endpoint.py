@@ -23,7 +23,8 @@ from vitrina.language.sending import Line
 MADE_BY_US = frozenset({"model", "messages", "max_tokens", "temperature", "response_format", "seed", "stream", "n"})
 
 
-def _web_address(url: str) -> str:
+def web_address(url: str) -> str:
+    """An address that may be printed and saved."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an address that begins with http:// or https://, such as 'http://localhost:8000/v1'")
@@ -67,7 +68,7 @@ class Endpoint(Config):
     Spent(calls=0, prompt_tokens=0, answer_tokens=0, money=0.0, reserved_tokens=0, reserved_money=0.0)
     """
 
-    url: Annotated[str, AfterValidator(_web_address)]
+    url: Annotated[str, AfterValidator(web_address)]
     model: Annotated[str, Field(min_length=1)]
     key_variable: str | None = None
     timeout: Annotated[float, Field(gt=0)] = 60.0

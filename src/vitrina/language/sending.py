@@ -44,6 +44,7 @@ class Line:
     url: str
     timeout: float
     retries: int
+    path: str = "/chat/completions"
     _client: Any = None
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -75,7 +76,7 @@ class Line:
         until = time.monotonic() + self.timeout
         parts, size = [], 0
         try:
-            with self._open(httpx).stream("POST", f"{self.url}/chat/completions", content=content, headers=headers) as response:
+            with self._open(httpx).stream("POST", f"{self.url}{self.path}", content=content, headers=headers) as response:
                 for part in response.iter_bytes():  # each read has the time-out of httpx, all of them together ours
                     parts.append(part)
                     size += len(part)
@@ -83,7 +84,7 @@ class Line:
                         raise _TryAgainError("the answer took too long")
                     if size > MOST_BYTES:
                         raise UnreachableError(
-                            f"{self.url} answered with more than {MOST_BYTES >> 20} MiB: it is no chat completion.", status=200
+                            f"{self.url} answered with more than {MOST_BYTES >> 20} MiB: it is no answer of this protocol.", status=200
                         )
         except httpx.TimeoutException:
             raise _TryAgainError("it took too long") from None

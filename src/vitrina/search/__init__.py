@@ -1,9 +1,13 @@
 """Words in, the same items out: indexes over the item table, sources that read what was typed, and what mixes them."""
 
 from vitrina.search.analysis import TextAnalysis
+from vitrina.search.clicks import PositionBased, PositionBias
+from vitrina.search.content_encoder import ContentEncoder
 from vitrina.search.cross import CrossEncoder, CrossScore, HttpCrossEncoder, OnnxCrossEncoder
 from vitrina.search.encoder import TextEncoder
+from vitrina.search.endpoint_encoder import EndpointEncoder
 from vitrina.search.features import ItemNumbers, TextOverlap
+from vitrina.search.folder_encoder import FolderEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
@@ -15,10 +19,13 @@ from vitrina.search.trec import read_qrels, read_run, write_qrels, write_run
 
 __all__ = [
     "RRF",
+    "ContentEncoder",
     "Convex",
     "CrossEncoder",
     "CrossScore",
+    "EndpointEncoder",
     "Fields",
+    "FolderEncoder",
     "Fusion",
     "HttpCrossEncoder",
     "Hybrid",
@@ -27,6 +34,8 @@ __all__ = [
     "Lexical",
     "OnnxCrossEncoder",
     "Packaged",
+    "PositionBased",
+    "PositionBias",
     "Semantic",
     "TextAnalysis",
     "TextEncoder",

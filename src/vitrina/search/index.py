@@ -13,7 +13,7 @@ import polars as pl
 from vitrina.base.arrays import Float32, Int64
 from vitrina.base.config import Config, Names
 from vitrina.base.errors import ParameterError
-from vitrina.base.state import State
+from vitrina.base.state import State, Stateful
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureKind, FeatureTable
 from vitrina.forms.by_index import ByIndex
@@ -252,14 +252,27 @@ class ItemIndex:
         """What an artifact keeps of it."""
         words = self.inverted.state()
         vectors = State() if self.vectors is None else self.vectors.state(len(self.vocabulary))
-        config = {**words.config, **vectors.config, "fields": self.fields}
-        return State(config, {**words.arrays, **vectors.arrays}, {**words.files, **vectors.files})
+        fields, learned = apart(self.fields)
+        config = {**words.config, **vectors.config, "fields": fields}
+        return State(config, {**words.arrays, **vectors.arrays}, {**words.files, **vectors.files}, learned)
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> ItemIndex:
         """The inverse of `state`."""
         vectors = VectorTable.of_state(state) if "vectors" in state.arrays else None
-        return cls(vocabulary, catalogue, state.config["fields"], Inverted.of_state(state), vectors)
+        return cls(vocabulary, catalogue, together(state), Inverted.of_state(state), vectors)
+
+
+def apart(fields: Fields) -> tuple[Fields, dict[str, Any]]:
+    """The fields without an encoder that was learned, which is a fitted thing of its own, and that."""
+    learned = isinstance(fields.encoder, Stateful)
+    return (fields.model_copy(update={"encoder": None}), {"encoder": fields.encoder}) if learned else (fields, {})
+
+
+def together(state: State) -> Fields:
+    """The inverse of `apart`."""
+    fields: Fields = state.config["fields"]
+    return fields.model_copy(update=dict(state.children))
 
 
 def _languages(language: str | Sequence[str] | None) -> tuple[str, ...]:

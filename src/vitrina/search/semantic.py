@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from vitrina.base.state import State
+from vitrina.base.state import State, Stateful
 from vitrina.catalogue import Catalogue
 from vitrina.forms.vectors import Vectors
 from vitrina.retrieve.products import ItemVectors, Products
@@ -61,8 +61,10 @@ class Semantic(Vectors):
 
     def state(self) -> State:
         own = self.table.state(len(self.vocabulary))
-        return State({**own.config, "encoder": self.encoder}, own.arrays, own.files)
+        learned = isinstance(self.encoder, Stateful)
+        config = own.config if learned else {**own.config, "encoder": self.encoder}
+        return State(config, own.arrays, own.files, {"encoder": self.encoder} if learned else {})
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Semantic:
-        return cls(vocabulary, catalogue, VectorTable.of_state(state), state.config["encoder"])
+        return cls(vocabulary, catalogue, VectorTable.of_state(state), state.children.get("encoder") or state.config["encoder"])
