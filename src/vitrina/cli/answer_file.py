@@ -66,16 +66,16 @@ class AnswerJob:
         """What answers from a search."""
         from vitrina.answers import Answerer as Answerer_
         from vitrina.answers import Extraction, Guards, Topics
+        from vitrina.answers.answerer import INSTRUCTIONS
 
         given, kept = self.settings.answer, self.settings.guards
         with build.located(self.file, ("guards",)):
             topics = Topics(blocked=_words(kept.blocked), to_person=_words(kept.to_person), about=kept.about)
             guards = Guards(orders=kept.orders, topics=topics)
-        told = {} if given.instructions is None else {"instructions": given.instructions}
         with build.located(self.file, ("answer",)):
             return Answerer_(
                 search, items, self.model, self.style, extraction=Extraction(sentences=given.sentences, least=given.least), guards=guards,
-                k=given.k, rounds=given.rounds, budget=given.budget, **told,
+                instructions=given.instructions or INSTRUCTIONS, k=given.k, rounds=given.rounds, budget=given.budget,
             )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.cli import build, console, outputs
 from vitrina.cli.search_file import WORDS
 from vitrina.cli.search_make import engine_of, index_of, mixed, sources_of
-from vitrina.cli.tables import read_roles
+from vitrina.cli.tables import Role, read_roles
 
 if TYPE_CHECKING:
     from vitrina.cli.search_file import SearchJob
@@ -100,14 +100,14 @@ def split_of(job: SearchJob, table: pl.DataFrame) -> Split:
     (path,) = job.paths("judged", "qrels", given.qrels)
     with build.located(job.file, ("judged",)):
         if Path(path).suffix in TABLES:
-            roles = {"query": (given.query, "id"), "item": (given.item, "id"), "gain": (given.gain, "number")}
-            qrels = read_roles(job.file, ("judged",), [path], roles)  # type: ignore[arg-type]
+            roles: dict[str, tuple[str, Role]] = {"query": (given.query, "id"), "item": (given.item, "id"), "gain": (given.gain, "number")}
+            qrels = read_roles(job.file, ("judged",), [path], roles)
         else:
             qrels = read_qrels(path)
         queries = None
         if given.queries is not None:
-            roles = {"query": (given.id, "id"), "text": (given.text, "text")}
-            queries = read_roles(job.file, ("judged",), job.paths("judged", "queries", given.queries), roles)  # type: ignore[arg-type]
+            asked: dict[str, tuple[str, Role]] = {"query": (given.id, "id"), "text": (given.text, "text")}
+            queries = read_roles(job.file, ("judged",), job.paths("judged", "queries", given.queries), asked)
             queries = queries.drop_nulls("text")
         ids = table[job.settings.items.id].cast(pl.String)
         return judged_split(qrels, queries, ids.to_list(), above=given.above)

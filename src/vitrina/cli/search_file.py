@@ -37,7 +37,9 @@ class ItemsSection(Section):
 
     path: str | list[str] = Field(description="Table of items: CSV or Parquet; a path, a glob or a list of paths.")
     id: str = Field(default="item_id", description="Column of ids.")
-    title: str | None = Field(default=None, description="Column to show to people; one that is called so, or the one that counts most, when left out.")
+    title: str | None = Field(
+        default=None, description="Column to show to people; one that is called so, or the one that counts most, when left out."
+    )
 
 
 class IndexSection(Section):

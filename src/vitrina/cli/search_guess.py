@@ -107,9 +107,14 @@ def _is_text(column: pl.Series, name: str) -> bool:
     if column.dtype != pl.String or column.null_count() == len(column):
         return False
     known = column.drop_nulls()
-    if known.str.contains(NEVER).mean() > 0.5 or known.str.contains(r"^[\d.,\s%-]*$").mean() > 0.5:  # type: ignore[operator]
+    if _share(known, NEVER) > 0.5 or _share(known, r"^[\d.,\s%-]*$") > 0.5:
         return False
-    return _plain(name) in (*TITLES, *TEXTS) or bool((known.str.contains(r"\pL+\s+\S*\pL").mean() or 0) > 0.3)
+    return _plain(name) in (*TITLES, *TEXTS) or _share(known, r"\pL+\s+\S*\pL") > 0.3
+
+
+def _share(texts: pl.Series, pattern: str) -> float:
+    """Of texts that have the pattern in them."""
+    return int(texts.str.contains(pattern).sum()) / max(len(texts), 1)
 
 
 def _language(table: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:

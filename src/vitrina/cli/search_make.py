@@ -69,9 +69,9 @@ def vectors_of(job: SearchJob, table: pl.DataFrame, columns: list[str], folder: 
     from vitrina.base.files import atomic_file
     from vitrina.search.rows import joined_text
 
-    texts = joined_text(table, columns)
+    texts, encoder = joined_text(table, columns), job.encoder
     if not isinstance(job.encoder, Config):  # nobody can say whether another one of it is the same
-        return job.encoder.encode(texts)
+        return encoder.encode(texts)
     parts = []
     with console.steps() as progress:
         for number, first in enumerate(range(0, len(texts), PART)):
@@ -80,7 +80,7 @@ def vectors_of(job: SearchJob, table: pl.DataFrame, columns: list[str], folder: 
             kept = folder / KEPT / f"{fingerprint(job.encoder, part.to_list())}.npy"
             if not kept.exists():
                 with atomic_file(kept) as staging, staging.open("wb") as file:
-                    np.save(file, job.encoder.encode(part))
+                    np.save(file, encoder.encode(part))
             parts.append(np.load(kept))
     return np.concatenate(parts)
 
