@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -146,6 +146,83 @@ class SimilarRequest(Struct, frozen=True, forbid_unknown_fields=True):
     candidates: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] | None = None
     where: dict[str, Any] | None = None
     exclude: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] = []
+
+
+class TurnIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A turn of the conversation before a question: of the "person", or an "answer" with the `status` that it had."""
+
+    role: Literal["person", "answer"]
+    text: Annotated[str, Meta(max_length=10_000)]
+    status: Literal["answered", "refused", "asked", "handed over"] = "answered"
+
+
+class AnswerRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A question, to be answered from what the model of a scenario finds.
+
+    Args:
+        question: as it was typed.
+        conversation: what was said before, oldest first.
+        trace: with every step on the way, for keys that may read; it holds the instructions, and is not for visitors.
+
+    The rest is as in a search.
+    """
+
+    question: Annotated[str, Meta(min_length=1, max_length=2000)]
+    conversation: Annotated[list[TurnIn], Meta(max_length=100)] = []
+    scenario: Name = "default"
+    user: Id | None = None
+    history: Annotated[list[HistoryItem | Id], Meta(max_length=MOST_CANDIDATES)] | None = None
+    candidates: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] | None = None
+    where: dict[str, Any] | None = None
+    exclude: Annotated[list[Id], Meta(max_length=MOST_CANDIDATES)] = []
+    trace: bool = False
+
+
+class CitationOut(Struct, frozen=True):
+    """What a sentence rests on: an item, and the words of it."""
+
+    item: str
+    title: str
+    quote: str
+
+
+class SentenceOut(Struct, frozen=True):
+    """A sentence of an answer, never without what it rests on."""
+
+    text: str
+    citations: list[CitationOut]
+
+
+class AnswerAnswer(Struct, frozen=True):
+    """What came of a question.
+
+    Args:
+        status: "answered", "refused", "asked" (one question back), "handed over" to a person.
+        text: the answer with numbers of the items; of an answer that isn't one the reason.
+        items: that are cited, in the order of their numbers.
+        sentences: none unless it was answered.
+        code: why it was refused or handed over, in one of few words.
+        options: of a question back, items to choose from.
+        unanswered: parts of the question that nothing was found for.
+        by: who chose or wrote the sentences.
+        ticket: of a hand-over.
+        notes: what the client should know.
+        trace: the steps, where they were asked for.
+    """
+
+    status: str
+    text: str
+    items: list[str]
+    sentences: list[SentenceOut]
+    code: str = ""
+    options: list[str] = []
+    unanswered: list[str] = []
+    language: str = "en"
+    by: str = ""
+    model_version: str = ""
+    ticket: str | None = None
+    notes: list[str] = []
+    trace: Any = None
 
 
 class EventIn(Struct, frozen=True, forbid_unknown_fields=True):

@@ -73,6 +73,7 @@ def choices(cls):
     given = [{}, needed, {"events": 2}, {"days": 3}, {"low": 1, "high": 5}, {"of": (vt.decay.Window(events=3),)}, parts, models]
     given += [{"of": (("a", "b"),)}, {"sources": (vt.ranking.Source(model=vt.EASE(), name="one"),)}, *OF_RULES]
     given += [{"model": vt.EASE(), "reranker": vt.Rules(rules={"hide": HIDE})}]
+    given += [{"id": "sku", "columns": {"title": 1.0}}, {"sources": ("words",), "scales": (vt.scale.MinMax(),), "weights": ((1.0,),)}]
     given += [{"name": "offer", "arms": {"none": 0.5, "five": 0.5}}, {"column": "revenue"}, {"numerator": "revenue"}]
     given = given[:1] if built(cls, {}) else [parameters for parameters in given if built(cls, parameters)]
     values = (*LEAVES, *made(), *((one,) for one in made()))

@@ -97,6 +97,12 @@ def test_a_mistake_is_said_with_its_line(read: Callable[..., Settings], text: st
             "line 4: Here is one re-ranker, with one value per parameter",
         ),
         ('artifact = "model"\nrules = {a = {typ = "Hide"}}', "The rule 'a' needs a type"),
+        (
+            'artifact = "model"\nanswers = {modle = {}}',
+            "line 4: There is no key in [scenarios.default.answers] 'modle'. Did you mean 'model'",
+        ),
+        ('artifact = "model"\nanswers = {model = {ulr = "x"}}', "line 4: There is no Endpoint parameter 'ulr'. Did you mean 'url'"),
+        ('artifact = "model"\nanswers = true', "line 4: [scenarios.default.answers] is a table, which may be empty. Got True."),
         ('artifact = "model"\nbudget = 3', "line 4: There is no key in [scenarios.default] 'budget'. Did you mean 'budget_ms'"),
         ('artifact = "model"\nbudget_ms = 0', "line 4: The 'budget_ms' parameter of ScenarioSettings must be greater than 0. Got 0."),
     ],

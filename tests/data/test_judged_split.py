@@ -41,6 +41,7 @@ def test_what_is_in_it():
     assert split.train.titles(np.array([0, 4])) == ["Green tea", "Sweet corn"]
     assert split.counts == {
         "judgements": 6, "judgements_twice": 1, "judgements_without_query": 1, "judgements_without_item": 1, "queries_without_truth": 2,
+        "cold_targets_share": 1.0, "seen_targets_share": 0.0, "queries_without_history_share": 1.0, "new_users_share": 1.0,
     }  # fmt: skip
     assert len(split.warnings) == 3
     assert "2 queries were dropped" in str(split.summary)

@@ -3,20 +3,28 @@
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.catalogue import Catalogue
+from vitrina.grades import Grades
 from vitrina.retrieve.top_k import top_k_dense
 from vitrina.search.hybrid import without_fallback
+from vitrina.search.learned import _Lesson, features_of
 
 ITEMS = 12
 VOCABULARY = vt.Vocabulary.of([f"i{n}" for n in range(ITEMS)])
 CATALOGUE = Catalogue(np.zeros(ITEMS, np.int64), np.zeros(ITEMS, np.int64), 0, np.arange(ITEMS, dtype=np.int32))
+
+
+def rows_of(queries):
+    """The row of each query: the number that its text is; the first where there is no text, as an artifact is asked."""
+    return [0] * len(queries) if queries.texts is None else [int(text) for text in queries.texts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +39,7 @@ class Table:
 
     def recommend(self, queries, k, *, eligible=vt.Eligibility()):
         self.asked.append(len(queries))
-        rows = self.scores[[int(text) for text in queries.texts]].astype(np.float32)
+        rows = self.scores[rows_of(queries)].astype(np.float32)
         return without_fallback(top_k_dense(rows, queries, k, eligible, self.catalogue, self.vocabulary))
 
     def state(self):
@@ -46,10 +54,10 @@ class Scored(Table):
     """The same, which can score any item."""
 
     def score(self, queries, items):
-        return self.scores[[int(text) for text in queries.texts]][:, items].astype(np.float32)
+        return self.scores[rows_of(queries)][:, items].astype(np.float32)
 
     def score_pairs(self, queries, items):
-        return np.concatenate([self.scores[int(text)][items[q]] for q, text in enumerate(queries.texts)]).astype(np.float32)
+        return np.concatenate([self.scores[row][items[q]] for q, row in enumerate(rows_of(queries))]).astype(np.float32)
 
 
 class Broken(Table):
@@ -253,3 +261,73 @@ def test_what_cannot_be_is_refused():
         vt.search.Hybrid({"a": one}, depth=0)
     with pytest.raises(ParameterError, match="none below 0"):
         vt.search.Convex(weights=(0, 0))
+
+
+def graded_split(seed=0, queries=80):
+    """A split whose grades agree with the first source on half of the queries, and with the second on the rest."""
+    rng = np.random.default_rng(seed)
+    tables = [rng.normal(size=(queries, ITEMS)).astype(np.float32) for _ in range(2)]
+    best = [np.argsort(-(0.8 * a + 0.2 * b))[:2] for a, b in zip(*tables, strict=True)]
+    grades = Grades.of([row.tolist() for row in best], [[3.0, 1.0]] * queries)
+    asks = vt.Queries.of_texts(VOCABULARY, [str(q) for q in range(queries)])
+    split = vt.split.Split(vt.testing.toy(), asks, grades.relevant, vt.Eligibility(repeat=True), grades=grades)
+    return split, vt.search.Hybrid({"a": Scored(tables[0]), "b": Scored(tables[1])}, depth=5)
+
+
+def test_a_mix_is_learned_that_is_the_best_of_the_slow_search():
+    split, hybrid = graded_split()
+    learned = vt.search.Learned(scales=(vt.scale.MinMax(),), l2=1e-3, folds=4)
+    fitted = learned.fit(hybrid, split)
+    mix = fitted.fusion
+    pairs = fitted.candidates(split.queries, eligible=split.eligible)
+    gains = np.array([dict(zip(split.grades.items[q], split.grades.gains[own], strict=True)).get(i, 0.0)
+                      for q, i in zip(pairs.rows, pairs.codes, strict=True)
+                      for own in [slice(split.grades.items.indptr[q], split.grades.items.indptr[q + 1])]])  # fmt: skip
+    features = features_of(pairs, learned.scales)
+
+    own = [pairs.rows == q for q in range(80)]
+    off = [np.concatenate([features[o, s] - features[o, s].mean() for o in own]) for s in (0, 1)]
+    spread = [np.sqrt((one**2).mean()) for one in off]
+    taught = [(features[o], gains[o] / gains[o].sum()) for o in own if gains[o].sum() > 0]
+
+    def loss(a, b):
+        total = 0.0
+        for parts, wanted in taught:
+            s = a * parts[:, 0] + b * parts[:, 1]
+            total -= wanted @ (s - np.log(np.exp(s).sum()))
+        return total / len(taught) + 1e-3 / 2 * ((a * spread[0]) ** 2 + (b * spread[1]) ** 2)
+
+    ratio = mix.weights[1][0] / mix.weights[0][0]
+    grid = [(loss(a, a * r), r) for a in np.linspace(4, 20, 17) for r in np.linspace(0.1, 0.5, 21)]
+    assert abs(min(grid)[1] - ratio) <= 0.03
+    assert 0.1 < ratio < 0.5
+    assert "on queries that it hadn't seen, in 4 folds" in fitted.notes[-1]
+
+
+def test_lists_of_other_folds_never_saw_their_own_labels():
+    split, hybrid = graded_split()
+    learned = vt.search.Learned(folds=4)
+    lists = learned.cross_fitted(hybrid, split, 5)
+    texts = split.queries.texts.to_list()
+    same = replace(split.queries, texts=pl.Series("text", [texts[q // 2 * 2] for q in range(80)], pl.String))  # two of each text
+    turned = replace(split, queries=same)
+    scores = _Lesson.of(learned, hybrid, turned).out_of_fold()
+    wrong = turned.grades.gains.copy()
+    wrong[turned.grades.items.row_of < 2] = [1, 3] * 2  # other labels of one text: its own lists don't move
+    again = _Lesson.of(learned, hybrid, replace(turned, grades=Grades(turned.grades.items, wrong))).out_of_fold()
+    rows = _Lesson.of(learned, hybrid, turned).pairs.rows
+    assert np.array_equal(scores[rows < 2], again[rows < 2])
+    assert not np.array_equal(scores, again)
+    assert lists.items.shape == (80, 5)
+
+
+def test_a_learned_mix_is_saved_and_needs_labels(tmp_path):
+    split, hybrid = graded_split()
+    fitted = vt.search.Learned(folds=3).fit(hybrid, split)
+    again = vt.load(vt.save(fitted, tmp_path / "mix"), trust=True).recommender
+    assert again.fusion == fitted.fusion
+    assert again.recommend(split.queries, 5).to_frame().equals(fitted.recommend(split.queries, 5).to_frame())
+    with pytest.raises(DataError, match="judge more queries"):
+        vt.search.Learned().fit(hybrid, split.take(np.arange(10)))
+    with pytest.raises(ParameterError, match="Learn it again"):
+        vt.search.Hybrid({"a": Table(random_scores(1))}, fitted.fusion)

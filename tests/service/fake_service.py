@@ -8,7 +8,7 @@ from vitrina.service.histories import Histories
 from vitrina.service.metrics import Metrics
 from vitrina.service.records import Attributes, Event, Rejected
 from vitrina.service.settings import Key, ScenarioSettings, Settings, hash_of
-from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendedItem, RowResult
+from vitrina.wire import AnswerAnswer, BatchAnswer, ModelAnswer, RecommendAnswer, RecommendedItem, RowResult
 
 KEYS = {
     "all": Key(hash=hash_of("vt_all")),
@@ -41,6 +41,9 @@ class FakeTenant:
         self.asked.append(request)
         items = [RecommendedItem(f"{self.name}-{place}", place, 1.0 / place, "model") for place in range(1, request.k + 1)]
         return RecommendAnswer(f"r-{next(self.ids)}", request.scenario, "v1", items), None
+
+    async def answer(self, request, *, traced=False):
+        return AnswerAnswer("refused", "Nothing was found for it.", [], [], "nothing found")
 
     async def similar(self, request):
         return RecommendAnswer(f"r-{next(self.ids)}", request.scenario, "v1", [])

@@ -14,7 +14,7 @@ import vitrina as vt
 from vitrina.service.app import application
 from vitrina.service.connections import Connection
 from vitrina.service.service import Service
-from vitrina.service.settings import ScenarioSettings, Settings
+from vitrina.service.settings import AnswerSettings, ScenarioSettings, Settings
 
 TEAS = pl.DataFrame(
     {"sku": ["tea", "mint", "jam"], "title": ["Green tea", "Green mint tea", "Berry jam"], "brand": ["Lipton", "Ahmad", None]}
@@ -31,7 +31,7 @@ def toy_settings(folder, **more):
     vt.save(index, folder / "models" / "index")
     scenarios = {
         "default": ScenarioSettings(artifact=folder / "models" / "one"),
-        "search": ScenarioSettings(artifact=folder / "models" / "index"),
+        "search": ScenarioSettings(artifact=folder / "models" / "index", answers=AnswerSettings()),
         "b": ScenarioSettings(artifact=folder / "theirs" / "one", tenant="other", name="secret"),
     }
     return Settings(scenarios=scenarios, state=folder / "state", **more)

@@ -87,12 +87,14 @@ def test_an_empty_list_says_why(pipeline):
 
 
 def test_the_route(tmp_path):
-    from vitrina.client import Client
+    from vitrina.client import Client, ClientError
 
     with served(toy_settings(tmp_path)) as (_, port):
         client = Client(f"http://127.0.0.1:{port}", retries=0)
         answer = client.search("green tea", scenario="search", k=2, facets=["brand"])
         assert [place.item for place in answer.items] == ["tea", "mint"]
         assert [(one.value, one.count) for one in answer.facets["brand"]] == [("Ahmad", 1), ("Lipton", 1)]
-        with pytest.raises(Exception, match="text"):
+        with pytest.raises(ClientError, match="text"):
             client.search("", scenario="search")
+        with pytest.raises(ClientError, match=r"doesn't read what is typed. Serve a model that searches"):
+            client.search("tea")

@@ -70,7 +70,8 @@ class Answer:
         options: of a question back, items (id, title) to choose from.
         unanswered: parts of the question that nothing was found for.
         ticket: what the hand-over gave.
-        trace: every step. It holds the instructions, and is not for visitors; `plain(trace=False)` leaves it out.
+        notes: what happened on the way, for whoever runs the shop.
+        trace: every step. It holds the instructions, and is not for visitors; `plain(trace=False)` leaves both out.
     """
 
     question: str
@@ -101,9 +102,9 @@ class Answer:
         return f"{said} {rest}".strip() if said else self.reason
 
     def plain(self, *, trace: bool = True) -> dict[str, Any]:
-        """Values that JSON has."""
+        """Values that JSON has; without the trace and the notes, which may have words of the model, for visitors."""
         made = plain_of(self) | {"text": self.text, "items": list(self.items)}
-        return made | {"trace": self.trace.plain()} if trace else made
+        return made | {"trace": self.trace.plain()} if trace else {name: value for name, value in made.items() if name != "notes"}
 
     def __str__(self) -> str:
         titles = {citation.item: citation.title for cited in self.sentences for citation in cited.citations}

@@ -13,6 +13,7 @@ from vitrina.answers.guards import orders_in
 from vitrina.answers.items import as_sentences
 from vitrina.answers.kit import Kit
 from vitrina.answers.nouns import Enough, Extract, Found, NotEnough, Refusal, Understood, Verdict
+from vitrina.answers.reading import terms
 from vitrina.answers.sufficiency.words import content_words
 from vitrina.language.errors import LanguageModelError
 from vitrina.language.forms import Reasoned
@@ -97,7 +98,11 @@ def widen(missed: NotEnough, kit: Kit) -> Understood | Refusal:
     searches, note = missed.searches or _rewritten(missed, kit), ()
     if not searches:
         words = list(dict.fromkeys(content_words(understood.question)))
-        searches = (" ".join(words),) if understood.round == 0 else tuple(sorted(words, key=lambda word: (-kit.items.weight(word), word)))
+        searches = (
+            (" ".join(words),)
+            if understood.round == 0
+            else tuple(sorted(words, key=lambda word: (-max(map(kit.items.weight, terms(word))), word)))
+        )
         note = ("other words: without a model",) if kit.model is None else ("other words: the model gave none",)
     short = tuple(dict.fromkeys(search[:LONGEST] for search in searches if search.strip()))[:MOST_SEARCHES]
     return replace(understood, searches=short or understood.searches, round=understood.round + 1, notes=(*understood.notes, *note))

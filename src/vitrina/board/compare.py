@@ -133,7 +133,11 @@ def compare(
     conditions, outcomes = _run(contenders, questions, judges, budget, rules, where, seed, progress, executor)
     comparison = Comparison(questions, judges, conditions, outcomes, bootstrap, started, baseline, matters)
     train = questions.whole.train
-    about = {"title": title or f"Models for {train.name}", "inspection": inspect(train if data is None else data)}
+    log = train if data is None else data
+    about = {
+        "title": title or f"Models for {train.name}",
+        "inspection": inspect(log) if log.n_events else None,
+    }  # judged queries need no log
     return board_of(comparison, about, examples)
 
 

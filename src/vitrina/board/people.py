@@ -1,4 +1,4 @@
-"""A few people to look at: what they had, what they took next, and what each model would have shown them."""
+"""A few people to look at: what they had, what they took next, and what each model would have shown them; of searches, those that went worst."""
 
 from __future__ import annotations
 
@@ -41,6 +41,21 @@ def choose(split: Split, hits: NDArray[np.bool_], count: int, seed: int, among: 
     return np.array(chosen, np.int64)
 
 
+def worst(split: Split, hits: NDArray[np.bool_], count: int, among: Int64 | None = None) -> Int64:
+    """Queries whose lists hold the smallest share of what they could, on average over the models; of equal ones the first.
+
+    Args:
+        split: the truth.
+        hits: (models, queries, k) whether a place holds something relevant.
+        count: how many.
+        among: the queries to choose from, where not all.
+    """
+    best = np.clip(split.truth.lengths, 1, hits.shape[2])
+    found = hits.sum(axis=2).mean(axis=0) / best
+    order = np.argsort(found, kind="stable")
+    return (order if among is None else order[np.isin(order, among)])[:count]
+
+
 def _divides(hits: NDArray[np.bool_]) -> Float64:
     """(queries,) 0 where all models hit or all miss, most where half of them hit."""
     share = hits.mean(axis=0)
@@ -54,9 +69,15 @@ def examples(
     if not count or not lists or not len(split.queries):
         return ()
     before = before or {}
-    found = np.stack([hits(r, split)[:, :k].any(axis=1) for r in lists.values()])
+    found = [hits(r, split)[:, :k] for r in lists.values()]
     among = next((was.rows for was in before.values()), None)  # the same of all
-    return tuple(_example(int(q), lists, split, k, before) for q in choose(split, found, count, seed, among))
+    if split.queries.texts is not None:
+        deepest = max(one.shape[1] for one in found)
+        padded = np.stack([np.pad(one, ((0, 0), (0, deepest - one.shape[1]))) for one in found])
+        chosen = worst(split, padded, count, among)
+    else:
+        chosen = choose(split, np.stack([one.any(axis=1) for one in found]), count, seed, among)
+    return tuple(_example(int(q), lists, split, k, before) for q in chosen)
 
 
 def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: int, before: Mapping[str, Before]) -> Example:
@@ -78,6 +99,7 @@ def _example(query: int, lists: Mapping[str, Recommendations], split: Split, k: 
         ranks={name: _ranks(lists[name].items[query, filled[name]], items) for name, items in former.items()},
         reasons={name: why for name, given in lists.items() if (why := reasons_of(given, query, filled[name]))},
         sources={name: why for name, given in lists.items() if (why := sources_of(given, query, filled[name]))},
+        text="" if split.queries.texts is None else split.queries.texts[query] or "",
     )  # fmt: skip
 
 

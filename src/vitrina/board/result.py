@@ -85,7 +85,7 @@ class Entry:
 class Example:
     """One person: titles of the history, and each model's list with the hits marked.
 
-    Of some models there is more: of those that were ranked again their list before that and the rank there of each place (None is further down
+    Of a search there is also the text that was typed. Of some models there is more: of those that were ranked again their list before that and the rank there of each place (None is further down
     than the list went); the reasons and the source of each place.
     """
 
@@ -97,6 +97,7 @@ class Example:
     ranks: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)  # from 1
     reasons: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)  # model -> names of reasons, a place each
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True)

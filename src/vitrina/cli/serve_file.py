@@ -15,7 +15,7 @@ from vitrina.cli.sections import Section, settings_of
 from vitrina.cli.serve_env import TABLES, Environment, keys_of, same_name
 from vitrina.cli.toml import Keys, TomlFile
 from vitrina.experiments import Experiment
-from vitrina.service.settings import DEFAULT, Key, ScenarioSettings, ServedExperiment, Settings, hash_of
+from vitrina.service.settings import DEFAULT, AnswerSettings, Key, ScenarioSettings, ServedExperiment, Settings, hash_of
 
 EXAMPLE = 'A whole file: [service] port = 8000, then [scenarios.default] artifact = "model".'
 OPTION = "--{}"
@@ -119,7 +119,7 @@ def _keys(file: TomlFile, tables: Mapping[str, Mapping[str, Any]], secrets: Mapp
 
 def _scenario(file: TomlFile, keys: Keys, table: Mapping[str, Any]) -> ScenarioSettings:
     _check_keys(file, keys, table, list(ScenarioSettings.model_fields))
-    given = {key: value for key, value in table.items() if key not in ("rules", "rerank")}
+    given = {key: value for key, value in table.items() if key not in ("rules", "rerank", "answers")}
     with build.located(file, (*keys, "artifact")):
         if not isinstance(given.get("artifact"), str):
             raise ParameterError(f'A scenario needs the folder of an artifact: artifact = "model". Got {given.get("artifact")!r}.')
@@ -128,11 +128,23 @@ def _scenario(file: TomlFile, keys: Keys, table: Mapping[str, Any]) -> ScenarioS
     if file.trust:
         given["trust"] = True
     item = source.get("read", {}).get("item", "item_id") if isinstance(source, Mapping) else "item_id"
+    if "answers" in table:
+        given["answers"] = _answers(file, (*keys, "answers"), table["answers"])
     made = build.construct(file, keys, ScenarioSettings, given)
     rules = build.rules(file, table.get("rules", {}), item, at=(*keys, "rules"))
     order = build.one_reranker(file, (*keys, "rerank"), table["rerank"]) if "rerank" in table else None
     with build.located(file, keys):
         return ScenarioSettings(**{name: getattr(made, name) for name in type(made).model_fields} | {"rules": rules, "rerank": order})
+
+
+def _answers(file: TomlFile, keys: Keys, table: Any) -> AnswerSettings:
+    """How questions are answered; a model without a type is one behind an address."""
+    with build.located(file, keys):
+        if not isinstance(table, Mapping):
+            raise ParameterError(f"[{'.'.join(map(str, keys))}] is a table, which may be empty. Got {table!r}.")
+    _check_keys(file, keys, table, list(AnswerSettings.model_fields))
+    given = {**table, "model": {"type": "Endpoint", **table["model"]}} if isinstance(table.get("model"), Mapping) else table
+    return build.construct(file, keys, AnswerSettings, given)
 
 
 def _experiment(file: TomlFile, name: str, table: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]) -> ServedExperiment:

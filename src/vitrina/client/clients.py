@@ -14,7 +14,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.client import steps as step
 from vitrina.client.rows import Given
 from vitrina.client.steps import Call, Pause, Reply, Steps
-from vitrina.wire import BatchAnswer, ErasedAnswer, Health, Id, ModelAnswer, ModelRequest, RecommendAnswer
+from vitrina.wire import AnswerAnswer, BatchAnswer, ErasedAnswer, Health, Id, ModelAnswer, ModelRequest, RecommendAnswer
 
 T = TypeVar("T")
 
@@ -51,6 +51,10 @@ class Client:
     def search(self, text: str, **asked: Any) -> RecommendAnswer:
         """What is found for a text; `asked` are the other fields of `vitrina.wire.SearchRequest`."""
         return self._take(step.search(self._retries, text, asked))
+
+    def answer(self, question: str, **asked: Any) -> AnswerAnswer:
+        """A question, answered in sentences that cite items; `asked` are the other fields of `vitrina.wire.AnswerRequest`."""
+        return self._take(step.answer(self._retries, question, asked))
 
     def similar(self, item: Id, **asked: Any) -> RecommendAnswer:
         """Items that are like one; `asked` are the other fields of `vitrina.wire.SimilarRequest`."""
@@ -128,6 +132,9 @@ class AsyncClient:
 
     async def search(self, text: str, **asked: Any) -> RecommendAnswer:
         return await self._take(step.search(self._retries, text, asked))
+
+    async def answer(self, question: str, **asked: Any) -> AnswerAnswer:
+        return await self._take(step.answer(self._retries, question, asked))
 
     async def similar(self, item: Id, **asked: Any) -> RecommendAnswer:
         return await self._take(step.similar(self._retries, item, asked))

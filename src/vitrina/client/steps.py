@@ -14,6 +14,8 @@ from vitrina.base.errors import VitrinaError
 from vitrina.client.rows import Given, encoded, rows_of, struct_of
 from vitrina.wire import (
     MOST_EVENTS,
+    AnswerAnswer,
+    AnswerRequest,
     BatchAnswer,
     ErasedAnswer,
     EventIn,
@@ -112,6 +114,12 @@ def search(retries: int, text: str, asked: Mapping[str, Any]) -> Steps[Recommend
     """What is found for a text."""
     request = struct_of(SearchRequest, {"text": text, **asked})
     return (yield from _asked(retries, Call("POST", "/v1/search", encoded(request)), RecommendAnswer))
+
+
+def answer(retries: int, question: str, asked: Mapping[str, Any]) -> Steps[AnswerAnswer]:
+    """What comes of a question."""
+    request = struct_of(AnswerRequest, {"question": question, **asked})
+    return (yield from _asked(retries, Call("POST", "/v1/answer", encoded(request)), AnswerAnswer))
 
 
 def similar(retries: int, item: Id, asked: Mapping[str, Any]) -> Steps[RecommendAnswer]:

@@ -94,7 +94,7 @@ def agreement(measure: str, counts: Float64, confidence: float = 0.95) -> Estima
     grades, function = round(counts.shape[1] ** 0.5), MEASURES[measure]
     rows = int(counts.sum())
     found = estimate(counts, lambda s: function(s.reshape(-1, grades, grades)), rows, confidence, ends="agreement")
-    if found.value < 1 or found.clusters < 2:
+    if not found.value > 1 - 1e-9 or found.clusters < 2:
         return found
     unseen = 1 - ((1 - confidence) / 2) ** (1 / found.clusters)
     whole = counts.sum(axis=0).reshape(grades, grades)
@@ -123,7 +123,7 @@ def difference(measure: str, ours: pl.DataFrame, theirs: pl.DataFrame, grades: i
 
 
 def _with_low(found: Estimate, low: float) -> Estimate:
-    return Estimate(found.value, low, 1.0, found.error, found.freedom, found.clusters, found.rows, found.confidence)
+    return Estimate(1.0, low, 1.0, found.error, found.freedom, found.clusters, found.rows, found.confidence)
 
 
 def _turned(shares: Float64) -> Float64:

@@ -21,6 +21,8 @@ def without(eligible: Eligibility, hidden: Bool | None, rows: Sequence[Ragged] =
     >>> eligible = without(Eligibility(exclude=[0]), np.array([False, False, True]), [Ragged.of([[1], []])])
     >>> eligible.include.tolist(), eligible.exclude.values.tolist()
     ([1], [1])
+    >>> without(Eligibility(exclude=[0]), None, [Ragged.of([[1], []])]).exclude.lengths.tolist()
+    [2, 1]
     """
     own = [part for part in (eligible.exclude, *rows) if isinstance(part, Ragged)]
     for_all = hidden is not None and hidden.any()
@@ -32,6 +34,8 @@ def without(eligible: Eligibility, hidden: Bool | None, rows: Sequence[Ragged] =
         hidden = hidden.copy()
         hidden[eligible.exclude[(eligible.exclude >= 0) & (eligible.exclude < len(hidden))]] = True
         for_all = True
+    elif isinstance(eligible.exclude, np.ndarray):  # how many items there are isn't known here, so what is excluded for all is for each
+        own.append(Ragged.of_lengths(np.full(len(own[0]), len(eligible.exclude)), np.tile(eligible.exclude, len(own[0]))))
     joined = Ragged.of_lengths(*_joined(own))
     return replace(only(eligible, np.flatnonzero(~hidden).astype(np.int32)) if for_all and hidden is not None else eligible, exclude=joined)
 

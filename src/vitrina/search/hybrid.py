@@ -24,7 +24,7 @@ from vitrina.retrieve.top_k import top_k_ragged
 from vitrina.search.asking import Tally, answers_of
 from vitrina.search.fusion import RRF, Fusion
 from vitrina.told import labelled, tables_of_members
-from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.types import Eligibility, Float32, Queries, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 QUERIES = 1024  # of a block
@@ -37,8 +37,8 @@ class Hybrid:
     """The best items of several sources, in the order of a fusion; a search engine of words and one of vectors are the usual two.
 
     Each source gives its `depth` best eligible items. What all of them give is put into one order by the fusion; nothing else is in a list, which
-    may be short or empty, as nothing popular fills a search. The column `source` names the source that has the item highest, and `reasons` all
-    that have it. Exact ties go to the lower code.
+    may be short or empty, as nothing popular fills a search. The column `source` names the source that has the item highest, and
+    `explain` all that have it. Exact ties go to the lower code.
 
     A source that raises, or isn't done within its `seconds`, is left out of the answer: `tables["sources"]` counts that, with what it said last. It
     can't be stopped, and goes on in its thread. Where no source answers, neither does the mixture.
@@ -156,12 +156,15 @@ class Hybrid:
 
     def ranked(self, pairs: Pairs, k: int, eligible: Eligibility) -> Recommendations:
         """The best of candidates that are there already: a part of `recommend`."""
-        lists = without_fallback(
-            top_k_ragged(pairs.items, self.fusion.of(pairs), pairs.queries, k, eligible, self.catalogue, self.vocabulary)
-        )
+        return self.listed(pairs, self.fusion.of(pairs), k, eligible)
+
+    def listed(self, pairs: Pairs, scores: Float32, k: int, eligible: Eligibility) -> Recommendations:
+        """The best of candidates with these scores, the source of each place, and who has it."""
+        lists = without_fallback(top_k_ragged(pairs.items, scores, pairs.queries, k, eligible, self.catalogue, self.vocabulary))
         at, names = pair_of_places(lists, pairs), self.asked.names
-        source, ranks = np.zeros(lists.items.shape, np.uint8), pairs.ranks[at[at >= 0]]
-        source[at >= 0] = np.where(np.isnan(ranks), np.inf, ranks).argmin(axis=1) if len(ranks) else 0
+        source, own = np.zeros(lists.items.shape, np.uint8), at >= 0
+        ranks = pairs.ranks[at[own]]
+        source[own] = np.where(np.isnan(ranks), np.inf, ranks).argmin(axis=1) if len(ranks) else 0
         return replace(lists, extra={"source": source}, sources=names)
 
     def explain(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:

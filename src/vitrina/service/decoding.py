@@ -17,7 +17,7 @@ from vitrina.base.ids import id_text
 from vitrina.service.moments import seconds_of
 from vitrina.service.problems import RefusedError
 from vitrina.service.records import Attributes, Event, Rejected
-from vitrina.wire import EventIn, HistoryItem, ItemIn, RecommendRequest, SimilarRequest, UserIn
+from vitrina.wire import AnswerRequest, EventIn, HistoryItem, ItemIn, RecommendRequest, SimilarRequest, UserIn
 
 T = TypeVar("T")
 
@@ -195,7 +195,7 @@ def moment(value: str | float, now: float, *, any_year: bool = False) -> int:
     return round(seconds * 1e6)
 
 
-Asked = TypeVar("Asked", RecommendRequest, SimilarRequest)
+Asked = TypeVar("Asked", RecommendRequest, SimilarRequest, AnswerRequest)
 
 
 def canonical(request: Asked, *, any_year: bool = False) -> Asked:
@@ -211,7 +211,7 @@ def canonical(request: Asked, *, any_year: bool = False) -> Asked:
     for name in ("candidates", "exclude"):
         if ids := getattr(request, name):
             changed[name] = [id_text(one) for one in ids]
-    if isinstance(request, RecommendRequest) and request.history:
+    if isinstance(request, (RecommendRequest, AnswerRequest)) and request.history:
         now = time.time()
         try:
             changed["history"] = [_happened(one, now, any_year=any_year) for one in request.history]

@@ -14,6 +14,7 @@ from vitrina.base.printing import sentence_end
 from vitrina.service.registry import Kept, ModelRefusedError, Registry, Version, check, read_version
 
 if TYPE_CHECKING:
+    from vitrina.service.answering import Answering
     from vitrina.service.batcher import Batcher
     from vitrina.service.pipeline import Pipeline
     from vitrina.service.settings import ScenarioSettings
@@ -28,6 +29,7 @@ class Way:
     version: Version
     pipeline: Pipeline
     batcher: Batcher
+    answering: Answering | None = None  # of questions, where the scenario answers them
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ import polars as pl
 
 from vitrina.data.dataset import Dataset
 from vitrina.report.words import plural
+from vitrina.service.answering import Answering
 from vitrina.service.batcher import Batcher
 from vitrina.service.doubles import Doubles
 from vitrina.service.facts import Facts
@@ -165,7 +166,8 @@ class Service:
         )  # fmt: skip
         name = settings.name or next((key for key, one in self.settings.of_tenant(tenant).items() if one is settings), "arm")
         pipeline.watch = partial(self.metrics.staged, tenant, name)
-        return Way(version, pipeline, Batcher(pipeline, self._answering, waiting=self.settings.limits.waiting))
+        answering = None if settings.answers is None else Answering(pipeline, self._answering, settings.answers)
+        return Way(version, pipeline, Batcher(pipeline, self._answering, waiting=self.settings.limits.waiting), answering)
 
     def _serves(self, key: str, version: Version) -> None:
         tenant, _, scenario = key.partition("/")

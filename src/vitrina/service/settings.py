@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from vitrina.base.config import Config, Days, Names
 from vitrina.base.errors import ParameterError
 from vitrina.experiments import Experiment
+from vitrina.language.endpoint import Endpoint
 from vitrina.rerank.base import RerankerConfig
 from vitrina.rerank.rules.ruled import Rules
 
@@ -88,6 +89,29 @@ class Key(Config):
 
 
 @final
+class AnswerSettings(Config):
+    """How questions are answered from what a scenario's model finds: see `vitrina.answers.Answerer`.
+
+    Args:
+        model: the language model behind an endpoint; without one the answer is extracted: the best sentences of the best items.
+        columns: of items that are read; all by default.
+        title: the column that names an item, where it isn't a usual one.
+        instructions: to the model, in your own words: what is offered here, and to whom.
+        k: items that are looked at in the first round.
+        rounds: of searching again, at most.
+        budget: tokens of one context.
+    """
+
+    model: Endpoint | None = None
+    columns: Names | None = None
+    title: str | None = None
+    instructions: str | None = None
+    k: int = Field(default=5, ge=1, le=100)
+    rounds: int = Field(default=2, ge=0, le=10)
+    budget: int = Field(default=6000, ge=200)
+
+
+@final
 class ScenarioSettings(Config):
     """A place where lists are shown.
 
@@ -100,6 +124,7 @@ class ScenarioSettings(Config):
         candidates: of which the best are put into another order, and the reserve from which gaps are filled.
         repeat: may people get what they had; by default as the model was fitted for.
         budget_ms: a source that takes longer is skipped, and counted.
+        answers: questions are answered here, from what the model finds.
         trust: may the artifact hold classes of your own, whose code runs then.
     """
 
@@ -111,6 +136,7 @@ class ScenarioSettings(Config):
     candidates: int = Field(default=200, ge=1, le=100_000)
     repeat: bool | None = None
     budget_ms: float = Field(default=250.0, gt=0)
+    answers: AnswerSettings | None = None
     trust: bool = False
 
     @model_validator(mode="after")

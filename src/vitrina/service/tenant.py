@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from msgspec.json import encode
 
-from vitrina.base.errors import UnknownNameError
+from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.experiments.assign import Assigned
 from vitrina.service import tracing
 from vitrina.service.models import Way
@@ -21,7 +21,7 @@ from vitrina.service.registry import ModelRefusedError
 from vitrina.service.scenario import NO_ID, Scenario
 from vitrina.service.store.base import StoreUnavailableError
 from vitrina.service.trace import Trace
-from vitrina.wire import BatchAnswer, ModelAnswer, RecommendAnswer, RecommendRequest, RowResult, SimilarRequest
+from vitrina.wire import AnswerAnswer, AnswerRequest, BatchAnswer, ModelAnswer, RecommendAnswer, RecommendRequest, RowResult, SimilarRequest
 
 if TYPE_CHECKING:
     from vitrina.service.facts import Facts
@@ -105,6 +105,19 @@ class Tenant:
         way = scenario.way(None)
         answered = await way.batcher.similar(request)
         return self._shown(scenario, way, answered, None, None, None)
+
+    async def answer(self, request: AnswerRequest, *, traced: bool = False) -> AnswerAnswer:
+        """What comes of a question, by the version that serves who is in no experiment.
+
+        Raises:
+            ParameterError: the scenario answers no questions, or this one can't be answered as it is.
+        """
+        answering = self.scenario(request.scenario).way(None).answering
+        if answering is None:
+            raise ParameterError(
+                f"The scenario {request.scenario!r} answers no questions: it has no table [scenarios.{request.scenario}.answers] in the settings."
+            )
+        return await answering.answer(request, traced=traced)
 
     def _shown(
         self, scenario: Scenario, way: Way, answered: Answered, user: str | None, session: str | None, assigned: Assigned | None

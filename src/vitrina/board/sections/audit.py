@@ -33,7 +33,9 @@ def audit(seen: Inspection | None, split: SplitSummary | None, latest: Html | No
     """Sizes, warnings, events over time with the split, long tail, lengths of histories, filters; `latest` says which of several folds."""
     beware = (*(seen.warnings if seen else ()), *((*split.leakage, *split.warnings) if split else ()))
     if seen is None:
-        missing = sentence("The board came without an inspection of the data, so sizes and warnings are missing here.")
+        missing = sentence(
+            "The board came without an inspection of the data (there may be no events), so sizes and warnings are missing here."
+        )
         return section("data", "The data", missing, _warnings(beware), latest, _split(split))
     return section(
         "data", "The data", latest, _sizes(seen), _warnings(beware), timeline(seen, split), _split(split),

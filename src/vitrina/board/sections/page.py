@@ -34,7 +34,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[View], Html | None]], ...] = (
     ("exposure", "What is recommended", exposure),
     ("stages", "Two stages", stages),
     ("reordered", "Before and after", reordered),
-    ("people", "Six people", people),
+    ("people", "Examples", people),
     ("making", "How it was made", making),
 )
 

@@ -25,6 +25,11 @@ def people(view: View) -> Html:
     examples = view.board.examples[:MOST]
     if not examples:
         return section("people", "Six people", sentence("There are no example people on this board: no query could be shown."))
+    if any(example.text for example in examples):
+        note = "The searches of which the lists hold least of what was judged relevant, on average over the models; ● marks what was."
+        return section(
+            "people", "The searches that went worst", el("p", note, class_="sub"), view.of_latest, *(_person(view, e) for e in examples)
+        )
     note = "What each person had taken, newest last, and what each model would have shown; ● marks what the person then took."
     return section("people", COUNTS[len(examples)], el("p", note, class_="sub"), view.of_latest, *(_person(view, e) for e in examples))
 
@@ -32,8 +37,9 @@ def people(view: View) -> Html:
 def _person(view: View, example: Example) -> Html:
     models = _models(view, example)
     shown, folded = models[:OPEN], models[OPEN : OPEN + FOLDED]
-    head = join((el("h3", "Person ", name(example.user)), el("p", _outcome(example, models), class_="sub")))
-    beside = _beside([past(example), *(_list(view, m, example.lists[m]) for m in shown)], f"Lists for person {example.user}", OPEN + 1)
+    asked = el("h3", "“", name(example.text), "”") if example.text else el("h3", "Person ", name(example.user))
+    head = join((asked, el("p", _outcome(example, models), class_="sub")))
+    beside = _beside([past(example), *(_list(view, m, example.lists[m]) for m in shown)], f"Lists for {_of(example)}", OPEN + 1)
     return el("article", head, beside, _more(view, example, folded, len(models)), class_="person")
 
 
@@ -43,7 +49,7 @@ def _more(view: View, example: Example, folded: list[str], models: int) -> Html 
     left = models - OPEN - len(folded)
     said = f"The lists of {plural(len(folded), 'other model')}" + (f"; those of {left} more are in board.json" if left else "")
     lists = [_list(view, m, example.lists[m]) for m in folded]
-    return el("details", el("summary", said), _beside(lists, f"More lists for person {example.user}", OPEN))
+    return el("details", el("summary", said), _beside(lists, f"More lists for {_of(example)}", OPEN))
 
 
 def _beside(columns: list[Html], label: str, most: int) -> Html:
@@ -64,12 +70,12 @@ def _models(view: View, example: Example) -> list[str]:
 
 def _outcome(example: Example, models: list[str]) -> str:
     right = [m for m in models if any(hit for _, hit in example.lists[m])]
-    taken = plural(len(example.truth), "item")
+    taken = f"Relevant: {plural(len(example.truth), 'item')}" if example.text else f"Then took {plural(len(example.truth), 'item')}"
     if not models:
-        return f"Then took {taken}; no model answered."
+        return f"{taken}; no model answered."
     if not right:
-        return f"Then took {taken}; no model had {'it' if len(example.truth) == 1 else 'any of them'} in its list."
-    return f"Then took {taken}; {len(right)} of {plural(len(models), 'model')} had at least one in the list."
+        return f"{taken}; no model had {'it' if len(example.truth) == 1 else 'any of them'} in its list."
+    return f"{taken}; {len(right)} of {plural(len(models), 'model')} had at least one in the list."
 
 
 def past(example: Example) -> Html:
@@ -78,7 +84,13 @@ def past(example: Example) -> Html:
     hit = {title for shown in example.lists.values() for title, is_hit in shown if is_hit}
     then = sorted(example.truth, key=lambda title: title not in hit)
     more = el("li", f"and {count(len(then) - ROWS)} more", class_="more") if len(then) > ROWS else None
-    taken = join((el("h4", "Then took"), el("ul", *map(_title, then[:ROWS]), more, class_="then"))) if then else None
+    taken = (
+        join((el("h4", "Relevant" if example.text else "Then took"), el("ul", *map(_title, then[:ROWS]), more, class_="then")))
+        if then
+        else None
+    )
+    if example.text and not example.history:
+        return el("div", taken, class_="past")
     return el("div", el("h4", "History"), el("div", el("ul", *past), taken), class_="past")
 
 
@@ -105,3 +117,7 @@ def _title(title: str) -> Html:
 def short_title(title: str) -> Html:
     """A title of a few lines at most; the pointer finds the whole one."""
     return name(title) if len(title) <= LONGEST else el("span", name(title[:LONGEST].rstrip() + "…"), title=title)
+
+
+def _of(example: Example) -> str:
+    return f"the search {example.text}" if example.text else f"person {example.user}"

@@ -70,6 +70,7 @@ def judged(
         )
     grades, counts = grades.take(kept), _counts(qrels, judgements, told, len(asked) - len(kept), codes, inside)
     questions = _queries(asked[kept], train)
+    counts |= _shares(questions, grades.relevant, train)
     return Split(train, questions, grades.relevant, Eligibility(repeat=repeat), counts=counts, warnings=_warnings(counts), grades=grades)
 
 
@@ -139,6 +140,19 @@ def _counts(qrels: pl.DataFrame, plain: pl.DataFrame, told: pl.DataFrame, silent
         "judgements": len(told), "judgements_twice": len(qrels) - len(plain), "judgements_without_query": len(plain) - len(told),
         "judgements_without_item": int((codes >= inside).sum()), "queries_without_truth": silent,
     }  # fmt: skip
+
+
+def _shares(queries: Queries, truth: Ragged, train: Dataset) -> dict[str, float]:
+    """Of targets without an event in training and of those in the history, of queries without a history, and of people without events."""
+    width, had = train.n_items, queries.histories()
+    history = had.row_of * width + had.values
+    people = np.unique(np.where(queries.users < 0, -1 - np.arange(len(queries)), queries.users))
+    return {
+        "cold_targets_share": float((train.catalogue.events[truth.values] == 0).mean()),
+        "seen_targets_share": float(np.isin(truth.row_of * width + truth.values, history).mean()),
+        "queries_without_history_share": float((queries.lengths == 0).mean()),
+        "new_users_share": float((people < 0).mean()),
+    }
 
 
 def _warnings(counts: Mapping[str, Any]) -> tuple[str, ...]:

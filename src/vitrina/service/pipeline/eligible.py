@@ -76,6 +76,15 @@ def narrowed(layers: Sequence[RerankedLists], queries: Queries, eligible: Eligib
     return eligible
 
 
+def for_all(eligible: Eligibility) -> Eligibility:
+    """The eligibility of one query as one of any number of queries."""
+
+    def flat(items: Int32 | Ragged | None) -> Int32 | None:
+        return items.values if isinstance(items, Ragged) else items
+
+    return replace(eligible, include=flat(eligible.include), exclude=flat(eligible.exclude))
+
+
 def dropped(asking: Asking, hidden: Bool | None, layers: Sequence[RerankedLists], queries: Queries, every: Bool) -> list[tuple[str, Int32]]:
     """What each condition takes off for the one request of a batch of one, in the order in which they stand here, each item once.
 

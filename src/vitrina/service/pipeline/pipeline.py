@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Self, final
 
 from vitrina.artifacts import Artifact
-from vitrina.base.errors import VitrinaError
+from vitrina.base.errors import ParameterError, VitrinaError
 from vitrina.base.ids import id_text
 from vitrina.data.dataset import Dataset
 from vitrina.protocols import Recommender
@@ -24,7 +24,7 @@ from vitrina.service.pipeline.answered import Answered
 from vitrina.service.pipeline.asked import Asked, Enrichment, unread
 from vitrina.service.pipeline.check import checked
 from vitrina.service.pipeline.columns import Columns
-from vitrina.service.pipeline.eligible import Asking, dropped, narrowed, why_empty
+from vitrina.service.pipeline.eligible import Asking, dropped, for_all, narrowed, why_empty
 from vitrina.service.pipeline.gather import Gathering, Within
 from vitrina.service.pipeline.layers import hidden_by_rules, layers_of, refreshed, settings_of
 from vitrina.service.pipeline.listing import Listing
@@ -37,6 +37,7 @@ from vitrina.wire import MOST_ITEMS, RecommendRequest, SimilarRequest
 
 RESERVE = 10  # places beyond a list, from which it is filled where a check takes something out
 BUDGET = 0.05  # seconds
+UNREAD = "{model} doesn't read what is typed. Serve a model that searches here: an index (vt.search.ItemIndex), or vt.search.Hybrid of several sources."
 log = logging.getLogger(__name__)
 
 
@@ -138,6 +139,8 @@ class Pipeline:
 
     def _batch(self, asked: list[Asked], report: Report, *, traced: bool) -> list[Answered]:
         queries = self.enrichment.queries(asked)
+        if queries.texts is not None and not self.searches:
+            raise ParameterError(UNREAD.format(model=f"The model {self.recommender!r}"), parameter="text")
         with report.stage("eligibility"):  # 2. what may be shown at all, before anything is scored
             asking = self._asking(asked)
             eligible = narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))
@@ -225,6 +228,23 @@ class Pipeline:
         check = checked(lists.items, queries, lists.k, eligible, self.recommender.catalogue)
         items = self.listing.items(lists, check.unfilled(), 0, request.k)
         return Answered(items, None if items else f"Nothing that may be shown is like {text!r}.", asked.notes, version=self.version)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the model reads what was typed: popularity fills no place of its lists."""
+        return not self.recommender.catalogue.fills
+
+    def within(self, request: RecommendRequest) -> tuple[list[Any], Eligibility, list[str]]:
+        """The history of a request, ids of items, and what it may be shown, for whoever asks the model by itself; with notes for the client.
+
+        Raises:
+            VitrinaError: the request can't be answered as it is.
+        """
+        self._refresh()
+        asked = self.enrichment.asked(request, self._clock())
+        queries, asking = self.enrichment.queries([asked]), self._asking([asked])
+        history = self.recommender.vocabulary.decode(asked.history.items).to_list()
+        return history, for_all(narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))), asked.notes
 
     def _asking(self, asked: Sequence[Asked]) -> Asking:
         """What these requests, which have the same conditions, may be shown."""

@@ -6,9 +6,10 @@ import msgspec
 
 from vitrina.service.decoding import canonical
 from vitrina.service.routes.table import Call, Endpoint
-from vitrina.wire import RecommendAnswer, RecommendRequest, SearchRequest, SimilarRequest
+from vitrina.wire import AnswerAnswer, AnswerRequest, RecommendAnswer, RecommendRequest, SearchRequest, SimilarRequest
 
-RECOMMEND, SIMILAR, SEARCH = (msgspec.json.Decoder(kind) for kind in (RecommendRequest, SimilarRequest, SearchRequest))
+RECOMMEND, SIMILAR = msgspec.json.Decoder(RecommendRequest), msgspec.json.Decoder(SimilarRequest)
+SEARCH, ANSWER = msgspec.json.Decoder(SearchRequest), msgspec.json.Decoder(AnswerRequest)
 
 
 async def recommend(call: Call) -> RecommendAnswer:
@@ -25,6 +26,15 @@ async def search(call: Call) -> RecommendAnswer:
     call.scenario(request.scenario)
     answer, _ = await call.tenant.recommend(canonical(request, any_year=call.service.settings.limits.any_year))
     return answer
+
+
+async def answer(call: Call) -> AnswerAnswer:
+    """A question, answered from what is found."""
+    request = call.read(ANSWER)
+    call.scenario(request.scenario)
+    if request.trace:  # it holds the instructions to the language model
+        call.caller.check("read")
+    return await call.tenant.answer(canonical(request, any_year=call.service.settings.limits.any_year), traced=request.trace)
 
 
 async def similar(call: Call) -> RecommendAnswer:
@@ -50,6 +60,10 @@ ROUTES = [
     Endpoint(
         "POST", "/v1/search", search, "recommend", "What is found for a text, best first",
         RecommendAnswer, SearchRequest, model=True, example={"text": "green tea", "k": 2, "facets": ["brand"]},
+    ),
+    Endpoint(
+        "POST", "/v1/answer", answer, "recommend", "A question, answered in sentences that cite items, or refused with the reason",
+        AnswerAnswer, AnswerRequest, long=True, model=True, example={"question": "Which tea is with mint?"},
     ),
     Endpoint(
         "POST", "/v1/similar", similar, "recommend", "Items like one", RecommendAnswer, SimilarRequest, model=True, example={"item": "tea", "k": 2},
