@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any, get_args
 
@@ -187,6 +188,29 @@ def test_the_judge_is_held_against_people_and_the_verdict_is_an_exit_code(folder
     done = typed("agreement", "judge.toml", "--trust")
     assert done.exit_code == 3, done.output
     assert "The judge is refused" in done.stdout.replace("\n", " ")
+    page = folder / "vitrina-judge" / "agreement.html"
+    assert "The product is what the shopper asked for." in page.read_text()
+    page.write_text("mine")
+    assert "was not written by Vitrina" in typed("agreement", "judge.toml", "--trust").stderr
+
+
+def test_criteria_are_looked_for_and_believed_on_the_test_part_only(folder: Path) -> None:
+    text = FILE.replace("WordCounter", "Obedient") + '[reflector]\ntype = "word_counter:Rewriter"\n[tune]\nbudget = 400\n'
+    (folder / "judge.toml").write_text(text)
+    refused = typed("tune", "judge.toml", "--trust")
+    assert refused.exit_code == 2
+    assert "at most 400 calls on 144 labels" in refused.stderr
+    assert WordCounter.answers == 0
+    done = typed("tune", "judge.toml", "--trust", "--yes", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["accepted"]
+    assert (told["criteria"], told["kappa_after"]["value"]) == ("count the words", 1.0)
+    assert told["calls"] <= 400
+    written = folder / "vitrina-judge" / "tuned.toml"
+    assert tomllib.loads(written.read_text())["judge"]["criteria"] == "count the words"
+    (folder / "judge.toml").write_text(text.replace("Rewriter", "Rewriter2"))
+    assert "has no class 'Rewriter2'" in typed("tune", "judge.toml", "--trust").stderr
 
 
 def test_labels_in_words_and_raters_in_rows(folder: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from scripted_judges import Scripted
 from sklearn.isotonic import IsotonicRegression
 
+import vitrina as vt
 from vitrina.base.errors import DataError
 from vitrina.judge import Judge, Judgements, Scale, calibrate, distil, drift
 from vitrina.judge.distil import _rising
@@ -61,6 +62,8 @@ def test_gains_are_what_people_make_of_a_label():
     assert found.worth["gain"][2] < 2.6
     assert found.table["gain"].to_list() == [found.worth["gain"][g] for g in generous.tolist()]
     assert distil(judged).table["gain"].to_list() == generous.tolist()
+    split = vt.split.judged(found.table, None, found.table["item"])
+    assert split.grades.gains == pytest.approx(found.table["gain"].to_numpy())
     with pytest.raises(DataError, match="calibrate the judge that labelled"):
         distil(Judgements.of_labels(rows, SCALE, "another"), told)
 

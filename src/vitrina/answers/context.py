@@ -83,7 +83,7 @@ def build_context(
     """The context of one call, from its named parts.
 
     What is ours (instructions, tools, examples, form of the answer) is the system's message. What strangers wrote (person, history, conversation, items, question) is data: a JSON object per line
-    in the message of the user, where quotes, line ends, angle brackets, back quotes and every letter that isn't ASCII-printable in other tongues stay inside a JSON string, so that no text can end its own.
+    in the message of the user, in which quotes, ends of lines, angle brackets and back quotes are escaped, so that no text can end its own or dress up as another.
 
     Where the budget is too small, lines go from the end of examples, history and conversation (the oldest), person and items (the worst), in this order; instructions, tools, form and
     question never do.

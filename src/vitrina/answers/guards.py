@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import final
 
 from pydantic import Field
@@ -19,12 +20,12 @@ FAR = r"[^.!?\n]{0,60}"
 RULES = r"(?:instruct\w*|rules?|prompts?|context|guidelines?|directions?|messages?|orders?|constraints?)"
 ORDERS: Mapping[str, str] = {
     "sets rules aside": rf"\b(?:ignore|disregard|forget|override|bypass|overlook|skip|drop|do not follow|don't follow)\b{FAR}\b{RULES}\b",
-    "new rules": rf"\b(?:new|real|actual|updated|secret|hidden|true)\s+(?:system\s+)?{RULES}\b|\b(?:system|developer|admin\w*)\s+(?:prompt|message|override|mode|note|notice)\b",
-    "plays a role": r"\byou are (?:now|no longer|an? (?:ai|assistant|language model|bot|pirate))\b|\b(?:act|behave|respond|pretend)\s+(?:as|to be)\b|\bas an ai\b|\b(?:language models?|llms?|ai (?:models?|assistants?|agents?|chatbots?))\b|\b(?:dear|attention|note to|message to|hey|hello),? (?:the )?(?:ai|assistant|chatbot|model|bot)s?\b|\b(?:ai|assistant|chatbot|bot)s? (?:must|should|shall|has to|have to|will now)\b",
+    "new rules": r"\b(?:new|real|actual|updated|secret|hidden|true)\s+(?:system\s+)?(?:instructions?|prompts?|rules)\b|\b(?:system|developer|admin\w*)\s+(?:prompt|message|override|mode|note|notice)\b",
+    "plays a role": r"\byou are (?:now|no longer|an? (?:ai|assistant|language model|bot|pirate))\b|(?:^|[.!?:,;]\s|\b(?:you|must|please|now|should|and|then)\s)\s*(?:act|behave|respond)\s+(?:as (?:if|an?|my|the)\b(?! (?:key|true|potent|powerful))|like)|\bpretend\s+(?:to be|that)\b|\bas an ai\b|\b(?:language models?|llms?|ai (?:models?|assistants?|agents?|chatbots?))\b|\b(?:dear|attention|note to|message to|hey|hello),? (?:the )?(?:ai|assistant|chatbot|model|bot)s?\b|\b(?:ai|assistant|chatbot|bot)s? (?:must|should|shall|has to|have to|will now)\b",
     "wants an answer": rf"\b(?:reply|respond|answer|output|print|write|say|state|tell (?:the )?(?:user|customer|person|reader)s?|recommend|cite)\b{FAR}\b(?:only|exactly|instead|verbatim|always|following|everything|nothing else|word for word|that this)\b|\b(?:only|always|instead|exactly)\s+(?:reply|respond|answer|output|print|say|recommend|cite)\b|\b(?:please )?(?:say|print|output|reply|respond):?\s+[\"'“]|\banswers?\s+(?:must|has to|have to|should|shall)\s+(?:be|end|begin|start|contain|include)\b",
-    "wants secrets": rf"\b(?:reveal|show|print|repeat|leak|expose|quote|disclose|output|send|translate|summari[sz]e|encode|spell)\b{FAR}\b(?:your|the|these|above|system|initial|previous|hidden)\b{FAR}\b(?:{RULES}|words above|text above|history|key|password|secrets?|conversation)\b",
+    "wants secrets": rf"\b(?:reveal|show|print|repeat|leak|expose|quote|disclose|output|send|translate|summari[sz]e|encode|spell)\b{FAR}\b(?:your|above|system|initial|hidden)\b{FAR}\b(?:{RULES}|history|key|password|secrets?|conversation)\b|\b(?:reveal|print|repeat|leak|disclose|output|show|translate|summari[sz]e)\s+(?:me\s+)?(?:the|these|all|all of the)\s+(?:instructions?|prompts?|rules|(?:words|text) above|conversation)\b",
     "sends data": r"\b(?:send|post|upload|forward|append|exfiltrate|transmit|e-?mail)\b" + FAR + r"\b(?:https?|url|www|server|webhook|conversation|question|history|address|query)\b|https?://\S*[?&=]\S*[{$<]|!\[[^\]]*\]\(",
-    "stands for a turn": r"(?:^|\n|[.!?]\s|[\"'>\]])\s*#{0,4}\s*(?:system|assistant|user|developer|human|instruction|response)\s*(?::|#|\]|>|\|)|<\|?/?\s*(?:im_start|im_end|system|assistant|user|endoftext|begin|end|start|eot|sep)\b|\[/?(?:INST|SYS|SYSTEM|ASSISTANT|USER)\]|<</?SYS>>|(?:^|\n)\s*(?:-{3,}|={3,}|`{3,}|#{3,})",
+    "stands for a turn": r"(?:^|\n|[.!?]\s|[\"'>\]])\s*#{0,4}\s*(?:system|assistant|user|developer|human|instruction|response)\s*(?::|#|\]|>|\|)|<\|?/?\s*(?:im_start|im_end|system|assistant|user|endoftext|begin|end|start|eot|sep)\b|\[/?(?:INST|SYS|SYSTEM|ASSISTANT|USER)\]|<</?SYS>>|(?:^|\n)\s*(?:-{3,}|={3,}|`{3,})",
     "looks like our form": r"[\"'](?:action|sentences|reasoning|refs|ref|text|quotes|role|content|citations|search_for|about|status|verdict)[\"']\s*:",
     "orders in Russian": r"(?:игнорир\w*|забуд\w*|не обращай\w* внимани\w*|отмени\w*|пренебрег\w*)" + FAR + r"(?:инструкц\w*|указан\w*|правил\w*|промпт\w*|сообщени\w*|выше)|(?:ты теперь|отныне ты|представь,? что ты|языков\w+ модел\w+|системн\w+ (?:промпт|сообщени|инструкци)\w*)|(?:ответь|отвечай|напиши|выведи|повтори|скажи|покажи)" + FAR + r"(?:только|дословно|инструкц\w*|вместо|всегда|следующ\w*|промпт\w*|:)",
     "orders in German": r"\b(?:ignorier\w*|vergiss|vergesse\w*|missachte\w*)\b" + FAR + r"\b(?:anweisung\w*|regeln?|anleitung\w*|vorgaben?|kontext)\b|\b(?:antworte\w*|schreib\w*|gib|wiederhole\w*)\b" + FAR + r"\b(?:nur|ausschließlich|stattdessen|anweisung\w*|wörtlich)\b",
@@ -45,6 +46,7 @@ SPACED = re.compile(r"\b(?:\w[ .\-_*]){4,}\w\b")
 CODED = re.compile(r"\b(?:[A-Za-z0-9+]{32,}={0,2}|(?:[0-9a-fA-F]{2}[\s:]?){24,})")
 
 
+@lru_cache(maxsize=50_000)
 def orders_in(text: str) -> str | None:
     """Why a text looks as if it spoke to a model and not to people, in a few words; None where it doesn't.
 

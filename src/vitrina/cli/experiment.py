@@ -16,7 +16,7 @@ REFUSED = 3  # exit code: done, but no effect is told; the page and the output s
 HELP = "A/B tests: how long and what they cost, who is in which arm, what came of them."
 File = Annotated[
     Path,
-    typer.Argument(metavar="CONFIG", help="A TOML file with [experiment], [metrics.NAME], and a table per command.", show_default=False),
+    typer.Argument(metavar="CONFIG", help="A TOML file: the experiment, its metrics, and a table per command.", show_default=False),
 ]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Give numbers that the checks refuse, too.")]
 

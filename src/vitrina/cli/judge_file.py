@@ -94,6 +94,16 @@ class DecisionSection(Section):
     confidence: float = Field(default=0.95, gt=0, lt=1, description="Of the intervals.")
 
 
+class TuneSection(Section):
+    """How better criteria are looked for."""
+
+    budget: int = Field(default=600, ge=1, description="Calls of both models together, at most.")
+    parts: list[int] = Field(
+        default=[5, 3, 3], min_length=3, max_length=3, description="Labels for training, validation and test, in proportion."
+    )
+    seed: int = Field(default=0, ge=0, description="Of the parts and of the search.")
+
+
 class RunSection(Section):
     """How the model is asked."""
 
@@ -119,6 +129,10 @@ class Settings(Section):
     pairs: PairsSection | None = Field(default=None, description="What is to be judged.")
     gold: GoldSection | None = Field(default=None, description="What people said.")
     decision: DecisionSection = DecisionSection()
+    reflector: dict[str, Any] | None = Field(
+        default=None, description="The language model that rewrites criteria; the one that judges when left out."
+    )
+    tune: TuneSection = TuneSection()
     run: RunSection = RunSection()
     report: ReportSection = ReportSection()
 
@@ -133,6 +147,7 @@ class JudgeJob:
     file: TomlFile
     settings: Settings
     judge: Judge
+    reflector: Any
 
     @property
     def out(self) -> Path:
@@ -183,7 +198,7 @@ class JudgeJob:
         table = self._read("gold", ids, None, {f"label {name}": (name, "text") for name in columns})
         with build.located(self.file, ("gold",)):
             rows = pl.concat(
-                table.select(*ids, *([] if given.rater else [pl.lit(name).alias("rater")]), self._numbers(table[f"label {name}"]))
+                table.select(*ids, *([] if given.rater else [pl.lit(name).alias("rater")]), _numbers(self.scale, table[f"label {name}"]))
                 for name in columns
             )
             return Gold_.of(rows.drop_nulls("label") if len(columns) > 1 else rows, self.scale)
@@ -193,6 +208,12 @@ class JudgeJob:
         given = self._need("gold", '[gold] path = "labels.csv"')
         table = self._read("gold", {"query": given.query, "item": given.item}, given.text)
         return self._with_texts("gold", table.unique(["query", "item"], keep="first", maintain_order=True))
+
+    def labelled(self) -> pl.DataFrame:
+        """The gold set with what the judge reads, each item once, with the middle label of its raters; of two middle ones the lower."""
+        gold = self.gold()
+        middle = gold.table.group_by("query", "item").agg(label=pl.col("code").quantile(0.5, "lower").cast(pl.Int64) + self.scale.first)
+        return self.gold_pairs().join(middle, on=["query", "item"], how="inner", maintain_order="left")
 
     def _need(self, name: str, remedy: str) -> Any:
         given = getattr(self.settings, name)
@@ -228,41 +249,43 @@ class JudgeJob:
         if queries is not None:
             read = self._read("queries", {"query": queries.query}, queries.text).rename({"text": "query_text"})
             table = table.join(read.unique("query", keep="first"), on="query", how="left", maintain_order="left")
-        return self._known(name, table)
+        return _known(self.file, name, table)
 
-    def _known(self, name: str, table: pl.DataFrame) -> pl.DataFrame:
-        for column, what, where in (("query_text", "query", "queries"), ("text", "item", "items")):
-            if column not in table.columns:
-                continue
-            lost = table.filter(pl.col(column).is_null() | (pl.col(column) == ""))
-            if len(lost) == len(table):
-                raise DataError(
-                    f"{self.file.where((name,))}: no {what} of [{name}] has a text in [{where}], the first is {lost[what][0]!r}. "
-                    f"Name the column of ids in [{where}] with: {what} = ..."
-                )
-            if len(lost):
-                console.warn(
-                    f"{len(lost):,} of {len(table):,} pairs of [{name}] are left out: no text of the {what}, the first {lost[what][0]!r}."
-                )
-                table = table.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
-        return table
 
-    def _numbers(self, labels: pl.Series) -> pl.Series:
-        """Labels as numbers of the scale; words are those of a grade."""
-        numbers = labels.cast(pl.Float64, strict=False).alias("label")
-        words = labels.filter(labels.is_not_null() & numbers.is_null())
-        if not len(words):
-            return numbers
-        said = {grade.strip().lower(): float(value) for value, grade in zip(self.scale.values, self.scale.grades, strict=True)}
-        unknown = words.filter(~words.str.to_lowercase().is_in(list(said)))
-        if len(unknown):
-            row = int((labels == unknown[0]).arg_max() or 0) + 1
-            raise UnknownNameError.of(f"grade of [judge], read in row {row} of the labels of people,", unknown[0], self.scale.grades)
-        return (
-            pl.select(pl.coalesce(numbers, labels.str.to_lowercase().replace_strict(said, default=None, return_dtype=pl.Float64)))
-            .to_series()
-            .alias("label")
-        )
+def _known(file: TomlFile, name: str, table: pl.DataFrame) -> pl.DataFrame:
+    for column, what, where in (("query_text", "query", "queries"), ("text", "item", "items")):
+        if column not in table.columns:
+            continue
+        lost = table.filter(pl.col(column).is_null() | (pl.col(column) == ""))
+        if len(lost) == len(table):
+            raise DataError(
+                f"{file.where((name,))}: no {what} of [{name}] has a text in [{where}], the first is {lost[what][0]!r}. "
+                f"Name the column of ids in [{where}] with: {what} = ..."
+            )
+        if len(lost):
+            console.warn(
+                f"{len(lost):,} of {len(table):,} pairs of [{name}] are left out: no text of the {what}, the first {lost[what][0]!r}."
+            )
+            table = table.filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
+    return table
+
+
+def _numbers(scale: Scale, labels: pl.Series) -> pl.Series:
+    """Labels as numbers of the scale; words are those of a grade."""
+    numbers = labels.cast(pl.Float64, strict=False).alias("label")
+    words = labels.filter(labels.is_not_null() & numbers.is_null())
+    if not len(words):
+        return numbers
+    said = {grade.strip().lower(): float(value) for value, grade in zip(scale.values, scale.grades, strict=True)}
+    unknown = words.filter(~words.str.to_lowercase().is_in(list(said)))
+    if len(unknown):
+        row = int((labels == unknown[0]).arg_max() or 0) + 1
+        raise UnknownNameError.of(f"grade of [judge], read in row {row} of the labels of people,", unknown[0], scale.grades)
+    return (
+        pl.select(pl.coalesce(numbers, labels.str.to_lowercase().replace_strict(said, default=None, return_dtype=pl.Float64)))
+        .to_series()
+        .alias("label")
+    )
 
 
 def read_judge_file(path: Path, *, trust: bool = False) -> JudgeJob:
@@ -287,7 +310,8 @@ def read_judge_file(path: Path, *, trust: bool = False) -> JudgeJob:
     with build.located(file, ("examples",)):
         examples = tuple(Example(**one.model_dump()) for one in settings.examples)
         judge = Judge(criteria=given.criteria, scale=scale, model=model, examples=examples)
-    job = JudgeJob(file, settings, judge)
+    reflector = model if settings.reflector is None else made_model(file, settings.reflector, "reflector")
+    job = JudgeJob(file, settings, judge, reflector)
     job.sources()
     _check_settings(file, settings)
     return job

@@ -14,7 +14,7 @@ from vitrina.cli import build, console, outputs
 
 if TYPE_CHECKING:
     from vitrina.cli.judge_file import JudgeJob
-    from vitrina.judge import Calibration, Cost, Decision, Gold, Judgements
+    from vitrina.judge import Calibration, Cost, Decision, Gold, Judgements, TunedJudge
 
 INTERRUPTED = 130
 ANSWERS = "answers"  # the folder of what the model has said, beside the results
@@ -56,8 +56,11 @@ def asked(job: JudgeJob, pairs: pl.DataFrame, out: Path | None, *, yes: bool) ->
 def _agree(cost: Cost, *, yes: bool) -> None:
     """Say what it costs, and ask whether to go on where it is something."""
     console.note(f"This takes {cost}")
-    if yes or not cost.calls:
-        return
+    if not yes and cost.calls:
+        _ask()
+
+
+def _ask() -> None:
     if not sys.stdin.isatty():
         raise ParameterError("Nobody is there to agree to that. Agree beforehand with --yes.")
     if not typer.confirm("Go on?", err=True):
@@ -118,3 +121,56 @@ def show(found: Calibration, decision: Decision | None) -> None:
         out.print(decision.sentence, markup=False, soft_wrap=True)
         out.print()
     out.print(found)
+
+
+def write_page(job: JudgeJob, found: Calibration, decision: Decision | None, page: Path) -> None:
+    """The page of agreement: everything that was found, and the verdict first."""
+    from vitrina.base.files import write_text
+    from vitrina.pages.agreement import Study, render
+    from vitrina.pages.policy.answer import today
+
+    given = job.settings.decision
+    facts = {"File": job.file.path.name, "Criteria": job.judge.criteria, "Grades": ", ".join(job.scale.grades)}
+    write_text(page, render(Study(found, decision, measure=given.measure, title=job.title, settings=facts, date=today())))
+
+
+def tuned(job: JudgeJob, out: Path | None, *, yes: bool) -> TunedJudge:
+    """The search for better criteria; what was asked before is not asked again."""
+    from vitrina.judge import tune_judge
+
+    given, folder = job.settings.tune, (out or job.out) / ANSWERS
+    labelled = job.labelled()
+    console.note(f"This takes at most {given.budget:,} calls on {len(labelled):,} labels; what was asked before is not asked again.")
+    if not yes:
+        _ask()
+    train, validation, test = given.parts
+    try:
+        with build.located(job.file, ("tune",)), console.working("Looking for better criteria"):
+            return tune_judge(
+                job.judge, labelled, job.reflector, parts=(train, validation, test), budget=given.budget, folder=folder, seed=given.seed,
+                confidence=job.settings.decision.confidence,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        console.note(f"Interrupted. What was answered is kept in {folder}; the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def write_criteria(found: TunedJudge, file: Path) -> None:
+    """The best criteria, as the table of a config that they would stand in."""
+    import json
+
+    from vitrina.base.files import write_text
+
+    taken = "surely better on the test part" if found.tuned.accepted else "NOT surely better on the test part"
+    criteria = json.dumps(found.tuned.best["criteria"], ensure_ascii=False)
+    write_text(file, f"{outputs.WRITTEN}: the best criteria that were found, {taken}.\n[judge]\ncriteria = {criteria}\n")
+
+
+def tuned_as_json(found: TunedJudge, file: Path) -> dict[str, Any]:
+    """Whether the new criteria are taken, the numbers before and after, and what was tried."""
+    tuned, difference = found.tuned, found.tuned.difference
+    return {
+        "accepted": tuned.accepted, "criteria": tuned.best["criteria"], "difference": difference.row, "kappa_before": found.kappa_before.row,
+        "kappa_after": found.kappa_after.row, "calls": tuned.calls, "reflections": tuned.reflections, "candidates": tuned.candidates, "notes": tuned.notes,
+        "file": file,
+    }  # fmt: skip

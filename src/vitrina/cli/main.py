@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from vitrina import __version__
 from vitrina.cli import (
     advise,
+    answer,
     compact,
     compare,
     demo,
@@ -29,6 +30,7 @@ from vitrina.cli import (
     promote,
     recommend,
     rules,
+    search,
     serve,
     similar,
 )
@@ -83,6 +85,8 @@ for group, modules in GROUPS.items():
 app.add_typer(rules.app, name="rules", rich_help_panel="Board")
 app.add_typer(policy.app, name="policy", rich_help_panel="Decisions")
 app.add_typer(experiment.app, name="experiment", rich_help_panel="Decisions")
+app.add_typer(search.app, name="search", rich_help_panel="Search")
+app.command("answer", rich_help_panel="Search")(answer.command)
 app.add_typer(judge.app, name="judge", rich_help_panel="Search")
 
 

@@ -1,4 +1,4 @@
-"""The table [model] of a file: a language model by its parameters."""
+"""The tables [model] and [reflector] of a file: a language model by its parameters."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LANGUAGE_MODEL = parts.Kind(
 )
 
 
-def made_model(file: TomlFile, given: Mapping[str, Any]) -> Any:
-    """The language model of [model]; one behind an address where no type is named.
+def made_model(file: TomlFile, given: Mapping[str, Any], table: str = "model") -> Any:
+    """The language model of a table; one behind an address where no type is named.
 
     Raises:
         UnknownNameError: there is no such model or parameter; names the closest.
         ParameterError: a value is wrong.
     """
-    return parts.made(file, ("model",), {"type": USUAL, **given}, LANGUAGE_MODEL)
+    return parts.made(file, (table,), {"type": USUAL, **given}, LANGUAGE_MODEL)

@@ -22,6 +22,8 @@ COLUMNS = (  # of the tables that Vitrina writes: lists, values of single querie
     {"label", "reason", "judge"},
 )
 LISTS = "vitrina.lists"  # what the manifest of a folder of lists says that it is
+NUMBERS = ({"primary", "entries"}, {"systems", "pairs", "metric"})  # keys of boards
+WRITTEN = "# Written by Vitrina"  # the first words of a TOML
 MARK = 'content="Vitrina'  # of the generator, in the head of a page
 REPORT = ("report.html", "board.json", "per_query.parquet", "bad_rows.csv")
 
@@ -106,7 +108,10 @@ def _ours(path: Path) -> bool:
         if path.suffix == ".html":
             return MARK in path.read_text(encoding="utf-8", errors="replace")[:2000] or _ours(path.with_name("board.json"))
         if path.suffix == ".json":
-            return {"primary", "entries"} <= set(json.loads(path.read_text(encoding="utf-8")))
+            keys = set(json.loads(path.read_text(encoding="utf-8")))
+            return any(wanted <= keys for wanted in NUMBERS)
+        if path.suffix == ".toml":
+            return path.read_text(encoding="utf-8").startswith(WRITTEN)
         columns = pl.read_parquet_schema(path) if path.suffix == ".parquet" else pl.read_csv(path, n_rows=0).columns
     except (OSError, ValueError, TypeError, pl.exceptions.PolarsError):
         return False

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 HELP = "Who gets which treatment: check a log of decisions, judge policies, learn one, assign arms."
 REFUSED = 3  # exit code: done, but a policy has no value; the page and the table say why
 Job = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="A TOML file with [log], [policies.NAME], [learn], [budget].", show_default=False)
+    Path,
+    typer.Argument(metavar="CONFIG", help="A TOML file: the log, the policies, what is learned, what it may cost.", show_default=False),
 ]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Give values that the checks refuse, too.")]
 

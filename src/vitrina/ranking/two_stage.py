@@ -22,7 +22,7 @@ from vitrina.ranking.features.base import FeatureGroup, FeatureSet
 from vitrina.ranking.features.drift import statistics
 from vitrina.ranking.features.standard import standard
 from vitrina.ranking.heads import FittedHead, Head, log_shares
-from vitrina.ranking.judging import judged
+from vitrina.ranking.judging import judged as judged_orders
 from vitrina.ranking.lambdarank import LambdaRank
 from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.ranker import Examples, FittedRanker, Ranker, scores_of
@@ -115,7 +115,8 @@ class TwoStage(ModelConfig):
         that reads them, such as `LambdaRank(positions=True)`. What no source proposes of a list teaches nothing.
 
         Where `validation` is of judged queries (`vt.split.judged`), it is the one window: what was judged is learned from, good and bad, beside
-        `negatives` candidates that nobody judged, and heads read the numbers of the judgements (`Head(judged="gain")`).
+        `negatives` candidates that nobody judged, and heads read the numbers of the judgements (`Head(judged="gain")`). When those that are held out
+        have said how many trees are enough, and that the ranker is of use, it learns once more, from all.
 
         Args:
             data: the log.
@@ -146,7 +147,7 @@ class TwoStage(ModelConfig):
         best = RankedLists(whole.sources, None, (), 0, notes=notes, model=self, item_table=data.item_table)
         if not lessons:
             return best
-        learned = _learned(self, best, whole.features, lessons)
+        learned = _learned(self, best, whole.features, lessons, judged=splits[0].grades is not None)
         return (
             learned
             if learned.features is None or splits[0].grades is not None
@@ -180,8 +181,11 @@ class _Stages:
         return self.sources, self.features
 
 
-def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lessons: Sequence[Lesson]) -> RankedLists:
-    """The lists with what the windows taught, the latest first: heads, or the best source where those are not better."""
+def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, lessons: Sequence[Lesson], *, judged: bool) -> RankedLists:
+    """The lists with what the windows taught, the latest first: heads, or the best source where those are not better.
+
+    Judged queries are few and have no time: once it is known that the ranker is of use, it learns from all of them.
+    """
     known = statistics(features.names, lessons[0].held_out().examples.features)
     lesson, whole = _judged_later(lessons).filled(features), joined(lessons).filled(features)
     held, names = lesson.held_out(), unordered.sources.names
@@ -196,11 +200,12 @@ def _learned(model: TwoStage, unordered: RankedLists, features: FeatureSet, less
         return replace(unordered, best=best, tables=tables, notes=(*unordered.notes, f"{note}; the order is that of {names[best]}"))
     heads = tuple(_fitted_head(model, h, learnable[h], held) for h in range(len(model.heads)))
     expected = np.stack([head.expected(held.examples.features, held.examples.lengths) for head in heads], axis=1)
-    order = judged(held, orders | {"ranker": expected @ np.array([head.weight for head in heads])}, gains)
+    order = judged_orders(held, orders | {"ranker": expected @ np.array([head.weight for head in heads])}, gains)
     values = order["nDCG@10"].to_numpy()
     best, better = int(values[:-1].argmax()), len(heads) > 1 or values[-1] > values[:-1].max()
-    if better and len(lessons) > 1:
-        heads = tuple(replace(head, ranker=_again(model, h, whole, head)) for h, head in enumerate(heads))
+    if better and (judged or len(lessons) > 1):
+        everything = whole.nobody_held_out() if judged else whole
+        heads = tuple(replace(head, ranker=_again(model, h, everything, head)) for h, head in enumerate(heads))
     tables |= {"orders": order} | importance_tables(heads, features) | {
         "calibration": calibration_table(heads, expected, held.outcomes), "missing": missing_table(whole, features), "features": known,
     }  # fmt: skip

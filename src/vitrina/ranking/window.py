@@ -128,6 +128,10 @@ class Lesson:
             self, examples=self.examples.take(held), outcomes=self.outcomes[pairs], taken=self.taken[held], places=self.places[pairs]
         )
 
+    def nobody_held_out(self) -> Lesson:
+        """The same with all queries to learn from."""
+        return replace(self, examples=replace(self.examples, held_out=np.zeros(len(self.examples), bool)))
+
     def of_head(self, head: int, *, values: bool = False) -> Examples:
         """The examples as one head counts them; queries without anything good teach no order.
 
