@@ -19,7 +19,7 @@ import vitrina as vt
 from vitrina.service.app import application
 from vitrina.service.records import Event, Rejected
 from vitrina.service.service import Service
-from vitrina.service.settings import Key, ScenarioSettings, ServedExperiment, Settings, hash_of
+from vitrina.service.settings import AnswerSettings, Key, ScenarioSettings, ServedExperiment, Settings, hash_of
 from vitrina.wire import RecommendRequest
 
 NASTY = "<script>alert('title')</script>"
@@ -54,6 +54,9 @@ def artifacts(folder: Path, data: vt.Dataset) -> None:
         vt.save(
             model.fit(data), folder / name, model=model, data=data, metrics={"nDCG@10": 0.25, "recall@10": 0.4}, source={"repeat": True}
         )
+    said = [f"{title or 'It'} is made by hand. It costs little and lasts long." for title in data.item_table.frame["title"]]
+    goods = data.item_table.frame.with_columns(sku=data.items.ids, text=pl.Series(said))
+    vt.save(vt.search.ItemIndex.build(goods, id="sku", columns=["title", "text"], title="title"), folder / "index")
 
 
 def settings(folder: Path, *, keys: bool) -> Settings:
@@ -70,7 +73,11 @@ def settings(folder: Path, *, keys: bool) -> Settings:
         "reader": Key(hash=hash_of(READER), scopes=("read",)),
         "other": Key(hash=hash_of(OTHER), tenant="other"),
     }
-    scenarios = {"home": ScenarioSettings(artifact=folder / "top", rules=rules), "basket": ScenarioSettings(artifact=folder / "varied")}
+    scenarios = {
+        "home": ScenarioSettings(artifact=folder / "top", rules=rules),
+        "basket": ScenarioSettings(artifact=folder / "varied"),
+        "find": ScenarioSettings(artifact=folder / "index", answers=AnswerSettings()),
+    }
     if keys:
         scenarios["secret"] = ScenarioSettings(artifact=folder / "top", tenant="other")
     arm = ScenarioSettings(artifact=folder / "together", rules=rules)

@@ -20,6 +20,7 @@ PLACES = {
     "visitor": "/people?history=3%0A4", "stranger": "/people?user=nobody", "items": "/items?q=number", "item": "/items/3", "dashboard": "/dashboard", "experiments": "/experiments",
     "models": "/models", "compare": "/models/compare?a=home&b=basket", "promote": "/models/promote?scenario=home&folder=x",
     "rollback": "/models/rollback?scenario=home", "data": "/data", "health": "/health", "search": "/search?q=u1",
+    "ask": "/ask?text=Is+drinks+number+6+made+by+hand%3F",
 }  # fmt: skip
 FORMS = {
     "wide-light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},

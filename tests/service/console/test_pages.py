@@ -22,7 +22,8 @@ PATHS = [
     "/", "/people", "/people?user=u1", "/people?user=u1&scenario=basket&diversity=0.9", "/people?user=u1&without=one+drink", "/people?history=3%0Anumber+4",
     "/people?user=u1&column=aisle&test=is_not&value=drinks", "/people?user=stranger", "/items", "/items?q=number", "/items/3", "/items/5?scenario=basket",
     "/dashboard", "/dashboard?scenario=basket", "/experiments", "/models", "/models/compare?a=home&b=basket", "/models/compare?a=home&b=home+folder+together",
-    "/models/promote?scenario=home&folder=x", "/data", "/health", "/search?q=u1", "/search?q=number",
+    "/models/promote?scenario=home&folder=x", "/data", "/health", "/search?q=u1", "/search?q=number", "/ask",
+    "/ask?text=Is+bread+made+by+hand%3F", "/ask?text=number&scenario=find",
 ]  # fmt: skip
 
 
@@ -83,6 +84,17 @@ def test_every_page_is_among_those_that_are_looked_at() -> None:
     assert set(PAGES) <= plain
 
 
+def test_a_search_shows_what_it_finds_and_every_step_to_an_answer(web: httpx.Client) -> None:
+    found = web.get("/ask?text=Is+drinks+number+6+made+by+hand%3F&as=json").json()
+    assert found["scenario"] == "find"
+    assert found["items"][0]["title"] == "drinks number 6"
+    assert found["answer"]["status"] == "answered"
+    assert [step["step"] for step in found["answer"]["trace"]][:2] == ["understand", "retrieve"]
+    page = Seen(web.get("/ask?text=Is+drinks+number+6+made+by+hand%3F").text)
+    assert "made by hand" in page.text
+    assert "Every step" in page.text
+
+
 def test_titles_that_are_markup_are_shown_and_not_run(web: httpx.Client) -> None:
     for path in ("/items/3", "/people?history=3", "/items?q=script", "/search?q=script", "/data"):
         page = web.get(path).text
@@ -94,7 +106,7 @@ def test_titles_that_are_markup_are_shown_and_not_run(web: httpx.Client) -> None
     "words", [NASTY, '"><img src=x onerror=alert(1)>', "\0", "\ud800".encode("utf-8", "surrogatepass"), "a" * 5000, "%", "{}", "’"]
 )
 def test_whatever_is_asked_is_answered(web: httpx.Client, words: str | bytes) -> None:
-    for path, name in (("/people", "user"), ("/people", "history"), ("/people", "value"), ("/items", "q"), ("/search", "q"), ("/models/compare", "a"), ("/dashboard", "scenario")):  # fmt: skip
+    for path, name in (("/people", "user"), ("/people", "history"), ("/people", "value"), ("/items", "q"), ("/search", "q"), ("/ask", "text"), ("/models/compare", "a"), ("/dashboard", "scenario")):  # fmt: skip
         asked = {name: words, "column": "aisle"} if name == "value" else {name: words}
         asked = asked | ({"user": "u1"} if name == "value" else {})
         answer = web.get(path, params=asked)

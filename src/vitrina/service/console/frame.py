@@ -12,11 +12,12 @@ from vitrina.report.page import part
 from vitrina.service.console.asked import Asked, Call, Page, address
 from vitrina.service.console.words import age, fitted, model_of
 
+ASK = ("/ask", "Search")  # where a scenario searches
 PAGES = (
-    ("/", "Overview"), ("/people", "People"), ("/items", "Items"), ("/dashboard", "Dashboard"), ("/experiments", "Experiments"),
+    ("/", "Overview"), ("/people", "People"), ("/items", "Items"), ASK, ("/dashboard", "Dashboard"), ("/experiments", "Experiments"),
     ("/models", "Models"), ("/data", "Data"), ("/health", "Health"),
 )  # fmt: skip
-OF_SCENARIO = ("/people", "/items", "/dashboard", "/models")  # pages that show one scenario
+OF_SCENARIO = ("/people", "/items", "/ask", "/dashboard", "/models")  # pages that show one scenario
 ASSETS = {"console.css": "text/css", "console.js": "text/javascript"}
 
 
@@ -55,8 +56,9 @@ def document(title: str, body: Html) -> str:
 
 def _top(asked: Asked) -> Html:
     """The name, a search, the pages, who is here."""
+    pages = PAGES if any(one.way(None).pipeline.searches for one in asked.tenant.scenarios.values()) else [p for p in PAGES if p != ASK]
     links = (
-        el("a", title, href=_of_scenario(asked, path), aria_current="page" if _is_here(asked, path) else None) for path, title in PAGES
+        el("a", title, href=_of_scenario(asked, path), aria_current="page" if _is_here(asked, path) else None) for path, title in pages
     )
     field = el("input", type="search", name="q", placeholder="Person or item", aria_label="Find a person or an item", value=asked.text("q"))
     find = el("form", field, el("button", "Find", type="submit"), action="/search", method="get", class_="find", role="search")

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from vitrina.base.errors import UnknownNameError, VitrinaError
 from vitrina.service.auth import COOKIE, Auth, Caller, cookie_header, is_secure
 from vitrina.service.console import (
+    asking,
     board,
     compare,
     dashboard,
@@ -70,6 +71,7 @@ PAGES: dict[str, tuple[Load, Render]] = {
     "/data": (data.load, data.render),
     "/health": (health.load, health.render),
     "/search": (search.load, search.render),
+    "/ask": (asking.load, asking.render),
 }
 Act = Callable[[Asked], Awaitable[str]]
 
