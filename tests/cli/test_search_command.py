@@ -223,6 +223,9 @@ def test_systems_are_compared_on_judged_queries(folder: Path) -> None:
         ("learned mix", "hybrid"),
     }
     assert json.loads((folder / "vitrina-search" / "search-board.json").read_text())["systems"] == told["systems"]
+    page = (folder / "vitrina-search" / "search-board.html").read_text()
+    assert "hybrid against words: better by" in page
+    assert "Queries that went worst" in page
     done = typed("evaluate", "search.toml", "--trust")
     assert "hybrid against words: better by" in done.stdout
     (folder / "vitrina-search" / "search-board.json").write_text("{}")
