@@ -74,6 +74,23 @@ def test_lists_are_those_of_all_products_whatever_changed(monkeypatch, few):
     assert np.array_equal(before.items, after.items)
 
 
+def test_only_texts_that_changed_are_made_vectors_of(monkeypatch):
+    rows = table(2100).with_columns(price=1.0)
+    encoder = learned(rows)
+    index = index_of(rows, encoder)
+    np.testing.assert_allclose(index.semantic().item_vectors, encoder.encode(rows["title"]), atol=1e-6)  # in parts as at once
+    asked = []
+    monkeypatch.setattr(
+        vt.search.ContentEncoder, "encode", lambda self, texts: asked.extend(texts) or np.ones((len(texts), self.dim), np.float32)
+    )
+    cheaper = index.update(rows.head(5).select("id", price=pl.lit(0.5)))
+    assert asked == []
+    assert cheaper.item_table.frame["price"].to_list() == [0.5] * 5 + [1.0] * 2095
+    assert np.array_equal(cheaper.semantic().item_vectors, index.semantic().item_vectors)
+    index.update(pl.DataFrame({"id": [3, 4], "title": [rows["title"][3], "w1 w1"]}))
+    assert asked == ["w1 w1"]
+
+
 def test_a_graph_says_what_it_finds():
     rows = table(3000)
     index = index_of(rows, learned(rows))

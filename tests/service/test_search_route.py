@@ -98,3 +98,19 @@ def test_the_route(tmp_path):
             client.search("", scenario="search")
         with pytest.raises(ClientError, match=r"doesn't read what is typed. Serve a model that searches"):
             client.search("tea")
+
+
+def test_what_the_search_tells_comes_with_the_list(tmp_path, items):
+    index = vt.search.ItemIndex.build(SHOES, id="sku", columns={"title": 1})
+    known = vt.search.KnownWords.of_index(index)
+    source = vt.search.Relaxed(index.lexical(match="all"), known)
+    read = vt.search.Query(steps=(vt.search.Spelling(known),)).before(source)
+    made = Pipeline.of(vt.load(vt.save(read, tmp_path / "read")), Histories.of_log(None), items, Facts(), budget=None)
+    mended, fewer, nothing = made.answer([SearchRequest(text=text, k=3) for text in ("slippre", "red piano", "piano")])
+    assert ids(mended) == index.search(["slipper"], k=3).to_frame()["sku"].to_list()
+    assert "slipper" in mended.notes[0]
+    assert ids(fewer)
+    assert "piano" in fewer.notes[0]
+    assert (ids(nothing), nothing.notes) == ([], [])
+    assert nothing.empty is not None
+    assert "piano" in nothing.empty

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import vitrina
@@ -14,12 +15,14 @@ from vitrina.data.split import Split
 from vitrina.models.popularity import DAY, Popularity
 
 MINUTES, TRIAL_MINUTES = 1.0, 0.25  # that EASE may take: a baseline should not be what everybody waits for
+WORDS = "Words"
 WINDOWS = (1, 2, 7, 14, 30, 90, 180, 365)  # days that people think in
 
 
 def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -> list[Contender]:
     """Popularity of all time and of late, the person's own favourites where people repeat, co-occurrence, EASE, and counts of order.
 
+    Where something was typed, words of the items (BM25 over all columns of text) come first, and of a training part without events they are alone.
     The last are `Transitions`, or `Transitions and content` where items are described, on each log whose events have an order.
     A baseline is left out where a given model is of its class (for Popularity: also of all time, or of a window; for co-occurrence and blends:
     also with transitions, or without). Where the given models are tuned, EASE, the window of the recent popularity and the transitions are
@@ -31,6 +34,23 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
     ['Popularity, all time', 'Popularity, last day', 'Cooccurrence', 'Transitions and content']
     """
     kinds = {_kind(model) for model in given}
+    usual = [*_words(split), *(_of_events(split, tuned=tuned) if split.train.catalogue.n_users else ())]
+    return [contender for contender in usual if _kind(contender.model) not in kinds]
+
+
+def _words(split: Split) -> Iterator[Contender]:
+    """A search by words, where there are searches and texts to find."""
+    table = split.train.item_table
+    if split.queries.texts is None or table is None:
+        return
+    texts = [name for name, kind in table.kinds.items() if kind in ("text", "category") and name in table.frame.columns]
+    if texts:
+        stems = ("english",) if find_spec("Stemmer") else ()
+        yield Contender(WORDS, vitrina.search.TextSearch(columns=dict.fromkeys(texts, 1.0), languages=stems), baseline=True)
+
+
+def _of_events(split: Split, *, tuned: bool) -> list[Contender]:
+    """Those that count events."""
     usual = [Contender("Popularity, all time", Popularity(), baseline=True)]
     days = recent_days(split.train)
     if days is not None and tuned:
@@ -46,13 +66,13 @@ def baselines(split: Split, given: Iterable[Any] = (), *, tuned: bool = False) -
     ordered = order_baseline(split, tuned=tuned)
     if ordered is not None:
         usual.append(Contender(*ordered, baseline=True))
-    return [contender for contender in usual if _kind(contender.model) not in kinds]
+    return usual
 
 
 def possible_names() -> tuple[str, ...]:
     """What the baselines of a board may be called, before the log is known."""
     windows = [f"Popularity, last {_span(days)}" for days in WINDOWS]
-    names = ["Popularity, all time", "Popularity, recent", *windows, "TopPersonal", "Cooccurrence", "EASE", COUNTS, BOTH]
+    names = [WORDS, "Popularity, all time", "Popularity, recent", *windows, "TopPersonal", "Cooccurrence", "EASE", COUNTS, BOTH]
     return (*names, *(f"{name}, baseline" for name in names))
 
 

@@ -39,7 +39,16 @@ def put(index: ItemIndex, table: Any, vectors: Float32 | None, *, new: bool) -> 
     known = index.vocabulary.extended(ids) if new else index.vocabulary
     codes = known.encode(ids)
     whole = replaced(index.item_table, codes, rows.frame.drop(rows.id_column), known)
-    return with_rows(replace(index, vocabulary=known, item_table=whole), codes, whole.frame[codes.astype(np.int64)], vectors)
+    changed = replace(index, vocabulary=known, item_table=whole)
+    rows_now = whole.frame[codes.astype(np.int64)]
+    if new or vectors is not None or index.vectors is None:
+        return with_rows(changed, codes, rows_now, vectors)
+    said = joined_text(index.item_table.frame[codes.astype(np.int64)], index.fields.read)
+    other = said.ne_missing(joined_text(rows_now, index.fields.read))  # what says the same as before keeps its vector
+    return replace(
+        with_rows(changed, codes, rows_now, None, encode=False),
+        vectors=_vectors(changed, codes[other.to_numpy()], rows_now.filter(other), None),
+    )
 
 
 def without(index: ItemIndex, ids: Sequence[Any] | pl.Series) -> ItemIndex:
@@ -55,7 +64,7 @@ def without(index: ItemIndex, ids: Sequence[Any] | pl.Series) -> ItemIndex:
     return replace(index, catalogue=_catalogue(index.catalogue, mask), inverted=index.inverted.without(codes))
 
 
-def with_rows(index: ItemIndex, codes: Int32, rows: pl.DataFrame, vectors: Float32 | None) -> ItemIndex:
+def with_rows(index: ItemIndex, codes: Int32, rows: pl.DataFrame, vectors: Float32 | None, *, encode: bool = True) -> ItemIndex:
     """The index with these rows, which are in its table already, in place of what their items had."""
     texts = [(weight, text_column(rows[name])) for name, weight in index.fields.columns.items()]
     mask = np.zeros(len(index.vocabulary), bool)
@@ -65,7 +74,7 @@ def with_rows(index: ItemIndex, codes: Int32, rows: pl.DataFrame, vectors: Float
         index,
         catalogue=_catalogue(index.catalogue, mask),
         inverted=index.inverted.put(Segment.of(codes, texts, index.fields.analysis)),
-        vectors=_vectors(index, codes, rows, vectors),
+        vectors=_vectors(index, codes, rows, vectors) if encode else index.vectors,
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
+from rich.console import Console
+from rich.progress import track
 
 from vitrina.base.arrays import Float32, Int64
 from vitrina.catalogue import unit_rows
+
+PART = 1024  # texts that are made vectors of at a time
 
 
 @runtime_checkable
@@ -25,13 +30,19 @@ class TextEncoder(Protocol):
 
 
 def encoded(texts: pl.Series, dim: int, encode: Callable[[list[str]], Float32]) -> Float32:
-    """(texts, dim) what `encode` makes of the texts that say something, each distinct one once; zeros of the others."""
+    """(texts, dim) what `encode` makes of the texts that say something, each distinct one once; zeros of the others.
+
+    Many texts go in parts, with a bar on a terminal.
+    """
     stripped = texts.cast(pl.String).str.strip_chars()
     distinct = stripped.drop_nulls().unique(maintain_order=True)
     distinct = distinct.filter(distinct != "")
     out = np.zeros((len(distinct) + 1, dim), np.float32)
-    if len(distinct):
-        out[:-1] = unit_rows(encode(distinct.to_list()))
+    parts = range(0, len(distinct), PART)
+    for first in (
+        track(parts, "Vectors of texts", console=Console(stderr=True), transient=True) if len(parts) > 1 and sys.stderr.isatty() else parts
+    ):
+        out[first : min(first + PART, len(distinct))] = unit_rows(encode(distinct.slice(first, PART).to_list()))
     place = stripped.replace_strict(distinct, pl.Series(np.arange(len(distinct))), default=len(distinct), return_dtype=pl.Int64)
     return out[place.fill_null(len(distinct)).to_numpy()]
 

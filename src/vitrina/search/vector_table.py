@@ -16,7 +16,7 @@ from vitrina.retrieve.products import ItemVectors
 
 LATE = 0.05  # of the vectors: where more have changed, all are written together again
 FEW = 4096  # so many may have changed in any case
-CONNECTIVITY, BUILD, SEARCH = 16, 128, 256  # of the graph
+CONNECTIVITY, BUILD, SEARCH = 16, 96, 256  # of the graph
 ASKED, BEST = 100, 10  # items that are asked for what is nearest to them, to see what the graph misses
 
 

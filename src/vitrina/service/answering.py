@@ -75,11 +75,12 @@ class Answering:
 
 
 def told(found: Answer, version: str, notes: list[str], *, traced: bool) -> AnswerAnswer:
-    """An answer as it goes over the wire."""
+    """An answer as it goes over the wire. Notes on the way to it may hold words of the language model that nobody verified, and go with the trace."""
     sentences = [
         SentenceOut(cited.text, [CitationOut(str(one.item), one.title, one.quote) for one in cited.citations]) for cited in found.sentences
     ]
     return AnswerAnswer(
         found.status, found.text, [str(item) for item in found.items], sentences, found.code, [str(item) for item, _ in found.options],
-        list(found.unanswered), found.language, found.by, version, found.ticket, [*notes, *found.notes], found.trace.plain() if traced else None,
+        list(found.unanswered), found.language, found.by, version, found.ticket,
+        [*notes, *(found.notes if traced else ())], found.trace.plain() if traced else None,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from vitrina.base.printing import finite
 from vitrina.judge.calibration import BESIDE, JUDGE, PEOPLE
-from vitrina.pages.agreement.study import Study
+from vitrina.pages.agreement.study import Study, Tabled
 from vitrina.report.charts import Dot, dots, interval
 from vitrina.report.html import Column, Html, el, figure, name, section, sentence, table
 from vitrina.report.words import between, count, fixed, percent, signed
@@ -176,7 +176,7 @@ def raters(study: Study) -> Html | None:
     """Section: what each rater's labels are worth. None where nobody asked."""
     if study.raters is None:
         return None
-    found, copying = study.raters.tables["raters"], study.raters.tables["copying"]
+    found = study.raters.tables["raters"]
     columns = [
         Column("Rater", number=False, class_="first"),
         *map(Column, ("Labels", "Agreement", "Known right", "Hurried")),
@@ -189,6 +189,18 @@ def raters(study: Study) -> Html | None:
     ]  # fmt: skip
     out = [str(row["rater"]) for row in found.iter_rows(named=True) if row["verdict"] == "leave out"]
     finding = f"Leave out {', '.join(out)}." if out else "Nobody’s labels need to be left out."
+    return section(
+        "raters",
+        "The raters",
+        el("p", finding, class_="finding"),
+        table(columns, body, caption="Raters, with the agreement of each with the others", class_="metrics"),
+        _copied(study.raters),
+    )
+
+
+def _copied(raters: Tabled) -> Html | None:
+    """Pairs of raters who copied; None where there is none."""
+    copying = raters.tables["copying"]
     pairs = [row for row in copying.iter_rows(named=True) if row["verdict"] == "copied"]
     alike = [
         [
@@ -207,14 +219,7 @@ def raters(study: Study) -> Html | None:
         Column("Expected of independent ones"),
         Column("Beyond that"),
     ]
-    copied = table(heads, alike, caption="Pairs that are more alike than independent raters", class_="metrics") if alike else None
-    return section(
-        "raters",
-        "The raters",
-        el("p", finding, class_="finding"),
-        table(columns, body, caption="Raters, with the agreement of each with the others", class_="metrics"),
-        copied,
-    )
+    return table(heads, alike, caption="Pairs that are more alike than independent raters", class_="metrics") if alike else None
 
 
 def known(value: Any) -> float | None:

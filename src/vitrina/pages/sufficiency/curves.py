@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vitrina.answers import Promise
 from vitrina.base.printing import finite
 from vitrina.pages.sufficiency.study import Study
 from vitrina.report.charts import Dot, dots
@@ -123,6 +124,11 @@ def promised(study: Study) -> Html:
     said += [el("p", study.kept.sentence, class_="finding")] if study.kept is not None else []
     if not len(promise.tried):
         return section("promise", "The threshold", *said)
+    return section("promise", "The threshold", *said, _tried(promise))
+
+
+def _tried(promise: Promise) -> Html:
+    """The thresholds that were looked at, with what was seen and the bound of each."""
     rows = promise.tried.rows(named=True)
     top = min(1.0, max(2.5 * promise.most, 1.1 * min(row["upper"] for row in rows)))
     upper = [(row["answered"] / promise.labels, min(row["upper"], top)) for row in rows]
@@ -161,12 +167,7 @@ def promised(study: Study) -> Html:
     ]
     title = "The bound of each threshold, on the part that chose" if promise.made else "No bound is within what is to be promised"
     notes = f"across: share of the questions that is answered; up: share of the {per} that is wrong, and the most it may be. What is above {percent(top)} is drawn there"
-    return section(
-        "promise",
-        "The threshold",
-        *said,
-        figure("promise-plot", title, drawn, table(columns, body, caption="Thresholds that were looked at"), note=notes),
-    )
+    return figure("promise-plot", title, drawn, table(columns, body, caption="Thresholds that were looked at"), note=notes)
 
 
 def monitors(study: Study) -> Html:

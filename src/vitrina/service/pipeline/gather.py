@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar, final
 
 import numpy as np
+import polars as pl
 
 from vitrina.base.arrays import Ragged
 from vitrina.forms.base import Form
@@ -19,6 +20,7 @@ from vitrina.ranking.ranked import RankedLists
 from vitrina.ranking.sources import Opinion, Said, Sources
 from vitrina.request import list_width
 from vitrina.retrieve.top_k import top_k_ragged
+from vitrina.search.answering import answer_of
 from vitrina.service.pipeline.report import Report
 from vitrina.types import Eligibility, Queries, Recommendations
 
@@ -67,8 +69,11 @@ class Gathering:
         if isinstance(self.recommender, RankedLists):
             return self._of_sources(self.recommender, queries, k, eligible, report)
         with report.stage("scoring") as skipped:
-            (lists,) = self._all([lambda: _sound(self.recommender.recommend(queries, k, eligible=eligible), len(queries))], skipped, report)
-            return popular(self.recommender, queries, k, eligible) if lists is None else lists
+            (found,) = self._all([lambda: _answered(self.recommender, queries, k, eligible)], skipped, report)
+            if found is None:
+                return popular(self.recommender, queries, k, eligible)
+            lists, report.told = found
+            return lists
 
     def _of_sources(self, ranked: RankedLists, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
         """The two stages of `RankedLists.recommend`, by its own parts."""
@@ -136,6 +141,14 @@ class Within:
 
     def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
         return self._gathering.lists(queries, k, eligible, self._report)
+
+
+def _answered(recommender: Recommender, queries: Queries, k: int, eligible: Eligibility) -> tuple[Recommendations, pl.DataFrame | None]:
+    """The lists of a model, and of a search what it tells beside them."""
+    if queries.texts is None:
+        return _sound(recommender.recommend(queries, k, eligible=eligible), len(queries)), None
+    answered = answer_of(recommender, queries, k, eligible=eligible)
+    return _sound(answered.lists, len(queries)), answered.told
 
 
 def _asked(sources: Sources, source: int, queries: Queries, eligible: Eligibility) -> Said:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Self, final
 
 from vitrina.artifacts import Artifact
+from vitrina.base.arrays import Int32
 from vitrina.base.errors import ParameterError, VitrinaError
 from vitrina.base.ids import id_text
 from vitrina.data.dataset import Dataset
@@ -30,10 +31,10 @@ from vitrina.service.pipeline.layers import hidden_by_rules, layers_of, refreshe
 from vitrina.service.pipeline.listing import Listing
 from vitrina.service.pipeline.report import Report
 from vitrina.service.pipeline.similar import related
-from vitrina.service.pipeline.telling import Alone, traced_stages, with_why
+from vitrina.service.pipeline.telling import Alone, said_beside, traced_stages, with_why
 from vitrina.service.trace import Stage
 from vitrina.types import Eligibility, Queries, Recommendations
-from vitrina.wire import MOST_ITEMS, RecommendRequest, SimilarRequest
+from vitrina.wire import MOST_ITEMS, RecommendedItem, RecommendRequest, SimilarRequest
 
 RESERVE = 10  # places beyond a list, from which it is filled where a check takes something out
 BUDGET = 0.05  # seconds
@@ -144,6 +145,7 @@ class Pipeline:
         with report.stage("eligibility"):  # 2. what may be shown at all, before anything is scored
             asking = self._asking(asked)
             eligible = narrowed(self._layers, queries, asking.eligibility(self.columns.hidden))
+        report.told = None
         k = max(MOST_ITEMS if one.request.facets else one.request.k for one in asked)
         lists = self._ranked(queries, k + RESERVE, eligible, report)  # 3. to 5.
         with report.stage("checks"):  # 6. what may not stand there after all, and what fills its place: the reserve, then what is popular
@@ -152,16 +154,7 @@ class Pipeline:
             check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
             check = check if queries.texts is None else check.unfilled()
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
-        skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
-        answers = [
-            Answered(
-                items,
-                notes=[*one.notes, *unread(one, self._settings), *skipped],
-                version=self.version,
-                facets=self.columns.facets(one.request.facets, lists.items[row][check.keep[row]]),
-            )
-            for row, (items, one) in enumerate(zip(found, asked, strict=True))
-        ]
+        answers = self._noted(asked, found, [lists.items[row][kept] for row, kept in enumerate(check.keep)], report)
         report.count(
             "eligibility", asking.counts(self.columns.hidden, queries) | {n: c * len(asked) for n, c in self._hidden_by_rules.items()}
         )
@@ -171,6 +164,17 @@ class Pipeline:
                 alone = slice(row, row + 1)
                 part = Alone(self.whole, queries[alone], asking.rows(alone), eligible.rows(alone), lists[alone], check.rows(alone))
                 answers[row] = self._told(answers[row], one, part, report, traced=traced)
+        return answers
+
+    def _noted(self, asked: list[Asked], found: list[list[RecommendedItem]], kept: list[Int32], report: Report) -> list[Answered]:
+        """The answers with what the client should know, and values counted over what was kept of each list."""
+        skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
+        answers = []
+        for row, one in enumerate(asked):
+            told, empty = said_beside(report.told, row)
+            notes = [*one.notes, *told, *unread(one, self._settings), *skipped]
+            facets = self.columns.facets(one.request.facets, kept[row])
+            answers.append(Answered(found[row], empty, notes, version=self.version, facets=facets))
         return answers
 
     def _ranked(self, queries: Queries, k: int, eligible: Eligibility, report: Report) -> Recommendations:
@@ -200,7 +204,7 @@ class Pipeline:
             return answered
         every = self.recommender.catalogue.mask
         found = dropped(part.asking, self.columns.hidden, self._layers, part.queries, every)
-        empty = None if answered.items else why_empty(found, int(every.sum()), one.request.text)
+        empty = None if answered.items else answered.empty or why_empty(found, int(every.sum()), one.request.text)
         trace = traced_stages(report.stages, found, int(every.sum()), part, len(answered.items), self.listing.texts) if traced else None
         return replace(answered, empty=empty, trace=trace)
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import final
 
+import polars as pl
+
 from vitrina.service.trace import Stage
 
 
@@ -21,6 +23,7 @@ class Report:
 
     def __init__(self, *, patient: bool = False) -> None:
         self.patient = patient
+        self.told: pl.DataFrame | None = None  # a row per list: what a search tells beside it
         self._stages: dict[str, Stage] = {}
 
     @contextmanager

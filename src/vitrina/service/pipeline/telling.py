@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
+
 from vitrina.base.arrays import Int32
 from vitrina.protocols import Recommender
 from vitrina.service.pipeline.check import Checked
@@ -18,6 +20,7 @@ from vitrina.wire import RecommendedItem
 
 SAID_ANYWAY = ("query", "rank", "item_id", "title", "score", "source", "reasons", "propensity")
 MOST_IDS = 100  # that a trace names of what one rule dropped
+LESS = {"filter": "without the filter", "words": "without", "any": "for any of the words"}  # what a search gave up
 log = logging.getLogger(__name__)
 
 
@@ -88,3 +91,20 @@ def traced_stages(
             for stage in stages
         )
     )
+
+
+def said_beside(told: pl.DataFrame | None, row: int) -> tuple[list[str], str | None]:
+    """What a search tells beside a list, as notes for the client, and why the list is empty where it says so.
+
+    >>> said_beside(pl.DataFrame({"told": ["Searched for 'tea' in place of 'tae'."], "why": [None]}), 0)
+    (["Searched for 'tea' in place of 'tae'."], None)
+    """
+    if told is None:
+        return [], None
+    said = told.row(row, named=True)
+    notes = [said["told"]] if said.get("told") else []
+    why = said.get("why")
+    if said.get("relaxed") is not None:
+        notes.append(f"Searched {LESS[said['relaxed']]}{f' {without!r}' if (without := said.get('without')) else ''}: {why}.")
+        return notes, None
+    return notes, None if why is None else f"Nothing was found: {why}."
