@@ -145,9 +145,14 @@ def test_two_commands_from_a_table_to_an_answer(folder: Path) -> None:
     assert {row["value"]: row["count"] for row in answer["facets"]["maker"]} == {"Zenith": 25, "Acme": 9}
     shown = typed("ask", "vitrina-search", "zenith red hat", "--facets", "maker")
     assert "maker: Zenith 25, Acme 9" in shown.stdout
+    assert typed("build", "goods.csv").exit_code == 0  # nobody has changed its search.toml
+    config = folder / "vitrina-search" / "search.toml"
+    config.write_text(config.read_text().replace("= 3", "= 2"))
     again = typed("build", "goods.csv")
     assert again.exit_code == 2
-    assert "search.toml exists already" in again.stderr
+    assert "search.toml exists already, and says something else" in again.stderr
+    assert "Its folder has 'goods.csv'" in typed("build", "godos.csv").stderr
+    assert "nowhere holds no search" in typed("ask", "nowhere", "hat").stderr
     assert typed("build", Path("vitrina-search") / "search.toml").exit_code == 0
     assert typed("build", "goods.csv", "--column", "maker", "--id", "sku", "--force").exit_code == 0
     assert ids(found("vitrina-search", "hat")) == []
@@ -223,6 +228,9 @@ def test_systems_are_compared_on_judged_queries(folder: Path) -> None:
         ("learned mix", "hybrid"),
     }
     assert json.loads((folder / "vitrina-search" / "search-board.json").read_text())["systems"] == told["systems"]
+    page = (folder / "vitrina-search" / "search-board.html").read_text()
+    assert "hybrid against words: better by" in page
+    assert "Queries that went worst" in page
     done = typed("evaluate", "search.toml", "--trust")
     assert "hybrid against words: better by" in done.stdout
     (folder / "vitrina-search" / "search-board.json").write_text("{}")

@@ -98,16 +98,16 @@ def ask(
 
 @app.command()
 def evaluate(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
-    """Compare words, vectors, their mixes and the lists of other engines on judged queries, with intervals and paired verdicts; write the numbers."""
+    """Compare words, vectors, their mixes and the lists of other engines on judged queries, with intervals and paired verdicts; write the numbers and the page."""
     from vitrina.cli import console, search_board
     from vitrina.cli.search_file import read_search_file
 
     job = read_search_file(config, trust=trust)
-    board = search_board.judged(job, out, force=force)
+    board, page = search_board.judged(job, out, force=force)
     if json:
-        console.print_json(board.as_json)
+        console.print_json(search_board.as_json(board))
     else:
-        search_board.show(board)
+        search_board.show(board, page)
 
 
 @app.command()

@@ -40,11 +40,16 @@ def loaded(folder: Path, *, trust: bool) -> Any:
     """The search of a folder: an artifact, or the results of a build that hold one.
 
     Raises:
+        DataError: it holds nothing.
         ParameterError: it holds something that doesn't search.
     """
     from vitrina import artifacts
 
     inside = folder / ARTIFACT
+    if not any((place / "manifest.json").exists() for place in (inside, folder)):
+        raise DataError(
+            f"{folder} holds no search. Give the folder that 'vitrina search build goods.csv' wrote: vitrina-search, where it wasn't told another."
+        )
     engine = artifacts.load(inside if inside.is_dir() else folder, trust=answers.trusting(trust)).recommender
     if words_of(engine) is None:
         raise ParameterError(f"{folder} holds no search but {type(engine).__name__}. Build one with: vitrina search build goods.csv")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,49 +20,26 @@ from vitrina.cli.tables import Role, read_roles
 if TYPE_CHECKING:
     from vitrina.cli.search_file import SearchJob
     from vitrina.data.split import Split
+    from vitrina.pages.search import Study
     from vitrina.types import Recommendations
 
 DEPTH = 100  # of the lists that are judged
 HYBRID, LEARNED, WHOLE = "hybrid", "learned mix", "whole search"
 TABLES = (".csv", ".parquet", ".pq", ".xlsx", ".jsonl", ".json")
-NUMBERS = "search-board.json"
+NUMBERS, PAGE = "search-board.json", "search-board.html"
 
 
-@dataclass(frozen=True)
-class SearchBoard:
-    """What each way to search is worth.
-
-    Args:
-        metric: what they are compared by.
-        systems: system, the metric with low and high, further metrics, empty (lists), ms (per query; null where nobody knows).
-        pairs: the differences of pairs, with verdicts.
-        notes: what must be known of the numbers.
-    """
-
-    title: str
-    metric: str
-    systems: pl.DataFrame
-    pairs: pl.DataFrame
-    notes: tuple[str, ...]
-    queries: int
-    judgements: int
-    items: int
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-
-def judged(job: SearchJob, out: Path | None, *, force: bool) -> SearchBoard:
-    """Every system on the judged queries; the numbers are written.
+def judged(job: SearchJob, out: Path | None, *, force: bool) -> tuple[Study, Path]:
+    """Every system on the judged queries; the numbers and the page are written.
 
     Raises:
         ParameterError: the file has no [judged].
     """
     from vitrina.base.files import write_text
+    from vitrina.pages.search import render
 
     folder = out or job.out
-    outputs.check_file(folder / NUMBERS, {"source": job.sources()}, force=force)
+    outputs.check_folder(folder, (NUMBERS, PAGE), {"source": job.sources()}, force=force)
     with console.working("Reading the items and the judgements"):
         table = job.items()
         split = split_of(job, table)
@@ -73,13 +49,19 @@ def judged(job: SearchJob, out: Path | None, *, force: bool) -> SearchBoard:
     lists = dict(_lists(job, table, split, folder, notes))
     board = _board(job, split, lists, len(table), notes)
     write_text(folder / NUMBERS, _as_text(board))
-    return board
+    write_text(folder / PAGE, render(board))
+    return board, folder / PAGE
 
 
-def _as_text(board: SearchBoard) -> str:
+def as_json(board: Study) -> dict[str, Any]:
+    """Every number but those of single queries."""
+    return {name: value for name, value in vars(board).items() if name not in ("per_query", "settings", "date")}
+
+
+def _as_text(board: Study) -> str:
     import json
 
-    return json.dumps(console.plain(board.as_json), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(console.plain(as_json(board)), ensure_ascii=False, indent=2) + "\n"
 
 
 def split_of(job: SearchJob, table: pl.DataFrame) -> Split:
@@ -156,11 +138,11 @@ def _runs(job: SearchJob, split: Split) -> Iterator[tuple[str, tuple[Recommendat
             yield name, (read_run(job.paths("evaluate", "runs", path)[0], split, DEPTH), None)
 
 
-def _board(
-    job: SearchJob, split: Split, lists: dict[str, tuple[Recommendations, float | None]], items: int, notes: list[str]
-) -> SearchBoard:
+def _board(job: SearchJob, split: Split, lists: dict[str, tuple[Recommendations, float | None]], items: int, notes: list[str]) -> Study:
     from vitrina.evaluate import compare_pairs, evaluate
     from vitrina.evaluate.bootstrap import Bootstrap
+    from vitrina.pages.policy.answer import today
+    from vitrina.pages.search import Study as Study_
 
     given = job.settings.evaluate
     doubt = Bootstrap(confidence=given.confidence)
@@ -178,7 +160,14 @@ def _board(
     verdicts = compare_pairs(per_query, pairs, np.arange(len(split.queries)), bootstrap=doubt)
     judgements = 0 if split.grades is None else len(split.grades.gains)
     systems = pl.DataFrame(rows, schema_overrides={"ms": pl.Float64})
-    return SearchBoard(job.title, given.metric, systems, verdicts, tuple(notes), len(split.queries), judgements, items)
+    texts = split.queries.texts
+    typed = pl.Series("query", range(len(split.queries))) if texts is None else texts.alias("query")
+    left = split.counts["queries_without_truth"]
+    notes += [f"{left:,} queries have no relevant item among the judgements and are left out."] if left else []
+    return Study_(
+        given.metric, systems, verdicts, pl.DataFrame([typed, *(pl.Series(name, values) for name, values in per_query.items())]), tuple(notes),
+        len(split.queries), judgements, items, given.confidence, job.title, job.facts(), today(),
+    )  # fmt: skip
 
 
 def _pairs(job: SearchJob, names: list[str]) -> list[tuple[str, str]]:
@@ -196,13 +185,13 @@ def _pairs(job: SearchJob, names: list[str]) -> list[tuple[str, str]]:
     return list(dict.fromkeys(pairs))
 
 
-def show(board: SearchBoard) -> None:
+def show(board: Study, page: Path) -> None:
     """The board, the verdicts and the notes."""
     out = console.out()
     out.print(f"{board.queries:,} queries, {board.judgements:,} judgements, {board.items:,} items.", markup=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
     names = {"system": "system", "value": board.metric, "interval": "interval", "empty": "empty lists", "ms": "ms per query"}
-    more = [name for name in board.systems.columns if name not in ("system", "value", "low", "high", "empty", "ms")]
+    more = board.more
     for name in ("system", "value", "interval", *more, "empty", "ms"):
         table.add_column(names.get(name, name), justify="left" if name == "system" else "right")
     for row in board.systems.sort("value", descending=True).iter_rows(named=True):
@@ -211,7 +200,8 @@ def show(board: SearchBoard) -> None:
         table.add_row(row["system"], f"{row['value']:.4f}", interval, *(f"{row[m]:.4f}" for m in more), str(row["empty"]), ms)
     out.print(table)
     out.print()
-    for row in board.pairs.iter_rows(named=True):
-        out.print(f"{row['model']} against {row['against']}: {row['verdict'].replace('people', 'queries')}.", markup=False, soft_wrap=True)
+    for sentence in board.verdicts:
+        out.print(sentence, markup=False, soft_wrap=True)
     for note in board.notes:
         console.note(note)
+    console.note(f"Report: {page}")

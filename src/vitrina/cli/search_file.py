@@ -153,6 +153,15 @@ class SearchJob:
         """All that the job reads, absolute."""
         return [path for table, key, given in _paths(self.settings) for path in self.paths(table, key, given)]
 
+    def facts(self) -> dict[str, str]:
+        """What a page says of how it was made."""
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in self.weights.items())
+        given = self.settings.index
+        return {
+            "File": self.file.path.name, "Columns": weights, "Language": ", ".join(self.languages) or "none", "Words": f"k1 {given.k1:g}, b {given.b:g}",
+            "Encoder": "none" if self.encoder is None else repr(self.encoder), "Mix": "none" if self.encoder is None else repr(self.fusion),
+        }  # fmt: skip
+
     def items(self) -> pl.DataFrame:
         """The table of items, typed.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.cli import console, outputs
+from vitrina.cli.tables import near
 
 if TYPE_CHECKING:
     from vitrina.cli.search_guess import Guess
@@ -45,7 +46,7 @@ def write(table: Path, file: Path, id: str | None, columns: Sequence[str] | None
     """The file for a table.
 
     Raises:
-        ParameterError: the file is there.
+        ParameterError: the file is there, and says something else.
         DataError: the table can't be read, or says too little of itself.
     """
     from vitrina.base.errors import UnknownNameError
@@ -54,8 +55,6 @@ def write(table: Path, file: Path, id: str | None, columns: Sequence[str] | None
     from vitrina.data.read.sources import AS_FOUND
     from vitrina.data.read.tables import read_table
 
-    if file.exists() and not force:
-        raise ParameterError(f"{file} exists already. Build from it with: vitrina search build {file}; or overwrite it with --force.")
     with console.working("Looking at the items"):
         label, frame, _ = read_table(str(table), "items", AS_FOUND)
         for name in [*([id] if id else []), *(columns or [])]:
@@ -63,14 +62,22 @@ def write(table: Path, file: Path, id: str | None, columns: Sequence[str] | None
                 raise UnknownNameError.of(f"column of {label}", name, frame.columns)
         found = guess(frame, id, columns)
     outputs.check_file(file, {"source": str(table)}, force=True)
-    weights = ", ".join(f"{_key(name)} = {weight}" for name, weight in found.columns.items())
-    language = found.language[0] if len(found.language) == 1 else list(found.language)
-    path = Path(os.path.relpath(table.expanduser(), file.parent)).as_posix()
-    write_text(file, TEXT.format(
-        path=_value(path), id=_value(found.id), title=f"title = {_value(found.title)}\n" if found.title else "", columns=f"{{{weights}}}",
-        language=_value(language), name=file.name, out=_value(out),
-    ))  # fmt: skip
+    text = _text(found, Path(os.path.relpath(table.expanduser(), file.parent)).as_posix(), file.name, out)
+    if file.exists() and not force and file.read_text(encoding="utf-8") != text:  # somebody's own words
+        raise ParameterError(
+            f"{file} exists already, and says something else. Build from it with: vitrina search build {file}; or overwrite it with --force."
+        )
+    write_text(file, text)
     return found
+
+
+def _text(found: Guess, path: str, name: str, out: str) -> str:
+    weights = ", ".join(f"{_key(column)} = {weight}" for column, weight in found.columns.items())
+    language = found.language[0] if len(found.language) == 1 else list(found.language)
+    title = f"title = {_value(found.title)}\n" if found.title else ""
+    return TEXT.format(
+        path=_value(path), id=_value(found.id), title=title, columns=f"{{{weights}}}", language=_value(language), name=name, out=_value(out)
+    )
 
 
 def config_of(given: Path, out: Path | None, id: str | None, columns: Sequence[str] | None, *, force: bool) -> tuple[Path, Path | None]:
@@ -84,7 +91,9 @@ def config_of(given: Path, out: Path | None, id: str | None, columns: Sequence[s
             raise ParameterError(f"{given} says which columns there are. Change it there, or give the table in its place.")
         return given, out
     if not given.exists():
-        raise DataError(f"There is no file {given}. Give a table of items, or a config: vitrina search init goods.csv writes one.")
+        raise DataError(
+            f"There is no file {given}. {near(given)}Give a table of items, or a config: vitrina search init goods.csv writes one."
+        )
     folder = out or Path("vitrina-search")
     found = write(given, folder / FILE, id, columns, force=force, out=".")
     console.note(f"{found} To change that, edit {folder / FILE} and build from it.")

@@ -29,8 +29,7 @@ def located_path(file: TomlFile, keys: Keys, given: str | list[str]) -> list[str
     for path in [given] if isinstance(given, str) else given:
         whole = (file.folder / Path(path).expanduser()).resolve()
         if not any(c in path for c in "*?[") and not whole.exists():
-            near = "" if not whole.parent.is_dir() else _near(whole)
-            raise DataError(f"{file.where(keys)}: there is no file {path}. {near}Paths are relative to the config.")
+            raise DataError(f"{file.where(keys)}: there is no file {path}. {near(whole)}Paths are relative to the config.")
         found.append(str(whole))
     return found
 
@@ -70,8 +69,9 @@ def _texts(column: pl.Series, name: str, source: Source) -> Column:
     return Column(text.set((text == "").fill_null(value=False), None), [])
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
+    """A sentence on files of its folder that are called about so; empty where there are none."""
     from difflib import get_close_matches
 
-    near = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=2)
-    return f"Its folder has {' and '.join(map(repr, near))}. " if near else ""
+    found = get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=2) if path.parent.is_dir() else []
+    return f"Its folder has {' and '.join(map(repr, found))}. " if found else ""
