@@ -280,7 +280,12 @@ def test_every_fitted_form_is_exported_and_saved_by_its_name():
             yield sub
             yield from below(sub)
 
-    names = {*names_of("vitrina.forms"), *names_of("vitrina.sequence"), "OnnxEncoded"}  # stands for Encoded, and is not saved itself
+    names = {
+        *names_of("vitrina.forms"),
+        *names_of("vitrina.search"),
+        *names_of("vitrina.sequence"),
+        "OnnxEncoded",
+    }  # stands for Encoded, and is not saved itself
     fitted = {cls.__name__ for cls in below(Form) if cls.__module__.startswith("vitrina.") and not isabstract(cls)}
     assert {"ItemMap", "Encoded"} <= fitted <= names
 

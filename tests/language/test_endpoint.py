@@ -299,6 +299,26 @@ def test_a_repair_is_held_to_the_limit_too(server: Server, endpoint: Make) -> No
     assert len(server.got) == 1
 
 
+def test_the_first_token_comes_with_log_probabilities(server: Server, endpoint: Make) -> None:
+    told = [{"token": " Yes", "logprob": -0.1}, {"token": "No", "logprob": -2.5}]
+    first = {"token": " Yes", "logprob": -0.1, "top_logprobs": told}
+    body = {
+        "choices": [{"message": {"content": " Yes"}, "logprobs": {"content": [first]}}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 1},
+    }
+    server.answers = [(200, {}, json.dumps(body).encode())]
+    model = endpoint()
+    assert model.first_token(ASKED) == vt.answers.TopTokens(" Yes", {" Yes": -0.1, "No": -2.5})
+    sent = server.got[-1][1]
+    assert (sent["max_tokens"], sent["logprobs"], sent["top_logprobs"]) == (1, True, 20)
+    assert "response_format" not in sent
+    assert model.spent.prompt_tokens == 9
+    assert isinstance(model, vt.answers.TokenModel)
+    server.answers = [said("Yes")]
+    with pytest.raises(vt.language.UnreachableError, match="tells no log-probabilities"):
+        model.first_token(ASKED)
+
+
 def test_tokens_are_estimated_where_nobody_counts(server: Server, endpoint: Make) -> None:
     server.answers = [said(json.dumps(GOOD), usage=None)]
     reply = endpoint(response_format="none").complete(ASKED, Verdict)

@@ -231,10 +231,11 @@ def public_models() -> list[tuple[str, Any]]:
 
 
 def _defaults(made: Any) -> list[Any]:
-    """The model that a class or a recipe makes without being told anything; empty where it makes none."""
+    """The model that a class or a recipe makes without being told anything; empty where it makes none, or none that can be fitted by itself."""
     model_class = inspect.isclass(made) and issubclass(made, ModelConfig)
     recipe = inspect.isfunction(made) and inspect.signature(made).return_annotation == "SequenceModel"
     try:
-        return [made()] if model_class or recipe else []
+        found = [made()] if model_class or recipe else []
+        return [one for one in found if getattr(one, "sources", True) is not None]
     except ParameterError:  # it is made of other models
         return []

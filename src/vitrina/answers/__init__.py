@@ -12,7 +12,7 @@ from vitrina.answers.graph import Graph, Step
 from vitrina.answers.guards import Guards, PersonalData, Topics
 from vitrina.answers.items import ItemTexts
 from vitrina.answers.nouns import Citation, Cited, Extract, Sentence, Sufficiency, Turn, Verdict
-from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled, TokenModel, TopTokens
+from vitrina.answers.sufficiency.asking import Asker, Likely, Sampled
 from vitrina.answers.sufficiency.claims import Bounds, ClaimInformation, Heard, claim_information, published_claim_information
 from vitrina.answers.sufficiency.coverage import MonitorBoard, RiskCoverage, compare_monitors, risk_coverage
 from vitrina.answers.sufficiency.information import (
@@ -31,6 +31,7 @@ from vitrina.answers.sufficiency.promise import ConformalRisk, ErrorRate, Kept, 
 from vitrina.answers.sufficiency.skeletons import ClosedBook, EvidenceErased, Skeletons
 from vitrina.answers.trace import Trace
 from vitrina.answers.write import Extraction, Select, Write
+from vitrina.language.protocol import TokenModel, TopTokens
 
 __all__ = [
     "GRAPH", "Answer", "Answerer", "Asker", "AtLeast", "Bounds", "Chances", "Citation", "Cited", "Claim", "ClaimGain", "ClaimInformation",

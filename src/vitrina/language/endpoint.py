@@ -17,9 +17,10 @@ from vitrina.language.asking import Raw, ask
 from vitrina.language.cost import TURN, Limit, Price, Purse, Spent, count_tokens
 from vitrina.language.errors import InvalidAnswerError, UnreachableError
 from vitrina.language.forms import T, strict_schema
-from vitrina.language.protocol import Message, Reply
+from vitrina.language.protocol import Message, Reply, TopTokens
 from vitrina.language.sending import Line
 
+TOLD = 20  # tokens whose log-probabilities servers tell at most
 MADE_BY_US = frozenset({"model", "messages", "max_tokens", "temperature", "response_format", "seed", "stream", "n"})
 
 
@@ -121,32 +122,50 @@ class Endpoint(Config):
     def complete(self, messages: Sequence[Message], schema: type[T], *, sample: int = 0) -> Reply[T]:
         return ask(self.name, partial(self._write, schema=schema, sample=sample), messages, schema)
 
+    def first_token(self, messages: Sequence[Message]) -> TopTokens:
+        """The log-probabilities of the first token of the answer, of servers that tell them (`logprobs` and `top_logprobs` of 20).
+
+        Raises:
+            UnreachableError: no answer after all tries, or the server tells no log-probabilities.
+        """
+        return _top_of(
+            self.name, self._paid(messages, {**self._talk(messages), "max_tokens": 1, "logprobs": True, "top_logprobs": TOLD}, 1)[0]
+        )
+
     def _write(self, messages: Sequence[Message], *, schema: type[BaseModel], sample: int) -> Raw:
-        body = self._body(messages, schema, sample)
+        answer, paid, money = self._paid(messages, self._body(messages, schema, sample), self.max_answer_tokens)
+        text, complaint = _text_of(self.name, answer)
+        return Raw(text, *paid, money, complaint)
+
+    def _paid(self, messages: Sequence[Message], body: Mapping[str, Any], most: int) -> tuple[Any, tuple[int, int], float]:
+        """What a request gives, the tokens that it took, and their price; what it could take at most is held back before it is sent."""
         read = sum(count_tokens(m.content) + TURN for m in messages) + count_tokens(str(body.get("response_format", "")))
-        reserved = (read, self.max_answer_tokens)
+        reserved = (read, most)
         self._purse.reserve(self.name, *reserved)
         paid = (0, 0)  # a request that was refused costs nothing
         try:
             answer = self._line.post(body, self._key())
             paid = reserved  # it was answered, however strangely
-            text, complaint = _text_of(self.name, answer)
-            paid = _usage(answer, (read, count_tokens(text)))
+            if (text := _written(answer)) is not None:
+                paid = _usage(answer, (read, count_tokens(text)))
         except UnreachableError as error:
             paid = reserved if error.status is None else paid  # where nothing came back, the server may have worked all the same
             raise
         finally:
             money = self._purse.pay(reserved, *paid)
-        return Raw(text, *paid, money, complaint)
+        return answer, paid, money
 
-    def _body(self, messages: Sequence[Message], schema: type[BaseModel], sample: int) -> dict[str, Any]:
-        body: dict[str, Any] = {
+    def _talk(self, messages: Sequence[Message]) -> dict[str, Any]:
+        return {
             "model": self.model,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": self.max_answer_tokens,
             "temperature": self.temperature,
             **self.extra,
         }
+
+    def _body(self, messages: Sequence[Message], schema: type[BaseModel], sample: int) -> dict[str, Any]:
+        body = self._talk(messages)
         if sample:
             body["seed"] = sample
         if self.response_format == "json_object":
@@ -191,9 +210,29 @@ def _text_of(who: str, answer: Any) -> tuple[str, str]:
     return text if isinstance(text, str) else "", complaint.get(str(choice.get("finish_reason")), "")
 
 
+def _written(answer: Any) -> str | None:
+    """The text of an answer; None where it has no place for one."""
+    try:
+        return str(answer["choices"][0]["message"].get("content") or "")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return None
+
+
+def _top_of(who: str, answer: Any) -> TopTokens:
+    """The first token that was written, and those that are told beside it."""
+    try:
+        first = answer["choices"][0]["logprobs"]["content"][0]
+        told = {str(one["token"]): float(one["logprob"]) for one in first["top_logprobs"]}
+        return TopTokens(str(first["token"]), told or {str(first["token"]): float(first["logprob"])})
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise UnreachableError(
+            f"The endpoint of {who} tells no log-probabilities of tokens. Ask it by samples: vt.answers.Sampled(model=...).", status=200
+        ) from None
+
+
 def _usage(answer: Any, estimate: tuple[int, int]) -> tuple[int, int]:
     """Tokens read and written as the endpoint counted them; the estimate where it didn't."""
-    usage = answer.get("usage")
+    usage = answer.get("usage") if isinstance(answer, Mapping) else None
     said = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, Mapping) else [None, None]
     read, written = (value if isinstance(value, int) and value >= 0 else own for value, own in zip(said, estimate, strict=True))
     return read, written

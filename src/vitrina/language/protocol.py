@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -55,3 +55,21 @@ class LanguageModel(Protocol):
     def name(self) -> str: ...  # who it is: two that are the same model have the same name
 
     def complete(self, messages: Sequence[Message], schema: type[T], *, sample: int = 0) -> Reply[T]: ...
+
+
+@dataclass(frozen=True)
+class TopTokens:
+    """The first token of an answer, and the log-probabilities of the likeliest ones (of which it is one, or not)."""
+
+    generated: str
+    logprobs: Mapping[str, float]
+
+
+@runtime_checkable
+class TokenModel(Protocol):
+    """A model that tells the log-probabilities of the first token of its answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    def first_token(self, messages: Sequence[Message]) -> TopTokens: ...

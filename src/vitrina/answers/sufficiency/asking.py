@@ -15,7 +15,7 @@ from vitrina.answers.sufficiency.claims import LABELS, Bounds, Heard, Label
 from vitrina.answers.sufficiency.information import drawn_in
 from vitrina.base.config import Config
 from vitrina.base.errors import DataError
-from vitrina.language.protocol import LanguageModel, Message
+from vitrina.language.protocol import LanguageModel, Message, TokenModel
 
 DECISIONS = ("answer", "refuse")
 REMOVED = "[CITED_EVIDENCE_REMOVED]"
@@ -98,24 +98,6 @@ class Sampled(Config):
         near = {label: drawn_in(count, self.samples) for label, count in counts.items()}
         shares = {label: count / self.samples for label, count in counts.items()}
         return Asked(Heard(bounds, max(counts, key=lambda label: counts[label])), shares, {k: Bounds(v, v) for k, v in near.items()}, said)
-
-
-@dataclass(frozen=True)
-class TopTokens:
-    """The first token of an answer, and the log-probabilities of the likeliest ones (of which it is one, or not)."""
-
-    generated: str
-    logprobs: Mapping[str, float]
-
-
-@runtime_checkable
-class TokenModel(Protocol):
-    """A model that tells the log-probabilities of the first token of its answer."""
-
-    @property
-    def name(self) -> str: ...
-
-    def first_token(self, messages: Sequence[Message]) -> TopTokens: ...
 
 
 @final

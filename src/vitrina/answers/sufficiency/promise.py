@@ -19,7 +19,6 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 from scipy.special import betaincinv, ndtri
-from scipy.stats import binom
 
 from vitrina.answers.sufficiency.labelled import Labelled
 from vitrina.base.config import Config
@@ -296,6 +295,8 @@ def _needed(kind: ErrorRate | ConformalRisk, tried: pl.DataFrame, labels: int) -
         return kind.fewest if labels < kind.fewest else None
     doubt, found = 1 - kind._sure, []
     sizes = np.unique(np.geomspace(kind.fewest, MOST_LABELS, 150).astype(np.int64))
+    from scipy.stats import binom  # noqa: PLC0415  seconds, and a config needs none of it
+
     allowed = binom.ppf(doubt, sizes, kind.most) - 1  # errors that pass
     for answered, errors in tried.select("answered", "errors").iter_rows():
         rate = (errors + 0.5) / (answered + 1)
