@@ -98,6 +98,12 @@ class Endpoint(Config):
     def __reduce__(self) -> tuple[Any, ...]:  # for another process: an open line and what was spent stay here
         return _made_again, ({name: getattr(self, name) for name in type(self).model_fields},)
 
+    def __eq__(self, other: object) -> bool:  # a config is what it was given; what was spent is no part of that
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
     def __copy__(self) -> Self:
         return type(self)(**{name: getattr(self, name) for name in type(self).model_fields})
 
