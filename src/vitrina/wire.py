@@ -74,7 +74,7 @@ class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class SearchRequest(RecommendRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to find: `text` is what was typed, and the rest as in a request for recommendations. What the person has seen may be found again, unless `repeat` is false."""
 
-    text: Typed
+    text: Typed  # pyright: ignore[reportGeneralTypeIssues]  by keyword alone, so that it may be required again
     repeat: bool | None = True
 
 

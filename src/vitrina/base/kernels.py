@@ -27,7 +27,7 @@ RUNS = 4  # for each thread: who has the short ones takes more of them
 # numba counts the functions of a process, and the count is all that tells a sort of an array from an argsort of one in the name of the compiled
 # code. Of two files of a cache that were written by two processes, a third one would run the code of the first for both, which ends in wrong
 # results or a crash (https://github.com/numba/numba/issues/10486). A random number is another one in every process, also in one made by fork.
-FunctionIdentity._unique_ids = iter(lambda: secrets.randbits(64), -1)
+FunctionIdentity._unique_ids = iter(lambda: secrets.randbits(64), -1)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def kernel(function: Callable[..., Any]) -> Any:

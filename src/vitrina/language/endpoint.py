@@ -143,7 +143,7 @@ class Endpoint(Config):
         text, complaint = _text_of(self.name, answer)
         return Raw(text, *paid, money, complaint)
 
-    def _paid(self, messages: Sequence[Message], body: Mapping[str, Any], most: int) -> tuple[Any, tuple[int, int], float]:
+    def _paid(self, messages: Sequence[Message], body: dict[str, Any], most: int) -> tuple[Any, tuple[int, int], float]:
         """What a request gives, the tokens that it took, and their price; what it could take at most is held back before it is sent."""
         read = sum(count_tokens(m.content) + TURN for m in messages) + count_tokens(str(body.get("response_format", "")))
         reserved = (read, most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from vitrina.answers import Answer, Answerer, ItemTexts, Turn
@@ -45,10 +46,8 @@ class Answering:
             frame, pipeline.recommender.vocabulary, id=ITEM, title=settings.title or table.title,
             columns=settings.columns or [name for name in table.frame.columns if name != ITEM],
         )  # fmt: skip
-        given = {} if settings.instructions is None else {"instructions": settings.instructions}
-        self.answerer = Answerer(
-            pipeline.whole, texts, settings.model, k=settings.k, rounds=settings.rounds, budget=settings.budget, **given
-        )
+        answerer = Answerer(pipeline.whole, texts, settings.model, k=settings.k, rounds=settings.rounds, budget=settings.budget)
+        self.answerer = answerer if settings.instructions is None else replace(answerer, instructions=settings.instructions)
         self._pipeline, self._thread, self._running = pipeline, thread, 0
 
     async def answer(self, request: AnswerRequest, *, traced: bool = False) -> AnswerAnswer:
