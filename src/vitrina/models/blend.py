@@ -136,7 +136,7 @@ def catalogue_of(data: Dataset, members: tuple[Recommender, ...]) -> Catalogue:
     """What any of the members recommends."""
     known = data.catalogue
     cold = np.unique(np.concatenate([member.catalogue.also for member in members])).astype(np.int32)
-    return Catalogue(known.events, known.users, known.n_users, also=cold)
+    return Catalogue(known.events, known.users, known.n_users, also=cold, fills=any(member.catalogue.fills for member in members))
 
 
 @dataclass(frozen=True)

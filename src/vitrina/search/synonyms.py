@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, final
 
-from vitrina.base.errors import DataError
+from vitrina.base.errors import DataError, ParameterError
 from vitrina.base.state import State
 from vitrina.search.analysis import WORD, TextAnalysis
 from vitrina.search.reading import Change, Reading
@@ -60,7 +60,15 @@ class Synonyms:
 
     @classmethod
     def of(cls, text: str, analysis: TextAnalysis | None = None) -> Synonyms:
-        """Of rules as one text."""
+        """Of rules as one text.
+
+        Raises:
+            ParameterError: it is no text.
+        """
+        if not isinstance(text, str):
+            raise ParameterError(
+                f"The rules of Synonyms.of are one text, a rule per line: 'tv, television'. Got {text!r}.", owner="Synonyms"
+            )
         return cls(tuple(text.splitlines())) if analysis is None else cls(tuple(text.splitlines()), analysis)
 
     @classmethod
