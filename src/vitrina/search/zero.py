@@ -13,6 +13,7 @@ from typing import Any, final
 import polars as pl
 
 from vitrina.base.errors import DataError, WriteError
+from vitrina.base.files import one_at_a_time
 from vitrina.catalogue import Catalogue
 from vitrina.protocols import Recommender
 from vitrina.search.answering import Answered, answer_of
@@ -68,12 +69,13 @@ class ZeroResults:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
             try:
-                size = os.fstat(handle).st_size
-                cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # what a crash left stays a line of its own
-                written = os.write(handle, b"\n" * cut + body)
-                if written < len(body) + cut:
-                    raise OSError(f"only {written:,} of {len(body) + cut:,} bytes were")
-                os.fsync(handle)
+                with one_at_a_time(path):  # else the end that is looked at is that of half a line
+                    size = os.fstat(handle).st_size
+                    cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # what a crash left stays a line of its own
+                    written = os.write(handle, b"\n" * cut + body)
+                    if written < len(body) + cut:
+                        raise OSError(f"only {written:,} of {len(body) + cut:,} bytes were")
+                    os.fsync(handle)
             finally:
                 os.close(handle)
         except OSError as error:
