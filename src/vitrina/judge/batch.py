@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import final
 
 from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from vitrina.base.errors import DataError, VitrinaError
 from vitrina.judge.records import Record, Records
+from vitrina.language.batch import IN_A_ROW, as_they_come, bar
 from vitrina.language.cost import TURN, Price, count_tokens
 from vitrina.language.errors import BudgetError
 from vitrina.language.protocol import LanguageModel, Message
 
-IN_A_ROW = 10  # failures: then it is the endpoint and not the item
 REASONS = 80.0  # tokens of an answer, where nothing was measured: two sentences of reasons and a label
 
 
@@ -93,8 +89,8 @@ def ask_all(
     left = [one for key, one in {one.key: one for one in asked}.items() if records.get(key) is None]
     failed: dict[str, str] = {}
     row = 0
-    with _bar(len(left), progress, told) as advance, ThreadPoolExecutor(max(workers, 1)) as pool:
-        for one, future in _in_turn(pool, left, lambda one: records.add(_ask(one, model, schema)), max(workers, 1)):
+    with bar("judging", len(left), progress, told) as advance, ThreadPoolExecutor(max(workers, 1)) as pool:
+        for one, future in as_they_come(pool, left, lambda one: records.add(_ask(one, model, schema)), max(workers, 1)):
             try:
                 future.result()
                 row = 0
@@ -115,33 +111,3 @@ def _ask(one: Asked, model: LanguageModel, schema: type[BaseModel]) -> Record:
     reply = model.complete(one.messages, schema)
     value = schema.model_validate(reply.value.model_dump()).model_dump()  # whatever the model's object is, it keeps our schema
     return Record(one.key, value, reply.prompt_tokens, reply.answer_tokens, reply.seconds, one.tokens, reply.repaired, reply.cached)
-
-
-def _in_turn(
-    pool: ThreadPoolExecutor, left: Sequence[Asked], work: Callable[[Asked], None], ahead: int
-) -> Iterator[tuple[Asked, Future[None]]]:
-    """What is finished as it comes, with no more under way than there are workers: what is stopped is stopped soon."""
-    todo = iter(left)
-    running = {pool.submit(work, one): one for one in islice(todo, ahead)}
-    try:
-        while running:
-            done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)  # short waits: Ctrl-C is heard
-            for future in done:
-                yield running.pop(future), future
-                for one in islice(todo, 1):
-                    running[pool.submit(work, one)] = one
-    finally:
-        for future in running:
-            future.cancel()
-
-
-@contextmanager
-def _bar(total: int, progress: bool, told: str) -> Iterator[Callable[[], None]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("judging"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TimeRemainingColumn())
-    shown = progress and console.is_terminal
-    if shown and told:
-        console.print(told, markup=False)  # what it will cost, before it starts
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task("judging", total=total)
-        yield lambda: bar.advance(task)

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, final
+from typing import Generic, TypeVar, final
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -20,6 +20,7 @@ from vitrina.language.forms import T
 from vitrina.language.protocol import LanguageModel, Message, Reply
 
 IN_A_ROW = 10  # failures: then it is the endpoint and not the question
+Asking, Given = TypeVar("Asking"), TypeVar("Given")
 
 Questions = Sequence[Sequence[Message]]
 
@@ -121,8 +122,8 @@ def complete_all(model: LanguageModel, questions: Questions, schema: type[T], *,
     replies: dict[int, Reply[T]] = {}
     failed: dict[int, str] = {}
     row = 0
-    with _bar(len(todo), progress) as advance, ThreadPoolExecutor(workers) as pool:
-        for place, future in _as_they_come(pool, todo, lambda at: model.complete(questions[at], schema), workers):
+    with bar("asking", len(todo), progress) as advance, ThreadPoolExecutor(workers) as pool:
+        for place, future in as_they_come(pool, todo, lambda at: model.complete(questions[at], schema), workers):
             try:
                 replies[place], row = future.result(), 0
             except BudgetError:
@@ -139,28 +140,32 @@ def complete_all(model: LanguageModel, questions: Questions, schema: type[T], *,
     return Replies(tuple(replies.get(first) for first in firsts), {at: failed[first] for at, first in enumerate(firsts) if first in failed})
 
 
-def _as_they_come(
-    pool: ThreadPoolExecutor, todo: Sequence[int], work: Callable[[int], Reply[T]], ahead: int
-) -> Iterator[tuple[int, Future[Reply[T]]]]:
+def as_they_come(
+    pool: ThreadPoolExecutor, todo: Sequence[Asking], work: Callable[[Asking], Given], ahead: int
+) -> Iterator[tuple[Asking, Future[Given]]]:
     """What is finished, with no more under way than there are workers, so that what is stopped is stopped soon."""
-    left = iter(todo)
-    running = {pool.submit(work, one): one for one in islice(left, ahead)}
+    left = enumerate(todo)
+    running = {pool.submit(work, one): (at, one) for at, one in islice(left, ahead)}
     try:
         while running:
             done, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)  # short waits: Ctrl-C is heard
-            for future in sorted(done, key=running.__getitem__):
-                yield running.pop(future), future
-                for one in islice(left, 1):
-                    running[pool.submit(work, one)] = one
+            for future in sorted(done, key=lambda one: running[one][0]):
+                yield running.pop(future)[1], future
+                for at, one in islice(left, 1):
+                    running[pool.submit(work, one)] = at, one
     finally:
         for future in running:
             future.cancel()
 
 
 @contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Callable[[], None]]:
+def bar(what: str, total: int, progress: bool, told: str = "") -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, with a line before it; gives what moves it on by one."""
     console = Console(stderr=True)
-    columns = (TextColumn("asking"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("asking", total=total)
-        yield lambda: bar.advance(task)
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), TimeRemainingColumn())
+    shown = progress and console.is_terminal
+    if shown and told:
+        console.print(told, markup=False)  # what it will cost, before it starts
+    with Progress(*columns, console=console, transient=True, disable=not shown) as running:
+        task = running.add_task(what, total=total)
+        yield lambda: running.advance(task)

@@ -23,9 +23,9 @@ from vitrina.request import check_request, list_width
 from vitrina.rerank.narrow import without
 from vitrina.retrieve.top_k import top_k_ragged
 from vitrina.search.answering import Answered, answer_of
+from vitrina.search.around import Around
 from vitrina.search.hybrid import without_fallback
 from vitrina.search.reading import plain
-from vitrina.told import tables_of
 from vitrina.types import Eligibility, Float32, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -133,7 +133,7 @@ class Fixed(NamedTuple):
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Pinned:
+class Pinned(Around):
     """A source whose lists begin with what is pinned for the query, and never hold what is hidden.
 
     A pinned item that isn't eligible isn't shown; the others move up. The rest of the list is the source's, without what is pinned. The column `source` says "pinned", and
@@ -151,21 +151,9 @@ class Pinned:
         return f"Pinned({self.source!r}, {self.pins!r})"
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        return self.source.vocabulary
-
-    @property
-    def catalogue(self) -> Catalogue:
-        return self.source.catalogue
-
-    @property
     def notes(self) -> tuple[str, ...]:
         unknown = int((self.vocabulary.encode(self.pins.table["item"]) < 0).sum())
         return (*self.source.notes, *([f"{unknown:,} of {len(self.pins.table):,} pins are of items that aren't known"] if unknown else []))
-
-    @property
-    def tables(self) -> dict[str, pl.DataFrame]:
-        return tables_of(self.source)
 
     @cached_property
     def _fixed(self) -> dict[str, Fixed]:
@@ -176,10 +164,6 @@ class Pinned:
             hidden = own.filter(pl.col("action") == "hide")["code"].to_numpy()
             found[query] = Fixed(pinned["code"].to_numpy(), pinned["place"].fill_null(0).to_numpy().astype(np.int32), hidden)
         return found
-
-    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The lists with what is pinned."""
-        return self.answer(queries, k, eligible=eligible).lists
 
     def answer(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Answered:
         """The lists, and beside them how many items are `pinned` in each, and how many are `hidden` for the query."""

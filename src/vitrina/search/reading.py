@@ -15,8 +15,8 @@ from vitrina.catalogue import Catalogue
 from vitrina.protocols import Recommender
 from vitrina.request import check_queries
 from vitrina.search.answering import Answered, answer_of
-from vitrina.told import tables_of
-from vitrina.types import Eligibility, Queries, Recommendations
+from vitrina.search.around import Around
+from vitrina.types import Eligibility, Queries
 from vitrina.vocabulary import Vocabulary
 
 AS_TYPED = "as_typed"  # of the context of queries: above 0 where somebody refuses what was changed
@@ -100,7 +100,7 @@ class Query:
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Understood:
+class Understood(Around):
     """A source that is asked with what a `Query` makes of what was typed.
 
     `answer` tells beside the lists what was changed. Whoever doesn't want that asks with `as_typed` above 0 in the context of the queries:
@@ -116,26 +116,6 @@ class Understood:
 
     def __repr__(self) -> str:
         return f"Understood({self.source!r} after {', '.join(type(step).__name__ for step in self.query.steps)})"
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.source.vocabulary
-
-    @property
-    def catalogue(self) -> Catalogue:
-        return self.source.catalogue
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
-
-    @property
-    def tables(self) -> dict[str, pl.DataFrame]:
-        return tables_of(self.source)
-
-    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The lists of the source for what the texts were made into."""
-        return self.answer(queries, k, eligible=eligible).lists
 
     def answer(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Answered:
         """The lists, and beside them `searched`, `changes` (step, before, after) and `told`, a sentence or null."""

@@ -16,8 +16,8 @@ from vitrina.protocols import Recommender
 from vitrina.rerank.narrow import only
 from vitrina.search.analysis import words
 from vitrina.search.answering import Answered, answer_of
+from vitrina.search.around import Around
 from vitrina.search.known import KnownWords
-from vitrina.told import tables_of
 from vitrina.types import Bool, Eligibility, Int32, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Relaxed:
+class Relaxed(Around):
     """A source that says why it found nothing, and gives something up to find more: the filter of who asks, then the rarest words, then all but one of them.
 
     Lists that are not empty stay as they are. `answer` tells of the empty ones `why`, and of those that were filled `relaxed` ("filter", "words" or "any") and `without`, the
@@ -69,26 +69,6 @@ class Relaxed:
 
     def __repr__(self) -> str:
         return f"Relaxed({self.source!r})"
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.source.vocabulary
-
-    @property
-    def catalogue(self) -> Catalogue:
-        return self.source.catalogue
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
-
-    @property
-    def tables(self) -> dict[str, pl.DataFrame]:
-        return tables_of(self.source)
-
-    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The lists, those that were empty filled by giving something up."""
-        return self.answer(queries, k, eligible=eligible).lists
 
     def answer(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility(), chosen: Int32 | Ragged | None = None) -> Answered:
         """The lists, and why those were empty that were.

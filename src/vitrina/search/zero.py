@@ -14,13 +14,12 @@ import polars as pl
 
 from vitrina.base.errors import DataError, WriteError
 from vitrina.base.files import one_at_a_time
-from vitrina.catalogue import Catalogue
 from vitrina.protocols import Recommender
 from vitrina.search.answering import Answered, answer_of
+from vitrina.search.around import Around
 from vitrina.search.reading import plain
 from vitrina.told import tables_of
-from vitrina.types import Eligibility, Queries, Recommendations
-from vitrina.vocabulary import Vocabulary
+from vitrina.types import Eligibility, Queries
 
 LONGEST = 200  # letters of a query that is kept
 SCHEMA = {"text": pl.String, "times": pl.Int64, "first": pl.Float64, "last": pl.Float64, "why": pl.String, "typed": pl.String}
@@ -130,7 +129,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Logged:
+class Logged(Around):
     """A source whose empty lists are kept in a log, with why they are empty where the source says so.
 
     A log that can't be written stops no search: `tables` then says how many were lost, and why.
@@ -144,26 +143,10 @@ class Logged:
         return f"Logged({self.source!r}, {str(self.log.path)!r})"
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        return self.source.vocabulary
-
-    @property
-    def catalogue(self) -> Catalogue:
-        return self.source.catalogue
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
-
-    @property
     def tables(self) -> dict[str, pl.DataFrame]:
         """Those of the source, and `zero results`."""
         lost = {"zero results that were lost": pl.Series("why", self.lost).value_counts()} if self.lost else {}
         return tables_of(self.source) | {"zero results": self.log.table()} | lost
-
-    def recommend(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Recommendations:
-        """The lists of the source."""
-        return self.answer(queries, k, eligible=eligible).lists
 
     def answer(self, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> Answered:
         """The answer of the source. A list that was found by giving something up counts as empty: what was typed has found nothing."""

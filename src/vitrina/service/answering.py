@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 from vitrina.answers import Answer, Answerer, ItemTexts, Turn
@@ -49,6 +50,7 @@ class Answering:
         answerer = Answerer(pipeline.whole, texts, settings.model, k=settings.k, rounds=settings.rounds, budget=settings.budget)
         self.answerer = answerer if settings.instructions is None else replace(answerer, instructions=settings.instructions)
         self._pipeline, self._thread, self._running = pipeline, thread, 0
+        self._pool = ThreadPoolExecutor(AT_ONCE, "vitrina-answers")  # of its own: a language model that takes a minute holds up nobody else
 
     async def answer(self, request: AnswerRequest, *, traced: bool = False) -> AnswerAnswer:
         """What comes of a question.
@@ -67,7 +69,8 @@ class Answering:
             )  # fmt: skip
             history, eligible, notes = await asyncio.get_running_loop().run_in_executor(self._thread, self._pipeline.within, asked)
             turns = [Turn(turn.role, turn.text, turn.status) for turn in request.conversation]
-            found = await asyncio.to_thread(self.answerer.answer, request.question, history, turns, eligible=eligible)
+            answer = partial(self.answerer.answer, request.question, history, turns, eligible=eligible)
+            found = await asyncio.get_running_loop().run_in_executor(self._pool, answer)
         finally:
             self._running -= 1
         return told(found, self._pipeline.version, notes, traced=traced)
