@@ -20,7 +20,8 @@ from vitrina.language.forms import T
 from vitrina.language.protocol import LanguageModel, Message, Reply
 
 IN_A_ROW = 10  # failures: then it is the endpoint and not the question
-Asking, Given = TypeVar("Asking"), TypeVar("Given")
+Asking = TypeVar("Asking")
+Given = TypeVar("Given")
 
 Questions = Sequence[Sequence[Message]]
 
