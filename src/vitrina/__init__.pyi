@@ -4,6 +4,7 @@ from . import experiments as experiments
 from . import judge as judge
 from . import language as language
 from . import metrics as metrics
+from . import plan as plan
 from . import policy as policy
 from . import ranking as ranking
 from . import search as search
