@@ -3,6 +3,8 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
+from vitrina.plan.chances import Discrete, Normal
+from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.protocols import DemandModel, Forecaster
@@ -10,6 +12,15 @@ from vitrina.plan.protocols import DemandModel, Forecaster
 __all__ = [
     "Demand",
     "DemandModel",
+    "Discrete",
     "Forecast",
     "Forecaster",
+    "Level",
+    "MinMaxLevels",
+    "Normal",
+    "QuantityLevels",
+    "base_stock",
+    "fixed_quantity",
+    "min_max",
+    "newsvendor",
 ]
