@@ -7,20 +7,33 @@ from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.goods import Goods
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.simulated import Simulated
+from vitrina.plan.stock import simulate
 
 __all__ = [
     "Demand",
     "DemandModel",
     "Discrete",
+    "FixedQuantity",
     "Forecast",
     "Forecaster",
+    "Goods",
     "Level",
+    "MinMax",
     "MinMaxLevels",
+    "Newsvendor",
     "Normal",
+    "OrderRule",
+    "OrderUpTo",
     "QuantityLevels",
+    "Simulated",
+    "Targets",
     "base_stock",
     "fixed_quantity",
     "min_max",
     "newsvendor",
+    "simulate",
 ]
