@@ -3,10 +3,12 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
+from vitrina.plan.bonus import Bonus
 from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
@@ -14,12 +16,14 @@ from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 
 __all__ = [
+    "Bonus",
     "Demand",
     "DemandModel",
     "Discrete",
     "FixedQuantity",
     "Forecast",
     "Forecaster",
+    "Goals",
     "Goods",
     "Level",
     "MinMax",
@@ -33,6 +37,7 @@ __all__ = [
     "Targets",
     "base_stock",
     "fixed_quantity",
+    "goals",
     "min_max",
     "newsvendor",
     "simulate",
