@@ -109,7 +109,7 @@ def mape_figures(sd: float, stretch: float = 1.08, *, paths: int = 100_000, seed
 
     >>> figures = mape_figures(0.2256)
     >>> f"{figures.mape_best:.3f} {figures.ratio:.3f} {figures.met_median:.3f} {figures.met_best:.3f}", figures.agrees
-    ('0.178 0.950 0.367 0.454', True)
+    ('0.178 0.950 0.366 0.454', True)
     """
     for name, value in (("sd", sd), ("stretch", stretch)):
         if not (isfinite(value) and value > 0):
