@@ -1,0 +1,337 @@
+"""The file of a plan: a TOML with the sales, the goods and what they cost, forecasters, the rule of ordering, prices and goals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from vitrina.base.errors import ParameterError
+from vitrina.cli import build, parts
+from vitrina.cli.sections import Section, settings_of
+from vitrina.cli.tables import located_path
+from vitrina.cli.toml import TomlFile
+from vitrina.data.features import FeatureKind
+from vitrina.data.read.clock import GivenUnit
+from vitrina.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from vitrina.plan import Demand, Goods
+    from vitrina.types import Float64
+
+EXAMPLE = 'A whole one: [sales] path = "sales.csv", item = "sku", time = "day", quantity = "units"; then [goods], [price] or [goals].'
+FORECASTER = parts.Kind("forecaster", '{type = "SeasonalNaive", weeks = 4}', lambda cls: hasattr(cls, "fit"), "vitrina.plan")
+RULE = parts.Kind("rule of ordering", '{type = "OrderUpTo", service = 0.95}', lambda cls: hasattr(cls, "targets"), "vitrina.plan")
+GOODS = 'price = 4.5, cost = "purchase_price", pack = 12, shelf_life = 14, lead = 2, review = 3, storage = 0.01; a word is a column of path = "goods.csv".'
+FAMILIES = ("OrderUpTo", "MinMax", "FixedQuantity")  # whose levels are found where the file doesn't say them
+PATHS = ("sales", "history", "prices", "items", "pilot")  # tables of the file with a path
+Paths = str | list[str]
+
+
+class SalesSection(Section):
+    """What was sold: a row per line of a sale, or per item and day."""
+
+    path: Paths = Field(description="Lines of sales: a path, a glob or a list of paths.")
+    item: str = Field(default="item_id", description="Column of items.")
+    time: str = Field(default="timestamp", description="Column of dates or moments.")
+    quantity: str = Field(default="quantity", description="Column of units; below 0 for what came back.")
+    price: str | None = Field(default=None, description="Column of the price of one unit.")
+    paid: str | None = Field(default=None, description="Column of what the line cost, in place of the price of one unit.")
+    place: str | None = Field(default=None, description="Column of shops or warehouses; one place when left out.")
+    returns: Literal["error", "net", "drop"] = Field(
+        default="error", description="Quantities below 0: refused, taken off the day on which they came back, or left out."
+    )
+    every: Literal["day", "week"] = Field(default="day", description="What one step of demand is; stock needs days.")
+    zone: str | None = Field(default=None, description='Whose midnight ends a day, such as "Europe/London".')
+    min_sales: int = Field(default=1, ge=1, description="Days with a sale that an item must have.")
+    top: int | None = Field(default=None, ge=1, description="Keep so many items, those of the most units.")
+    holidays: Literal["unknown", "zero"] = Field(default="unknown", description="What a day without any sale in the whole shop is.")
+    suspicious: Literal["keep", "censor"] = Field(
+        default="keep", description="A run of days without a sale that the rate of the item doesn't explain: kept, or taken for sold out."
+    )
+    time_unit: GivenUnit | None = Field(default=None, description="Unit of times as numbers: s, ms, us, ns, excel.")
+    time_format: str | None = Field(default=None, description='Form of dates as text: "%d.%m.%Y".')
+    any_year: bool = Field(default=False, description="Take dates before 1990 and after today as they are.")
+    decimal: Literal[".", ","] | None = Field(default=None, description="Decimal sign of numbers as text.")
+    encoding: str | None = Field(default=None, description="Of text that is not UTF-8.")
+    separator: str | None = Field(default=None, description="Between the fields.")
+    on_bad_row: Literal["error", "quarantine"] = Field(default="error", description="Stop at a bad row, or put bad rows in a file.")
+
+
+class HistorySection(Section):
+    """When there was stock."""
+
+    path: Paths = Field(description="Table of stock: a row per item and day.")
+    item: str | None = Field(default=None, description="Column of items; that of the sales when left out.")
+    date: str = Field(default="date", description="Column of days.")
+    stock: str = Field(default="stock", description="Column of units at the end of the day, or of true and false.")
+    place: str | None = Field(default=None, description="Column of places.")
+    holds: bool = Field(default=True, description="Whether a row holds until the next one of its item.")
+
+
+class PricesSection(Section):
+    """What items cost, where the lines don't say it."""
+
+    path: Paths = Field(description="Table of prices: a row per item and day from which a price holds.")
+    item: str | None = Field(default=None, description="Column of items; that of the sales when left out.")
+    date: str = Field(default="date", description="Column of days.")
+    price: str = Field(default="price", description="Column of the price of one unit.")
+    place: str | None = Field(default=None, description="Column of places.")
+
+
+class ItemsSection(Section):
+    """What is known of items: titles and categories; also of their economics, for [goods]."""
+
+    path: Paths = Field(description="Table of items; its ids stand in a column that is called as that of the sales.")
+    title: str | None = Field(default=None, description="Column to show to people.")
+    category: str | None = Field(default=None, description="Column of categories, whose items are alike.")
+    kinds: dict[str, FeatureKind] | None = Field(default=None, description="Kinds of its columns, where they are guessed wrong.")
+
+
+class DemandSection(Section):
+    """How demand is forecast, and how forecasters are judged."""
+
+    days: int = Field(default=28, ge=1, description="Steps of a forecast.")
+    origins: int = Field(default=4, ge=1, description="From how many days of the past forecasts are made and judged.")
+    gap: int | None = Field(default=None, ge=1, description="Steps between them; as many as a forecast has when left out.")
+    forecasters: list[Any] | None = Field(
+        default=None, description="Those that are judged, by name or table; seasonal naive is always there."
+    )
+    forecaster: Any = Field(default=None, description="The one that stock, prices and goals are planned with, by name or table.")
+    paths: int = Field(default=200, ge=2, description="Ways in which the days may go, per item.")
+    weights: Literal["revenue", "units", "series"] | None = Field(
+        default=None, description="What items count by in WRMSSE; revenue where there are prices."
+    )
+    interval: float = Field(default=0.9, gt=0, lt=1, description="The chance that intervals promise.")
+    seed: int = Field(default=0, ge=0, description="Of the paths.")
+    show: list[str] | None = Field(
+        default=None, description="Items that the pages show, by id; the biggest, the worst and others when left out."
+    )
+
+
+class StockSection(Section):
+    """How orders are made, and what is tried."""
+
+    rule: Any = Field(default="OrderUpTo", description="A rule of ordering by name or table; what it leaves open is optimised.")
+    days: int = Field(default=120, ge=1, description="Days that are played.")
+    lost: bool = Field(default=True, description="Whether demand that meets no stock is lost, or waits.")
+    packs: list[float] | None = Field(default=None, description="Pack sizes that are tried for every item.")
+    reviews: list[float] | None = Field(default=None, description="Days between orders that are tried for every item.")
+
+
+class PriceSection(Section):
+    """How the response to prices is learned, and which prices may be."""
+
+    by: str | None = Field(
+        default=None, description="Column of categories whose items learn from each other; that of [items] when left out."
+    )
+    least: float = Field(default=0.7, gt=0, description="The lowest price that is tried, as a share of today's.")
+    most: float = Field(default=1.3, gt=0, description="The highest one.")
+    step: float | None = Field(default=None, gt=0, description="Prices are multiples of this.")
+    margin: float | None = Field(default=None, ge=0, lt=1, description="The least share of the price that the margin must be.")
+
+
+class GoalsSection(Section):
+    """Which goals are set, and what meeting them pays."""
+
+    by: Literal["place", "item"] = Field(default="place", description="Who has a goal.")
+    money: bool = Field(default=False, description="Goals in money, at the last known prices, and not in units.")
+    ambition: float = Field(default=0.5, gt=0, lt=1, description="The quantile of the forecast that is the goal.")
+    bonus: dict[str, Any] = Field(default={}, description="What meeting a goal pays: parameters of a bonus.")
+    budget: float | None = Field(default=None, gt=0, description="What bonuses may cost on average; then the ambition is found.")
+
+
+class PilotSection(Section):
+    """A pilot in which levels of ambition were drawn."""
+
+    path: Paths = Field(description="Table with a row per shop or person and period.")
+    unit: str = Field(description="Column of who had the goal.")
+    arm: str = Field(description="Column of the level of ambition.")
+    outcome: str = Field(description="Column of what came of it, in the unit of the goals.")
+    forecast: str | None = Field(default=None, description="Column of what was forecast before, which sharpens the comparison.")
+    bonus: str | None = Field(default=None, description="Column of what was paid.")
+
+
+class ReportSection(Section):
+    """Where the pages go."""
+
+    out: str = Field(default="vitrina-plan", description="Folder for the pages and tables.")
+    title: str | None = Field(default=None, description="Title of the pages.")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="Of the intervals.")
+
+
+class Settings(Section):
+    """The whole file."""
+
+    sales: SalesSection
+    history: HistorySection | None = None
+    prices: PricesSection | None = None
+    items: ItemsSection | None = None
+    demand: DemandSection = DemandSection()
+    goods: dict[str, Any] | None = Field(
+        default=None, description="What is known of goods: a number for all, or the name of a column of its table."
+    )
+    stock: StockSection = StockSection()
+    price: PriceSection = PriceSection()
+    goals: GoalsSection = GoalsSection()
+    pilot: PilotSection | None = None
+    report: ReportSection = ReportSection()
+
+
+@dataclass(frozen=True)
+class PlanJob:
+    """A checked file: its parts are built, nothing is read yet."""
+
+    file: TomlFile
+    settings: Settings
+    forecasters: Mapping[str, Any]  # those that are judged, by name
+    forecaster: Any  # the one that is planned with; None for the house's own
+    rule: Any
+
+    @property
+    def out(self) -> Path:
+        return self.file.folder / self.settings.report.out
+
+    def title(self, what: str) -> str:
+        """Of the page on `what`."""
+        return f"{self.settings.report.title or self.file.path.stem}: {what}"
+
+    def sources(self) -> list[str]:
+        """All that the job reads, absolute.
+
+        Raises:
+            DataError: there is no such file.
+        """
+        return [
+            path for table in PATHS if (section := getattr(self.settings, table)) is not None for path in self.paths(table, section.path)
+        ]
+
+    def paths(self, table: str, given: Paths) -> list[str]:
+        return located_path(self.file, (table, "path"), given)
+
+    def demand(self) -> Demand:
+        """What was wanted, per series and day."""
+        from vitrina.plan import PriceLog, StockLog, read_demand
+
+        given, items = self.settings.sales, self.settings.items
+        beside = {
+            "stock": (StockLog, self.settings.history, "history"), "prices": (PriceLog, self.settings.prices, "prices"),
+        }  # fmt: skip
+        tables = {
+            name: made(
+                source=self._source(at, section.path), item=section.item or given.item, **section.model_dump(exclude={"path", "item"})
+            )
+            for name, (made, section, at) in beside.items()
+            if section is not None
+        }
+        described = {} if items is None else {"items": self._source("items", items.path), "title": items.title, "item_kinds": items.kinds}
+        own = given.model_dump(exclude={"path", "every"}, exclude_none=True)
+        with build.located(self.file, ("sales",)):
+            return read_demand(self._source("sales", given.path), step=1 if given.every == "day" else 7, **own, **tables, **described)
+
+    def goods(self, demand: Demand) -> Goods:
+        """What is known of the goods, a row per series.
+
+        Raises:
+            ParameterError: there is no [goods], or neither a price nor a cost; or a value is outside its domain.
+            DataError: its table can't be used.
+        """
+        from vitrina.plan import Goods
+
+        given = dict(self.settings.goods or {})
+        if not given:
+            raise ParameterError(f"{self.file.path}: this command needs the table [goods]. For example: {GOODS}")
+        path, id = given.pop("path", None), given.pop("id", self.settings.sales.item)
+        columns = {name: value for name, value in given.items() if isinstance(value, str)}
+        numbers = {name: value for name, value in given.items() if not isinstance(value, str)}
+        source = path if path is not None else None if self.settings.items is None else self.settings.items.path
+        last = {} if "price" in given or demand.price is None else {"price": last_prices(demand)}
+        with build.located(self.file, ("goods",)):
+            if not columns:
+                return Goods(**numbers, **last)
+            if source is None:
+                raise ParameterError(
+                    f'The {next(iter(columns))!r} of [goods] is the name of a column, and there is no table. Name it: path = "goods.csv".'
+                )
+            known = demand.items.ids.gather(np.unique(demand.item))
+            read = Goods.of_table(
+                self._source("goods", source),
+                id=id,
+                items=Vocabulary.of(known),
+                columns=columns,
+                **({"price": 0.0} if last else {}),
+                **numbers,
+            )
+            rows = read.select(np.searchsorted(np.unique(demand.item), demand.item))
+            return replace(rows, **last)
+
+    def _source(self, table: str, given: Paths) -> Any:
+        paths = self.paths(table, given)
+        return paths if len(paths) > 1 else paths[0]
+
+    def section(self, name: str) -> Any:
+        """One of the tables that not every command needs.
+
+        Raises:
+            ParameterError: the file doesn't have it.
+        """
+        found = getattr(self.settings, name)
+        if found is None:
+            raise ParameterError(f"{self.file.path}: this command needs the table [{name}]. {EXAMPLE}")
+        return found
+
+    def facts(self) -> dict[str, str]:
+        """What a page says of how it was made."""
+        given = self.settings
+        told = {"File": self.file.path.name, "Sales": str(given.sales.path), "Step": given.sales.every, "Returns": given.sales.returns}
+        return told | {"Paths": f"{given.demand.paths:,}", "Seed": str(given.demand.seed), "Forecaster": repr(self.forecaster)}
+
+
+def last_prices(demand: Demand) -> Float64:
+    """(series,) the last price that is known of each; NaN where none is."""
+    prices = np.full((len(demand), 1), np.nan) if demand.price is None else demand.price
+    last = prices.shape[1] - 1 - np.argmax(np.isfinite(prices)[:, ::-1], axis=1)
+    return np.take_along_axis(prices, last[:, None], axis=1)[:, 0].astype(np.float64)
+
+
+def read_plan_file(path: Path, *, trust: bool = False) -> PlanJob:
+    """Read and check the file of a plan.
+
+    Args:
+        path: the TOML file.
+        trust: allow `type = "package.module:Class"`, which imports and runs that code.
+    Raises:
+        UnknownNameError: a key, a forecaster, a rule or a parameter is not known; names the line and the closest names.
+        ParameterError: a value is wrong; names the line.
+        DataError: there is no such file, or what it points to is missing.
+    """
+    file = TomlFile.read(path, trust=trust, remedy=EXAMPLE)
+    settings = settings_of(file, Settings, EXAMPLE)
+    given = settings.demand
+    listed = [parts.made(file, ("demand", "forecasters"), one, FORECASTER) for one in given.forecasters or ()]
+    named = {f"{type(one).__name__}{'' if n == 1 else f' {n}'}": one for one, n in numbered(listed)}
+    job = PlanJob(
+        file, settings, named, parts.made(file, ("demand", "forecaster"), given.forecaster, FORECASTER), rule_of(file, settings.stock.rule)
+    )
+    job.sources()
+    return job
+
+
+def numbered(forecasters: list[Any]) -> Iterator[tuple[Any, int]]:
+    """Each forecaster, and which of its class it is."""
+    counts: dict[type, int] = {}
+    for one in forecasters:
+        counts[type(one)] = counts.get(type(one), 0) + 1
+        yield one, counts[type(one)]
+
+
+def rule_of(file: TomlFile, given: Any) -> Any:
+    """A rule whose levels are given, or the class of one whose levels are to be found."""
+    if isinstance(given, str) and given in FAMILIES:
+        return getattr(import_module("vitrina.plan"), given)
+    return parts.made(file, ("stock", "rule"), given, RULE)
