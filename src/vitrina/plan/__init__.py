@@ -8,6 +8,7 @@ from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
+from vitrina.plan.elasticity import price_response
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
@@ -15,6 +16,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
+from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
 from vitrina.plan.series import demand_of
@@ -42,7 +44,9 @@ __all__ = [
     "Normal",
     "OrderRule",
     "OrderUpTo",
+    "PriceFactor",
     "PriceLog",
+    "PriceResponse",
     "QuantityLevels",
     "Simulated",
     "StockLog",
@@ -57,6 +61,7 @@ __all__ = [
     "mape_figures",
     "min_max",
     "newsvendor",
+    "price_response",
     "read_demand",
     "sd_of_mape",
     "simulate",
