@@ -8,6 +8,7 @@ from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
+from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
@@ -42,6 +43,7 @@ __all__ = [
     "Targets",
     "base_stock",
     "evaluate_demand",
+    "fan_table",
     "fixed_quantity",
     "goals",
     "mape_figures",
