@@ -97,15 +97,17 @@ class DemandSection(Section):
     """How demand is forecast, and how forecasters are judged."""
 
     days: int = Field(default=28, ge=1, description="Steps of a forecast.")
-    origins: int = Field(default=4, ge=1, description="From how many days of the past forecasts are made and judged.")
+    origins: int | None = Field(
+        default=None, ge=1, description="From how many days of the past forecasts are made and judged; 4, or as many as fit, when left out."
+    )
     gap: int | None = Field(default=None, ge=1, description="Steps between them; as many as a forecast has when left out.")
     forecasters: list[Any] | None = Field(
         default=None, description="Those that are judged, by name or table; seasonal naive is always there."
     )
     forecaster: Any = Field(default=None, description="The one that stock, prices and goals are planned with, by name or table.")
     paths: int = Field(default=200, ge=2, description="Ways in which the days may go, per item.")
-    weights: Literal["revenue", "units", "series"] | None = Field(
-        default=None, description="What items count by in WRMSSE; revenue where there are prices."
+    weights: Literal["revenue", "units", "series"] = Field(
+        default="revenue", description="What items count by in WRMSSE; revenue is units where there are no prices."
     )
     interval: float = Field(default=0.9, gt=0, lt=1, description="The chance that intervals promise.")
     seed: int = Field(default=0, ge=0, description="Of the paths.")
