@@ -14,6 +14,7 @@ from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.reprice import repriced
 from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
@@ -52,6 +53,7 @@ __all__ = [
     "min_max",
     "newsvendor",
     "price_response",
+    "repriced",
     "sd_of_mape",
     "simulate",
 ]
