@@ -13,13 +13,18 @@ from vitrina.plan.forecast import Forecast
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
+from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
 from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.series import demand_of
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
+from vitrina.plan.tables import PriceLog, StockLog
+from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
     "Bonus",
@@ -41,11 +46,16 @@ __all__ = [
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
+    "PriceLog",
     "PriceResponse",
     "QuantityLevels",
     "Simulated",
+    "StockLog",
     "Targets",
+    "ZeroRuns",
     "base_stock",
+    "closed_weekdays",
+    "demand_of",
     "evaluate_demand",
     "fixed_quantity",
     "goals",
@@ -53,7 +63,9 @@ __all__ = [
     "min_max",
     "newsvendor",
     "price_response",
+    "read_demand",
     "repriced",
     "sd_of_mape",
     "simulate",
+    "suspicious_runs",
 ]

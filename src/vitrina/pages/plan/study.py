@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vitrina.plan import Demand, Forecast
+from vitrina.plan import Demand, DemandBoard, Forecast
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,16 +14,16 @@ class DemandStudy:
 
     Args:
         demand: all days, those that judged included.
-        judged: a forecast of the last known days, made before they were known, for the series of `demand` in their order; None where none was judged.
+        board: forecasters on its last days; None where there are too few days to judge.
+        judged: by the best of the board, a forecast of the last known days, made before they were known, for the series of `demand` in their order; None where none was judged.
         ahead: the days to come; None where none are forecast.
-        forecaster: whose forecasts these are.
         settings: facts for the last section.
     """
 
     demand: Demand
+    board: DemandBoard | None = None
     judged: Forecast | None = None
     ahead: Forecast | None = None
-    forecaster: str = ""
     title: str = "Demand"
     settings: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
