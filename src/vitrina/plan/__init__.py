@@ -9,6 +9,7 @@ from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock,
 from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.elasticity import price_response
+from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
@@ -57,6 +58,7 @@ __all__ = [
     "closed_weekdays",
     "demand_of",
     "evaluate_demand",
+    "fan_table",
     "fixed_quantity",
     "goals",
     "mape_figures",
