@@ -3,6 +3,7 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
+from vitrina.plan.arms import arm_response
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
@@ -54,6 +55,7 @@ __all__ = [
     "StockLog",
     "Targets",
     "ZeroRuns",
+    "arm_response",
     "base_stock",
     "closed_weekdays",
     "demand_of",
