@@ -12,6 +12,8 @@ from vitrina.plan.forecast import Forecast
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
+from vitrina.plan.optimise import optimise
+from vitrina.plan.optimised import Optimised
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
@@ -35,6 +37,7 @@ __all__ = [
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "Optimised",
     "OrderRule",
     "OrderUpTo",
     "QuantityLevels",
@@ -47,6 +50,7 @@ __all__ = [
     "mape_figures",
     "min_max",
     "newsvendor",
+    "optimise",
     "sd_of_mape",
     "simulate",
 ]

@@ -81,7 +81,11 @@ class Optimised:
     def levels(self) -> dict[str, Float64]:
         """(series,) what was found, by the names of columns."""
         rule: Any = self.rule
-        named = {OrderUpTo: {"safety": "safety"}, MinMax: {"order_at": "low", "order_up_to": "high"}, FixedQuantity: {"order_at": "point", "quantity": "quantity"}}
+        named = {
+            OrderUpTo: {"safety": "safety"},
+            MinMax: {"order_at": "low", "order_up_to": "high"},
+            FixedQuantity: {"order_at": "point", "quantity": "quantity"},
+        }
         return {column: np.asarray(getattr(rule, name), np.float64) for column, name in named[type(rule)].items()}
 
     @cached_property
@@ -96,7 +100,9 @@ class Optimised:
         """What to tell a reader."""
         total, chosen = self.simulated.total, float(self.chosen_at.sum())
         mean, days = float(total.mean), self.simulated.days
-        told = [f"{int(self.held.sum()):,} of {len(self):,} series are worth holding; with the best levels all earn {short_interval(*map(float, total))} over {days} days."]
+        told = [
+            f"{int(self.held.sum()):,} of {len(self):,} series are worth holding; with the best levels all earn {short_interval(*map(float, total))} over {days} days."
+        ]
         share = f", {fixed(100 * (chosen - mean) / abs(mean), 2)}%" if mean else ""
         told.append(
             f"That is on {self.simulated.paths:,} paths that chose nothing. On the {self.paths:,} that chose the levels it was {short(chosen)}: an optimism of {short(chosen - mean)}{share}. "
