@@ -9,37 +9,63 @@ from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
+from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.effort import GoalResponse
+from vitrina.plan.elasticity import price_response
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
+from vitrina.plan.goods import Goods
+from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.response import PriceFactor, PriceResponse
+from vitrina.plan.rolling import evaluate_demand
+from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.simulated import Simulated
+from vitrina.plan.stock import simulate
 
 __all__ = [
     "Bonus",
     "BonusChange",
     "BonusCurve",
     "Demand",
+    "DemandBoard",
     "DemandModel",
     "Discrete",
+    "FixedQuantity",
     "Forecast",
     "Forecaster",
     "GoalResponse",
     "GoalWorld",
     "Goals",
+    "Goods",
     "Level",
+    "MapeFigures",
+    "MinMax",
     "MinMaxLevels",
+    "Newsvendor",
     "Normal",
+    "OrderRule",
+    "OrderUpTo",
+    "PriceFactor",
+    "PriceResponse",
     "QuantityLevels",
+    "Simulated",
+    "Targets",
     "ambition_for",
     "base_stock",
     "cost_by_ambition",
+    "evaluate_demand",
     "explain_bonuses",
     "fixed_quantity",
     "goals",
+    "mape_figures",
     "min_max",
     "newsvendor",
     "plan_pilot",
+    "price_response",
     "response_to_goals",
+    "sd_of_mape",
+    "simulate",
 ]
