@@ -46,9 +46,8 @@ class BonusCurve:
         return (f"Bonuses cost {ends}, if people do what they did so far; {4 * self.paths:,} paths would halve the intervals.", EFFORT)
 
     def __repr__(self) -> str:
-        return (
-            f"BonusCurve({self.table.height} ambitions, bonuses of {short(self.table['cost'].max())} to {short(self.table['cost'].min())})"
-        )
+        costs = self.table["cost"].to_numpy()
+        return f"BonusCurve({self.table.height} ambitions, bonuses of {short(float(costs.max()))} to {short(float(costs.min()))})"
 
     def __str__(self) -> str:
         return as_text(self, 160)
@@ -59,8 +58,8 @@ class BonusCurve:
     def __rich__(self) -> RenderableType:
         heads = ("ambition", "goals", "met", "bonuses", "interval", "the bill")
         shown = Table(*(Column(head, justify="right") for head in heads), box=None, header_style="bold", pad_edge=False)
+        at, total = places_of(self.table["cost"][0]), places_of(self.table["goals"][0])
         for row in self.table.iter_rows(named=True):
-            at, total = places_of(row["cost"]), places_of(row["goals"])
             interval, bill = (f"{fixed(row[f'{name}_low'], at)} to {fixed(row[f'{name}_high'], at)}" for name in ("cost", "bill"))
             shown.add_row(f"{row['ambition']:g}", fixed(row["goals"], total), f"{row['met']:.1%}", fixed(row["cost"], at), interval, bill)
         return Group(Fitted(shown), "", *map(Text, self.sentences))

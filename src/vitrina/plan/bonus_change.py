@@ -20,6 +20,7 @@ from vitrina.plan.bonus import Bonus
 from vitrina.policy.log import DecisionLog
 from vitrina.types import Float64
 
+COLUMNS = ("outcome", "old", "new", "log outcome / old", "log outcome / new", "paid by old", "paid by new", "old met", "new met")
 PARTS = ("accuracy", "bias", "effort", "total")
 
 
@@ -161,10 +162,10 @@ def explain_bonuses(
     """
     _in_domain(margin, draws, confidence)
     log = DecisionLog.of_frame(table, unit=unit, action=arm, reward=[outcome, old, new], control=control)
-    pilot = _read(log, (outcome, old, new))
-    estimate = _estimated(pilot.control, pilot.treated, bonus, margin)
+    pilot = _read(log, (outcome, old, new), bonus)
+    estimate = _estimated(pilot, bonus, margin)
     rng = np.random.default_rng(seed)
-    drawn = np.array([_estimated(*pilot.drawn(rng), bonus, margin).numbers() for _ in range(draws)])
+    drawn = np.array([_estimated(pilot.drawn(rng), bonus, margin).numbers() for _ in range(draws)])
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     values = estimate.numbers()
     names = [*PARTS, *PARTS, "sales", "as piloted", "at equal ambition"]
@@ -174,20 +175,19 @@ def explain_bonuses(
     worth = pl.DataFrame(rows[8:], schema=["what", "value", "low", "high"], orient="row")
     arms = (log.arms[log.control], log.arms[1 - log.control])
     return BonusChange(
-        parts.hstack(met), worth, estimate.ratio, _equal(pilot.control), (len(pilot.control), len(pilot.treated)), margin, confidence, draws, seed, *arms
+        parts.hstack(met), worth, estimate.ratio, _equal(pilot.control), (pilot.control.shape[1], pilot.treated.shape[1]), margin, confidence, draws, seed, *arms
     )  # fmt: skip
 
 
 class _Pilot(NamedTuple):
-    """Both arms, columns outcome, old and new goal."""
+    """Both arms, a row per `COLUMNS`."""
 
-    control: Float64  # (units, 3)
-    treated: Float64  # (units, 3)
+    control: Float64  # (columns, units)
+    treated: Float64  # (columns, units)
 
-    def drawn(self, rng: np.random.Generator) -> tuple[Float64, Float64]:
-        return self.control[rng.integers(0, len(self.control), len(self.control))], self.treated[
-            rng.integers(0, len(self.treated), len(self.treated))
-        ]
+    def drawn(self, rng: np.random.Generator) -> _Pilot:
+        """As many units of each arm, with repeats."""
+        return _Pilot(*(arm[:, rng.integers(0, arm.shape[1], arm.shape[1])] for arm in self))
 
 
 class _Estimated(NamedTuple):
@@ -202,14 +202,13 @@ class _Estimated(NamedTuple):
         return np.concatenate([self.bonus, self.met, self.worth])
 
 
-def _estimated(control: Float64, treated: Float64, bonus: Bonus, margin: float) -> _Estimated:
-    sold, old, new = control.T
-    ratio = float(np.exp(np.median(np.log(sold / new)) - np.median(np.log(sold / old))))
-    goals = (old, ratio * new, new)
-    paid = [float(bonus.paid(sold, goal).mean()) for goal in goals] + [float(bonus.paid(treated[:, 0], treated[:, 2]).mean())]
-    met = [float((sold >= goal).mean()) for goal in goals] + [float((treated[:, 0] >= treated[:, 2]).mean())]
-    uplift = _uplift(control, treated)
-    parts = _steps(paid)
+def _estimated(pilot: _Pilot, bonus: Bonus, margin: float) -> _Estimated:
+    before, after = (arm.mean(axis=1) for arm in pilot)
+    sold, new = pilot.control[0], pilot.control[2]
+    ratio = float(np.exp(np.median(pilot.control[4]) - np.median(pilot.control[3])))
+    paid = [before[5], bonus.paid(sold, ratio * new).mean(), before[6], after[6]]
+    met = [before[7], (sold >= ratio * new).mean(), before[8], after[8]]
+    uplift, parts = _uplift(pilot), _steps(paid)
     return _Estimated(ratio, parts, _steps(met), np.array([uplift, margin * uplift - parts[3], margin * uplift - parts[3] + parts[1]]))
 
 
@@ -218,23 +217,25 @@ def _steps(means: list[float]) -> Float64:
     return np.append(np.diff(means), means[-1] - means[0])
 
 
-def _uplift(control: Float64, treated: Float64) -> float:
+def _uplift(pilot: _Pilot) -> float:
     """The difference of outcomes, less what the new goal, known before, explains of it."""
-    away = [arm - arm.mean(axis=0) for arm in (control, treated)]
-    slope = sum(float(arm[:, 0] @ arm[:, 2]) for arm in away) / max(sum(float(arm[:, 2] @ arm[:, 2]) for arm in away), np.finfo(float).tiny)
-    difference = treated.mean(axis=0) - control.mean(axis=0)
-    return float(difference[0] - slope * difference[2])
+    products = squares = 0.0
+    for arm in pilot:
+        off = arm[2] - arm[2].mean()
+        products, squares = products + float(arm[0] @ off), squares + float(off @ off)
+    (sold, _, goal, *_), (sold_before, _, goal_before, *_) = (arm[:3].mean(axis=1) for arm in reversed(pilot))
+    return float(sold - sold_before - (products / squares if squares else 0.0) * (goal - goal_before))
 
 
 def _equal(control: Float64) -> float:
     """What multiplies the new goals so that as many of control meet them as met the old ones."""
-    sold, old, new = control.T
+    sold, old, new = control[:3]
     met = int((sold >= old).sum())
     shares = np.sort(sold / new)[::-1]
     return float(shares[max(met - 1, 0)])
 
 
-def _read(log: DecisionLog, columns: tuple[str, str, str]) -> _Pilot:
+def _read(log: DecisionLog, columns: tuple[str, str, str], bonus: Bonus) -> _Pilot:
     if len(log.arms) != 2:
         raise ParameterError(f"Bonuses are explained between two arms. Got {len(log.arms)}: {', '.join(log.arms)}. Leave the others out.", parameter="arm")  # fmt: skip
     numbers = np.stack([log.reward(name) for name in columns], axis=1)
@@ -243,12 +244,13 @@ def _read(log: DecisionLog, columns: tuple[str, str, str]) -> _Pilot:
         raise DataError(
             f"Outcomes and goals must be above 0 to be compared by their ratio. {columns[column]!r} of row {row} is {numbers[row, column]:g}: leave the unit out of both arms, or take a longer period."
         )
-    pilot = _Pilot(numbers[log.actions == log.control], numbers[log.actions != log.control])
-    if min(map(len, pilot)) < FEWEST_PEOPLE:
-        raise ParameterError(
-            f"Each arm needs {FEWEST_PEOPLE} units at least. Got {len(pilot.control)} and {len(pilot.treated)}.", parameter="arm"
-        )
-    return pilot
+    first = log.actions == log.control
+    if min(first.sum(), (~first).sum()) < FEWEST_PEOPLE:
+        raise ParameterError(f"Each arm needs {FEWEST_PEOPLE} units at least. Got {first.sum()} and {(~first).sum()}.", parameter="arm")
+    sold, old, new = numbers.T
+    known = [sold, old, new, np.log(sold / old), np.log(sold / new), bonus.paid(sold, old), bonus.paid(sold, new), sold >= old, sold >= new]
+    table = np.array(known, np.float64)
+    return _Pilot(np.ascontiguousarray(table[:, first]), np.ascontiguousarray(table[:, ~first]))
 
 
 def _in_domain(margin: float, draws: int, confidence: float) -> None:

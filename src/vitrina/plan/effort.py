@@ -110,8 +110,16 @@ class GoalResponse:
                 f"{row['ambition']:g} against {self._level:g}: outcome {uplift}, bonus {more}, net {gain} per unit: {row['verdict']}."
             )
         told.append(self._shape())
+        if self.best in (self.table["arm"][0], self.table["arm"][-1]):
+            told.append(
+                f"{best['ambition']:g} is at the end of what was tried: whether a {'lower' if self.best == self.table['arm'][0] else 'higher'} one brings more isn't known."
+            )
         refused = [check.sentence for check in self.analysis.checks.rows if check.verdict != "pass"]
-        return (*refused, *told, "Levels that no arm had are not measured, and neither are other units or other times of the year.")
+        return (
+            *refused,
+            *told,
+            "Nothing was measured of levels that no arm had, of other times of the year, and of people who leave in the long run over goals that pay less.",
+        )
 
     @property
     def _level(self) -> float:
@@ -142,7 +150,7 @@ class GoalResponse:
     def __rich__(self) -> RenderableType:
         heads = ("units", "uplift", "interval", "bonus", "net per unit", "interval", "gain", "interval")
         shown = Table("ambition", *(Column(head, justify="right") for head in heads), box=None, header_style="bold", pad_edge=False)
-        at = places_of(self.table["net"].max())  # type: ignore[arg-type]
+        at = places_of(float(self.table["net"].to_numpy().max()))
         for row in self.table.iter_rows(named=True):
             cells = [
                 f"{row['units']:,}",

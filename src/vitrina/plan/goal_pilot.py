@@ -82,7 +82,7 @@ def response_to_goals(
     if table is None:
         raise DataError(NO_PILOT)
     _in_domain(margin, bonus, goal, paid)
-    known = list(dict.fromkeys([*([forecast] if forecast else []), *([segment] if segment else []), *features]))
+    known = [name for name in dict.fromkeys((forecast, segment, *features)) if name is not None]
     rewards = [outcome, *([goal] if goal and paid is None else []), *([paid] if paid else [])]
     log = DecisionLog.of_frame(
         table, unit=unit, action=arm, reward=list(dict.fromkeys(rewards)), features=known or None, propensity=_chances(table, arm, shares)
@@ -90,7 +90,7 @@ def response_to_goals(
     levels = _levels(log.arms, ambitions)
     order = sorted(log.arms, key=lambda name: levels[name])
     named = order[0] if control is None else str(control)
-    log = _with_rewards(log, outcome, log.reward(paid) if paid else bonus.paid(log.reward(outcome), log.reward(goal)), margin)  # type: ignore[union-attr]
+    log = _with_rewards(log, outcome, log.reward(paid) if bonus is None else bonus.paid(log.reward(outcome), log.reward(goal)), margin)
     net, parts = _analyses(log, outcome, named, shares, forecast, segment, confidence)
     rows = _table(log, order, levels, named, outcome, net, parts, confidence, seed)
     fit = None if rows.height < 3 else concave_fit(rows["ambition"], rows["outcome"], rows["outcome_error"], seed=seed)
@@ -171,7 +171,7 @@ def _in_domain(margin: float, bonus: Bonus | None, goal: str | None, paid: str |
         raise ParameterError(
             f"The 'margin' is what is kept of one more of the outcome, above 0. Got {margin}.", parameter="margin", value=margin
         )
-    if (paid is None) == (bonus is None or goal is None):
+    if (paid is None) != (bonus is not None and goal is not None) or (paid is not None and bonus is not None):
         raise ParameterError(
             "A pilot needs what was paid: a column of it (paid=), or the column of goals and the rule (goal=, bonus=). Give one of the two.", parameter="paid"
         )  # fmt: skip
@@ -264,7 +264,7 @@ def _table(
             "bonus": float(log.reward(PAID)[log.actions == log.arms.index(arm)].mean()),
         }
         for name, metric in (("uplift", "outcome"), ("more_bonus", "bonus"), ("gain", "net")):
-            one = compared.get((metric, arm), {"difference": 0.0, "low": 0.0, "high": 0.0})
+            one = compared.get((metric, arm), {"difference": None, "low": None, "high": None})
             row |= {name: one["difference"], f"{name}_low": one["low"], f"{name}_high": one["high"]}
         row |= {"net": own["value"], "net_low": own["low"], "net_high": own["high"]}
         rows.append(row | {"verdict": "control" if arm == control else compared["net", arm]["verdict"]})
