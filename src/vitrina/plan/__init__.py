@@ -3,13 +3,55 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
+from vitrina.plan.bonus import Bonus
+from vitrina.plan.chances import Discrete, Normal
+from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
+from vitrina.plan.demand_board import DemandBoard
+from vitrina.plan.elasticity import price_response
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.goals import Goals, goals
+from vitrina.plan.goods import Goods
+from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.response import PriceFactor, PriceResponse
+from vitrina.plan.rolling import evaluate_demand
+from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.simulated import Simulated
+from vitrina.plan.stock import simulate
 
 __all__ = [
+    "Bonus",
     "Demand",
+    "DemandBoard",
     "DemandModel",
+    "Discrete",
+    "FixedQuantity",
     "Forecast",
     "Forecaster",
+    "Goals",
+    "Goods",
+    "Level",
+    "MapeFigures",
+    "MinMax",
+    "MinMaxLevels",
+    "Newsvendor",
+    "Normal",
+    "OrderRule",
+    "OrderUpTo",
+    "PriceFactor",
+    "PriceResponse",
+    "QuantityLevels",
+    "Simulated",
+    "Targets",
+    "base_stock",
+    "evaluate_demand",
+    "fixed_quantity",
+    "goals",
+    "mape_figures",
+    "min_max",
+    "newsvendor",
+    "price_response",
+    "sd_of_mape",
+    "simulate",
 ]

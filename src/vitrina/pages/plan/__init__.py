@@ -1,0 +1,6 @@
+"""The pages on demand, stock, price and goals: what to order, what loses money, which price earns most, and which goal to set."""
+
+from vitrina.pages.plan.demand import demand_page
+from vitrina.pages.plan.study import DemandStudy
+
+__all__ = ["DemandStudy", "demand_page"]
