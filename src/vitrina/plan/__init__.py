@@ -10,6 +10,7 @@ from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
@@ -42,6 +43,7 @@ __all__ = [
     "PriceFactor",
     "PriceResponse",
     "QuantityLevels",
+    "SeasonalNaive",
     "Simulated",
     "Targets",
     "base_stock",
