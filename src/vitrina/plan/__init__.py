@@ -11,6 +11,7 @@ from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
@@ -49,6 +50,7 @@ __all__ = [
     "PriceLog",
     "PriceResponse",
     "QuantityLevels",
+    "SeasonalNaive",
     "Simulated",
     "StockLog",
     "Targets",
