@@ -18,6 +18,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
+from vitrina.plan.reprice import repriced
 from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
@@ -67,6 +68,7 @@ __all__ = [
     "newsvendor",
     "price_response",
     "read_demand",
+    "repriced",
     "sd_of_mape",
     "simulate",
     "suspicious_runs",
