@@ -12,18 +12,26 @@ from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
+from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
+from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.protocols import DemandModel, Forecaster
+from vitrina.plan.read import read_demand
+from vitrina.plan.reprice import repriced
 from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.series import demand_of
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
+from vitrina.plan.tables import PriceLog, StockLog
+from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
     "Bonus",
@@ -49,15 +57,22 @@ __all__ = [
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
+    "PriceLog",
     "PriceResponse",
     "QuantityLevels",
+    "SeasonalNaive",
     "Simulated",
+    "StockLog",
     "Targets",
+    "ZeroRuns",
     "ambition_for",
     "base_stock",
+    "closed_weekdays",
     "cost_by_ambition",
+    "demand_of",
     "evaluate_demand",
     "explain_bonuses",
+    "fan_table",
     "fixed_quantity",
     "goals",
     "mape_figures",
@@ -65,7 +80,10 @@ __all__ = [
     "newsvendor",
     "plan_pilot",
     "price_response",
+    "read_demand",
+    "repriced",
     "response_to_goals",
     "sd_of_mape",
     "simulate",
+    "suspicious_runs",
 ]

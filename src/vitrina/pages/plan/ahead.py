@@ -1,23 +1,21 @@
-"""What the days to come will take: how sure the bands are by volume, the items by their totals, and the log that it was learnt from."""
+"""What came true beside its forecast, what the days to come will take, and the log that it was learnt from."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import numpy as np
+import polars as pl
 
-from vitrina.evaluate import mean_interval
 from vitrina.pages.plan.fans import Bands, fan_panels, picked
 from vitrina.pages.plan.making import FIRST, MOST, folded, warned
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan import Demand
 from vitrina.plan.demand import SOLD_OUT
-from vitrina.report.charts import Dot, Span, dots, over_time
+from vitrina.report.charts import Span, over_time
 from vitrina.report.html import Column, Html, el, figure, name, section, table
-from vitrina.report.words import between, count, day, decimals, fixed, listed, percent, plural
+from vitrina.report.words import between, count, day, decimals, fixed, percent, plural
 
-CLASSES = ((0.0, 0.1, "below 0.1 units"), (0.1, 1.0, "0.1 to 1"), (1.0, 10.0, "1 to 10"), (10.0, np.inf, "10 and more"))
-BAND = 0.9
 NOTE = (
     "black: units sold; blue: the middle of the forecast, and the bands of 50% and of 90% of its paths, made before these days were known. Red dots: days outside the 90% band; red bars "
     "below: days sold out, of which nobody knows what was wanted. Each plot has its own scale; a rare peak above it is written where it leaves the plot"
@@ -34,40 +32,14 @@ def fans(study: DemandStudy) -> Html | None:
     hit = ((bands.truth >= bands.quantiles[0]) & (bands.truth <= bands.quantiles[-1])).sum()
     share = hit / max(known.sum(), 1)
     title = f"{percent(float(share))} of {plural(int(known.sum()), 'day')} of {plural(len(bands.demand), 'series', 'series')} came within the 90% band"
-    return section("fans", "Forecast and truth", fan_panels("fans-plot", title, bands, picked(bands), NOTE))
+    return section("fans", "Forecast and truth", fan_panels("fans-plot", title, bands, picked(bands, _costly(study)), NOTE))
 
 
-def coverage(study: DemandStudy) -> Html | None:
-    """Section: how often the truth is within the band, by how much is sold; None where nothing was judged."""
-    if study.judged is None:
-        return None
-    bands = Bands(study.demand, study.judged)
-    rows, body = [], []
-    for low, high, label in CLASSES:
-        of = (bands.volume >= low) & (bands.volume < high) & np.isfinite(bands.inside)
-        if not of.any():
-            continue
-        mean = float(bands.inside[of].mean())
-        ends = mean_interval(bands.inside[of], study.demand.item[of])
-        class_ = "equal" if ends.low <= BAND <= ends.high else "worse" if mean < BAND else "unsure"
-        rows.append(Dot(label, 100 * mean, 100 * ends.low, 100 * ends.high, class_, f"{label}: {percent(mean, 1)}"))
-        body.append([label, count(int(of.sum())), percent(mean, 1), between(100 * ends.low, 100 * ends.high, 1)])
-    if not rows:
-        return None
-    spoken = "; ".join(f"{row[0]} {row[2]} {row[3]}" for row in body)
-    columns = [Column("Sold per day", number=False), Column("Series"), Column("Within the 90% band"), Column("95% interval")]
-    drawn = dots(rows, description=f"Share of days within the 90% band, by units per day: {spoken}.", marker=100 * BAND)
-    note = "per cent of the judged days within the 90% band, with 95% intervals by item; the upright line is what is promised. Whole units can only be covered in steps, so that a band of slow items holds more than it must"
-    plot = figure("coverage-plot", _covered(rows), drawn, table(columns, body, caption="Days within the 90% band"), note=note)
-    return section("coverage", "How sure the bands are", plot)
-
-
-def _covered(rows: list[Dot]) -> str:
-    low = [r.label for r in rows if r.class_ == "worse"]
-    if low:
-        return f"The bands are too narrow for items that sell {listed(low)} per day"
-    wide = [r.label for r in rows if r.class_ == "unsure"]
-    return f"The bands hold what they promise{', and more than that for items that sell ' + listed(wide) + ' per day' if wide else ''}"
+def _costly(study: DemandStudy) -> list[int]:
+    """Series by their part of the error, the largest first."""
+    if study.board is None:
+        return []
+    return study.board.per_series.filter(pl.col("forecaster") == study.board.best)["series"].to_list()
 
 
 def ahead(study: DemandStudy) -> Html | None:

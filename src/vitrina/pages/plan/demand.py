@@ -8,7 +8,8 @@ from datetime import timedelta
 import numpy as np
 
 from vitrina.pages.frame import framed
-from vitrina.pages.plan.ahead import ahead, coverage, fans, log
+from vitrina.pages.plan.ahead import ahead, fans, log
+from vitrina.pages.plan.forecasters import coverage, forecasters, where
 from vitrina.pages.plan.making import making
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan.demand import SOLD_OUT
@@ -37,7 +38,11 @@ def dateline(study: DemandStudy) -> list[str]:
 
 def answer(study: DemandStudy) -> list[str]:
     """Who forecasts best, what is to come, and what must be known of the log."""
-    return [*_coming(study), *_known(study)]
+    return [*_best(study), *_coming(study), *_known(study)] or ["Nothing was forecast: the log is all there is to see."]
+
+
+def _best(study: DemandStudy) -> list[str]:
+    return [] if study.board is None else study.board.sentences[:1]
 
 
 def _coming(study: DemandStudy) -> list[str]:
@@ -68,9 +73,11 @@ def _known(study: DemandStudy) -> list[str]:
 
 
 SECTIONS: tuple[tuple[str, str, Callable[[DemandStudy], Html | None]], ...] = (
+    ("forecasters", "Who forecasts best", forecasters),
+    ("ahead", "The days to come", ahead),
     ("fans", "Forecast and truth", fans),
     ("coverage", "How sure the bands are", coverage),
-    ("ahead", "The days to come", ahead),
+    ("where", "Where each is good", where),
     ("log", "What it was learnt from", log),
-    ("making", "How it was made", lambda study: making(study.settings)),
+    ("making", "How it was made", lambda study: making(study.settings, [] if study.board is None else study.board.sentences)),
 )

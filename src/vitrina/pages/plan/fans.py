@@ -64,32 +64,22 @@ class Bands:
         return np.where(known.any(axis=1), hit.sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
 
     @cached_property
-    def loss(self) -> Float64:
-        """(series,) mean pinball loss over levels and known days; NaN where none is known."""
-        off = self.truth[None] - self.quantiles
-        levels = np.asarray(LEVELS)[:, None, None]
-        each = np.maximum(levels * off, (levels - 1) * off)
-        known = np.isfinite(self.truth)
-        return np.where(known.any(axis=1), np.where(known, each.mean(axis=0), 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan)
-
-    @cached_property
     def volume(self) -> Float64:
         """(series,) units per day before the forecast, on the days that are seen."""
         seen = self.demand.seen[:, : self.cut]
         return (self.demand.units[:, : self.cut] * seen).sum(axis=1, dtype=np.float64) / np.maximum(seen.sum(axis=1), 1)
 
 
-def picked(bands: Bands, most: int = 6) -> list[tuple[int, str]]:
-    """Series worth a look, each with the reason: the biggest, those that the forecast missed most, one that is rarely sold, one that was sold out."""
-    volume, missed = bands.volume, np.nan_to_num(bands.loss / np.maximum(bands.volume, 1e-9) * (bands.volume > 0), nan=-1.0)
+def picked(bands: Bands, costly: Sequence[int] = (), most: int = 6) -> list[tuple[int, str]]:
+    """Series worth a look, each with the reason: the biggest, those that cost most of the error, one that is rarely sold, one that was sold out."""
+    volume = bands.volume
     sold = np.asarray((bands.demand.units[:, : bands.cut] > 0).sum(axis=1))
     share = sold / np.maximum((bands.demand.state[:, : bands.cut] > 0).sum(axis=1), 1)
     out = (bands.demand.state[:, bands.first :] == SOLD_OUT).sum(axis=1)
-    often = share >= 0.2
     rare = np.where((share < 0.2) & (sold >= 3), sold, -1)
     wanted: list[tuple[Int32, str, int]] = [
         (_order(volume), "among the biggest", 2),
-        (_order(np.where(often & (missed > 0), missed, -1)), "missed most for its size", 2),
+        (np.asarray(costly, np.int32), "among those that make most of the error", 2),
         (_order(rare), "rarely sold", 1),
         (_order(np.where(out > 0, out, -1)), "sold out most", 1),
         (_order(volume), "among the biggest", most),
@@ -97,8 +87,8 @@ def picked(bands: Bands, most: int = 6) -> list[tuple[int, str]]:
     chosen: dict[int, str] = {}
     for order, why, many in wanted:
         fresh = [int(s) for s in order if int(s) not in chosen][:many]
-        chosen |= {s: why for s in fresh if len(chosen) < most}
-    return [(series, why) for series, why in chosen.items()][:most]
+        chosen |= dict.fromkeys(fresh, why)
+    return list(chosen.items())[:most]
 
 
 def _order(values: Float64 | Int32) -> Int32:
