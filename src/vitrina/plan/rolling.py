@@ -119,7 +119,7 @@ def evaluate_demand(
         ParameterError: origins don't fit in the days, or an argument can't be.
         DataError: a forecast isn't of the series and days that were asked for, or no series can be scored.
 
-    Cost: fitting and forecasting; beside it some 5 seconds per forecaster for 5,000 series, 4 origins, 28 days and 200 paths. Memory: the samples of a block,
+    Cost: fitting and forecasting; beside it some 3 seconds per forecaster for 5,000 series, 4 origins, 28 days and 200 paths. Memory: the samples of a block,
     a copy of the days before an origin, and 300 bytes per series, origin and forecaster.
     """
     task = Task(days, origins, days if every is None else every, paths, seed, weights, season, interval, block)
