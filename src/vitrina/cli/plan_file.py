@@ -141,22 +141,34 @@ class PriceSection(Section):
 class GoalsSection(Section):
     """Which goals are set, and what meeting them pays."""
 
-    by: Literal["place", "item"] = Field(default="place", description="Who has a goal.")
+    by: Literal["place", "series"] | None = Field(
+        default=None, description="Who has a goal: each place, or each series; places where there are any, when left out."
+    )
     money: bool = Field(default=False, description="Goals in money, at the last known prices, and not in units.")
-    ambition: float = Field(default=0.5, gt=0, lt=1, description="The quantile of the forecast that is the goal.")
-    bonus: dict[str, Any] = Field(default={}, description="What meeting a goal pays: parameters of a bonus.")
-    budget: float | None = Field(default=None, gt=0, description="What bonuses may cost on average; then the ambition is found.")
+    ambition: float | None = Field(
+        default=None, gt=0, lt=1, description="The quantile of the forecast that is the goal; 0.5 when left out."
+    )
+    budget: float | None = Field(default=None, gt=0, description="What bonuses may cost on average, in place of the ambition.")
+    bonus: dict[str, Any] | None = Field(default=None, description="What meeting a goal pays: parameters of `vitrina.plan.Bonus`.")
+    common: float | None = Field(
+        default=None, ge=0, le=1, description="How much good and bad times are shared; as the forecast has it when left out."
+    )
 
 
 class PilotSection(Section):
-    """A pilot in which levels of ambition were drawn."""
+    """A pilot in which levels of ambition, or two forecasts, were drawn by lot."""
 
-    path: Paths = Field(description="Table with a row per shop or person and period.")
-    unit: str = Field(description="Column of who had the goal.")
-    arm: str = Field(description="Column of the level of ambition.")
-    outcome: str = Field(description="Column of what came of it, in the unit of the goals.")
+    path: Paths = Field(description="Table with a row per shop or person that was drawn, whatever came of it.")
+    arm: str = Field(description="Column of the level of ambition, or of whose forecast set the goal.")
+    outcome: str = Field(description="Column of what was sold.")
+    margin: float = Field(description="What is kept of one more of the outcome, before the bonus.")
+    unit: str | None = Field(default=None, description="Column of ids.")
     forecast: str | None = Field(default=None, description="Column of what was forecast before, which sharpens the comparison.")
-    bonus: str | None = Field(default=None, description="Column of what was paid.")
+    goal: str | None = Field(default=None, description="Column of the goal that each was told.")
+    paid: str | None = Field(default=None, description="Column of what was paid, in place of the goal.")
+    segment: str | None = Field(default=None, description="Column of groups, known before, whose own best level is asked.")
+    old: str | None = Field(default=None, description="Of two forecasts: column of the goal by the old one, for everybody.")
+    new: str | None = Field(default=None, description="Of two forecasts: column of the goal by the new one, for everybody.")
 
 
 class ReportSection(Section):
