@@ -86,19 +86,20 @@ class Buckets:
     counts: Float64
 
     @classmethod
-    def of(cls, columns: Iterable[Float64], users: NDArray[Any]) -> Buckets:
+    def of(cls, columns: Iterable[Float64], users: NDArray[Any], weights: Float64 | None = None) -> Buckets:
         """Add up each column (queries,), NaN where a query says nothing, by the bucket of `users` (queries,).
 
-        A negative user code is a visitor of its own.
+        A negative user code is a visitor of its own. With `weights` (queries,) the value is the weighted mean, and counts are sums of weights.
         """
         bucket = _bucket_of(np.asarray(users, np.int64))
+        weigh = 1.0 if weights is None else weights_of(weights, len(users))
         sums, counts = [np.zeros((0, BUCKETS))], [np.zeros((0, BUCKETS))]
         for column in columns:
             if len(column) != len(users):
                 raise ParameterError(f"An interval needs one user for each value. Got {len(column)} values and {len(users)} users.")
             known = ~np.isnan(column)
-            sums.append(np.bincount(bucket, np.where(known, column, 0.0), BUCKETS).astype(np.float64)[None])
-            counts.append(np.bincount(bucket, known, BUCKETS).astype(np.float64)[None])
+            sums.append(np.bincount(bucket, np.where(known, column, 0.0) * weigh, BUCKETS).astype(np.float64)[None])
+            counts.append(np.bincount(bucket, known * weigh, BUCKETS).astype(np.float64)[None])
         return cls(np.concatenate(sums).T, np.concatenate(counts).T)
 
     def __add__(self, other: Buckets) -> Buckets:
@@ -158,6 +159,21 @@ def drawn(parts: Float64, bootstrap: Bootstrap) -> Float64:
     factor = np.linalg.cholesky(scaled.T @ scaled + RIDGE * np.eye(len(size)))
     normal = np.random.default_rng(bootstrap.seed).standard_normal((bootstrap.draws, len(size)))
     return normal @ (size[:, None] * factor).T
+
+
+def weights_of(weights: Any, queries: int) -> Float64:
+    """(queries,) weights of a mean.
+
+    Raises:
+        ParameterError: there is not one for each query, or one is below 0 or not finite.
+    """
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (queries,) or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ParameterError(
+            f"The 'weights' of a mean are numbers from 0 up, one for each of the {queries:,} values. Got the shape {weights.shape}.",
+            parameter="weights",
+        )
+    return weights
 
 
 def _bucket_of(users: Int64) -> Int64:

@@ -23,7 +23,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95) -> Interval:
+def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95, weights: Float64 | None = None) -> Interval:
     """The interval of the mean of `values` over queries, when other people might have come, each with all their queries.
 
     Student's t with the jackknife over people: its error, and the degrees of freedom that the spread of its squares leaves (see
@@ -35,9 +35,10 @@ def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95
         values: (queries,), NaN where a query says nothing.
         users: (queries,) codes; a negative one is a visitor of its own.
         confidence: of the interval.
+        weights: (queries,) from 0 up, of the mean; what is left out without a person takes its weight along.
 
     Raises:
-        ParameterError: there is not one user for each value, or the confidence is not between 0 and 1.
+        ParameterError: there is not one user for each value, the confidence is not between 0 and 1, or weights are no weights.
 
     >>> import numpy as np
     >>> hits = np.arange(400) % 20 == 0
@@ -47,7 +48,8 @@ def mean_interval(values: Float64, users: NDArray[Any], confidence: float = 0.95
     """
     if not 0 < confidence < 1:
         raise ParameterError(f"The 'confidence' of an interval is between 0 and 1. Got {confidence}.", parameter="confidence")
-    return intervals_of([np.asarray(values, np.float64)], users, confidence)[0]
+    column = np.asarray(values, np.float64)
+    return intervals_within(Buckets.of([column], users, weights), [Ends.of(column)], confidence)[0]
 
 
 def intervals_of(columns: Sequence[Float64], users: NDArray[Any], confidence: float, more: Sequence[float] = ()) -> list[Interval]:

@@ -41,7 +41,7 @@ class People(NamedTuple):
     def of(cls, column: Float64, persons: Int64) -> People:
         """Of one column (queries,), NaN where a query says nothing; `persons` from `persons_of`."""
         known = ~np.isnan(column)
-        means = _own_means(column[known], persons[known])
+        means = _own_means(column[known], persons[known], np.ones(known.sum()))
         hits = int((np.bincount(persons[known], column[known] != 0) > 0).sum())
         return cls(len(means), hits, float(means.mean()) if len(means) else float("nan"))
 
@@ -79,12 +79,14 @@ class OwnDifferences:
     sums: Float64
 
     @classmethod
-    def of(cls, difference: Float64, persons: Int64) -> OwnDifferences:
-        """Of one column (queries,), NaN where a model says nothing; `persons` from `persons_of`."""
-        known = ~np.isnan(difference)
-        values, counts = np.unique(_own_means(difference[known], persons[known]), return_counts=True)
-        differ = np.bincount(persons[known], difference[known] != 0) > 0
-        sums = np.bincount(persons[known], np.asarray(difference[known], np.float64), len(differ))[differ].astype(np.float64)
+    def of(cls, difference: Float64, persons: Int64, weights: Float64 | None = None) -> OwnDifferences:
+        """Of one column (queries,), NaN where a model says nothing; `persons` from `persons_of`, `weights` (queries,) of the mean."""
+        known = ~np.isnan(difference) if weights is None else ~np.isnan(difference) & (weights > 0)
+        own = np.asarray(difference[known], np.float64)
+        weigh = np.ones(len(own)) if weights is None else weights[known]
+        values, counts = np.unique(_own_means(own, persons[known], weigh), return_counts=True)
+        differ = np.bincount(persons[known], own != 0) > 0
+        sums = np.bincount(persons[known], own * weigh, len(differ))[differ].astype(np.float64)
         return cls(values, counts, int(counts.sum()), len(sums), sums if len(sums) <= FEW else sums[:0])
 
     def __add__(self, other: OwnDifferences) -> OwnDifferences:
@@ -112,6 +114,5 @@ def _own(values: Float64, persons: Int64) -> Float64:
     return np.bincount(persons, np.asarray(values, np.float64))[np.bincount(persons) > 0].astype(np.float64)
 
 
-def _own_means(values: Float64, persons: Int64) -> Float64:
-    counts = np.bincount(persons)
-    return _own(values, persons) / counts[counts > 0]
+def _own_means(values: Float64, persons: Int64, weights: Float64) -> Float64:
+    return _own(values * weights, persons) / _own(weights, persons)

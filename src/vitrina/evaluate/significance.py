@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.base.former import with_former
 from vitrina.base.printing import short, short_interval
-from vitrina.evaluate.bootstrap import Bootstrap, Buckets
+from vitrina.evaluate.bootstrap import Bootstrap, Buckets, weights_of
 from vitrina.evaluate.correction import FEWEST_DIFFER, FEWEST_PEOPLE, Correction, Difference, differences_of
 from vitrina.evaluate.people import OwnDifferences, persons_of
 from vitrina.types import Float64
@@ -40,6 +40,7 @@ def compare_paired(
     chosen: bool = False,
     matters: float | None = None,
     more: Mapping[str, float] | None = None,
+    weights: Float64 | None = None,
     **former: Any,
 ) -> pl.DataFrame:
     """Each model against the baseline on one metric, with the same people for both.
@@ -57,6 +58,7 @@ def compare_paired(
             is for all pairs of models.
         matters: the smallest difference that matters; an interval within it is the verdict "about equal".
         more: further variance of a model's mean, in the metric's unit squared, taken as known: that of the seeds it was fitted with.
+        weights: (queries,) from 0 up, of the means of all models; what a query is worth where queries aren't worth the same.
         former: `draws`, `seed` and `confidence` by themselves, for one more release.
 
     Returns:
@@ -67,7 +69,7 @@ def compare_paired(
 
     Raises:
         UnknownNameError: the baseline is none of the models.
-        ParameterError: there is not one user for each value, or `matters` is not positive.
+        ParameterError: there is not one user for each value, `matters` is not positive, or weights are no weights.
 
     Cost: a pass over the queries for each comparison, and with `chosen` for each pair of models; pairs^2 * (min(people, 16,384) + draws).
 
@@ -83,7 +85,7 @@ def compare_paired(
     bootstrap = with_former(bootstrap, Bootstrap, former, "compare_paired", "bootstrap")
     others = [(model, baseline) for model in per_query if model != baseline]
     rest = [pair for pair in combinations(per_query, 2) if baseline not in pair] if chosen else []
-    return _table(per_query, others, rest, users, bootstrap, lower_is_better, matters, more or {}).drop("against")
+    return _table(per_query, others, rest, users, bootstrap, lower_is_better, matters, more or {}, weights).drop("against")
 
 
 def compare_with_best(
@@ -166,12 +168,12 @@ def compare_pairs(
 
 def _table(
     per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], rest: Sequence[tuple[str, str]], users: NDArray[Any],
-    bootstrap: Bootstrap, lower_is_better: bool, matters: float | None, more: Mapping[str, float],
+    bootstrap: Bootstrap, lower_is_better: bool, matters: float | None, more: Mapping[str, float], weights: Float64 | None = None,
 ) -> pl.DataFrame:  # fmt: skip
     """A row for each of the pairs, with one correction for them and the rest."""
     check_matters(matters)
     every = [*pairs, *rest]
-    return Paired.of(per_query, every, users).table(every, len(pairs), bootstrap, lower_is_better, matters, more)
+    return Paired.of(per_query, every, users, weights).table(every, len(pairs), bootstrap, lower_is_better, matters, more)
 
 
 def check_matters(matters: float | None) -> None:
@@ -193,11 +195,14 @@ class Paired:
     own: tuple[OwnDifferences, ...]
 
     @classmethod
-    def of(cls, per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], users: NDArray[Any]) -> Paired:
-        """The first model of each pair minus the second."""
+    def of(
+        cls, per_query: Mapping[str, Float64], pairs: Sequence[tuple[str, str]], users: NDArray[Any], weights: Float64 | None = None
+    ) -> Paired:
+        """The first model of each pair minus the second; `weights` (queries,) of the means."""
         columns, persons = {model: np.asarray(v, np.float64) for model, v in per_query.items()}, persons_of(users)
-        state = Buckets.of((columns[a] - columns[b] for a, b in pairs), users)
-        return cls(state, tuple(OwnDifferences.of(columns[a] - columns[b], persons) for a, b in pairs))
+        state = Buckets.of((columns[a] - columns[b] for a, b in pairs), users, weights)
+        weights = None if weights is None else weights_of(weights, len(persons))
+        return cls(state, tuple(OwnDifferences.of(columns[a] - columns[b], persons, weights) for a, b in pairs))
 
     def __add__(self, other: Paired) -> Paired:
         return Paired(self.buckets + other.buckets, tuple(a + b for a, b in zip(self.own, other.own, strict=True)))

@@ -68,7 +68,7 @@ class Forecast:
 
     def quantile(self, levels: ArrayLike) -> Float64:
         """(levels, series, days): the smallest sample that is reached with the chance of the level."""
-        return np.quantile(self.samples, levels, axis=1, method="inverted_cdf").astype(np.float64)
+        return np.quantile(self.samples, np.asarray(levels, np.float64), axis=1, method="inverted_cdf").astype(np.float64)
 
     def total(self, first: int = 0, last: int | None = None) -> Float64:
         """(series, paths) sums over the days first to last - 1, all by default."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vitrina.report.charts import AXIS, BASE, level, path, upright_tick, write
+from vitrina.report.charts import AXIS, BASE, level, path, rule, upright_tick, write
 from vitrina.report.html import Drawing, Html, el, join
 from vitrina.report.scales import Box, Labels, Linear, Log, text_width
 
@@ -26,8 +26,12 @@ class Curve:
     name: str = ""
 
 
-def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, float], across_ticks: Sequence[tuple[float, str]], up_ticks: Sequence[tuple[float, str]], note: tuple[float, float, str] | None, description: str, tall: int = 220) -> Drawing:  # fmt: skip
-    """Lines on one pair of axes; `note` is a point of the curve with the words that belong to it."""
+def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, float], across_ticks: Sequence[tuple[float, str]], up_ticks: Sequence[tuple[float, str]], note: tuple[float, float, str] | None, description: str, tall: int = 220, uprights: Sequence[tuple[float, str]] = (), zero: bool = False) -> Drawing:  # fmt: skip
+    """Lines on one pair of axes.
+
+    `note` is a point of the curve with the words that belong to it. `uprights` are values across with their words, such as where things stand today;
+    `zero` draws the level of nothing, where values go below it.
+    """
 
     def draw(width: int) -> Html:
         left = 10 + max((text_width(text) for _, text in up_ticks), default=0)  # lines begin beside the labels of the levels
@@ -37,7 +41,13 @@ def curves(lines: Sequence[Curve], *, across: Linear | Log, up: tuple[float, flo
         below = join(upright_tick(wide(t), text, tall - AXIS, width) for t, text in across_ticks)
         bands = join(_band(c, wide, high) for c in lines if c.band)
         drawn = join(path([(wide(x), high(y)) for x, y in c.points], f"curve {c.class_}", c.detail) for c in lines)
-        return join((bands, grid, below, drawn, _noted(note, lines[0], wide, high, width), _names(lines, wide, high, width)))
+        stood = join(
+            (
+                *(_upright(x, text, wide, tall, width) for x, text in uprights),
+                rule(left, high(0), width, high(0), "marker") if zero else None,
+            )
+        )
+        return join((bands, grid, below, stood, drawn, _noted(note, lines[0], wide, high, width), _names(lines, wide, high, width)))
 
     return Drawing(draw, lambda _: tall, description)
 
@@ -46,6 +56,14 @@ def _band(curve: Curve, wide: Linear | Log, high: Linear) -> Html:
     upper = [(wide(x), high(top)) for x, _, top in curve.band]
     lower = [(wide(x), high(bottom)) for x, bottom, _ in reversed(curve.band)]
     return path([*upper, *lower], f"band {curve.class_}", close=True)
+
+
+def _upright(x: float, text: str, wide: Linear | Log, tall: int, width: int) -> Html:
+    """A dashed line with its words at the foot, on the side that has room."""
+    at = wide(x)
+    right = at + 5 + text_width(text) < width
+    words = write(text, at + 5 if right else at - 5, tall - AXIS - 5, "tick over", "start" if right else "end")
+    return join((rule(at, 16, at, tall - AXIS, "limit"), words))
 
 
 def _noted(note: tuple[float, float, str] | None, line: Curve, wide: Linear | Log, high: Linear, width: int) -> Html | None:

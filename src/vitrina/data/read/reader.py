@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from vitrina.base.errors import DataError
-from vitrina.data.columns import Problem, as_text, id_form, id_text
+from vitrina.data.columns import Column, Problem, as_text, id_form, id_text
 from vitrina.data.dataset import Dataset, Step, TimeUnit
 from vitrina.data.order import number_within
 from vitrina.data.read.clock import Clock, GivenUnit
@@ -69,7 +69,13 @@ DTYPES = {
     "kind": np.int32,
     "basket": np.int32,
     "order_by": np.int64,
+    "place": np.int32,
+    "quantity": np.float32,
+    "price": np.float32,
+    "paid": np.float32,
 }
+CODED = ("user", "item", "kind", "basket", "place")
+NUMBERS = ("value", "weight", "quantity", "price", "paid")
 
 
 @dataclass
@@ -97,14 +103,14 @@ class LogReader:
         return cls(
             columns,
             Clock(time_unit, any_year, DateColumn(time_format, times), Numerals(decimal, times)),
-            {role: Numerals(decimal, _rereading(sources, columns.get(role))) for role in ("value", "weight")},
+            {role: Numerals(decimal, _rereading(sources, columns.get(role))) for role in NUMBERS},
             Clock("step", dates=DateColumn(reread=order), numerals=Numerals(decimal, order)),
             sum(source.height for source in sources),
             titles=LogTitles(chosen["title"]) if "title" in chosen else None,
         )
 
     def __post_init__(self) -> None:
-        self.coders = {role: IdCoder() for role in ("user", "item", "kind", "basket") if role in self.columns}
+        self.coders = {role: IdCoder() for role in CODED if role in self.columns}
 
     @cached_property
     def parts(self) -> dict[str, GrowingArray]:
@@ -158,7 +164,10 @@ class LogReader:
             return self.clock.read(values, column)
         if role == "order_by":
             return self.order.read(values, column)
-        return number(values, column, self.numerals[role], role) if role in self.numerals else id_text(values, column)
+        if role not in self.numerals:
+            return id_text(values, column)
+        read = number(values, column, self.numerals[role], role)
+        return _no_debts(read) if role == "price" else read
 
     def dataset(self, bad: BadRows, name: str, sources: Sequence[Source]) -> Dataset:
         count = self.parts["user"].size
@@ -190,7 +199,7 @@ class LogReader:
             why = f"All {self.rows:,} rows are bad. {bad.nothing_left()}" if self.rows else "It has a header and no rows." if labels else ""
             raise DataError(f"{what} holds no interaction. {why}")
 
-    def note(self, bad: BadRows, sources: Sequence[Source], users: Vocabulary, items: Vocabulary) -> str:
+    def note(self, bad: BadRows, sources: Sequence[Source], users: Vocabulary | None, items: Vocabulary) -> str:
         """What reading left out and decided, in sentences."""
         opened = list(dict.fromkeys(source.note for source in sources))[:FILES_NAMED]
         notes = [
@@ -228,13 +237,23 @@ class LogReader:
     def _blank_note(self) -> str:
         return f"{self.blank:,} empty line{'s' * (self.blank > 1)} left out." if self.blank else ""
 
-    def _id_notes(self, users: Vocabulary, items: Vocabulary) -> list[str]:
+    def _id_notes(self, users: Vocabulary | None, items: Vocabulary) -> list[str]:
         notes = [note for role, coder in self.coders.items() for note in coder.notes(f"{role}s")]
-        for what, vocabulary, coder in (("user", users, self.coders["user"]), ("item", items, self.coders["item"])):
-            if coder.forms == {"whole"}:
+        for what, vocabulary in (("user", users), ("item", items)):
+            if vocabulary is None or self.coders[what].forms == {"whole"}:
                 continue
             words = list(MISSING_AS_TEXT) if vocabulary.ids.dtype == pl.String else []
             odd = [word for word, code in zip(words, vocabulary.encode(words), strict=True) if code >= 0]
             if odd:
                 notes.append(f"One {what} has the id {odd[0]!r}: perhaps missing ids that were written as text.")
         return notes
+
+
+def _no_debts(prices: Column) -> Column:
+    """Prices, of which none may be below 0."""
+    below = (prices.values < 0).fill_null(value=False)
+    if not below.any():
+        return prices
+    example = f"{prices.values.filter(below)[0]:g}"
+    in_all = "Name another column with price='...', or leave prices out."
+    return Column(prices.values, [*prices.problems, Problem(below, "hold prices from 0 up", "is below 0", example, in_all=in_all)])

@@ -1,0 +1,39 @@
+"""What the pages share: long tables that fold, warnings, and the last section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import vitrina
+from vitrina.report.html import Column, Html, el, join, section, table
+from vitrina.report.words import plural
+
+FIRST, MOST = 20, 200  # rows of a long table that are shown at once, and after a click
+
+
+def making(facts: Mapping[str, str], notes: Sequence[str] = ()) -> Html:
+    """Section: everything that it takes to repeat the page."""
+    said = el("ul", *(el("li", note) for note in notes), class_="notes") if notes else None
+    pairs = [piece for key, value in {**facts, "Vitrina": vitrina.__version__}.items() for piece in (el("dt", key), el("dd", value))]
+    return section("making", "How it was made", said, el("dl", *pairs, class_="settings"))
+
+
+def folded(columns: Sequence[Column], rows: Sequence[Sequence[object]], *, caption: str, of: int | None = None, where: str = "") -> Html:
+    """A table whose first rows are shown and whose further ones are a click away.
+
+    Args:
+        of: how many rows there are in all, where `rows` are the first of them.
+        where: what to do for those that a page doesn't hold.
+    """
+    more, left = rows[FIRST:MOST], (of or len(rows)) - min(len(rows), MOST)
+    first = table(columns, rows[:FIRST], caption=caption, class_="metrics")
+    if not more:
+        return first
+    said = f"{plural(len(more), 'further row')}" + (f" of {plural(len(more) + left, 'row')}" if left else "")
+    end = el("p", f"{plural(left, 'row')} more are not on this page{where}.", class_="sub") if left else None
+    return join((first, el("details", el("summary", said), table(columns, more, caption=said, class_="metrics"), end)))
+
+
+def warned(notes: Sequence[str]) -> Html | None:
+    """What must be known of the numbers; nothing where there is nothing."""
+    return el("ul", *(el("li", note) for note in notes), class_="warnings") if notes else None
