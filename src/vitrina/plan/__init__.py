@@ -19,6 +19,7 @@ from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.protocols import DemandModel, Forecaster
@@ -48,6 +49,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
@@ -75,6 +77,7 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
