@@ -4,6 +4,7 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 """
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
+from vitrina.plan.arms import arm_response
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -22,6 +23,8 @@ from vitrina.plan.goods import Goods
 from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
+from vitrina.plan.optimise import optimise
+from vitrina.plan.optimised import Optimised
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -56,6 +59,7 @@ __all__ = [
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "Optimised",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -68,6 +72,7 @@ __all__ = [
     "Targets",
     "ZeroRuns",
     "ambition_for",
+    "arm_response",
     "base_stock",
     "closed_weekdays",
     "cost_by_ambition",
@@ -81,6 +86,7 @@ __all__ = [
     "mape_figures",
     "min_max",
     "newsvendor",
+    "optimise",
     "plan_pilot",
     "price_response",
     "read_demand",
