@@ -21,6 +21,7 @@ from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
@@ -54,6 +55,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
@@ -84,6 +86,7 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
