@@ -225,6 +225,29 @@ def test_nothing_after_the_origin_can_be_reached_and_nobody_writes_into_the_dema
     assert (demand.units == kept).all()
 
 
+@dataclass(frozen=True)
+class ByPrice(Drawn):
+    """Forecasts the price less one."""
+
+    def fit(self, demand: Demand) -> ByPriceModel:
+        return ByPriceModel(self, demand)
+
+
+@dataclass(frozen=True)
+class ByPriceModel(DrawnModel):
+    def forecast(self, days: int, *, paths: int = 200, seed: int = 0, prices: np.ndarray | None = None) -> Forecast:
+        assert prices is not None
+        return Forecast(np.repeat(prices[:, None] - 1, paths, axis=1).astype(np.float32), self.demand.end)
+
+
+def test_planned_prices_of_the_days_ahead_are_told_to_the_series_they_are_of() -> None:
+    demand = panel()
+    board = evaluate_demand(demand, {"price": ByPrice(drawn)}, days=10, origins=3, every=4, paths=5, prices=demand.units + 1, block=2)
+    assert board["price", "WRMSSE"] == 0
+    with pytest.raises(ParameterError, match=r"as the demand has them, \(9, 80\). Got \(9, 10\)"):
+        evaluate_demand(demand, {"price": ByPrice(drawn)}, days=10, prices=demand.units[:, :10])
+
+
 def test_the_better_forecaster_is_called_better_and_the_seasonal_naive_one_is_on_every_board() -> None:
     rng = np.random.default_rng(5)
     rate = rng.gamma(2, 2, (150, 1)) * (1 + 0.5 * np.sin(np.arange(140) * 2 * np.pi / 7))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,10 +57,10 @@ def _rows(demand: Demand, rounds: Sequence[Round]) -> dict[str, Rows]:
     return {name: Rows(item, weight, price, Scores.joined([one.scores[name] for one in rounds])) for name in rounds[0].scores}
 
 
-def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap) -> pl.DataFrame:
+def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap, metrics: Iterable[str] = MEASURES) -> pl.DataFrame:
     found = []
     for name, own in rows.items():
-        for metric in MEASURES:
+        for metric in metrics:
             value, interval, many = number(metric, own, bootstrap.confidence)
             items = len(np.unique(own.item[measured(metric, own)[1] > 0]))
             found.append((name, metric, value, *interval, many, items))
@@ -83,7 +83,7 @@ def _slices(rows: dict[str, Rows], baseline: str, labels: dict[str, pl.Series], 
     parts = []
     for name, group, inside in groups_of(labels):
         own = {forecaster: one.select(inside) for forecaster, one in rows.items()}
-        found = _numbers(own, bootstrap).filter(pl.col("metric").is_in(SLICED))
+        found = _numbers(own, bootstrap, SLICED)
         against = _differences(own, baseline, bootstrap).select("forecaster", "metric", "difference", "verdict")
         joined = found.join(against, on=["forecaster", "metric"], how="left", maintain_order="left")
         parts.append(joined.select(pl.lit(name).alias("slice"), pl.lit(group).alias("group"), pl.all()))
