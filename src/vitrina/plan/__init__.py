@@ -5,6 +5,7 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
 from vitrina.plan.arms import arm_response
+from vitrina.plan.best_prices import BestPrices
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -20,10 +21,12 @@ from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
+from vitrina.plan.pricing import best_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -37,6 +40,7 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "BestPrices",
     "Bonus",
     "BonusChange",
     "BonusCurve",
@@ -51,6 +55,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
@@ -72,6 +77,7 @@ __all__ = [
     "ambition_for",
     "arm_response",
     "base_stock",
+    "best_price",
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
@@ -80,6 +86,7 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",

@@ -84,7 +84,8 @@ def arm_response(
     items, ones = Vocabulary.of(names), np.ones(len(names))
     base, least, most = at[log.control] * ones, at.min() * ones, at.max() * ones
     table = pl.DataFrame({
-        "item": items.ids, "title": items.ids.cast(pl.String), "base": base, "least": least, "most": most, "prices": np.full(len(names), len(at)),
+        "item": items.ids, "title": items.ids.cast(pl.String), "category": pl.Series([None] * len(names), dtype=pl.String), "base": base, "least": least, "most": most, "prices": np.full(len(names), len(at)),
+        "days": pl.Series([None] * len(names), dtype=pl.Int64), "units": np.bincount(level, log.reward(reward), len(names)),
         "rows": np.bincount(level, minlength=len(names)), "own": np.where(np.isinf(error), np.nan, own), "own_error": error,
     }).with_columns(pl.col("own").fill_nan(None))  # fmt: skip
     notes = (
