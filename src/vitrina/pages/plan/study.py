@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
 
-from vitrina.plan import BonusChange, BonusCurve, Demand, DemandBoard, Forecast, GoalResponse, Goals, JudgedGoals, Simulated
+from vitrina.plan import BonusChange, BonusCurve, Demand, DemandBoard, Forecast, GoalResponse, Goals, GoodsDiagnosis, JudgedGoals, OrderList, Simulated, Varied
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,9 @@ class StockStudy:
         names: of its series, as people know them.
         start: the first day.
         today: the rule of today on the same paths; None where nobody told it.
+        diagnosis: which items never pay, and what would help; None where nobody asked.
+        varied: profit by pack size, by delivery...: one argument each, or two for several lines; the first setting is that of now.
+        orders: of today; None where the stock isn't known.
         settings: facts for the last section.
     """
 
@@ -46,6 +49,9 @@ class StockStudy:
     names: Sequence[str]
     start: Date
     today: Simulated | None = None
+    diagnosis: GoodsDiagnosis | None = None
+    varied: Sequence[Varied] = ()
+    orders: OrderList | None = None
     title: str = "Stock"
     settings: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
