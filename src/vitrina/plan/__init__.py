@@ -5,6 +5,7 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
 from vitrina.plan.arms import arm_response
+from vitrina.plan.best_prices import BestPrices
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -25,6 +26,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
+from vitrina.plan.pricing import best_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -38,6 +40,7 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "BestPrices",
     "Bonus",
     "BonusChange",
     "BonusCurve",
@@ -74,6 +77,7 @@ __all__ = [
     "ambition_for",
     "arm_response",
     "base_stock",
+    "best_price",
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
