@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from vitrina.base.printing import decimals, finite, half_width
-from vitrina.pages.plan.making import MOST, folded
+from vitrina.base.printing import finite, half_width
+from vitrina.pages.plan.making import MOST, coins, dense, folded
 from vitrina.pages.plan.study import StockStudy
-from vitrina.plan import Varied
 from vitrina.report.charts import Dot, dots
 from vitrina.report.curves import Curve, curves
-from vitrina.report.html import Column, Html, el, figure, name, section, sentence, table
+from vitrina.report.html import Column, Drawing, Html, el, figure, name, section, sentence, table
 from vitrina.report.scales import Linear, spanning
 from vitrina.report.words import between, count, fixed, plural, short_count, signed
 
-NAMED = {"pack": "pack size", "review": "days between deliveries", "lead": "days of lead", "shelf_life": "shelf life in days", "deposit": "deposit rate", "storage": "storage"}
+if TYPE_CHECKING:
+    from vitrina.plan import Varied
+
+NAMED = {
+    "pack": "pack size",
+    "review": "days between orders",
+    "lead": "days of lead",
+    "shelf_life": "shelf life in days",
+    "deposit": "deposit rate",
+    "storage": "storage",
+}
+
+SAID = {
+    "pack": "packs of {:g}", "review": "orders every {:g} days", "lead": "a lead of {:g} days", "shelf_life": "a shelf life of {:g} days", "deposit": "a deposit rate of {:.1%}", "storage": "storage at {:g}",
+}  # fmt: skip
 
 
 def losing(study: StockStudy) -> Html | None:
@@ -48,7 +61,7 @@ def _or_dash(value: float | None, places: int) -> str:
 
 
 def _places(rows: Sequence[dict[str, Any]], key: str) -> int:
-    return decimals([r[key] for r in rows], [half_width(r["low"], r["high"]) for r in rows])
+    return coins([r[key] for r in rows], [half_width(r["low"], r["high"]) for r in rows])
 
 
 def _changes(study: StockStudy) -> Html | None:
@@ -58,13 +71,22 @@ def _changes(study: StockStudy) -> Html | None:
     if not rows:
         return None
     places = _places(rows, "gain")
-    marks = [Dot(r["change"], r["gain"], _known(r["low"]), _known(r["high"]), _told(r), f"{r['change']}: {signed(r['gain'], places)}") for r in rows]
+    marks = [
+        Dot(r["change"], r["gain"], _known(r["low"]), _known(r["high"]), _told(r), f"{r['change']}: {signed(r['gain'], places)}")
+        for r in rows
+    ]
     spoken = "; ".join(f"{r['change']} {signed(r['gain'], places)} {between(r['low'], r['high'], places)}" for r in rows)
     columns = [Column("Change", number=False), Column("Items that it touches"), Column("Brings per day"), Column("Interval")]
     body = [[r["change"], count(r["series"]), signed(r["gain"], places), between(r["low"], r["high"], places)] for r in rows]
-    title = f"{rows[0]['change'].capitalize()} would bring most: {signed(rows[0]['gain'], places)} per day" if rows[0]["gain"] > 0 else "No change that was tried would bring anything"
+    title = (
+        f"{rows[0]['change'].capitalize()} would bring most: {signed(rows[0]['gain'], places)} per day"
+        if rows[0]["gain"] > 0
+        else "No change that was tried would bring anything"
+    )
     note = "money per day over all items, with orders adapted to each change, on the same paths; grey: can’t be told from nothing"
-    plot = figure("changes-plot", title, dots(marks, description=f"{spoken}.", marker=0.0), table(columns, body, caption="Changes"), note=note)
+    plot = figure(
+        "changes-plot", title, dots(marks, description=f"{spoken}.", marker=0.0), table(columns, body, caption="Changes"), note=note
+    )
     return el("div", plot, _offers(study))
 
 
@@ -99,32 +121,48 @@ def packs(study: StockStudy) -> Html | None:
 def _varied(key: str, varied: Varied) -> Html:
     """Profit beside the first argument that was varied, a line for each value of the others."""
     first, *others = varied.settings[0]
-    rows = varied.table.sort(*others, first) if others else varied.table.sort(first)
-    lines, places = [], decimals(rows["profit"].to_list(), [half_width(r["low"], r["high"]) for r in rows.iter_rows(named=True)])
-    groups = rows.partition_by(*others, maintain_order=True) if others else [rows]
-    for at, part in enumerate(groups):
-        called = ", ".join(f"{_argument(o)} {part[o][0]:g}" for o in others)
-        band = [(r[first], r["low"], r["high"]) for r in part.iter_rows(named=True) if finite(r["low"])]
-        lines.append(Curve(list(part.select(first, "profit").iter_rows()), "lead" if at == 0 else "other", called, band, called))
-    up = spanning([v for r in rows.iter_rows(named=True) for v in (r["profit"], r["low"], r["high"])], 0, 1)
-    wide = Linear(rows[first].min(), rows[first].max() if rows[first].n_unique() > 1 else rows[first].min() + 1, 0, 1)  # type: ignore[arg-type,operator]
-    best = rows.sort("profit", descending=True).row(0, named=True)
-    now = varied.settings[0][first]
-    drawn = curves(
-        lines, across=wide, up=(up.low, up.high), across_ticks=_ticks(rows[first].unique().sort().to_list()), up_ticks=[(t, short_count(t).replace("-", "−")) for t in up.ticks(4)],
-        note=(best[first], best["profit"], fixed(best["profit"], places)), description=_spoken(rows, first, others, places), tall=260, uprights=[(now, f"now {now:g}")], zero=up.low < 0 < up.high,
-    )  # fmt: skip
-    change = next((n for n, s in enumerate(varied.settings) if all(best[k] == v for k, v in s.items())), 0)
-    gain = varied.difference(change)
-    title = f"A {_argument(first)} of {best[first]:g} earns most" + (f": {signed(float(gain.mean), places)} {between(float(gain.low), float(gain.high), places)} against {now:g}" if change else ", as it is now")
-    columns = [*(Column(_argument(o).capitalize()) for o in (first, *others)), Column("Profit"), Column("Interval"), Column("Against the first"), Column("Interval"), Column("Mean stock"), Column("Write-offs")]
+    now, rows = varied.table.row(0, named=True), varied.table.sort(*others, first)
+    rows = rows.with_columns(low=now["profit"] + pl.col("difference_low"), high=now["profit"] + pl.col("difference_high"))
+    places = coins(rows["difference"].to_list(), [half_width(*ends) for ends in rows.select("low", "high").iter_rows()])
+    best = rows.sort("profit", descending=True, maintain_order=True).row(0, named=True)
+    title = f"Nothing that was tried is measurably better than {_said(first, now)}"
+    if (best["difference_low"] or 0.0) > 0:
+        title = f"{_said(first, best).capitalize()} would earn most: {signed(best['difference'], places)} {between(best['difference_low'], best['difference_high'], places)} against {_said(first, now)}"
+    columns = [
+        *(Column(_argument(o).capitalize()) for o in (first, *others)), Column("Profit"), Column("Against the first"), Column("Interval"), Column("Mean stock"), Column("Write-offs"),
+    ]  # fmt: skip
     body = [
-        [*(f"{r[o]:g}" for o in (first, *others)), fixed(r["profit"], places), between(r["low"], r["high"], places), signed(r["difference"], places),
-         between(r["difference_low"], r["difference_high"], places), fixed(r["mean_stock"], 0), fixed(r["write_offs"], places)]
+        [*(f"{r[o]:g}" for o in (first, *others)), fixed(r["profit"], places), signed(r["difference"], places), between(r["difference_low"], r["difference_high"], places),
+         fixed(r["mean_stock"], 0), fixed(r["write_offs"], 0)]
         for r in rows.iter_rows(named=True)
     ]  # fmt: skip
-    note = f"across: {_argument(first)}; up: profit of all items over {plural(varied.found[0].simulated.days, 'day')}, each with its best orders, with 95% intervals"
+    note = f"across: {_argument(first)}; up: profit of all items over {plural(varied.found[0].simulated.days, 'day')}, each with its best orders; bands are 95% intervals of the difference from now, on the same paths"
+    drawn = _lines(rows, first, others, now, best, places)
     return figure(key, title, drawn, table(columns, body, caption=f"Profit by {_argument(first)}"), note=note, span="half")
+
+
+def _lines(rows: pl.DataFrame, first: str, others: Sequence[str], now: dict[str, Any], best: dict[str, Any], places: int) -> Drawing:
+    lines = []
+    for at, part in enumerate(rows.partition_by(*others, maintain_order=True) if others else [rows]):
+        called = ", ".join(_said(o, part.row(0, named=True)) for o in others)
+        band = [(r[first], r["low"], r["high"]) for r in part.iter_rows(named=True) if finite(r["low"])]
+        lines.append(Curve(dense(list(part.select(first, "profit").iter_rows())), "lead" if at == 0 else "other", called, band, called))
+    up = spanning([v for r in rows.iter_rows(named=True) for v in (r["profit"], r["low"], r["high"])], 0, 1)
+    values = rows[first].unique().sort().to_list()
+    wide = Linear(values[0], values[-1] if len(values) > 1 else values[0] + 1, 0, 1)
+    spoken = "; ".join(
+        f"{', '.join(_said(o, r) for o in (first, *others))}: {fixed(r['profit'], places)} {between(r['low'], r['high'], places)}".strip()
+        for r in rows.iter_rows(named=True)
+    )
+    return curves(
+        lines, across=wide, up=(up.low, up.high), across_ticks=_ticks(values), up_ticks=[(t, short_count(t).replace("-", "−")) for t in up.ticks(4)],
+        note=(best[first], best["profit"], fixed(best["profit"], places)), description=f"Profit of all items: {spoken}.", tall=260, uprights=[(now[first], "now")], zero=up.low < 0 < up.high,
+    )  # fmt: skip
+
+
+def _said(argument: str, row: dict[str, Any]) -> str:
+    """A value with the words that belong to it."""
+    return SAID.get(argument, f"{_argument(argument)} of {{:g}}").format(row[argument])
 
 
 def _argument(argument: str) -> str:
@@ -141,14 +179,6 @@ def _ticks(values: Sequence[float]) -> list[tuple[float, str]]:
     return ticks
 
 
-def _spoken(rows: pl.DataFrame, first: str, others: Sequence[str], places: int) -> str:
-    each = []
-    for r in rows.iter_rows(named=True):
-        at = ", ".join(f"{_argument(o)} {r[o]:g}" for o in (first, *others))
-        each.append(f"{at}: {fixed(r['profit'], places)} {between(r['low'], r['high'], places)}".strip())
-    return f"Profit of all items by {_argument(first)}: {'; '.join(each)}."
-
-
 def orders(study: StockStudy) -> Html | None:
     """Section: what to order today; None where there is no list."""
     found = study.orders
@@ -162,14 +192,16 @@ def orders(study: StockStudy) -> Html | None:
         Column("Item", number=False, class_="first"), Column("Units"), Column("Packs"), Column("Money"), Column("On hand"), Column("On the way"), Column("Wanted"), Column("in days"),
         Column("Why", number=False, class_="explained"),
     ]  # fmt: skip
-    money = decimals([r["money"] for r in rows])
+    money = coins([r["money"] for r in rows])
     body = [
-        [name(str(r["item"])), _units(r["order"]), _units(r["packs"]), fixed(r["money"], min(money, 2)), _units(r["on_hand"]), _units(r["on_way"]), _units(r["expected"]), count(r["days"]),
+        [name(str(r["item"])), _units(r["order"]), _units(r["packs"]), fixed(r["money"], money), _units(r["on_hand"]), _units(r["on_way"]), _units(r["expected"]), count(r["days"]),
          el("span", r["why"], class_="remark")]
         for r in rows
     ]  # fmt: skip
     where = "; the file of orders beside it has all"
-    return section("orders", "To order today", *said, folded(columns, body, caption="Orders, those that cost most first", of=len(found), where=where))
+    return section(
+        "orders", "To order today", *said, folded(columns, body, caption="Orders, those that cost most first", of=len(found), where=where)
+    )
 
 
 def _units(value: float) -> str:
