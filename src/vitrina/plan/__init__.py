@@ -10,6 +10,8 @@ from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
@@ -27,6 +29,7 @@ from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
     "Bonus",
+    "ByLikes",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -48,6 +51,7 @@ __all__ = [
     "PriceLog",
     "PriceResponse",
     "QuantityLevels",
+    "SeasonalNaive",
     "Simulated",
     "StockLog",
     "Targets",
