@@ -3,21 +3,34 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
+from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
+from vitrina.plan.arms import arm_response
+from vitrina.plan.best_prices import BestPrices
 from vitrina.plan.bonus import Bonus
+from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
 from vitrina.plan.closed import Level, MinMaxLevels, QuantityLevels, base_stock, fixed_quantity, min_max, newsvendor
 from vitrina.plan.demand import Demand
 from vitrina.plan.demand_board import DemandBoard
+from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
+from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
+from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
+from vitrina.plan.optimise import optimise
+from vitrina.plan.optimised import Optimised
+from vitrina.plan.pricing import best_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
+from vitrina.plan.reprice import repriced
 from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
@@ -28,7 +41,10 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "BestPrices",
     "Bonus",
+    "BonusChange",
+    "BonusCurve",
     "ByLikes",
     "Demand",
     "DemandBoard",
@@ -37,14 +53,18 @@ __all__ = [
     "FixedQuantity",
     "Forecast",
     "Forecaster",
+    "GoalResponse",
+    "GoalWorld",
     "Goals",
     "Goods",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "Optimised",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -56,17 +76,28 @@ __all__ = [
     "StockLog",
     "Targets",
     "ZeroRuns",
+    "ambition_for",
+    "arm_response",
     "base_stock",
+    "best_price",
     "closed_weekdays",
+    "cost_by_ambition",
     "demand_of",
     "evaluate_demand",
+    "explain_bonuses",
+    "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
+    "optimise",
+    "plan_pilot",
     "price_response",
     "read_demand",
+    "repriced",
+    "response_to_goals",
     "sd_of_mape",
     "simulate",
     "suspicious_runs",

@@ -87,8 +87,8 @@ def picked(bands: Bands, costly: Sequence[int] = (), most: int = 6) -> list[tupl
     chosen: dict[int, str] = {}
     for order, why, many in wanted:
         fresh = [int(s) for s in order if int(s) not in chosen][:many]
-        chosen |= {s: why for s in fresh if len(chosen) < most}
-    return [(series, why) for series, why in chosen.items()][:most]
+        chosen |= dict.fromkeys(fresh, why)
+    return list(chosen.items())[:most]
 
 
 def _order(values: Float64 | Int32) -> Int32:
