@@ -16,6 +16,7 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
@@ -44,6 +45,7 @@ __all__ = [
     "Bonus",
     "BonusChange",
     "BonusCurve",
+    "ByLikes",
     "Demand",
     "DemandBoard",
     "DemandModel",
