@@ -75,3 +75,29 @@ def goals(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force
         console.print_json(plan_goals.as_json(found))
     else:
         plan_goals.show(found)
+
+
+@app.command()
+def stock(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
+    """Find what to order of each item and what that earns, say which items lose money and what would help; write stock.html, stock.csv and orders.csv."""
+    from vitrina.cli import console, plan_stock
+    from vitrina.cli.plan_file import read_plan_file
+
+    found = plan_stock.run(read_plan_file(config, trust=trust), out, force=force)
+    if json:
+        console.print_json(plan_stock.as_json(found))
+    else:
+        plan_stock.show(found)
+
+
+@app.command()
+def price(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
+    """Learn how demand answers to prices, find those that earn most after storage and write-offs, and write price.html, elasticities.csv and prices.csv."""
+    from vitrina.cli import console, plan_price
+    from vitrina.cli.plan_file import read_plan_file
+
+    found = plan_price.run(read_plan_file(config, trust=trust), out, force=force)
+    if json:
+        console.print_json(plan_price.as_json(found))
+    else:
+        plan_price.show(found)

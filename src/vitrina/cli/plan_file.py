@@ -119,23 +119,37 @@ class DemandSection(Section):
 class StockSection(Section):
     """How orders are made, and what is tried."""
 
-    rule: Any = Field(default="OrderUpTo", description="A rule of ordering by name or table; what it leaves open is optimised.")
+    rule: Any = Field(default="OrderUpTo", description="A rule of ordering: by name, and its levels are found; or as a table with them.")
     days: int = Field(default=120, ge=1, description="Days that are played.")
     lost: bool = Field(default=True, description="Whether demand that meets no stock is lost, or waits.")
-    packs: list[float] | None = Field(default=None, description="Pack sizes that are tried for every item.")
-    reviews: list[float] | None = Field(default=None, description="Days between orders that are tried for every item.")
+    leftover: float = Field(default=1.0, le=1, description="What stock is worth on the last evening, as a share of its cost.")
+    packs: list[float] | None = Field(default=None, description="Pack sizes that are tried for all items together.")
+    reviews: list[float] | None = Field(default=None, description="Days between orders that are tried likewise.")
+    diagnose: int = Field(
+        default=500, ge=0, description="Of how many items, those of the most units, it is told why they lose and what would help."
+    )
 
 
 class PriceSection(Section):
     """How the response to prices is learned, and which prices may be."""
 
     by: str | None = Field(
-        default=None, description="Column of categories whose items learn from each other; that of [items] when left out."
+        default=None, description="Column of categories, whose items learn from each other; that of [items] when left out."
     )
-    least: float = Field(default=0.7, gt=0, description="The lowest price that is tried, as a share of today's.")
-    most: float = Field(default=1.3, gt=0, description="The highest one.")
-    step: float | None = Field(default=None, gt=0, description="Prices are multiples of this.")
-    margin: float | None = Field(default=None, ge=0, lt=1, description="The least share of the price that the margin must be.")
+    randomised: str | None = Field(
+        default=None, description="Table of prices that were drawn by lot: columns item, day, price and propensity. Only its days count."
+    )
+    days: int = Field(default=28, ge=1, description="Days that a price is looked for.")
+    lowest: float | None = Field(
+        default=None, gt=0, description="The lowest price, as a share of today's; the lowest that was seen when left out."
+    )
+    highest: float | None = Field(default=None, gt=0, description="The highest, likewise.")
+    beyond: bool = Field(default=False, description="Look beyond the prices that were seen, where the response is a guess.")
+    least_margin: float = Field(default=0.0, ge=0, lt=1, description="Share of the price that must stay after the cost.")
+    tick: float | None = Field(default=None, gt=0, description="Prices are multiples of this, such as 0.05.")
+    ending: float | None = Field(default=None, ge=0, description="Prices end so, such as 0.99.")
+    draws: int = Field(default=50, ge=2, description="Draws of the response, for the interval.")
+    top: int = Field(default=200, ge=1, description="For how many items a price is looked for, those of the most units.")
 
 
 class GoalsSection(Section):
