@@ -84,20 +84,25 @@ def _board(job: PlanJob, demand: Demand) -> tuple[DemandBoard | None, tuple[str,
 
 def candidates(job: PlanJob) -> dict[str, Any]:
     """Those that are judged, by name."""
-    from vitrina.plan import usual_forecasters
-
     own = {} if job.forecaster is None else {type(job.forecaster).__name__: job.forecaster}
-    return own | dict(job.forecasters or usual_forecasters())
+    return own | dict(job.forecasters or usual())
+
+
+def usual() -> dict[str, Any]:
+    """Those that are judged where the file names none; the first plans where there is no board."""
+    from vitrina.plan import SeasonalNaive
+
+    return {"SeasonalNaive": SeasonalNaive()}
 
 
 def chosen(job: PlanJob, board: DemandBoard | None = None) -> tuple[str, Any]:
     """The forecaster that is planned with: that of the file, the best of the board, or the house's own; and its name."""
-    from vitrina.plan import SeasonalNaive, default_forecaster
+    from vitrina.plan import SeasonalNaive
 
     if job.forecaster is not None:
         return type(job.forecaster).__name__, job.forecaster
     if board is None:
-        made = default_forecaster()
+        made = next(iter(usual().values()))
         return type(made).__name__, made
     return board.best, candidates(job).get(board.best, SeasonalNaive())
 

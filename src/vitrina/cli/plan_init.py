@@ -19,9 +19,9 @@ SALES = {  # role -> how columns of it are usually called
     "place": ("storeid", "store", "shop", "shopid", "warehouse", "place", "branch", "магазин", "склад"),
 }
 GOODS = {
-    "cost": ("cost", "purchaseprice", "purchasecost", "buyingprice", "закупка", "себестоимость"),
+    "cost": ("cost", "purchaseprice", "purchase", "purchasecost", "buyingprice", "закупка", "себестоимость"),
     "price": ("price", "retailprice", "sellingprice", "цена"),
-    "pack": ("pack", "packsize", "casesize", "unitspercase", "упаковка"),
+    "pack": ("pack", "packsize", "case", "casesize", "unitspercase", "упаковка"),
     "shelf_life": ("shelflife", "shelflifedays", "срокгодности"),
     "volume": ("volume", "area", "объем", "объём"),
     "lead": ("lead", "leadtime", "leaddays"),
