@@ -15,6 +15,7 @@ from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
@@ -34,6 +35,7 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "CalibratedTotals",
     "Bonus",
     "BonusChange",
     "BonusCurve",
