@@ -4,6 +4,7 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 """
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
+from vitrina.plan.arms import arm_response
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -20,8 +21,11 @@ from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
+from vitrina.plan.optimise import optimise
+from vitrina.plan.optimised import Optimised
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -50,12 +54,14 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "Optimised",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -68,6 +74,7 @@ __all__ = [
     "Targets",
     "ZeroRuns",
     "ambition_for",
+    "arm_response",
     "base_stock",
     "closed_weekdays",
     "cost_by_ambition",
@@ -77,9 +84,11 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
+    "optimise",
     "plan_pilot",
     "price_response",
     "read_demand",
