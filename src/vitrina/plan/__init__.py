@@ -5,6 +5,7 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
 from vitrina.plan.arms import arm_response
+from vitrina.plan.best_prices import BestPrices
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -15,6 +16,7 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
@@ -26,6 +28,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
+from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -39,10 +42,12 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
-    "CalibratedTotals",
+    "BestPrices",
     "Bonus",
     "BonusChange",
     "BonusCurve",
+    "ByLikes",
+    "CalibratedTotals",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -76,6 +81,7 @@ __all__ = [
     "ambition_for",
     "arm_response",
     "base_stock",
+    "best_price",
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
@@ -91,6 +97,7 @@ __all__ = [
     "optimise",
     "plan_pilot",
     "price_response",
+    "profit_by_price",
     "read_demand",
     "repriced",
     "response_to_goals",
