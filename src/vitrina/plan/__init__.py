@@ -16,6 +16,7 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
@@ -26,7 +27,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
-from vitrina.plan.pricing import best_price
+from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -44,6 +45,7 @@ __all__ = [
     "Bonus",
     "BonusChange",
     "BonusCurve",
+    "ByLikes",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -93,6 +95,7 @@ __all__ = [
     "optimise",
     "plan_pilot",
     "price_response",
+    "profit_by_price",
     "read_demand",
     "repriced",
     "response_to_goals",

@@ -172,11 +172,9 @@ def _check(demand: Demand, task: Task, category: str | None) -> None:
         raise DataError("There is no series to forecast. Give a Demand of one or more.")
     first, fewest = task.starts(demand.days)[0], max(2, task.season + 1)
     if first < fewest:
-        fit = (demand.days - fewest - task.days) // task.every + 1
-        remedy = f"Give {max(fit, 0)} origins or fewer" if fit > 0 else f"Give days={max((demand.days - fewest) // 2, 1)} or fewer"
         raise ParameterError(
-            f"{task.origins} origins, {task.every} columns from one to the next, with {task.days} to forecast leave {max(first, 0)} columns of {demand.days} to learn from "
-            f"before the first, and it takes {fewest}. {remedy}, a smaller 'every', or a longer history.",
+            f"Origins: {task.origins}, {task.every} columns from one to the next, and {task.days} columns to forecast leave {max(first, 0)} of {demand.days} to learn from "
+            f"before the first, and it takes {fewest}. Give {_remedy(demand.days - fewest, task)}a longer history.",
             parameter="origins",
         )
     columns = [] if demand.table is None else demand.table.columns
@@ -185,6 +183,17 @@ def _check(demand: Demand, task: Task, category: str | None) -> None:
             f"The category '{category}' is no column of the table of items. There are: {', '.join(columns) or 'none'}.",
             parameter="category",
         )
+
+
+def _remedy(columns: int, task: Task) -> str:
+    """What to give so that the forecasts fit in so many columns, and no fewer are left to learn from than are forecast."""
+    fit = (columns - task.days) // task.every + 1
+    if fit > 0:
+        return f"origins={fit} or fewer, or "
+    days = columns // (task.origins + 1)
+    if task.every != task.days:  # it stays when the days are fewer
+        days = min(days, columns - (task.origins - 1) * task.every)
+    return f"days={days} or fewer, or " if days > 0 else ""
 
 
 def _round(demand: Demand, forecasters: Mapping[str, Forecaster], origin: int, task: Task) -> Round:
