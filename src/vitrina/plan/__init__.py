@@ -28,7 +28,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
-from vitrina.plan.pricing import best_price
+from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -101,6 +101,7 @@ __all__ = [
     "optimise",
     "plan_pilot",
     "price_response",
+    "profit_by_price",
     "read_demand",
     "repriced",
     "response_to_goals",
