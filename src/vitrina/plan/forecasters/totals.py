@@ -49,10 +49,10 @@ class CalibratedTotals(Config):
     2.9
     """
 
-    forecaster: Any = SeasonalNaive()
-    days: int = Field(28, ge=1)
-    origins: int = Field(6, ge=1)
-    every: int | None = Field(None, ge=1)
+    forecaster: Any = SeasonalNaive(weeks=8)
+    days: int = Field(default=28, ge=1)
+    origins: int = Field(default=6, ge=1)
+    every: int | None = Field(default=None, ge=1)
 
     @field_validator("forecaster")
     @classmethod
