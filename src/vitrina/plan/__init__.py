@@ -23,6 +23,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
+from vitrina.plan.order_list import OrderList, order_now
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -33,6 +34,8 @@ from vitrina.plan.series import demand_of
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 from vitrina.plan.tables import PriceLog, StockLog
+from vitrina.plan.vary import Varied, vary
+from vitrina.plan.verdicts import GoodsDiagnosis, diagnose_goods
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
@@ -50,6 +53,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "GoodsDiagnosis",
     "Level",
     "MapeFigures",
     "MinMax",
@@ -57,6 +61,7 @@ __all__ = [
     "Newsvendor",
     "Normal",
     "Optimised",
+    "OrderList",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -67,12 +72,14 @@ __all__ = [
     "Simulated",
     "StockLog",
     "Targets",
+    "Varied",
     "ZeroRuns",
     "ambition_for",
     "base_stock",
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
+    "diagnose_goods",
     "evaluate_demand",
     "explain_bonuses",
     "fan_table",
@@ -82,6 +89,7 @@ __all__ = [
     "min_max",
     "newsvendor",
     "optimise",
+    "order_now",
     "plan_pilot",
     "price_response",
     "read_demand",
@@ -90,4 +98,5 @@ __all__ = [
     "sd_of_mape",
     "simulate",
     "suspicious_runs",
+    "vary",
 ]
