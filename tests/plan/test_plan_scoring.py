@@ -88,7 +88,9 @@ def by_loops(demand: Demand, origins: list[int], days: int, paths: int) -> dict[
             usual = [[p for p in row[:o] if not np.isnan(p)] for row in demand.price.astype(float)]
             mine = sum(usual[i]) / len(usual[i]) if usual[i] else float(np.median([sum(u) / len(u) for u in usual if u]))
             prices = [mine if np.isnan(p) else float(p) for p in demand.price[i, o - 28 : o]]
-            worth.append(sum(u * p for u, p in zip(past[-28:], prices, strict=True)) if squared else 0.0)
+            revenue = sum(u * p for u, p in zip(past[-28:], prices, strict=True))
+            worth.append(revenue if squared else 0.0)
+            unit = revenue / sum(past[-28:]) if sum(past[-28:]) else mine
             truth = [(t, float(demand.units[i, o + t])) for t in range(days) if demand.state[i, o + t] == 1]
             for t in range(days):
                 if demand.state[i, o + t] == 2:
@@ -105,7 +107,13 @@ def by_loops(demand: Demand, origins: list[int], days: int, paths: int) -> dict[
                 spls.append(loss / absolute if squared else np.nan)
                 for (t, y), m in zip(truth, means, strict=True):
                     share, ends = one_day(list(samples[i, :, t]), y)
-                    inside, closed, seen_days, expected, units = inside + share, closed + ends, seen_days + 1, expected + m, units + y
+                    inside, closed, seen_days, expected, units = (
+                        inside + share,
+                        closed + ends,
+                        seen_days + 1,
+                        expected + unit * m,
+                        units + unit * y,
+                    )
                     if y > 0:
                         sold, rel = sold + 1, [*rel, abs(y - m) / y]
                 share, ends = one_day([sum(samples[i, p, t] for t, _ in truth) for p in range(paths)], sum(y for _, y in truth))
@@ -141,7 +149,8 @@ def test_every_number_is_that_of_plain_loops() -> None:
     parts = board.per_series.filter(pl.col("forecaster") == "drawn")
     assert parts["part"].sum() == pytest.approx(expected["WRMSSE"], rel=1e-6)  # each series has a seen day at each origin
     assert parts["part"].is_sorted(descending=True)
-    assert parts["units"].sum() * (1 + expected["bias"]) == pytest.approx(parts["expected"].sum(), rel=1e-6)
+    in_units = evaluate_demand(demand, {"drawn": Drawn(drawn)}, days=10, origins=3, every=7, paths=40, weights="units")
+    assert parts["units"].sum() * (1 + in_units["drawn", "bias"]) == pytest.approx(parts["expected"].sum(), rel=1e-6)
 
 
 def test_blocks_of_series_say_what_the_whole_says() -> None:

@@ -4,6 +4,8 @@ For whoever must answer for what the list sells: that it is there, and worth sel
 """
 
 from vitrina.plan.ambition import BonusCurve, ambition_for, cost_by_ambition
+from vitrina.plan.arms import arm_response
+from vitrina.plan.best_prices import BestPrices
 from vitrina.plan.bonus import Bonus
 from vitrina.plan.bonus_change import BonusChange, explain_bonuses
 from vitrina.plan.chances import Discrete, Normal
@@ -19,11 +21,13 @@ from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
+from vitrina.plan.judged_goals import JudgedGoals, judge_goals
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
 from vitrina.plan.order_list import OrderList, order_now
+from vitrina.plan.pricing import best_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -39,6 +43,7 @@ from vitrina.plan.verdicts import GoodsDiagnosis, diagnose_goods
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "BestPrices",
     "Bonus",
     "BonusChange",
     "BonusCurve",
@@ -54,6 +59,7 @@ __all__ = [
     "Goals",
     "Goods",
     "GoodsDiagnosis",
+    "JudgedGoals",
     "Level",
     "MapeFigures",
     "MinMax",
@@ -75,7 +81,9 @@ __all__ = [
     "Varied",
     "ZeroRuns",
     "ambition_for",
+    "arm_response",
     "base_stock",
+    "best_price",
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
@@ -85,6 +93,7 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",

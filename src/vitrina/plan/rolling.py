@@ -92,7 +92,7 @@ def evaluate_demand(
       function that is within 5% and 95% ([Czado, Gneiting and Held 2009](https://doi.org/10.1111/j.1541-0420.2009.01191.x), the randomised probability integral transform without
       the noise of drawing): 90% if the forecast is true, whatever the numbers. `coverage, ends included` is of the interval from quantile to quantile.
     - coverage of totals: the same of the sums over the days of the forecast.
-    - bias = (sum of m - sum of y) / sum of y over all seen days.
+    - bias = (sum of m - sum of y) / sum of y over all seen days; where weights are of revenue, in money by the price of the days before the origin.
     - MAPE: over the days with a sale. Shown with its warning: it leaves out the days without one, and the forecast with the best MAPE is too low.
 
     A day that ended sold out, or of which nothing is known, counts in none of these. Of a sold-out day the demand is only known to be at least the

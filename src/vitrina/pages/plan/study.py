@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
 
-from vitrina.plan import Demand, DemandBoard, Forecast, Simulated
+from vitrina.plan import BonusChange, BonusCurve, Demand, DemandBoard, Forecast, GoalResponse, Goals, JudgedGoals, Simulated
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,5 +47,32 @@ class StockStudy:
     start: Date
     today: Simulated | None = None
     title: str = "Stock"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    date: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class GoalsStudy:
+    """Which goals are set, what they cost, and what is known of their effect.
+
+    Args:
+        goals: the chosen ones.
+        start: the first day of their period.
+        days: of the period.
+        curve: bonuses by ambition; None without a bonus.
+        judged: goals of the past; None where no forecast of the past was made.
+        response: what a pilot of ambitions brought; None without one.
+        change: the bonuses of a pilot of another forecast, taken apart; None without one.
+        settings: facts for the last section.
+    """
+
+    goals: Goals
+    start: Date
+    days: int
+    curve: BonusCurve | None = None
+    judged: JudgedGoals | None = None
+    response: GoalResponse | None = None
+    change: BonusChange | None = None
+    title: str = "Goals"
     settings: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
