@@ -27,6 +27,7 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
+from vitrina.plan.order_list import OrderList, order_now
 from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
@@ -38,6 +39,8 @@ from vitrina.plan.series import demand_of
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 from vitrina.plan.tables import PriceLog, StockLog
+from vitrina.plan.vary import Varied, vary
+from vitrina.plan.verdicts import GoodsDiagnosis, diagnose_goods
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "GoodsDiagnosis",
     "JudgedGoals",
     "Level",
     "MapeFigures",
@@ -65,6 +69,7 @@ __all__ = [
     "Newsvendor",
     "Normal",
     "Optimised",
+    "OrderList",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -75,6 +80,7 @@ __all__ = [
     "Simulated",
     "StockLog",
     "Targets",
+    "Varied",
     "ZeroRuns",
     "ambition_for",
     "arm_response",
@@ -83,6 +89,7 @@ __all__ = [
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
+    "diagnose_goods",
     "evaluate_demand",
     "explain_bonuses",
     "fan_table",
@@ -93,6 +100,7 @@ __all__ = [
     "min_max",
     "newsvendor",
     "optimise",
+    "order_now",
     "plan_pilot",
     "price_response",
     "profit_by_price",
@@ -102,4 +110,5 @@ __all__ = [
     "sd_of_mape",
     "simulate",
     "suspicious_runs",
+    "vary",
 ]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from vitrina.base.printing import finite, half_width
 from vitrina.pages.plan.making import MOST, coins, dense, folded
 from vitrina.pages.plan.study import StockStudy
+from vitrina.plan import Varied
 from vitrina.report.charts import Dot, dots
 from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Drawing, Html, el, figure, name, section, sentence, table
 from vitrina.report.scales import Linear, spanning
 from vitrina.report.words import between, count, fixed, plural, short_count, signed
-
-if TYPE_CHECKING:
-    from vitrina.plan import Varied
 
 NAMED = {
     "pack": "pack size",

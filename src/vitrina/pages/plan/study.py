@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,15 +19,15 @@ from vitrina.plan import (
     GoalResponse,
     Goals,
     Goods,
+    GoodsDiagnosis,
     JudgedGoals,
+    OrderList,
     PriceResponse,
     Simulated,
+    Varied,
     profit_by_price,
 )  # fmt: skip
 from vitrina.types import Float64
-
-if TYPE_CHECKING:
-    from vitrina.plan import GoodsDiagnosis, OrderList, Varied
 
 
 @dataclass(frozen=True, eq=False)
