@@ -171,6 +171,12 @@ def test_classes_of_volume_are_of_the_days_before(studied):
     ]
 
 
+def test_items_that_are_asked_for_are_drawn(studied):
+    page = demand_page(replace(studied, show=(6, 5)))
+    sound(page)
+    assert re.findall(r'class="panel"><h4><bdi>[^<]*long (\d)</bdi>', page) == ["6", "5"] * 2
+
+
 @pytest.mark.parametrize("left", ["board", "judged", "ahead", "all"])
 def test_demand_with_less_to_show(studied, left):
     gone = {"board": None, "judged": None, "ahead": None} if left == "all" else {left: None}

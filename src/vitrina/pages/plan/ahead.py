@@ -32,7 +32,11 @@ def fans(study: DemandStudy) -> Html | None:
     hit = ((bands.truth >= bands.quantiles[0]) & (bands.truth <= bands.quantiles[-1])).sum()
     share = hit / max(known.sum(), 1)
     title = f"{percent(float(share))} of {plural(int(known.sum()), step_name(study.demand.step))} of {plural(len(bands.demand), 'series', 'series')} came within the 90% band"
-    return section("fans", "Forecast and truth", fan_panels("fans-plot", title, bands, picked(bands, _costly(study)), NOTE))
+    return section(
+        "fans",
+        "Forecast and truth",
+        fan_panels("fans-plot", title, bands, [(s, "") for s in study.show] or picked(bands, _costly(study)), NOTE),
+    )
 
 
 def _costly(study: DemandStudy) -> list[int]:
@@ -65,7 +69,14 @@ def ahead(study: DemandStudy) -> Html | None:
         f"; the first {FIRST} take {share} of the units" if len(names) > FIRST else ""
     )
     bands = Bands(study.demand, forecast)
-    drawn = fan_panels("ahead-plot", "The days to come of the biggest items", bands, [(int(s), "") for s in order[:3]], FORECAST)
+    which = "these items" if study.show else "the biggest items"
+    drawn = fan_panels(
+        "ahead-plot",
+        f"The {step_name(forecast.step)}s to come of {which}",
+        bands,
+        [(int(s), "") for s in study.show or order[:3]],
+        FORECAST,
+    )
     return section("ahead", "The days to come", drawn, folded(columns, body, caption=caption, of=len(names)))
 
 

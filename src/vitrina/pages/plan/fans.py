@@ -110,7 +110,7 @@ def _remark(bands: Bands, series: int, why: str) -> str:
     if not known.any():
         return why
     hits = round(float(bands.inside[series]) * known.sum())
-    return f"{why}; {count(hits)} of {plural(int(known.sum()), step_name(bands.demand.step))} in the 90% band"
+    return f"{f'{why}; ' if why else ''}{count(hits)} of {plural(int(known.sum()), step_name(bands.demand.step))} in the 90% band"
 
 
 def fan_of(bands: Bands, series: int, title: str) -> Drawing:

@@ -40,6 +40,7 @@ class DemandStudy:
         judged: by the best of the board, a forecast of the last known days, made before they were known, for the series of `demand` in their order; None where none was judged.
         ahead: the days to come; None where none are forecast.
         settings: facts for the last section.
+        show: series whose forecasts are drawn; none for the biggest, those that cost most of the error, and others worth a look.
     """
 
     demand: Demand
@@ -49,6 +50,7 @@ class DemandStudy:
     title: str = "Demand"
     settings: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
+    show: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)
