@@ -6,7 +6,7 @@ Online Retail (prices, titles; likes by the words of the title) and Complete Jou
 test days, those that never sold again too; nothing but the first sale chooses them. `on its first day`: the forecast is made before the first day, for days 1 to 28.
 `after a week`: on the day of the week's order, for series that are 1 to 7 days old, for the next 28 days. Judged is what was sold in the 28 days together: the mean pinball loss over the nine
 levels of M5, and the error of the mean. "Launches of the category": those of the likes, all with one weight; "mean of the category": a Poisson distribution around their mean. "Nothing" is 0.
-The columns, the number of likes and the width of prices were chosen on the validation days (`--validate` prints them). Prints Markdown.
+The number of likes and the width of prices were chosen on the validation days (`--validate` prints them). Prints Markdown.
 """
 
 from __future__ import annotations

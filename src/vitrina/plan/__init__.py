@@ -18,6 +18,7 @@ from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
 from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.open_days import OpenDays
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
@@ -36,6 +37,7 @@ from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
 from vitrina.plan.series import demand_of
+from vitrina.plan.shown import in_stock, item_columns, onto_items
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 from vitrina.plan.tables import PriceLog, StockLog
@@ -68,6 +70,7 @@ __all__ = [
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "OpenDays",
     "Optimised",
     "OrderList",
     "OrderRule",
@@ -95,10 +98,13 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "in_stock",
+    "item_columns",
     "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
+    "onto_items",
     "optimise",
     "order_now",
     "plan_pilot",
