@@ -16,7 +16,10 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.open_days import OpenDays
+from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
@@ -27,7 +30,7 @@ from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
 from vitrina.plan.order_list import OrderList, order_now
-from vitrina.plan.pricing import best_price
+from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -35,6 +38,7 @@ from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
 from vitrina.plan.series import demand_of
+from vitrina.plan.shown import in_stock, item_columns, onto_items
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 from vitrina.plan.tables import PriceLog, StockLog
@@ -47,6 +51,8 @@ __all__ = [
     "Bonus",
     "BonusChange",
     "BonusCurve",
+    "ByLikes",
+    "CalibratedTotals",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -66,6 +72,7 @@ __all__ = [
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "OpenDays",
     "Optimised",
     "OrderList",
     "OrderRule",
@@ -93,14 +100,18 @@ __all__ = [
     "fan_table",
     "fixed_quantity",
     "goals",
+    "in_stock",
+    "item_columns",
     "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
+    "onto_items",
     "optimise",
     "order_now",
     "plan_pilot",
     "price_response",
+    "profit_by_price",
     "read_demand",
     "repriced",
     "response_to_goals",

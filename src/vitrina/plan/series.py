@@ -300,9 +300,14 @@ def _prices(lines: Lines, making: Making, demand: Demand, at: Int64, width: int)
     if not lines.priced.any():
         return None, []
     mean = np.divide(lines.money, lines.priced, out=np.full(len(lines), np.nan), where=lines.priced > 0)
-    return _scattered(at, lines.day - start, mean, shape, np.nan), [
-        "Prices are means over the units of a day, and known on days with a sale."
-    ]
+    return _scattered(at, lines.day - start, mean, shape, np.nan), [_said_of(lines)]
+
+
+def _said_of(lines: Lines) -> str:
+    """What the prices of lines are."""
+    gifts = float((lines.units - lines.priced).sum())
+    rest = f" {gifts:,.0f} units without a price, or at a price of 0, don't count in it." if gifts else ""
+    return f"The price of a day is the mean over its units, and known on days with a sale.{rest}"
 
 
 def _ends(lines: Lines, start: int, length: int) -> list[str]:
