@@ -65,6 +65,7 @@ def _gains(study: PriceStudy, sure: pl.DataFrame) -> Html:
     ]
     ups = int((sure["price"] > sure["today"]).sum())
     title = f"{plural(sure.height, 'price')} should move: {ups} up and {sure.height - ups} down"
+    title = f"As far as chosen prices tell, {title}" if study.response.observed else title
     confidence = percent(study.best.confidence) if study.best else ""
     note = f"money more than at today’s price, both with their best stock; {confidence} intervals of the response and of the days"
     return figure("gains-plot", title, dots(marks, description=f"{spoken}.", marker=0.0), table(columns, body, caption=title), note=note)
