@@ -19,6 +19,7 @@ from vitrina.plan.forecast import Forecast
 from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.forecasters.open_days import OpenDays
+from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
@@ -51,6 +52,7 @@ __all__ = [
     "BonusChange",
     "BonusCurve",
     "ByLikes",
+    "CalibratedTotals",
     "Demand",
     "DemandBoard",
     "DemandModel",
