@@ -140,7 +140,8 @@ def test_the_page_on_demand(studied):
     assert "&lt;script&gt;alert(&#39;tea &amp; milk&#39;)" in page
     assert all(f'id="{key}"' in page for key in ("forecasters", "ahead", "fans", "coverage", "where", "log", "making"))
     assert page.count("sold out, 11 in a row") >= 1
-    assert studied.board.sentences[0].partition(" against")[2] in page.replace("&#39;", "'")
+    first = re.search(r'class="lede">(.*?)</p>', page)[1]
+    assert f"{100 * studied.board[studied.board.best, 'coverage']:.1f}% of days" in first
 
 
 def test_bands_and_what_came_true_are_those_of_a_loop(studied):

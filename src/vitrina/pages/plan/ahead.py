@@ -31,7 +31,7 @@ def fans(study: DemandStudy) -> Html | None:
     known = np.isfinite(bands.truth)
     hit = ((bands.truth >= bands.quantiles[0]) & (bands.truth <= bands.quantiles[-1])).sum()
     share = hit / max(known.sum(), 1)
-    title = f"{percent(float(share))} of {plural(int(known.sum()), step_name(study.demand.step))} of {plural(len(bands.demand), 'series', 'series')} came within the 90% band"
+    title = f"{percent(float(share))} of {plural(int(known.sum()), step_name(study.demand.step))} of {plural(len(bands.demand), 'series', 'series')} came within the 90% band, its ends included"
     return section(
         "fans",
         "Forecast and truth",
@@ -55,13 +55,15 @@ def ahead(study: DemandStudy) -> Html | None:
     middle, low, high = total.mean(axis=1), np.quantile(total, 0.05, axis=1), np.quantile(total, 0.95, axis=1)
     before = study.demand.between(max(study.demand.days - forecast.days, 0), study.demand.days)
     order = np.argsort(-middle, kind="stable")[:MOST]
+    known = study.demand.stocked or bool((before.state == SOLD_OUT).any())
     columns = [
-        Column("Item", number=False, class_="first"), Column("Expected units"), Column("90% interval"), Column(f"Last {length(before.days, before.step)}"), Column(f"Sold out, {step_name(before.step)}s"),
+        Column("Item", number=False, class_="first"), Column("Expected units"), Column("90% interval"), Column(f"Last {length(before.days, before.step)}"),
+        *([Column(f"Sold out, {step_name(before.step)}s")] if known else []),
     ]  # fmt: skip
     places = decimals([float(middle[s]) for s in order])
     body = [
         [name(names[s]), fixed(float(middle[s]), places), between(float(low[s]), float(high[s]), 0), count(float(before.units[s].sum())),
-         count(int((before.state[s] == SOLD_OUT).sum()))]
+         *([count(int((before.state[s] == SOLD_OUT).sum()))] if known else [])]
         for s in order
     ]  # fmt: skip
     share = percent(float(middle[order[:FIRST]].sum() / max(middle.sum(), 1e-9)))

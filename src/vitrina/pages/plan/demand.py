@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrina.pages.frame import framed
 from vitrina.pages.plan.ahead import ahead, fans, log
-from vitrina.pages.plan.forecasters import coverage, forecasters, where
+from vitrina.pages.plan.forecasters import best_of, coverage, forecasters, where
 from vitrina.pages.plan.making import length, making
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan.demand import SOLD_OUT
@@ -42,7 +42,7 @@ def answer(study: DemandStudy) -> list[str]:
 
 
 def _best(study: DemandStudy) -> list[str]:
-    return [] if study.board is None else study.board.sentences[:1]
+    return [] if study.board is None else [best_of(study.board)]
 
 
 def _coming(study: DemandStudy) -> list[str]:

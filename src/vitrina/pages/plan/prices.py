@@ -112,7 +112,7 @@ def profits(study: PriceStudy) -> Html | None:
         body += [[name(called), fixed(r["price"], 2), fixed(r["profit"], places), between(r["low"], r["high"], places)] for r in rows]
     columns = [Column("Item", number=False), Column("Price"), Column("Profit"), Column("Interval")]
     note = (
-        f"across: price; up: profit over {plural(study.days, 'day')} with the stock that is best at each price, after storage, deposit and write-offs. The band is {percent(study.confidence)} of what isn’t known of the difference "
+        f"across: price; up: profit over {plural(study.days, 'day')} with the stock that is best at each price, after storage, deposit and write-offs. The band is {percent(study.best.confidence if study.best else study.confidence)} of what isn’t known of the difference "
         "from today’s price, at which it closes"
     )
     title = f"Profit beside the price of {plural(len(parts), 'item')}"
