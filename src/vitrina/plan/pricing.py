@@ -157,6 +157,7 @@ def profit_by_price(
                 f"The 'prices' are numbers above 0, (series, prices) with {len(forecast):,} series. Got the shape {given.shape}.",
                 parameter="prices",
             )
+    grid = np.where(np.isclose(grid, shop.today[:, None], rtol=1e-9), shop.today[:, None], grid)
     today = shop.at(shop.today)
     earned, parts = today.profit.mean(axis=1), []
     for at in (shop.today, *grid.T):

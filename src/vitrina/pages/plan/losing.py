@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from vitrina.base.printing import finite, half_width
 from vitrina.pages.plan.making import MOST, coins, dense, folded
 from vitrina.pages.plan.study import StockStudy
+from vitrina.plan import Varied
 from vitrina.report.charts import Dot, dots
 from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Drawing, Html, el, figure, name, section, sentence, table
 from vitrina.report.scales import Linear, spanning
 from vitrina.report.words import between, count, fixed, plural, short_count, signed
-
-if TYPE_CHECKING:
-    from vitrina.plan import Varied
 
 NAMED = {
     "pack": "pack size",
@@ -28,8 +26,8 @@ NAMED = {
     "storage": "storage",
 }
 
-SAID = {
-    "pack": "packs of {:g}", "review": "orders every {:g} days", "lead": "a lead of {:g} days", "shelf_life": "a shelf life of {:g} days", "deposit": "a deposit rate of {:.1%}", "storage": "storage at {:g}",
+SAID = {  # what stands before a value, and what it counts
+    "pack": ("packs of", ""), "review": ("orders every", "day"), "lead": ("a lead of", "day"), "shelf_life": ("a shelf life of", "day"), "deposit": ("a deposit rate of", ""), "storage": ("storage at", ""),
 }  # fmt: skip
 
 
@@ -162,7 +160,9 @@ def _lines(rows: pl.DataFrame, first: str, others: Sequence[str], now: dict[str,
 
 def _said(argument: str, row: dict[str, Any]) -> str:
     """A value with the words that belong to it."""
-    return SAID.get(argument, f"{_argument(argument)} of {{:g}}").format(row[argument])
+    before, unit = SAID.get(argument, (f"{_argument(argument)} of", ""))
+    value = row[argument]
+    return f"{before} {value:g} {unit}{'s' if unit and value != 1 else ''}".strip()
 
 
 def _argument(argument: str) -> str:

@@ -37,6 +37,19 @@ def folded(columns: Sequence[Column], rows: Sequence[Sequence[object]], *, capti
     return join((first, el("details", el("summary", said), table(columns, more, caption=said, class_="metrics"), end)))
 
 
+def step_name(step: int) -> str:
+    """What one column of days is."""
+    return {1: "day", 7: "week"}.get(step, f"step of {step} days")
+
+
+def length(columns: int, step: int) -> str:
+    """
+    >>> length(28, 1), length(1, 7), length(3, 14)
+    ('28 days', '1 week', '3 steps of 14 days')
+    """
+    return plural(columns, step_name(step), None if step in (1, 7) else f"steps of {step} days")
+
+
 def coins(values: Iterable[float | None], half_widths: Iterable[float | None] = ()) -> int:
     """Decimals for a column of money: those that its intervals can tell apart, two at most."""
     return min(decimals(values, half_widths), 2)

@@ -53,7 +53,7 @@ def _parts(found: Simulated) -> list[tuple[str, float, float | None, float | Non
     lost, back = found.lost_margin, found.goods.margin[:, None] * found.units("returned")
     waits = found.ideal - lost - back - found.money["margin"]
     parts: dict[str, Float64] = {
-        "Margin of all that is wanted": found.ideal,
+        "Margin on all demand": found.ideal,
         "Lost sales": -lost,
         "Sales still waiting": -waits,
         "Returns": -back,

@@ -65,6 +65,7 @@ def _gains(study: PriceStudy, sure: pl.DataFrame) -> Html:
     ]
     ups = int((sure["price"] > sure["today"]).sum())
     title = f"{plural(sure.height, 'price')} should move: {ups} up and {sure.height - ups} down"
+    title = f"As far as chosen prices tell, {title}" if study.response.observed else title
     confidence = percent(study.best.confidence) if study.best else ""
     note = f"money more than at today’s price, both with their best stock; {confidence} intervals of the response and of the days"
     return figure("gains-plot", title, dots(marks, description=f"{spoken}.", marker=0.0), table(columns, body, caption=title), note=note)
@@ -111,7 +112,7 @@ def profits(study: PriceStudy) -> Html | None:
         body += [[name(called), fixed(r["price"], 2), fixed(r["profit"], places), between(r["low"], r["high"], places)] for r in rows]
     columns = [Column("Item", number=False), Column("Price"), Column("Profit"), Column("Interval")]
     note = (
-        f"across: price; up: profit over {plural(study.days, 'day')} with the stock that is best at each price, after storage, deposit and write-offs. The band is {percent(study.confidence)} of what isn’t known of the difference "
+        f"across: price; up: profit over {plural(study.days, 'day')} with the stock that is best at each price, after storage, deposit and write-offs. The band is {percent(study.best.confidence if study.best else study.confidence)} of what isn’t known of the difference "
         "from today’s price, at which it closes"
     )
     title = f"Profit beside the price of {plural(len(parts), 'item')}"

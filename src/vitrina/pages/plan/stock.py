@@ -57,9 +57,9 @@ def _against(study: StockStudy) -> list[str]:
 
 SECTIONS: tuple[tuple[str, str, Callable[[StockStudy], Html | None]], ...] = (
     ("money", "Where the money goes", money),
+    ("orders", "To order today", orders),
     ("losing", "What loses money", losing),
     ("packs", "Packs and deliveries", packs),
-    ("orders", "To order today", orders),
     ("shelves", "Stock over time", shelves),
     ("making", "How it was made", lambda study: making(study.settings, study.simulated.sentences[-1:])),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,15 +19,15 @@ from vitrina.plan import (
     GoalResponse,
     Goals,
     Goods,
+    GoodsDiagnosis,
     JudgedGoals,
+    OrderList,
     PriceResponse,
     Simulated,
+    Varied,
     profit_by_price,
 )  # fmt: skip
 from vitrina.types import Float64
-
-if TYPE_CHECKING:
-    from vitrina.plan import GoodsDiagnosis, OrderList, Varied
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,7 @@ class DemandStudy:
         judged: by the best of the board, a forecast of the last known days, made before they were known, for the series of `demand` in their order; None where none was judged.
         ahead: the days to come; None where none are forecast.
         settings: facts for the last section.
+        show: series whose forecasts are drawn; none for the biggest, those that cost most of the error, and others worth a look.
     """
 
     demand: Demand
@@ -50,6 +50,7 @@ class DemandStudy:
     title: str = "Demand"
     settings: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
+    show: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)

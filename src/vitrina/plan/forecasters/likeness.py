@@ -51,7 +51,7 @@ def likes_of(table: pl.DataFrame | None, by: Sequence[str], new: Int64, known: I
 
 
 def _of_column(column: pl.Series, new: Int64, known: Int64, peers: int) -> Bool:
-    if isinstance(column.dtype, (pl.List, pl.Array)) and column.dtype.inner.is_numeric():  # type: ignore[union-attr]
+    if isinstance(column.dtype, (pl.List, pl.Array)) and column.dtype.inner.is_numeric():
         return _nearest(_vectors(column.gather(new), column), _vectors(column.gather(known), column), peers)
     if column.dtype == pl.String and guess_kind(column) == "text":
         counts = _words(column.gather(np.concatenate([new, known])))
@@ -66,7 +66,7 @@ def _of_column(column: pl.Series, new: Int64, known: Int64, peers: int) -> Bool:
 def _vectors(rows: pl.Series, column: pl.Series) -> sparse.csr_matrix:
     """Rows of length 1; zeros where there is no vector."""
     lists = rows.cast(pl.List(pl.Float64))
-    width = int(column.cast(pl.List(pl.Float64)).list.len().drop_nulls().max() or 0)  # type: ignore[arg-type]
+    width = max((len(vector) for vector in column.drop_nulls()), default=0)
     dense = np.array([vector if vector is not None and len(vector) == width else [0.0] * width for vector in lists.to_list()], np.float32)
     return sparse.csr_matrix(unit_rows(dense.reshape(len(rows), width)))
 
@@ -87,9 +87,10 @@ def _words(texts: pl.Series) -> sparse.csr_matrix:
 
 def _nearest(new: sparse.csr_matrix, known: sparse.csr_matrix, peers: int) -> Bool:
     """The nearest of cosine above 0, ties to the lower place."""
-    found = np.zeros((new.shape[0], known.shape[0]), bool)
-    for row in range(new.shape[0]):
-        cosine = np.asarray((new[row] @ known.T).todense()).ravel()
+    rows, columns = len(new.indptr) - 1, len(known.indptr) - 1
+    found = np.zeros((rows, columns), bool)
+    for row in range(rows):
+        cosine = (new[row] @ known.T).toarray().ravel()
         best = np.argsort(-cosine, kind="stable")[:peers]
         found[row, best[cosine[best] > 0]] = True
     return found

@@ -55,10 +55,10 @@ class ByLikes(Config):
     """
 
     forecaster: Forecaster
-    days: int = Field(28, ge=1)
+    days: int = Field(default=28, ge=1)
     by: Names = ()
-    peers: int = Field(50, ge=1)
-    price_width: float | None = Field(0.5, gt=0)
+    peers: int = Field(default=50, ge=1)
+    price_width: float | None = Field(default=0.5, gt=0)
 
     def fit(self, demand: Demand) -> FittedByLikes:
         """Fit the other forecaster, and take the launches."""

@@ -1,12 +1,12 @@
 """What new items will sell: their likes' launches beside the mean of the category, and beside nothing.
 
-    python -m benchmarks.quality.new_items [--validate]
+    python -m benchmarks.plan.new_items [--validate]
 
 Online Retail (prices, titles; likes by the words of the title) and Complete Journey (likes by type, then category, then department). All series that first sell in the
 test days, those that never sold again too; nothing but the first sale chooses them. `on its first day`: the forecast is made before the first day, for days 1 to 28.
 `after a week`: on the day of the week's order, for series that are 1 to 7 days old, for the next 28 days. Judged is what was sold in the 28 days together: the mean pinball loss over the nine
 levels of M5, and the error of the mean. "Launches of the category": those of the likes, all with one weight; "mean of the category": a Poisson distribution around their mean. "Nothing" is 0.
-The columns, the number of likes and the width of prices were chosen on the validation days (`--validate` prints them). Prints Markdown.
+The number of likes and the width of prices were chosen on the validation days (`--validate` prints them). Prints Markdown.
 """
 
 from __future__ import annotations
@@ -162,8 +162,8 @@ def judged(shop: Shop, name: str, every: int, span: tuple[date, date], config: B
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--validate", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--validate", action="store_true", help="losses of settings on the validation days")
     parser.add_argument("--shop", choices=SHOPS, help="only this one")
     arguments = parser.parse_args()
     settings = [(peers, width) for peers in (20, 50) for width in (None, 0.25, 0.5)] if arguments.validate else [(50, 0.5)]
