@@ -20,7 +20,12 @@ COLUMNS = (  # of the tables that Vitrina writes: lists, values of single querie
     {"file", "row", "line", "reason", "text"},
     {"arm", "propensity"},
     {"label", "reason", "judge"},
-    {"item", "day", "mean", "q05"},  # of a plan
+    {"item", "day", "mean", "q05"},  # of a plan, as are the next ones
+    {"item", "order", "packs", "why"},
+    {"item", "profit", "storage", "write_offs"},
+    {"item", "elasticity", "own", "base"},
+    {"item", "price", "today", "difference"},
+    {"name", "expected", "goal", "met"},
 )
 PLAN = "vitrina.plan"  # what the numbers of a plan say that they are
 LISTS = "vitrina.lists"  # what the manifest of a folder of lists says that it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -132,6 +133,14 @@ def key_columns(demand: Demand) -> pl.DataFrame:
     if demand.place is not None and demand.places is not None:
         ids.append(demand.places.ids.gather(demand.place).alias("place"))
     return pl.DataFrame(ids)
+
+
+def distinct_names(demand: Demand) -> list[str]:
+    """What to show of each series; where several are called the same, with the id of the item."""
+    names = demand.names()
+    counts = Counter(names)
+    ids = demand.items.ids.gather(demand.item).cast(pl.String)
+    return [name if counts[name] == 1 else f"{name} ({id})" for name, id in zip(names, ids, strict=True)]
 
 
 def write_table(file: Path, table: pl.DataFrame) -> None:

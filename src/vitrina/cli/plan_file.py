@@ -49,7 +49,9 @@ class SalesSection(Section):
     every: Literal["day", "week"] = Field(default="day", description="What one step of demand is; stock needs days.")
     zone: str | None = Field(default=None, description='Whose midnight ends a day, such as "Europe/London".')
     min_sales: int = Field(default=1, ge=1, description="Days with a sale that an item must have.")
-    top: int | None = Field(default=None, ge=1, description="Keep so many items, those of the most units.")
+    top: int = Field(
+        default=5000, ge=1, description="Keep so many items (or items at places), those of the most units; how much that leaves is said."
+    )
     holidays: Literal["unknown", "zero"] = Field(default="unknown", description="What a day without any sale in the whole shop is.")
     suspicious: Literal["keep", "censor"] = Field(
         default="keep", description="A run of days without a sale that the rate of the item doesn't explain: kept, or taken for sold out."

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from vitrina.base.errors import ParameterError
 from vitrina.cli import build, console, outputs
-from vitrina.cli.plan_demand import LEAST, ORIGINS, chosen, forecast, read, write_json, write_table
+from vitrina.cli.plan_demand import LEAST, ORIGINS, chosen, distinct_names, forecast, read, write_json, write_table
 from vitrina.cli.plan_file import last_prices
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _period(job: PlanJob, demand: Demand) -> dict[str, Any]:
                 f"Goals in money need a price of every series, and {int(np.isnan(prices).sum()):,} of {len(demand):,} have none. Name the column of prices "
                 "in [sales], or a table [prices]; or set goals in units: money = false.", parameter="money",
             )  # fmt: skip
-    by = None
+    by = pl.Series(distinct_names(demand))
     if demand.place is not None and demand.places is not None and given.by != "series":
         by = demand.places.ids.gather(demand.place)
     return {"by": by, "price": prices, "common": given.common, "confidence": job.settings.report.confidence}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from vitrina.cli import build, console, outputs
-from vitrina.cli.plan_demand import chosen, forecast, key_columns, read, write_json, write_table
+from vitrina.cli.plan_demand import chosen, distinct_names, forecast, key_columns, read, write_json, write_table
 from vitrina.cli.plan_file import last_prices
 from vitrina.cli.plan_stock import priced
 from vitrina.cli.tables import located_path
@@ -54,7 +54,7 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
     write_text(folder / PAGE, _page(job, found))
     write_table(folder / ELASTICITIES, found.response.table)
     if found.best is not None:
-        write_table(folder / PRICES, key_columns(found.demand).hstack(found.best.table))
+        write_table(folder / PRICES, key_columns(found.demand).hstack(found.best.table.drop("item")))
     write_json(folder / NUMBERS, as_json(found))
     return found
 
@@ -104,7 +104,7 @@ def _page(job: PlanJob, found: Found) -> str:
     if found.best is not None and found.ahead is not None and found.goods is not None:
         profits = profits_of(found.ahead, found.goods, found.response.of(found.demand.item), found.best, seed=job.settings.demand.seed)
     return price_page(PriceStudy(
-        found.response, found.demand.names(), last_prices(found.demand), start, days, found.best, profits, job.settings.report.confidence, job.title("prices"),
+        found.response, distinct_names(found.demand), last_prices(found.demand), start, days, found.best, profits, job.settings.report.confidence, job.title("prices"),
         job.facts(), today(),
     ))  # fmt: skip
 

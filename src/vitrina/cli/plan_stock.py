@@ -12,7 +12,7 @@ import polars as pl
 
 from vitrina.base.errors import ParameterError
 from vitrina.cli import build, console, outputs
-from vitrina.cli.plan_demand import chosen, forecast, key_columns, read, write_json, write_table
+from vitrina.cli.plan_demand import chosen, distinct_names, forecast, key_columns, read, write_json, write_table
 
 if TYPE_CHECKING:
     from vitrina.cli.plan_file import PlanJob
@@ -57,7 +57,7 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
         best, rule, judging = _rule(job, ahead, goods, options)
         shown = _shown(job, demand, ahead)
         simulated = simulate(ahead, goods, rule, actual=judging, trace=shown, **options)
-        orders = order_now(ahead, goods, rule, names=demand.names())
+        orders = order_now(ahead, goods, rule, names=distinct_names(demand))
     found = Found(demand, ahead, simulated, best, orders, folder, *_looked(job, demand, ahead, goods, best, options), left)
     write_text(folder / PAGE, _page(job, found))
     write_table(folder / TABLE, table_of(found))
@@ -127,7 +127,7 @@ def _looked(
     top = np.sort(np.argsort(-ahead.total().mean(axis=1), kind="stable")[: given.diagnose])
     part, own = ahead.select(top), goods.select(top)
     with build.located(job.file, ("stock",)), console.working("Asking what loses money, and what would help"):
-        diagnosis = diagnose_goods(part, own, job.rule, names=demand.select(top).names(), **options)
+        diagnosis = diagnose_goods(part, own, job.rule, names=distinct_names(demand.select(top)), **options)
         tried = {"pack": given.packs, "review": given.reviews}
         varied = tuple(vary(part, own, job.rule, **{name: _from(name, own, values)}, **options) for name, values in tried.items() if values)
     return diagnosis, varied
@@ -148,8 +148,8 @@ def table_of(found: Found) -> pl.DataFrame:
 
 def orders_by_series(orders: OrderList, demand: Demand) -> pl.DataFrame:
     """The orders in the order of the series."""
-    place = {name: row for row, name in enumerate(demand.names())}
-    return orders.table.with_columns(pl.col("item").replace_strict(place).alias("series")).sort("series").drop("series", "item")
+    row_of = {name: row for row, name in enumerate(distinct_names(demand))}
+    return orders.table.with_columns(series=pl.col("item").replace_strict(row_of)).sort("series").drop("series", "item")
 
 
 def _page(job: PlanJob, found: Found) -> str:
@@ -157,7 +157,7 @@ def _page(job: PlanJob, found: Found) -> str:
     from vitrina.pages.policy.answer import today
 
     return stock_page(StockStudy(
-        found.simulated, found.demand.names(), found.ahead.start, None, found.diagnosis, found.varied, found.orders, job.title("stock"), job.facts(), today(),
+        found.simulated, distinct_names(found.demand), found.ahead.start, None, found.diagnosis, found.varied, found.orders, job.title("stock"), job.facts(), today(),
     ))  # fmt: skip
 
 
