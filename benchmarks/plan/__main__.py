@@ -1,6 +1,8 @@
 """Every benchmark of stock, price and plan in turn; what each prints goes into its block of `benchmarks/RESULTS.md`.
 
-python -m benchmarks.plan [NAME ...]
+    python -m benchmarks.plan [NAME ...]
+
+Some minutes for each.
 """
 
 from __future__ import annotations

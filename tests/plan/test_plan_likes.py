@@ -143,3 +143,25 @@ def test_without_launches_the_other_forecaster_stands_and_says_so():
     young = replace(demand, state=np.where(np.arange(120) < 100, np.int8(0), demand.state), units=np.where(np.arange(120) < 100, np.float32(0), demand.units))  # fmt: skip
     made = vt.plan.ByLikes(forecaster=vt.plan.SeasonalNaive()).fit(young).forecast(7, paths=5)
     assert "33 have none that is long enough" in made.notes[-1]
+
+
+class Flat:
+    """A forecaster that knows no weekdays: each day one unit."""
+
+    def fit(self, demand):
+        return self
+
+    def forecast(self, days, *, paths=200, seed=0, prices=None):
+        return vt.plan.Forecast(np.ones((20, paths, days), np.float32), date(2027, 5, 3))
+
+
+def test_forecasts_of_closed_weekdays_are_0_at_the_places_that_close():
+    open_ = np.arange(63) % 7 < 6  # from a Monday on
+    units = np.ones((20, 63), np.float32)
+    units[:10] *= open_
+    demand = vt.plan.Demand(units, np.ones((20, 63), np.int8), np.tile(np.arange(10, dtype=np.int32), 2), vt.Vocabulary.of(range(10)), date(2027, 3, 1),
+                            place=np.repeat(np.arange(2, dtype=np.int32), 10), places=vt.Vocabulary.of(["N", "S"]))  # fmt: skip
+    made = vt.plan.OpenDays(forecaster=Flat()).fit(demand).forecast(14, paths=3)
+    assert made.mean()[:10].tolist() == [[1.0] * 6 + [0.0] + [1.0] * 6 + [0.0]] * 10
+    assert (made.samples[10:] == 1).all()
+    assert "10 series" in made.notes[-1]
