@@ -109,7 +109,8 @@ def suspicious_runs(demand: Demand, *, chance: float = 0.001) -> ZeroRuns:
         raise ParameterError(f"The 'chance' of suspicious_runs must be between 0 and 1. Got {chance!r}.", parameter="chance", value=chance)
     shut = closed_weekdays(demand, last=demand.days)
     parts = [_runs(demand, shut, block, chance) for block in cuts(np.full(len(demand), demand.days), BLOCK)]
-    return ZeroRuns(demand, *(np.concatenate(columns) for columns in zip(*parts, strict=True)), chance)
+    series, first, last, tail = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return ZeroRuns(demand, series, first, last, tail, chance)
 
 
 def _runs(demand: Demand, shut: Bool, block: slice, chance: float) -> tuple[Int64, Int64, Int64, Float64]:
