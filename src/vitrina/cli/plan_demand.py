@@ -85,8 +85,9 @@ def _board(job: PlanJob, demand: Demand) -> tuple[DemandBoard | None, tuple[str,
 
 def candidates(job: PlanJob) -> dict[str, Any]:
     """Those that are judged, by name."""
-    own = {} if job.forecaster is None else {type(job.forecaster).__name__: job.forecaster}
-    return own | dict(job.forecasters or usual())
+    own = dict([job.own]) if job.own is not None else {}
+    named = dict(job.forecasters)
+    return named if len(named) > len(own) else own | {name: one for name, one in usual().items() if name not in own}
 
 
 def usual() -> dict[str, Any]:
@@ -100,11 +101,10 @@ def chosen(job: PlanJob, board: DemandBoard | None = None) -> tuple[str, Any]:
     """The forecaster that is planned with: that of the file, the best of the board, or the house's own; and its name."""
     from vitrina.plan import SeasonalNaive
 
-    if job.forecaster is not None:
-        return type(job.forecaster).__name__, job.forecaster
+    if job.own is not None:
+        return job.own
     if board is None:
-        made = next(iter(usual().values()))
-        return type(made).__name__, made
+        return next(iter(usual().items()))
     return board.best, candidates(job).get(board.best, SeasonalNaive())
 
 
