@@ -138,3 +138,11 @@ def test_a_rule_is_told_the_forecast_and_never_the_path() -> None:
     assert (same.evenings[:, :, :15] == changed.evenings[:, :, :15]).all()
     assert (same.evenings[:, :, 15:] != changed.evenings[:, :, 15:]).any()
     assert (changed.units("lost") > 0).all()
+
+
+def test_packs_of_slow_goods_that_spoil() -> None:
+    """Half a unit a day, 13 days of sale, paid for from the first day, nothing left over counts: near +80%, -30% and -192% of the ideal margin for packs of 1, 12 and 20."""
+    forecast = forecast_of(np.repeat(np.random.default_rng(1).poisson(0.5, (1, 4000, 120)), 3, axis=0))
+    goods = Goods(price=1, cost=0.6, pack=[1, 12, 20], shelf_life=13, lead=2, review=3, stock=4)
+    done = simulate(forecast, goods, MinMax(low=4, high=4), leftover=0.0)
+    assert done.profit.sum(axis=1) / done.ideal.sum(axis=1) == pytest.approx([0.8, -0.3, -1.92], abs=0.035)
