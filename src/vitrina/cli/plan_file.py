@@ -103,27 +103,23 @@ class PlanJob:
             raise ParameterError(f"{self.file.path}: this command needs the table [goods]. For example: {GOODS}")
         path, id = given.pop("path", None), given.pop("id", self.settings.sales.item)
         columns = {name: value for name, value in given.items() if isinstance(value, str)}
-        numbers = {name: value for name, value in given.items() if not isinstance(value, str)}
-        source = path if path is not None else None if self.settings.items is None else self.settings.items.path
-        last = {} if "price" in given or demand.price is None else {"price": last_prices(demand)}
+        numbers: dict[str, Any] = {name: value for name, value in given.items() if not isinstance(value, str)}
+        if "price" not in given and demand.price is not None:
+            numbers["price"] = last_prices(demand)
         with build.located(self.file, ("goods",)):
             if not columns:
-                return Goods(**numbers, **last)
+                return build.construct(self.file, ("goods",), Goods, numbers)
+            source = path or (None if self.settings.items is None else self.settings.items.path)
             if source is None:
                 raise ParameterError(
                     f'The {next(iter(columns))!r} of [goods] is the name of a column, and there is no table. Name it: path = "goods.csv".'
                 )
-            known = demand.items.ids.gather(np.unique(demand.item))
-            read = Goods.of_table(
-                self._source("goods", source),
-                id=id,
-                items=Vocabulary.of(known),
-                columns=columns,
-                **({"price": 0.0} if last else {}),
-                **numbers,
-            )
-            rows = read.select(np.searchsorted(np.unique(demand.item), demand.item))
-            return replace(rows, **last)
+            codes, row_of = np.unique(demand.item, return_inverse=True)
+            per_series = {name: numbers.pop(name) for name in ("price",) if isinstance(numbers.get(name), np.ndarray)}
+            numbers |= dict.fromkeys(per_series, 0.0)  # of items, until it is known of each series
+            items = Vocabulary.of(demand.items.ids.gather(codes))
+            read = Goods.of_table(self._source("goods", source), id=id, items=items, columns=columns, missing="keep", **numbers)
+            return replace(read.select(row_of), **per_series)
 
     def _source(self, table: str, given: Paths) -> Any:
         paths = self.paths(table, given)

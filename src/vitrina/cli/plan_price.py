@@ -76,7 +76,7 @@ def _best(job: PlanJob, folder: Path) -> Found:
     family = job.rule if isinstance(job.rule, type) else type(job.rule)
     with build.located(job.file, ("price",)), console.working("Looking for the prices that earn most"):
         best = best_price(
-            ahead, goods, response.of(demand.item), family=family, **limits, least_margin=given.least_margin, tick=given.tick, ending=given.ending, beyond=given.beyond,
+            ahead, goods, response.of(demand.item), family=family, lowest=lowest, highest=highest, least_margin=given.least_margin, tick=given.tick, ending=given.ending, beyond=given.beyond,
             lost=job.settings.stock.lost, leftover=job.settings.stock.leftover, draws=given.draws, confidence=job.settings.report.confidence, seed=job.settings.demand.seed,
         )  # fmt: skip
     return Found(demand, response, folder, ahead, goods, best)

@@ -56,7 +56,7 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
     with build.located(job.file, ("stock",)), console.working("Finding the levels that earn most"):
         best, rule, judging = _rule(job, ahead, goods, options)
         shown = _shown(job, demand, ahead)
-        simulated = simulate(ahead, goods, rule, actual=judging, trace=shown, **options)
+        simulated = simulate(ahead, goods, rule, actual=judging, trace=shown.tolist(), **options)
         orders = order_now(ahead, goods, rule, names=distinct_names(demand))
     found = Found(demand, ahead, simulated, best, orders, folder, *_looked(job, demand, ahead, goods, best, options), left)
     write_text(folder / PAGE, _page(job, found))

@@ -131,7 +131,7 @@ def _varied(key: str, varied: Varied) -> Html:
     ]  # fmt: skip
     body = [
         [*(f"{r[o]:g}" for o in (first, *others)), fixed(r["profit"], places), signed(r["difference"], places), between(r["difference_low"], r["difference_high"], places),
-         fixed(r["mean_stock"], 0), fixed(r["write_offs"], 0)]
+         fixed(r["mean_stock"], 0), fixed(r["written_off"], 0)]
         for r in rows.iter_rows(named=True)
     ]  # fmt: skip
     note = f"across: {_argument(first)}; up: profit of all items over {plural(varied.found[0].simulated.days, 'day')}, each with its best orders; bands are 95% intervals of the difference from now, on the same paths"
