@@ -11,7 +11,12 @@ from vitrina.plan.demand_board import DemandBoard
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.average import Average
+from vitrina.plan.forecasters.counts import Counts
+from vitrina.plan.forecasters.croston import TSB, Croston
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.packaged import StatsForecast
+from vitrina.plan.forecasters.recalibrated import Recalibrated
 from vitrina.plan.goals import Goals, goals
 from vitrina.plan.goods import Goods
 from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
@@ -29,7 +34,11 @@ from vitrina.plan.tables import PriceLog, StockLog
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "TSB",
+    "Average",
     "Bonus",
+    "Counts",
+    "Croston",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -51,8 +60,10 @@ __all__ = [
     "PriceLog",
     "PriceResponse",
     "QuantityLevels",
+    "Recalibrated",
     "SeasonalNaive",
     "Simulated",
+    "StatsForecast",
     "StockLog",
     "Targets",
     "ZeroRuns",
