@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stock_by_objects import Shop, lots, needed
 
 import vitrina as vt
 from vitrina.plan import FixedQuantity, Forecast, Goods, MinMax, Newsvendor, OrderUpTo, simulate
+from vitrina.plan.days import LEADS, TALLIES, chance, stream
 
 
 def forecast_of(samples: object) -> Forecast:
@@ -50,3 +56,55 @@ def test_nothing_is_made_or_lost(rule: vt.plan.OrderRule, *, lost: bool) -> None
     assert np.abs(simulated.units("demand") - forecast.samples.sum(axis=2)).max() < 1e-3
     missed = simulated.units("lost") if lost else simulated.units("waiting")
     assert np.abs(simulated.units("demand") - simulated.units("sold") - missed).max() < 1e-6
+
+
+@st.composite
+def shops(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, object], object, bool, int]:
+    """Demand (paths, days), arguments of Goods, a rule, whether demand is lost, a seed."""
+    days, paths = draw(st.integers(1, 14)), draw(st.integers(1, 4))
+    demand = np.array(draw(st.lists(st.integers(0, 6), min_size=days * paths, max_size=days * paths))).reshape(paths, days)
+    few = st.lists(st.integers(0, 3), min_size=1, max_size=4)
+    goods = {
+        "price": 10.0, "cost": 6.0, "shelf_life": draw(st.sampled_from([1, 2, 3, 5, np.inf])), "pack": draw(st.integers(1, 5)), "minimum": draw(st.integers(0, 7)),
+        "review": draw(st.integers(1, 4)), "stock": [draw(few)], "coming": [draw(few)], "returns": draw(st.integers(0, 1)), "resold": draw(st.integers(0, 1)),
+        "return_days": draw(st.integers(1, 4)), "lead": draw(st.sampled_from([0, 1, 3, 20, [[0.25, 0.25, 0.0, 0.5]], [[0.0, 1.0]]])),
+    }  # fmt: skip
+    rule = draw(
+        st.sampled_from(
+            [OrderUpTo(), OrderUpTo(safety=2.5), OrderUpTo(service=0.7, safety=-1), MinMax(low=3, high=9), MinMax(low=-1, high=-1), FixedQuantity(point=4, quantity=3),
+             FixedQuantity(point=2.5, quantity=7), Newsvendor()]
+        )
+    )  # fmt: skip
+    return demand, goods, rule, draw(st.booleans()), draw(st.integers(0, 5))
+
+
+def wish_of(rule: object, demand: np.ndarray, goods: Goods) -> object:
+    length = math.ceil(goods.mean_lead[0] - 1e-9) + int(goods.review[0])
+    match rule:
+        case MinMax():
+            return lambda _day, position: rule.high - position if position <= rule.low else 0.0
+        case FixedQuantity():
+            return lambda _day, position: lots(position, rule.point, rule.quantity)
+        case Newsvendor():  # margin 4, a unit left over costs 6
+            return lambda day, position: needed(demand, day, length, 0.4) - position
+        case OrderUpTo():
+            return lambda day, position: needed(demand, day, length, rule.service) + rule.safety - position
+    raise AssertionError(rule)
+
+
+@settings(max_examples=150, deadline=None)
+@given(shops())
+def test_every_count_is_that_of_a_shop_of_objects(shop: tuple[np.ndarray, dict[str, Any], Any, bool, int]) -> None:
+    demand, arguments, rule, lost, seed = shop
+    goods = Goods(**arguments)
+    simulated = simulate(forecast_of(demand[None]), goods, rule, lost=lost, seed=seed, trace=True)
+    chances = np.cumsum(goods.lead[0]) if goods.lead.ndim == 2 else None
+    for path, wanted in enumerate(demand.tolist()):
+        drawn = [chance(np.uint64(stream(seed, 0, path)), day, LEADS, 0) for day in range(len(wanted))]
+        leads = [int(goods.lead[0]) if chances is None else next(lead for lead, sum_ in enumerate(chances) if u <= sum_) for u in drawn]
+        counts, evenings = Shop(
+            wanted, goods.shelf_life[0], arguments["pack"], arguments["minimum"], arguments["review"], leads, arguments["stock"][0], arguments["coming"][0],
+            bool(arguments["returns"]), arguments["return_days"], bool(arguments["resold"]), lost,
+        ).play(wish_of(rule, demand, goods))  # fmt: skip
+        assert {name: simulated.units(name)[0, path] for name in TALLIES} == {name: counts[name] for name in TALLIES}
+        assert simulated.evenings[0, path].tolist() == evenings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from vitrina.plan.scores import BINS, Scores
 if TYPE_CHECKING:
     from vitrina.plan.rolling import Round, Task
 
+HEAVY = 0.05  # share of the weight from which one item is named
 NEW = 56  # days since its first sale, up to which a series is new
 NUMBERS = {
     "forecaster": pl.String, "metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "series": pl.Int64,
@@ -53,13 +54,14 @@ def _rows(demand: Demand, rounds: Sequence[Round]) -> dict[str, Rows]:
     weights = [one.known.weight for one in rounds]
     counted = max(sum(weight.any() for weight in weights), 1)
     weight, item = np.concatenate(weights) / counted, np.tile(demand.item.astype(np.int64), len(rounds))
-    return {name: Rows(item, weight, Scores.joined([one.scores[name] for one in rounds])) for name in rounds[0].scores}
+    price = np.concatenate([one.known.price for one in rounds])
+    return {name: Rows(item, weight, price, Scores.joined([one.scores[name] for one in rounds])) for name in rounds[0].scores}
 
 
-def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap) -> pl.DataFrame:
+def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap, metrics: Iterable[str] = MEASURES) -> pl.DataFrame:
     found = []
     for name, own in rows.items():
-        for metric in MEASURES:
+        for metric in metrics:
             value, interval, many = number(metric, own, bootstrap.confidence)
             items = len(np.unique(own.item[measured(metric, own)[1] > 0]))
             found.append((name, metric, value, *interval, many, items))
@@ -77,12 +79,12 @@ def _differences(rows: dict[str, Rows], baseline: str, bootstrap: Bootstrap) -> 
     return pl.concat(parts).rename({"model": "forecaster", "people": "items"}).with_columns(said)
 
 
-def _slices(rows: dict[str, Rows], baseline: str, labels: dict[str, np.ndarray], bootstrap: Bootstrap) -> pl.DataFrame:
+def _slices(rows: dict[str, Rows], baseline: str, labels: dict[str, pl.Series], bootstrap: Bootstrap) -> pl.DataFrame:
     """Numbers and differences to the baseline in each group; verdicts are corrected for the forecasters, not for the groups."""
     parts = []
     for name, group, inside in groups_of(labels):
         own = {forecaster: one.select(inside) for forecaster, one in rows.items()}
-        found = _numbers(own, bootstrap).filter(pl.col("metric").is_in(SLICED))
+        found = _numbers(own, bootstrap, SLICED)
         against = _differences(own, baseline, bootstrap).select("forecaster", "metric", "difference", "verdict")
         joined = found.join(against, on=["forecaster", "metric"], how="left", maintain_order="left")
         parts.append(joined.select(pl.lit(name).alias("slice"), pl.lit(group).alias("group"), pl.all()))
@@ -90,16 +92,23 @@ def _slices(rows: dict[str, Rows], baseline: str, labels: dict[str, np.ndarray],
     return pl.concat(parts) if parts else pl.DataFrame(schema={"slice": pl.String, "group": pl.String} | empty)
 
 
-def _labels(demand: Demand, rounds: Sequence[Round], starts: list[str], category: str | None) -> dict[str, np.ndarray]:
-    """(rows,) the group of each row, by slice; in the order to show within each."""
+def _labels(demand: Demand, rounds: Sequence[Round], starts: list[str], category: str | None) -> dict[str, pl.Series]:
+    """(rows,) the group of each row, by slice: Enums in the order to show."""
     ages = np.concatenate([one.known.age for one in rounds]) * demand.step
-    kinds = np.array(CLASSES)[np.concatenate([one.known.kind for one in rounds])]
-    new = np.where(ages < 0, "no sale yet", np.where(ages <= NEW, f"new: first sale at most {NEW} days ago", "known"))
-    labels = {"sales": kinds, "age": new, "origin": np.repeat(np.array(starts), len(demand))}
+    kinds = np.concatenate([one.known.kind for one in rounds])
+    new = np.where(ages < 0, 2, (ages <= NEW).astype(np.int64))
+    labels = {
+        "sales": _enum(kinds, CLASSES), "age": _enum(new, ("known", f"new: first sale at most {NEW} days ago", CLASSES[-1])),
+        "origin": _enum(np.repeat(np.arange(len(starts)), len(demand)), starts),
+    }  # fmt: skip
     if category is not None and demand.table is not None:
-        own = labelled(demand.table[category].gather(demand.item)).cast(pl.String).to_numpy()
-        labels[category] = np.tile(own, len(rounds))
+        own = labelled(demand.table[category].gather(demand.item))
+        labels[category] = pl.concat([own] * len(rounds))
     return labels
+
+
+def _enum(places: np.ndarray, names: Sequence[str]) -> pl.Series:
+    return pl.Series(list(names)).gather(places).cast(pl.Enum(list(names)))
 
 
 def _per_series(demand: Demand, rounds: Sequence[Round], rows: dict[str, Rows]) -> pl.DataFrame:
@@ -153,7 +162,7 @@ def _notes(demand: Demand, rounds: Sequence[Round], task: Task) -> tuple[str, ..
         ),
         (out, f"{out:,} of {cells:,} days ended sold out; their demand isn't known, and they count in 'sold out above' only."),
         (absent, f"{absent:,} of {cells:,} days aren't known, or the item wasn't on sale; they count nowhere."),
-        (unpriced, f"{unpriced:,} series at origins sold without a known price; their weight is of the median price."),
+        (unpriced, f"{unpriced:,} series at origins sold without a known price; the median price stands in for it."),
         (worthless, f"At {worthless:,} origins nothing was sold in the 28 days before; they count in neither WRMSSE nor WSPL."),
         (task.weights == "revenue" and demand.price is None, "There are no prices, so weights are of units."),
         (
@@ -161,5 +170,17 @@ def _notes(demand: Demand, rounds: Sequence[Round], task: Task) -> tuple[str, ..
             "No table says when an item was sold out: a day of 0 may be one without stock, and counts as no demand.",
         ),
     ]
-    said = dict.fromkeys(f"{name}: {note}" for one in rounds for name, notes_of in one.notes.items() for note in notes_of)
-    return (*(text for there, text in notes if there), *said)
+    heavy = _heavy(demand, rounds)
+    said = [f"{name}, at the last origin: {note}" for name, own in rounds[-1].notes.items() for note in own]
+    return (*(text for there, text in notes if there), *heavy, *said)
+
+
+def _heavy(demand: Demand, rounds: Sequence[Round]) -> list[str]:
+    """The item that decides much by itself."""
+    of_series = np.sum([one.known.weight for one in rounds], axis=0)
+    share = np.bincount(demand.item, of_series) / max(of_series.sum(), 1e-300)
+    most = int(share.argmax())
+    if share[most] < HEAVY or len(np.unique(demand.item)) < 1 / HEAVY:
+        return []
+    name = demand.select(np.flatnonzero(demand.item == most)[:1]).names()[0]
+    return [f"One item has {share[most]:.0%} of the weight: {name}. weights='series' counts each series the same."]

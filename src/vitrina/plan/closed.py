@@ -75,7 +75,8 @@ def newsvendor(demand: Normal | Discrete | ArrayLike, *, holding: float, shortag
         raise ParameterError(
             f"The 'sd' of a normal demand must be above 0; take samples or Discrete for one that is certain. Got {law.sd}."
         )
-    left = law.left_over(np.array([chosen], np.int64 if isinstance(law, Discrete) else np.float64))
+    amounts: Any = np.array([chosen], np.int64 if isinstance(law, Discrete) else np.float64)
+    left = law.left_over(amounts)
     return Level(chosen, float(holding * left[0] + shortage * (law.mean - chosen + left[0])))
 
 

@@ -15,8 +15,9 @@ TALLIES = (
 (
     DEMAND, SOLD, LOST, RETURNED, SPOILT, WRITTEN_OFF, ARRIVED, ORDERS, STOCK, WAITED, SERVED, SHORT, START, LEFT, WAITING, COMING,
 ) = range(len(TALLIES))  # fmt: skip
-NEAR = 1e-9  # units by which sums of fractions miss each other
-LEADS, RETURNS, RESALES = 1, 2, 3  # what is drawn
+NEAR = 1e-6  # units by which sums of fractions miss each other
+LEADS, RETURNS, RESALES = range(3)  # what is drawn
+KINDS = 3
 
 
 class Terms(NamedTuple):
@@ -48,30 +49,40 @@ class Scratch(NamedTuple):
 
 
 @kernel
-def chance(seed: int, series: int, path: int, day: int, what: int, number: int) -> float:
-    """A number from 0 to 1 that belongs to these counts, by the finaliser of splitmix64: whoever asks, in whatever order, gets the same."""
+def stream(seed: int, series: int, path: int) -> np.uint64:
+    """Where the draws of a path begin: whoever asks, in whatever order, gets the same."""
     x = np.uint64(seed)
-    for count in (series, path, day, what, number):
-        x = (x + np.uint64(count)) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (np.float64(x >> np.uint64(11)) + 0.5) / 9007199254740992.0
+    for count in (series, path):
+        x = _mixed(x + np.uint64(count) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019))
+    return x
 
 
 @kernel
-def some_of(units: float, share: float, seed: int, series: int, path: int, day: int, what: int) -> float:
+def chance(draws: np.uint64, day: int, what: int, number: int) -> float:
+    """A number above 0 and below 1 that belongs to these counts, by the finaliser of splitmix64."""
+    count = (np.uint64(day) << np.uint64(42)) + (np.uint64(what) << np.uint64(21)) + np.uint64(number + 1)
+    return (np.float64(_mixed(draws + count * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(11)) + 0.5) / 9007199254740992.0
+
+
+@kernel
+def _mixed(x: np.uint64) -> np.uint64:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@kernel
+def some_of(units: float, share: float, draws: np.uint64, day: int, what: int) -> float:
     """How many of so many units: each whole one with the chance `share`, and the share of a fraction. By gaps between successes, so it costs their number."""
     if share <= 0 or units <= 0:
         return 0.0
     if share >= 1:
         return units
     whole = int(units + NEAR)
-    fraction = max(units - whole, 0.0)
-    found, at, number = 0, 0, 0
+    fraction, rate = max(units - whole, 0.0), np.log1p(-share)
+    found, at = 0, 0
     while True:
-        at += 1 + int(min(np.log(chance(seed, series, path, day, what, number)) / np.log1p(-share), 1e15))
-        number += 1
+        at += 1 + int(min(np.log(chance(draws, day, what, found)) / rate, 1e15))
         if at > whole:
             return found + share * fraction
         found += 1
@@ -80,46 +91,68 @@ def some_of(units: float, share: float, seed: int, series: int, path: int, day: 
 @kernel
 def ordered(position: float, point: float, level: float, lot: float, minimum: float, pack: float) -> float:
     """Units of an order, 0 for none."""
-    if lot > 0:
-        if position > point + NEAR:
-            return 0.0
-        units = lot * (np.floor((point - position) / lot + NEAR) + 1)
-    else:
-        if position > point + NEAR or level - position <= NEAR:
-            return 0.0
-        units = level - position
+    if position > point + NEAR:
+        return 0.0
+    units = lot * (np.floor((point - position) / lot + NEAR) + 1) if lot > 0 else level - position
+    if units <= NEAR:
+        return 0.0
     return np.ceil(max(units, minimum) / pack - NEAR) * pack
 
 
 @kernel
-def taken(scratch: Scratch, oldest: int, newest: int, units: float, day: int) -> tuple[float, int]:
-    """Take units off the shelf, the oldest first: what was taken, and the slot of the oldest that may be left."""
-    shelf, left, span = scratch.shelf, units, len(scratch.gone)
+def lead_of(drawn: float, chances: Float64) -> int:
+    """The shortest lead whose summed chance reaches what was drawn."""
+    lead = 0
+    while lead < len(chances) - 1 and drawn > chances[lead]:
+        lead += 1
+    return lead
+
+
+@kernel
+def sent(due: Float64, day: int, units: float, lead: int) -> float:
+    """Put an order on its way: the units that are there at once. What arrives after the last day isn't noted."""
+    if lead == 0:
+        return units
+    if day + lead < len(due):
+        due[day + lead] += units
+    return 0.0
+
+
+@kernel
+def spoiled(shelf: Float64, oldest: int, expired: int) -> tuple[float, int]:
+    """Clear the slots up to the one that has reached the end of its life: their units, and the first slot after them."""
+    units = 0.0
+    for at in range(oldest, expired + 1):
+        units += shelf[at]
+        shelf[at] = 0.0
+    return units, expired + 1
+
+
+@kernel
+def taken(shelf: Float64, oldest: int, newest: int, units: float, gone: Float64) -> tuple[float, int]:
+    """Take units off the shelf, the oldest first: what was taken, and the slot of the last ones. `gone` keeps what was taken of each slot, where it has any."""
+    left = units
     while True:
         here = min(shelf[oldest], left)
-        if here > 0:
-            shelf[oldest] -= here
-            left -= here
-            if span:
-                row = day % span
-                scratch.gone[row, oldest] += here
-                scratch.reach[row, 0] = min(scratch.reach[row, 0], oldest)
-                scratch.reach[row, 1] = max(scratch.reach[row, 1], oldest)
+        shelf[oldest] -= here
+        left -= here
+        if len(gone):
+            gone[oldest] = here
         if left <= 0 or oldest >= newest:
             return units - left, oldest
         oldest += 1
 
 
 @kernel
-def come_back(scratch: Scratch, terms: Terms, i: int, p: int, seed: int, day: int, expired: int, tally: Float64) -> tuple[float, int]:
+def come_back(
+    scratch: Scratch, returns: float, resold: float, draws: np.uint64, day: int, expired: int, tally: Float64
+) -> tuple[float, int]:
     """What was sold on the day and is returned: units that go back on the shelf, and the oldest slot of them. What is past its life is written off."""
     row = day % len(scratch.gone)
     back, oldest = 0.0, len(scratch.shelf)
     for at in range(scratch.reach[row, 0], scratch.reach[row, 1] + 1):
-        sold = scratch.gone[row, at]
-        scratch.gone[row, at] = 0.0
-        returned = some_of(sold, terms.returns[i], seed, i, p, day, RETURNS + 4 * at)
-        good = some_of(returned, terms.resold[i], seed, i, p, day, RESALES + 4 * at)
+        returned = some_of(scratch.gone[row, at], returns, draws, day, RETURNS + KINDS * at)
+        good = some_of(returned, resold, draws, day, RESALES + KINDS * at)
         tally[RETURNED] += returned
         tally[SPOILT] += returned - good
         if at <= expired:
@@ -128,73 +161,57 @@ def come_back(scratch: Scratch, terms: Terms, i: int, p: int, seed: int, day: in
             scratch.shelf[at] += good
             back += good
             oldest = min(oldest, at)
-    scratch.reach[row, 0], scratch.reach[row, 1] = len(scratch.shelf), -1
     return back, oldest
 
 
 @kernel
-def order(terms: Terms, i: int, p: int, seed: int, day: int, position: float) -> tuple[float, int]:
-    """Units of an order, 0 for none, and its lead."""
-    look = min(day // terms.review[i], terms.point.shape[1] - 1)
-    units = ordered(position, terms.point[i, look], terms.level[i, look], terms.lot[i], terms.minimum[i], terms.pack[i])
-    lead = terms.lead[i]
-    if units > 0 and terms.chances.shape[1]:
-        drawn = chance(seed, i, p, day, LEADS, 0)
-        lead = 0
-        while lead < terms.chances.shape[1] - 1 and drawn > terms.chances[i, lead]:
-            lead += 1
-    return units, lead
-
-
-@kernel
 def _path(
-    demand: Float32, terms: Terms, i: int, p: int, lost: bool, seed: int, scratch: Scratch, later: float, evening: Float32, tally: Float64
+    demand: Float32, terms: Terms, i: int, lost: bool, draws: np.uint64, scratch: Scratch, later: float, evening: Float32, tally: Float64
 ) -> None:
-    shelf, due, span, shift = scratch.shelf, scratch.due, len(scratch.gone), terms.stock.shape[1] - 1
-    life, review = terms.life[i], terms.review[i]
-    held, way, waiting, oldest = shelf.sum(), due.sum() + later, 0.0, 0
+    shelf, due, gone, reach = scratch
+    point, level, lot, minimum, pack = terms.point[i], terms.level[i], terms.lot[i], terms.minimum[i], terms.pack[i]
+    life, review, chances = terms.life[i], terms.review[i], terms.chances[i]
+    days, span, shift, nothing = len(demand), len(gone), terms.stock.shape[1] - 1, shelf[:0]
+    held, way, waiting, oldest, look = shelf.sum(), due.sum() + later, 0.0, 0, 0
+    arrived = written_off = wanted = sold = served = stock = waited = 0.0
+    orders = short = 0
     tally[START] = held
-    for t in range(len(demand)):
+    for t in range(days):
         today, expired = t + shift, t + shift - life
-        shelf[today] += due[t]
-        held, way = held + due[t], way - due[t]
-        tally[ARRIVED] += due[t]
-        while oldest <= expired:
-            held -= shelf[oldest]
-            tally[WRITTEN_OFF] += shelf[oldest]
-            shelf[oldest] = 0.0
-            oldest += 1
+        come = due[t]
+        way -= come
+        if oldest <= expired:
+            old, oldest = spoiled(shelf, oldest, expired)
+            held, written_off = held - old, written_off + old
         if span and t >= span:
-            back, first = come_back(scratch, terms, i, p, seed, t - span, expired, tally)
+            back, first = come_back(scratch, terms.returns[i], terms.resold[i], draws, t - span, expired, tally)
             held, oldest = held + back, min(oldest, first)
-        if t % review == 0:
-            units, lead = order(terms, i, p, seed, t, held + way - waiting)
-            tally[ORDERS] += units > 0
-            if lead == 0:
-                shelf[today] += units
-                held += units
-                tally[ARRIVED] += units
-            else:
-                way += units
-                if t + lead < len(due):
-                    due[t + lead] += units
-        wanted = np.float64(demand[t])
-        given, oldest = taken(scratch, oldest, today, waiting + wanted, t)
-        served = max(given - waiting, 0.0)
-        missed = wanted - served
-        held = max(held - given, 0.0)
-        waiting = 0.0 if lost else waiting + wanted - given
-        tally[DEMAND] += wanted
-        tally[SOLD] += given
-        tally[SERVED] += served
-        tally[LOST] += missed if lost else 0.0
-        tally[SHORT] += missed > NEAR
-        tally[STOCK] += held
-        tally[WAITED] += waiting
+        if t == look * review:
+            at = min(look, len(point) - 1)
+            units = ordered(held + come + way - waiting, point[at], level[at], lot, minimum, pack)
+            look, orders = look + 1, orders + (units > 0)
+            if units > 0:
+                now = sent(due, t, units, lead_of(chance(draws, t, LEADS, 0), chances) if len(chances) else terms.lead[i])
+                come, way = come + now, way + units - now
+        shelf[today] += come
+        arrived, held = arrived + come, held + come
+        today_wanted = np.float64(demand[t])
+        asked, given, begin = waiting + today_wanted, 0.0, oldest
+        if asked > 0:
+            given, oldest = taken(shelf, oldest, today, asked, gone[t % span] if span else nothing)
+        if span:
+            reach[t % span, 0], reach[t % span, 1] = begin, oldest if asked > 0 else -1
+        met = max(given - waiting, 0.0)
+        held, waiting = max(held - given, 0.0), 0.0 if lost else asked - given
+        wanted, sold, served, short = wanted + today_wanted, sold + given, served + met, short + (today_wanted - met > NEAR)
+        stock, waited = stock + held, waited + waiting
         if len(evening):
             evening[t] = held
-    for day in range(len(demand) - span, len(demand)):
-        held += come_back(scratch, terms, i, p, seed, day, len(demand) - 1 + shift - life, tally)[0]
+    for day in range(days - span, days):
+        held += come_back(scratch, terms.returns[i], terms.resold[i], draws, day, days - 1 + shift - life, tally)[0]
+    tally[DEMAND], tally[SOLD], tally[SERVED], tally[LOST] = wanted, sold, served, wanted - sold if lost else 0.0
+    tally[ARRIVED], tally[ORDERS], tally[STOCK], tally[WAITED], tally[SHORT] = arrived, orders, stock, waited, short
+    tally[WRITTEN_OFF] += written_off
     tally[LEFT], tally[WAITING], tally[COMING] = held, waiting, way
 
 
@@ -210,8 +227,6 @@ def play(
     for i in range(first, last):
         span = min(terms.return_days[i], days) if terms.returns[i] > 0 else 0
         scratch = Scratch(np.empty(slots), np.empty(days), np.zeros((span, slots)), np.empty((span, 2), np.int64))
-        scratch.reach[:, 0] = slots
-        scratch.reach[:, 1] = -1
         for p in range(paths):
             scratch.shelf[:] = 0.0
             scratch.due[:] = 0.0
@@ -219,4 +234,4 @@ def play(
                 scratch.shelf[ages - 1 - age] = terms.stock[i, age]
             scratch.due[:known] = terms.coming[i, :known]
             evening = evenings[slot[i], p] if slot[i] >= 0 else nobody
-            _path(samples[i, p], terms, i, p, lost, seed, scratch, terms.coming[i, known:].sum(), evening, tally[i, p])
+            _path(samples[i, p], terms, i, lost, stream(seed, i, p), scratch, terms.coming[i, known:].sum(), evening, tally[i, p])

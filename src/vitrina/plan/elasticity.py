@@ -121,9 +121,8 @@ class _Part:
         used, item = np.unique(row[series], return_inverse=True)
         speaking = np.searchsorted(rows, used)
         panel = _panel(demand, priced, series, item, controls)
-        heavier = _heavier(panel)
-        fit = fit_panel(panel, FIRST, VAGUE, heavier)
-        dispersion = dispersion_of(panel, fit.mean, demand.step) * heavier
+        fit = fit_panel(panel, FIRST, VAGUE, np.ones(panel.items))
+        dispersion = dispersion_of(panel, fit.mean, demand.step)
         fit = fit_panel(panel, FIRST, VAGUE, dispersion, fit)
         own[speaking], error[speaking] = _without(fit.slope, fit.variance, FIRST, VAGUE)
         return cls(rows, own, error, speaking, Looked(panel, fit, dispersion))
@@ -173,14 +172,6 @@ def _controls(demand: Demand, series: int, controls: Sequence[Control]) -> Float
         week = (np.arange(demand.days) * demand.step + demand.start.weekday()) // 7
         columns.append(week if series >= COMPANY else week // 4)
     return np.concatenate([np.zeros((demand.days, 0)), *(np.unique(c)[None] == c[:, None] for c in columns)], axis=1).astype(np.float64)
-
-
-def _heavier(panel: Panel) -> Float64:
-    """(items,) by how much unequal weights raise the variance: sum w^2 x^2 over sum w x^2, 1 where all weights are."""
-    square, once = (
-        np.bincount(panel.item, (panel.weight**power * panel.units * panel.change**2).sum(axis=1) + 1e-12, panel.items) for power in (2, 1)
-    )
-    return square / once
 
 
 def _categories(demand: Demand, items: Int32, by: str | None) -> tuple[Int64, list[str]]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from scipy.special import ndtr
 
 from vitrina.plan.panel import Fit, Panel
+from vitrina.policy.checks import DOUBT, Check, Checks
 from vitrina.types import Bool, Float64
 
-SCHEMA = {"check": pl.String, "value": pl.Float64, "expected": pl.Float64, "p": pl.Float64, "verdict": pl.String, "sentence": pl.String}
-SURE = 0.01  # chance of a false alarm of each check
 NOTABLE = 0.1  # of the variance of prices: shared weeks below that are no matter
 
 
@@ -31,7 +29,7 @@ class Looked(NamedTuple):
     dispersion: Float64
 
 
-def giveaways(parts: Sequence[Looked], step: int) -> pl.DataFrame:
+def giveaways(parts: Sequence[Looked], step: int) -> Checks:
     """Two checks of chosen prices.
 
     `timing`: the correlation, within series, of what demand was beyond what was expected in a week with how the price changed to the next one; 0 where prices don't look at demand.
@@ -51,33 +49,33 @@ def giveaways(parts: Sequence[Looked], step: int) -> pl.DataFrame:
         # each series is one witness: what it says of its own weeks goes together
         value, error = float((x * y).sum()) / norm, float(np.sqrt(((x * y).sum(axis=1) ** 2).sum())) / norm
         p = float(2 * ndtr(-abs(value) / error)) if error > 0 else 1.0
-        rows.append(("timing", value, 0.0, p, *_timing_said(value, p)))
+        rows.append(_timing_said(value, p))
     within, between = (sum(parts_) for parts_ in zip(*(_shared(part.panel, block) for part in parts), strict=True))
     if within > 0:
         share = max(float(between / within), 0.0)
-        rows.append(("together", share, 0.0, None, *_together_said(share)))
-    return pl.DataFrame(rows, SCHEMA, orient="row")
+        rows.append(_together_said(share))
+    return Checks(tuple(rows))
 
 
-def _timing_said(value: float, p: float) -> tuple[str, str]:
-    if p >= SURE:
-        return (
-            "pass",
-            f"Prices don't follow demand from week to week, as far as can be seen (correlation {value:.3f}, p {p:.2f}): that is no proof that they were drawn.",
-        )
+def _timing_said(value: float, p: float) -> Check:
+    if p >= DOUBT:
+        told = f"Prices don't follow demand from week to week, as far as can be seen (correlation {value:.3f}, p {p:.2f}): that is no proof that they were drawn."
+        return Check("timing", "pass", told, value, p)
     how = "are cut after weeks of weak demand" if value > 0 else "are cut after weeks of strong demand"
-    return (
-        "warn",
-        f"Prices {how} (correlation {value:.3f} of what a week sold beyond the expected with the next change of the price, p {max(p, 1e-4):.4f}): they were chosen by demand, and the elasticities are biased.",
-    )
+    return Check("timing", "warn", f"Prices {how} (correlation {value:.3f} of what a week sold beyond the expected with the next change of the price, p {max(p, 1e-4):.4f}): "
+                 "they were chosen by demand, and the elasticities are biased.", value, p)  # fmt: skip
 
 
-def _together_said(share: float) -> tuple[str, str]:
+def _together_said(share: float) -> Check:
     if share < NOTABLE:
-        return "pass", f"Prices of a category change in weeks of their own: {share:.0%} of their variance is common to its items."
-    return "warn", (
-        f"{share:.0%} of the variance of prices is common to the items of a category: they are cut in the same weeks. What a week brings to all of them can't be told from the cut, and the controls take both."
-    )
+        return Check(
+            "together",
+            "pass",
+            f"Prices of a category change in weeks of their own: {share:.0%} of their variance is common to its items.",
+            share,
+        )
+    return Check("together", "warn", f"{share:.0%} of the variance of prices is common to the items of a category: they are cut in the same weeks. What a week brings to all of them can't be told "
+                 "from the cut, and the controls take both.", share)  # fmt: skip
 
 
 def _weekly(values: Float64, block: int) -> Float64:

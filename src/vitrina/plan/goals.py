@@ -310,11 +310,11 @@ def _notes(levels: Float64 | None, paths: int, bonus: Bonus | None, common: floa
 def _printed(found: Goals) -> Table:
     heads: Sequence[str] = ("expected", "goal", "met", "interval", *(("bonus", "interval") if found.paid else ()))
     table = Table("name", *(Column(head, justify="right") for head in heads), box=None, header_style="bold", pad_edge=False)
+    places, paid = (places_of(float(found.table[name].fill_null(0.0).to_numpy().max())) for name in ("expected", "bonus"))
     for row in found.table.head(SHOWN).iter_rows(named=True):
-        places = places_of(row["expected"])
         cells = [str(row["name"]), fixed(row["expected"], places), fixed(row["goal"], places), f"{row['met']:.1%}", f"({row['met_low']:.1%} to {row['met_high']:.1%})"]  # fmt: skip
         if found.paid:
-            cells += [fixed(row["bonus"], places_of(row["bonus"])), between(row["bonus_low"], row["bonus_high"], places_of(row["bonus"]))]
+            cells += [fixed(row["bonus"], paid), between(row["bonus_low"], row["bonus_high"], paid)]
         table.add_row(*cells)
     if len(found) > SHOWN:
         table.add_row(f"and {len(found) - SHOWN:,} more")

@@ -36,7 +36,7 @@ class Goods:
         storage: money per unit of volume and day, for what is there in the evening.
         deposit: rate per year on the stock valued at cost: what the money would have earned elsewhere; 0.16 for 16%.
         shelf_life: days on which a unit can be sold, the day of its arrival counted; inf, or None, for what never spoils.
-        pack: units; orders are rounded up to whole packs.
+        pack: units; orders are rounded up to whole packs: with 1 to whole units.
         minimum: units; an order is at least that much.
         order_cost: money per order.
         lead: days from an order in the morning to its arrival in the morning: 0 is there before the shop opens. A table (items, leads) has the chance of
@@ -82,20 +82,22 @@ class Goods:
 
     def __post_init__(self) -> None:
         given = {f.name: self._numbers(f.name) for f in fields(self) if f.name not in ("ids", "notes")}
-        rows = max([1 if self.ids is None else len(self.ids), *(len(v) for v in given.values() if v.ndim)])
+        lengths = {name: len(v) for name, v in given.items() if v.ndim and len(v) != 1}
+        rows = max(lengths.values(), default=1) if self.ids is None else len(self.ids)
+        if any(length != rows for length in lengths.values()):
+            said = ", ".join(f"{length:,} of {name!r}" for name, length in lengths.items())
+            raise ParameterError(f"The arguments of Goods must be one number each, or one per item ({rows:,}). Got {said}.")
         for name, values in given.items():
-            if values.ndim and len(values) not in (1, rows):
-                raise ParameterError(f"The {name!r} of Goods must be one number, or one per item ({rows:,}). Got {len(values):,}.")
-            wide = np.broadcast_to(values, (rows, *values.shape[1:]))
-            object.__setattr__(self, name, np.ascontiguousarray(wide))
-            domain = DOMAINS["leads" if name == "lead" and wide.ndim == 2 else name]
-            bad = ~domain.good(wide)
-            if name == "lead" and wide.ndim == 2:
-                bad[:, 0] |= np.abs(wide.sum(axis=1) - 1) > ROUNDED
+            object.__setattr__(self, name, np.ascontiguousarray(np.broadcast_to(values, (rows, *values.shape[1:]))))
+            shown = np.atleast_1d(values)
+            domain = DOMAINS["leads" if name == "lead" and shown.ndim == 2 else name]
+            bad = ~domain.good(shown)
+            if name == "lead" and shown.ndim == 2:
+                bad[:, 0] |= np.abs(shown.sum(axis=1) - 1) > ROUNDED
             if name in ("price", "cost"):
-                bad &= ~np.isnan(wide)  # isn't known
+                bad &= ~np.isnan(shown)  # isn't known
             if bad.any():
-                raise ParameterError(refusal(f"The {name!r} of Goods", domain, wide, bad, self.ids), owner="Goods", parameter=name)
+                raise ParameterError(refusal(f"The {name!r} of Goods", domain, shown, bad, self.ids), owner="Goods", parameter=name)
 
     def _numbers(self, name: str) -> Float64:
         value: Any = getattr(self, name)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
-from vitrina.evaluate.interval import Interval, mean_interval
+from vitrina.evaluate.bootstrap import Buckets
+from vitrina.evaluate.interval import Ends, Interval, intervals_within
 from vitrina.plan.scores import Scores
 from vitrina.types import Bool, Float64, Int64
 
 COMPARED = ("WRMSSE", "WSPL")  # with the baseline, in verdicts
 SLICED = (*COMPARED, "coverage", "bias")
+SHARES = ("coverage", "sold out")  # of days: between 0 and 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +25,17 @@ class Rows:
     Args:
         item: (rows,) the unit over which intervals are.
         weight: (rows,) of `Known`, over the number of origins that have any.
+        price: (rows,) of `Known`.
         scores: (rows,)
     """
 
     item: Int64
     weight: Float64
+    price: Float64
     scores: Scores
 
     def select(self, rows: Bool) -> Rows:
-        return Rows(self.item[rows], self.weight[rows], self.scores.select(rows))
+        return Rows(self.item[rows], self.weight[rows], self.price[rows], self.scores.select(rows))
 
 
 Measured = tuple[Float64, Float64]  # (rows,) values, NaN where a row says nothing, and what each counts
@@ -48,13 +53,13 @@ def _over(total: Callable[[Scores], Float64], count: Callable[[Scores], Float64]
 
 def _bias(rows: Rows) -> Measured:
     """A ratio of two sums, as a mean with the jackknife of the ratio to first order: bias + (m - y - bias y) / mean y."""
-    seen, units = rows.scores.days > 0, rows.scores.units
+    seen, units, expected = rows.scores.days > 0, rows.price * rows.scores.units, rows.price * rows.scores.expected
     count = seen.astype(np.float64)
     total = units[seen].sum()
     if not total:
         return np.full(len(seen), np.nan), count
-    bias = (rows.scores.expected[seen].sum() - total) / total
-    off = rows.scores.expected - (1 + bias) * units
+    bias = (expected[seen].sum() - total) / total
+    off = expected - (1 + bias) * units
     return np.where(seen, bias + off * seen.sum() / total, np.nan), count
 
 
@@ -88,12 +93,15 @@ def number(name: str, rows: Rows, confidence: float) -> tuple[float, Interval, i
     many, total = int((count > 0).sum()), count.sum()
     if not many:
         return np.nan, Interval(np.nan, np.nan), 0
-    return float(np.nansum(value * count) / total), mean_interval(value, rows.item, confidence, count), many
+    ends = Ends.of(value) if name.startswith(SHARES) else Ends(-np.inf, np.inf)  # an error below 1 so far may be above
+    low, high = intervals_within(Buckets.of([value], rows.item, count), [ends], confidence)[0]
+    return float(np.nansum(value * count) / total), Interval(low if name == "bias" else max(low, 0.0), high), many
 
 
-def groups_of(labels: dict[str, np.ndarray]) -> Iterator[tuple[str, str, Bool]]:
-    """Slice, group and (rows,) whether a row is in it; of slices with more than one group."""
+def groups_of(labels: dict[str, pl.Series]) -> Iterator[tuple[str, str, Bool]]:
+    """Slice, group and (rows,) whether a row is in it, in the order of the Enum; of slices with more than one group."""
     for name, label in labels.items():
-        found = list(dict.fromkeys(label.tolist()))
+        order = label.dtype.categories if isinstance(label.dtype, pl.Enum) else label.unique(maintain_order=True)
+        found = [group for group in order if (label == group).any()]
         if len(found) > 1:
-            yield from ((name, group, label == group) for group in found)
+            yield from ((name, group, (label == group).to_numpy()) for group in found)

@@ -184,10 +184,12 @@ def _by_item(panel: Panel, values: Float64) -> Float64:
 
 
 def dispersion_of(panel: Panel, mean: Float64, step: int = 1) -> Float64:
-    """(items,) how many times as wide as a Poisson's the errors are, 1 at least: of days, and of weeks and months where errors of days go together.
+    """(items,) by how much the variance of an elasticity is larger than if units were a Poisson's and all days counted alike; 1 at least.
 
-    Pearson's statistic per item, drawn to that of the category as 20 days would; times how much more the squared sums of a block of days are, over all series,
-    than the sums of squares. An elasticity from prices that stay for weeks is only as sure as the weeks are.
+    The product of four: Pearson's statistic of the item, drawn to that of the category as 20 days would; what unequal weights cost, sum w^2 mu x^2 / sum w mu x^2; how much larger
+    errors are on the days that say most of the elasticity (HC2, [MacKinnon and White 1985](https://doi.org/10.1016/0304-4076(85)90158-7)), over the whole category, as an item has
+    few such days; and how much more sums over weeks, or over four of them, vary than single days would let them, where errors of days go together: an elasticity from prices that stay for weeks is only
+    as sure as the weeks are.
     """
     on = (panel.weight > 0) & ~panel.censored
     left, mu = np.where(on, panel.units - mean, 0.0), np.where(on, mean, 0.0)
@@ -196,8 +198,24 @@ def dispersion_of(panel: Panel, mean: Float64, step: int = 1) -> Float64:
     free = np.maximum(days - lost - 1, 1.0)
     pearson = np.divide(left**2, mu, out=np.zeros_like(mu), where=mu > 0).sum(axis=1)
     common = max(float(pearson.sum() / free.sum()), 1.0)
-    own = (_by_item(panel, pearson) + 20 * common) / (_by_item(panel, free) + 20)
-    return np.maximum(own, 1.0) * max(1.0, *(_together(left, mu, max(block // step, 1)) for block in BLOCKS))
+    own = np.maximum((_by_item(panel, pearson) + 20 * common) / (_by_item(panel, free) + 20), 1.0)
+    heavy, uneven = _uneven(panel, left, mu, own)
+    return np.maximum(own * heavy * max(uneven, 1.0) * max(_together(left, mu, max(block // step, 1)) for block in BLOCKS), 1.0)
+
+
+def _uneven(panel: Panel, left: Float64, mu: Float64, own: Float64) -> tuple[Float64, float]:
+    """(items,) what unequal weights cost, and how much larger errors are where they matter, over the category."""
+    w = panel.weight
+    total = np.maximum((w * mu).sum(axis=1, keepdims=True), 1e-12)
+    off = panel.change - (w * mu * panel.change).sum(axis=1, keepdims=True) / total
+    told = np.maximum((w * mu * off**2).sum(axis=1, keepdims=True), 1e-12)
+    leverage = np.clip(w * mu * (1 / total + off**2 / told), 0.0, 0.9)
+    information = _by_item(panel, told[:, 0])
+    alike = _by_item(panel, (w**2 * mu * off**2).sum(axis=1))
+    found = _by_item(panel, (w**2 * left**2 * off**2 / (1 - leverage)).sum(axis=1))
+    speaks = information > 1e-9
+    ratio = float((found / information)[speaks].sum() / max((own * alike / information)[speaks].sum(), 1e-12)) if speaks.any() else 1.0
+    return np.where(speaks, alike / np.maximum(information, 1e-12), 1.0), ratio
 
 
 def _together(left: Float64, mu: Float64, block: int) -> float:

@@ -13,6 +13,8 @@ from vitrina.base.errors import DataError, ParameterError
 from vitrina.plan.demand import ABSENT, SOLD_OUT, Demand
 from vitrina.types import Bool, Float64, Int64
 
+FEW = 0.7  # of the days as many as which they tell, below which it is said
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ def priced_days(demand: Demand, randomised: pl.DataFrame | None, *, at_least: bo
         weight = np.isfinite(price).astype(np.float64)
     else:
         price, weight = _drawn(demand, randomised)
+        notes += _spread_of(weight)
     counts = known | (censored & at_least)
     weight = np.where(counts, weight, 0.0)
     return PricedDays(price, weight, censored & (weight > 0), tuple(notes))
@@ -120,6 +123,18 @@ def _drawn(demand: Demand, table: pl.DataFrame) -> tuple[Float64, Float64]:
     count = (weight > 0).sum(axis=1, keepdims=True)
     weight *= np.divide(count, weight.sum(axis=1, keepdims=True), out=np.zeros((len(weight), 1)), where=count > 0)
     return at_price[demand.item], weight[demand.item]
+
+
+def _spread_of(weight: Float64) -> list[str]:
+    """What unequal chances cost."""
+    heavy = weight[weight > 0]
+    effective = float(heavy.sum() ** 2 / (heavy**2).sum() / len(heavy))
+    if effective >= FEW:
+        return []
+    return [
+        f"The chances of the drawn prices are so unequal that the days tell as much as {effective:.0%} of them with equal chances would; one day counts as {heavy.max():.0f}. Where such a day is missing elasticities "
+        "are still biased: draw prices with chances of 0.2 and more."
+    ]
 
 
 def _rows(demand: Demand, table: pl.DataFrame) -> tuple[Int64, Int64, Float64, Float64]:

@@ -15,6 +15,7 @@ from scipy.special import log_ndtr, ndtri_exp
 from vitrina.base.errors import ParameterError
 from vitrina.base.printing import as_text
 from vitrina.base.showing import html_of
+from vitrina.policy.checks import Checks
 from vitrina.types import Bool, Float64, Int32
 from vitrina.vocabulary import Vocabulary
 
@@ -54,11 +55,26 @@ class Curve:
         prices: (arms,) rising.
         levels: (rows, arms) log of the demand.
         draws: (draws, rows, arms) the same as it may be.
+        raw, error: (rows, arms) mean demand before arms in the wrong order were pooled, and its standard error.
     """
 
     prices: Float64
     levels: Float64
     draws: Float64
+    raw: Float64
+    error: Float64
+
+    def table(self, names: pl.Series, confidence: float) -> pl.DataFrame:
+        """A row per item and price: item, price, raw, raw_error, demand, low, high."""
+        rows, arms = self.levels.shape
+        low, high = np.exp(np.quantile(self.draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0))
+        columns = {"raw": self.raw, "raw_error": self.error, "demand": np.exp(self.levels), "low": low, "high": high}
+        head = {"item": names.gather(np.repeat(np.arange(rows), arms)), "price": np.tile(self.prices, rows)}
+        return pl.DataFrame(head | {name: column.ravel() for name, column in columns.items()})
+
+    def select(self, rows: NDArray[Any]) -> Curve:
+        """These rows."""
+        return Curve(self.prices, self.levels[rows], self.draws[:, rows], self.raw[rows], self.error[rows])
 
     def log_demand(self, row: int, prices: Float64, levels: Float64) -> Float64:
         """Of one row at prices of any shape; beyond the prices that were tried the outer lines go on."""
@@ -84,7 +100,7 @@ class PriceResponse:
         observed: whether the prices were chosen by somebody. Then `sentences` begin with the warning.
         table: a row per item: item, title, category; own and own_error (what its days say alone), elasticity, low, high; base, least, most; prices, days, units.
         confidence: of `low` to `high`.
-        checks: what gives away that prices were chosen: check, value, expected, z, verdict, sentence; without a row where they were drawn.
+        checks: what gives away that prices were chosen; None where they were drawn.
         notes: sentences on what was made of the data.
         curve: demand per price, where arms were drawn.
 
@@ -105,7 +121,7 @@ class PriceResponse:
     observed: bool
     table: pl.DataFrame
     confidence: float = 0.9
-    checks: pl.DataFrame | None = None
+    checks: Checks | None = None
     notes: tuple[str, ...] = ()
     curve: Curve | None = None
 
@@ -206,7 +222,7 @@ class PriceResponse:
     def select(self, rows: NDArray[Any]) -> PriceResponse:
         """These rows, in this order, one of them as often as wanted."""
         named = {name: getattr(self, name)[rows] for name in ("item", "centre", "error", "base", "least", "most")}
-        curve = self.curve and replace(self.curve, levels=self.curve.levels[rows], draws=self.curve.draws[:, rows])
+        curve = None if self.curve is None else self.curve.select(rows)
         return replace(self, **named, curve=curve, table=self.table[np.asarray(rows).tolist()] if self.table.height else self.table)
 
     def of(self, item: NDArray[Any]) -> PriceResponse:
@@ -241,7 +257,7 @@ class PriceResponse:
             said.append(
                 f"The {self.confidence:.0%} interval of {wide:,} items is more than 2 wide: their prices hardly changed, or little was sold, and what is said of them is that of their category."
             )
-        return (*said, *([] if self.checks is None else self.checks["sentence"].to_list()), *self.notes)
+        return (*said, *([] if self.checks is None else [check.sentence for check in self.checks.rows]), *self.notes)
 
     def _prices(self, prices: ArrayLike, base: ArrayLike | None) -> tuple[Float64, Float64]:
         """(rows,) or (rows, prices), and (rows,)."""

@@ -26,7 +26,8 @@ class Known:
         weight: (series,) share of revenue or units over the last 28 days; they sum to 1 over the series with a scale, or are all 0.
         kind: (series,) place in `CLASSES`.
         age: (series,) columns since the first sale; -1 where there was none.
-        unpriced: series with sales in these days and no known price, whose weight is of the median price.
+        price: (series,) what a unit earned over the last 28 days, or before; 1 where weights are not of revenue.
+        unpriced: series with sales in these days and no known price; the median price stands in.
     """
 
     squared: Float64
@@ -34,6 +35,7 @@ class Known:
     weight: Float64
     kind: Int64
     age: Int64
+    price: Float64
     unpriced: int = 0
 
     @classmethod
@@ -42,17 +44,17 @@ class Known:
         sold = train.units > 0
         first = np.where(sold.any(axis=1), sold.argmax(axis=1), train.days)
         squared, absolute = _scales(train, first, season)
-        weight, unpriced = _worth(train, worth)
+        weight, price, unpriced = _worth(train, worth)
         weight = np.where(np.isfinite(squared), weight, 0.0)
         total = weight.sum()
         weight = weight / total if total > 0 else weight
         age = np.where(first < train.days, train.days - first, -1).astype(np.int64)
-        return cls(squared, absolute, weight, kinds_of(train), age, unpriced)
+        return cls(squared, absolute, weight, kinds_of(train), age, price, unpriced)
 
     def select(self, series: np.ndarray) -> Known:
         """These series, in this order; weights stay those of all."""
-        squared, absolute, weight = (array[series] for array in (self.squared, self.absolute, self.weight))
-        return Known(squared, absolute, weight, self.kind[series], self.age[series], self.unpriced)
+        squared, absolute, weight, price = (array[series] for array in (self.squared, self.absolute, self.weight, self.price))
+        return Known(squared, absolute, weight, self.kind[series], self.age[series], price, self.unpriced)
 
     @property
     def scaled(self) -> Bool:
@@ -71,14 +73,15 @@ def _scales(train: Demand, first: Int64, season: int) -> tuple[Float64, Float64]
     return np.divide(squared, pairs, out=nothing.copy(), where=known), np.divide(absolute, pairs, out=nothing, where=known)
 
 
-def _worth(train: Demand, worth: Worth) -> tuple[Float64, int]:
-    """(series,) revenue or units over the last 28 days, or 1; and how many series had sales whose price nobody knows."""
+def _worth(train: Demand, worth: Worth) -> tuple[Float64, Float64, int]:
+    """(series,) revenue or units over the last 28 days, or 1; (series,) the price of a unit; how many series had sales whose price nobody knows."""
+    one = np.ones(len(train))
     if worth == "series":
-        return np.ones(len(train)), 0
+        return one, one, 0
     last = max(1, round(RECENT / train.step))
     units = train.units[:, -last:].astype(np.float64)
     if worth == "units" or train.price is None:
-        return units.sum(axis=1), 0
+        return units.sum(axis=1), one, 0
     price = train.price.astype(np.float64)
     known = np.isfinite(price)
     count = known.sum(axis=1)
@@ -86,7 +89,8 @@ def _worth(train: Demand, worth: Worth) -> tuple[Float64, int]:
     unpriced = int(((units.sum(axis=1) > 0) & np.isnan(usual)).sum())
     usual = np.where(np.isnan(usual), np.nanmedian(usual) if count.any() else 1.0, usual)
     recent = price[:, -last:]
-    return (units * np.where(np.isfinite(recent), recent, usual[:, None])).sum(axis=1), unpriced
+    revenue, sold = (units * np.where(np.isfinite(recent), recent, usual[:, None])).sum(axis=1), units.sum(axis=1)
+    return revenue, np.divide(revenue, sold, out=usual, where=sold > 0), unpriced
 
 
 def kinds_of(demand: Demand) -> Int64:

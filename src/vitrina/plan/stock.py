@@ -51,7 +51,7 @@ def simulate(
     Cost: series * paths * days, 10 to 20 nanoseconds each on one core; memory (series, paths) numbers, and what `trace` keeps.
     """
     actual = forecast if actual is None else actual
-    goods = _fitting(forecast, goods, actual, leftover)
+    goods = fitting(forecast, goods, actual, leftover)
     targets = rule.targets(forecast, goods)
     kept = np.arange(len(forecast))[_traced(trace, len(forecast))]
     slot = np.full(len(forecast), -1, np.int64)
@@ -75,7 +75,7 @@ def terms_of(goods: Goods, targets: Targets) -> Terms:
     )  # fmt: skip
 
 
-def _fitting(forecast: Forecast, goods: Goods, actual: Forecast, leftover: float) -> Goods:
+def fitting(forecast: Forecast, goods: Goods, actual: Forecast, leftover: float) -> Goods:
     """Goods with a row per series.
 
     Raises:

@@ -19,7 +19,7 @@ def protected(goods: Goods) -> Int64:
 
 def window_means(forecast: Forecast, goods: Goods) -> Float64:
     """(series, looks) expected demand of the days that the order of each look has to last."""
-    return _windows(forecast.mean().astype(np.float32)[:, None], goods, np.ones(len(forecast)))
+    return _windows(forecast.mean()[:, None], goods, np.ones(len(forecast)))
 
 
 def window_quantiles(forecast: Forecast, goods: Goods, levels: Float64) -> Float64:
@@ -27,7 +27,7 @@ def window_quantiles(forecast: Forecast, goods: Goods, levels: Float64) -> Float
     return _windows(forecast.samples, goods, levels)
 
 
-def _windows(samples: Float32, goods: Goods, levels: Float64) -> Float64:
+def _windows(samples: Float32 | Float64, goods: Goods, levels: Float64) -> Float64:
     review = goods.review.astype(np.int64)
     looks = -(-samples.shape[2] // review)
     out = np.zeros((len(samples), int(looks.max())))
@@ -36,7 +36,7 @@ def _windows(samples: Float32, goods: Goods, levels: Float64) -> Float64:
 
 
 @Spread
-def _sums(first: int, last: int, samples: Float32, review: Int64, length: Int64, levels: Float64, out: Float64) -> None:
+def _sums(first: int, last: int, samples: Float32 | Float64, review: Int64, length: Int64, levels: Float64, out: Float64) -> None:
     paths, days = samples.shape[1:]
     before, sums = np.empty((paths, days + 1)), np.empty(paths)
     tail = min(WEEK, days)

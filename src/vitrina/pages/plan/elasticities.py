@@ -76,14 +76,14 @@ def _range(least: float | None, most: float | None) -> str:
 
 
 def _checks(response: PriceResponse) -> Html | None:
-    if response.checks is None or response.checks.is_empty():
+    if response.checks is None or not response.checks.rows:
         return None
     columns = [
         Column("Check", number=False),
         Column("Value"),
-        Column("Expected"),
+        Column("p"),
         Column("Verdict", number=False),
         Column("What it means", number=False),
     ]
-    body = [[r["check"], fixed(r["value"], 3), fixed(r["expected"], 3), r["verdict"], r["sentence"]] for r in response.checks.iter_rows(named=True)]  # fmt: skip
+    body = [[check.name, fixed(check.statistic, 3), fixed(check.p, 3), check.verdict, check.sentence] for check in response.checks.rows]
     return table(columns, body, caption="What gives away that prices were chosen", class_="metrics")
