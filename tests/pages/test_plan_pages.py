@@ -219,7 +219,9 @@ def test_stock_of_which_nothing_else_is_known(stocked):
     sound(page)
     assert 'id="shelves"' not in page
     nothing = simulate(Forecast(np.zeros((1, 2, 5), np.float32), date(2027, 1, 1)), Goods(price=3, cost=2), OrderUpTo(), trace=True)
-    sound(stock_page(StockStudy(nothing, [EVIL], date(2027, 1, 1))))
+    page = stock_page(StockStudy(nothing, [EVIL], date(2027, 1, 1)))
+    sound(page)
+    assert "Nothing is wanted in these 5 days" in page
 
 
 @pytest.mark.parametrize("observed", [True, False])

@@ -71,14 +71,9 @@ def ahead(study: DemandStudy) -> Html | None:
         f"; the first {FIRST} take {share} of the units" if len(names) > FIRST else ""
     )
     bands = Bands(study.demand, forecast)
-    which = "these items" if study.show else "the biggest items"
-    drawn = fan_panels(
-        "ahead-plot",
-        f"The {step_name(forecast.step)}s to come of {which}",
-        bands,
-        [(int(s), "") for s in study.show or order[:3]],
-        FORECAST,
-    )
+    shown = list(study.show) or [int(s) for s in order[:3]]
+    title = f"The {step_name(forecast.step)}s to come" + (" of the biggest items" if len(names) > len(shown) and not study.show else "")
+    drawn = fan_panels("ahead-plot", title, bands, [(s, "") for s in shown], FORECAST)
     return section("ahead", "The days to come", drawn, folded(columns, body, caption=caption, of=len(names)))
 
 

@@ -73,6 +73,8 @@ class Bands:
 
 def picked(bands: Bands, costly: Sequence[int] = (), most: int = 6) -> list[tuple[int, str]]:
     """Series worth a look, each with the reason: the biggest, those that cost most of the error, one that is rarely sold, one that was sold out."""
+    if len(bands.demand) == 1:
+        return [(0, "")]
     volume = bands.volume
     sold = np.asarray((bands.demand.units[:, : bands.cut] > 0).sum(axis=1))
     share = sold / np.maximum((bands.demand.state[:, : bands.cut] > 0).sum(axis=1), 1)

@@ -13,7 +13,7 @@ from vitrina.pages.plan.study import StockStudy
 from vitrina.plan import Simulated
 from vitrina.report.cascade import Part, cascade
 from vitrina.report.fans import Fan, Ribbon, Thread, fan
-from vitrina.report.html import Column, Drawing, Html, Panel, el, figure, name, panels, section, table
+from vitrina.report.html import Column, Drawing, Html, Panel, el, figure, name, panels, section, sentence, table
 from vitrina.report.words import between, count, day, fixed, percent, plural
 from vitrina.types import Float64
 
@@ -29,6 +29,8 @@ COSTS = {
 def money(study: StockStudy) -> Html:
     """Section: the margin of all that is wanted, what goes off it, and the profit."""
     found = study.simulated
+    if not found.ideal.any():
+        return section("money", "Where the money goes", sentence("Nothing is wanted on any path, so that there is no money to show."))
     rows = _parts(found)
     places = coins([rows[-1][1]], [half_width(rows[-1][2], rows[-1][3])])
     shown = [Part(label, value, fixed(value, places), low, high, total=label == "Profit") for label, value, low, high in rows]

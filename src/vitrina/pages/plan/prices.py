@@ -80,7 +80,7 @@ def _table(rows: pl.DataFrame, caption: str, where: str) -> Html:
     places = coins([r["difference"] for r in shown], [half_width(r["low"], r["high"]) for r in shown])
     columns = [
         Column("Item", number=False, class_="first"), Column("Today"), Column("Price"), Column("Change"), Column("Brings"), Column("Interval"), Column("Chance that it earns more"), Column("Elasticity"),
-        Column("", number=False),
+        Column("", number=False, class_="mark"),
     ]  # fmt: skip
     body = [
         [name(r["name"]), fixed(r["today"], 2), fixed(r["price"], 2), _move(r), signed(r["difference"], places), between(r["low"], r["high"], places), percent(r["chance"]),
@@ -94,8 +94,8 @@ def _remark(row: dict[str, Any]) -> str:
     if not row["held"]:
         return "not worth holding even so"
     if row["beyond"]:
-        return "outside of the prices that were seen: a guess"
-    return f"the {row['edge']} price that was looked at" if row["edge"] else ""
+        return "outside of the prices seen: a guess"
+    return f"the {row['edge']} price tried" if row["edge"] else ""
 
 
 def profits(study: PriceStudy) -> Html | None:

@@ -36,6 +36,10 @@ def dateline(study: StockStudy) -> list[str]:
 
 def answer(study: StockStudy) -> list[str]:
     """What is earned, and how that compares with today."""
+    if not study.simulated.ideal.any():
+        return [
+            f"Nothing is wanted in these {plural(study.simulated.days, 'day')}, so that nothing can be earned. Look at the forecast before the stock."
+        ]
     first, *rest = study.simulated.sentences
     asked = [] if study.diagnosis is None else study.diagnosis.sentences[:1]
     ordered = [] if study.orders is None else study.orders.sentences[:1]
