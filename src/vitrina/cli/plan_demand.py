@@ -92,9 +92,9 @@ def candidates(job: PlanJob) -> dict[str, Any]:
 
 def usual() -> dict[str, Any]:
     """Those that are judged where the file names none; the first plans where there is no board."""
-    from vitrina.plan import SeasonalNaive
+    from vitrina.plan import TSB, Average, Counts, Recalibrated
 
-    return {"SeasonalNaive": SeasonalNaive()}
+    return {"Recalibrated": Recalibrated(), "Average": Average(), "Counts": Counts(), "TSB": TSB()}
 
 
 def chosen(job: PlanJob, board: DemandBoard | None = None) -> tuple[str, Any]:

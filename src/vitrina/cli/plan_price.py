@@ -70,9 +70,7 @@ def _best(job: PlanJob, folder: Path) -> Found:
     top = np.sort(np.argsort(-sold, kind="stable")[: min(given.top, int(known.sum()))])
     demand, goods = demand.select(top), goods.select(top)
     ahead = forecast(job, demand, chosen(job)[1], given.days)
-    limits = {
-        name: None if share is None else share * goods.price for name, share in (("lowest", given.lowest), ("highest", given.highest))
-    }
+    lowest, highest = (None if share is None else share * goods.price for share in (given.lowest, given.highest))
     family = job.rule if isinstance(job.rule, type) else type(job.rule)
     with build.located(job.file, ("price",)), console.working("Looking for the prices that earn most"):
         best = best_price(
