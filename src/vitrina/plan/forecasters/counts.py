@@ -65,10 +65,10 @@ class Counts(Config):
 
     noise: Literal["negative binomial", "poisson"] = "negative binomial"
     by: str | None = None
-    half_life: float | None = Field(None, gt=0)
-    long: float = Field(70.0, gt=0)
-    week: float = Field(50.0, gt=0)
-    year: float = Field(0.5, ge=0, le=1)
+    half_life: float | None = Field(default=None, gt=0)
+    long: float = Field(default=70.0, gt=0)
+    week: float = Field(default=50.0, gt=0)
+    year: float = Field(default=0.5, ge=0, le=1)
     trend: bool = False
     price: bool = False
     closed: Annotated[tuple[date, ...], Field(strict=False)] = ()

@@ -40,7 +40,7 @@ class Croston(Config):
     [2.0]
     """
 
-    alpha: float = Field(0.1, gt=0, lt=1)
+    alpha: float = Field(default=0.1, gt=0, lt=1)
     sba: bool = True
 
     def fit(self, demand: Demand) -> Occasional:
@@ -74,8 +74,8 @@ class TSB(Config):
         alpha_size: share of the newest sale.
     """
 
-    alpha_chance: float = Field(0.03, gt=0, lt=1)
-    alpha_size: float = Field(0.1, gt=0, lt=1)
+    alpha_chance: float = Field(default=0.03, gt=0, lt=1)
+    alpha_size: float = Field(default=0.1, gt=0, lt=1)
 
     def fit(self, demand: Demand) -> Occasional:
         """Smooth each series once."""
