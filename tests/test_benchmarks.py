@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 SCRIPTS = [
     f"benchmarks.{folder}.{path.stem}"
-    for folder in ("speed", "quality", "scale", "additions")
+    for folder in ("speed", "quality", "scale", "plan", "additions")
     for path in sorted((FOLDER / folder).glob("*.py"))
 ]
 MODULES = sorted(path for path in FOLDER.rglob("*.py") if ".cache" not in path.parts)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Put the libraries that Vitrina is measured against into environments of their own, so that they can't touch ours.
-# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [scikit-uplift] [expectation] [obp] [web]      (all by default; an environment that exists is kept)
+# Usage: sh benchmarks/peers/setup.sh [rectools] [irspack] [rectools-torch] [pyversity] [scikit-uplift] [expectation] [obp] [stockpyl] [web]      (all by default; an environment that exists is kept)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -14,8 +14,9 @@ requirements() {
     scikit-uplift) echo "scikit-uplift==0.5.1 polars" ;;
     expectation) echo "expectation==0.6.1" ;;
     obp) echo "sb-obp==0.5.10 numpy<2" ;;
+    stockpyl) echo "stockpyl==1.0.2" ;;
     web) echo "starlette==1.* msgspec==0.22.* litestar==2.* fastapi==0.163.* uvicorn==0.54.* uvloop httptools granian==2.*" ;;
-    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, scikit-uplift, expectation, obp, web." >&2 && exit 2 ;;
+    *) echo "There is no peer '$1'. Known: rectools, rectools-torch, irspack, pyversity, scikit-uplift, expectation, obp, stockpyl, web." >&2 && exit 2 ;;
     esac
 }
 
@@ -31,7 +32,7 @@ interpreter() {
     esac
 }
 
-[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity scikit-uplift expectation obp web
+[ $# -gt 0 ] || set -- rectools rectools-torch irspack pyversity scikit-uplift expectation obp stockpyl web
 for peer in "$@"; do
     packages=$(requirements "$peer")
     folder="$here/../.cache/venvs/$peer"

@@ -185,3 +185,17 @@ def test_a_child_made_by_fork_answers_and_fits_as_its_parent(threads, network):
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_eight_threads_answer_as_one(layer):
     run(THREADS, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="4")
+
+
+def test_code_that_was_kept_is_not_run_when_a_kernel_that_it_calls_has_changed(tmp_path):
+    inner = "from vitrina.base.kernels import kernel\n@kernel\ndef inner(x):\n    return x + {}\n"
+    outer = "from inner import inner\nfrom vitrina.base.kernels import kernel\n@kernel\ndef outer(x):\n    return inner(x)\nprint(outer(1.0), flush=True)\n"
+    (tmp_path / "outer.py").write_text(outer)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    said = []
+    for number in (10, 2000):
+        (tmp_path / "inner.py").write_text(inner.format(number))
+        said.append(
+            subprocess.run([sys.executable, "-c", "import outer"], env=environment, capture_output=True, text=True, check=True).stdout
+        )
+    assert said == ["11.0\n", "2001.0\n"]

@@ -104,7 +104,7 @@ def test_units_that_are_not_whole_scale_with_their_measure():
     [
         (lambda: optimise(FORECAST, GOODS, Newsvendor), "must be OrderUpTo, MinMax or FixedQuantity, the class itself"),
         (lambda: optimise(FORECAST, GOODS, OrderUpTo()), "the class itself. Got OrderUpTo()"),
-        (lambda: optimise(forecast_of([1.0], 3, 5), GOODS.select([0])), "needs 4 paths at least"),
+        (lambda: optimise(forecast_of([1.0], 3, 5), GOODS.select([0])), "need 4 paths at least"),
         (lambda: optimise(FORECAST, GOODS, fresh=forecast_of([1.0] * 5, 4, 9)), "same series and days"),
     ],
 )

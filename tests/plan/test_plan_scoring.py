@@ -225,6 +225,29 @@ def test_nothing_after_the_origin_can_be_reached_and_nobody_writes_into_the_dema
     assert (demand.units == kept).all()
 
 
+@dataclass(frozen=True)
+class ByPrice(Drawn):
+    """Forecasts the price less one."""
+
+    def fit(self, demand: Demand) -> ByPriceModel:
+        return ByPriceModel(self, demand)
+
+
+@dataclass(frozen=True)
+class ByPriceModel(DrawnModel):
+    def forecast(self, days: int, *, paths: int = 200, seed: int = 0, prices: np.ndarray | None = None) -> Forecast:
+        assert prices is not None
+        return Forecast(np.repeat(prices[:, None] - 1, paths, axis=1).astype(np.float32), self.demand.end)
+
+
+def test_planned_prices_of_the_days_ahead_are_told_to_the_series_they_are_of() -> None:
+    demand = panel()
+    board = evaluate_demand(demand, {"price": ByPrice(drawn)}, days=10, origins=3, every=4, paths=5, prices=demand.units + 1, block=2)
+    assert board["price", "WRMSSE"] == 0
+    with pytest.raises(ParameterError, match=r"as the demand has them, \(9, 80\). Got \(9, 10\)"):
+        evaluate_demand(demand, {"price": ByPrice(drawn)}, days=10, prices=demand.units[:, :10])
+
+
 def test_the_better_forecaster_is_called_better_and_the_seasonal_naive_one_is_on_every_board() -> None:
     rng = np.random.default_rng(5)
     rate = rng.gamma(2, 2, (150, 1)) * (1 + 0.5 * np.sin(np.arange(140) * 2 * np.pi / 7))
@@ -262,11 +285,13 @@ def test_what_cannot_be_judged_is_said() -> None:
     assert "2 of 18 series at origins had no changing sales" in notes
     assert "ended sold out" in notes
     assert "median price" in notes
-    with pytest.raises(ParameterError, match=r"5 origins, 28 columns .* Give 2 origins or fewer"):
+    with pytest.raises(ParameterError, match=r"Origins: 5, 28 columns .* Give origins=2 or fewer, or a longer history"):
         evaluate_demand(demand, some, origins=5)
-    with pytest.raises(ParameterError, match=r"leave 0 columns of 80 to learn from .* Give days=39 or fewer"):
-        evaluate_demand(demand, some, days=100, origins=1)
-    evaluate_demand(demand, some, days=39, origins=1, paths=3)
+    with pytest.raises(ParameterError, match=r"leave 0 of 80 to learn from .* Give days=26 or fewer, or a longer history"):
+        evaluate_demand(demand, some, days=100, origins=2)
+    evaluate_demand(demand, some, days=26, origins=2, paths=3)
+    with pytest.raises(ParameterError, match=r"it takes 90\. Give a longer history"):
+        evaluate_demand(demand, some, days=5, season=89)
     with pytest.raises(ParameterError, match=r"'colour' is no column .* name, kind"):
         evaluate_demand(demand, some, days=10, category="colour")
     with pytest.raises(ParameterError, match="'SeasonalNaive' is the name of the baseline"):
@@ -277,6 +302,9 @@ def test_what_cannot_be_judged_is_said() -> None:
         evaluate_demand(demand, some, origins=0)
     with pytest.raises(DataError, match=r"asked for 9 series and 10 days .* forecast 9 series and 11 days"):
         evaluate_demand(demand, {"long": Drawn(lambda d, days, paths, rng: np.ones((len(d), paths, days + 1)))}, days=10)
+    few = evaluate_demand(demand.select([0, 2]), some, days=10, origins=2, paths=5).numbers.filter(pl.col("metric") == "WRMSSE")
+    assert few["low"].min() == 0
+    assert few["high"].max() > 1 > few["value"].max()  # an error has no upper bound
     with pytest.raises(DataError, match="No series can be scored"):
         evaluate_demand(demand.select([4]), some, days=10)
 

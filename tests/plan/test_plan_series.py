@@ -278,7 +278,7 @@ def test_too_many_series_are_refused_with_what_fits(monkeypatch):
 
     monkeypatch.setattr(series.psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))
     lines = shop()
-    with pytest.raises(MemoryBudgetError, match="top=2") as error:
+    with pytest.raises(MemoryBudgetError, match="top=3") as error:
         vt.plan.read_demand(lines)
-    assert len(vt.plan.read_demand(lines, top=2)) == 2
+    assert len(vt.plan.read_demand(lines, top=3)) == 3
     assert "min_sales=" in str(error.value)

@@ -50,6 +50,7 @@ def _compiled(function: Callable[..., Any], fastmath: Any) -> Any:
         return numba.njit(cache=False, nogil=True, fastmath=fastmath)(function)
     if not numba.config.DISABLE_JIT:  # pyright: ignore[reportPrivateImportUsage,reportAttributeAccessIssue]
         compiled._cache._cache_file.__class__ = NamedFiles
+        compiled._cache._cache_file.add_stamps(function)
     return compiled
 
 
@@ -60,6 +61,13 @@ class NamedFiles(IndexDataCacheFile):
     data of the wrong types, which ends in an error, a wrong result or a crash ([numba 4807](https://github.com/numba/numba/issues/4807)). Where two write the
     index at once, one of the entries is lost, and compiled again later.
     """
+
+    def add_stamps(self, function: Callable[..., Any]) -> None:
+        """Count as another source, too, where the file of a kernel that it calls is another one: numba looks at its own file only, and would run the old code of the rest."""
+        called: list[Any] = [getattr(function.__globals__.get(name), "_cache", None) for name in function.__code__.co_names]
+        stamps = [cache._cache_file._source_stamp for cache in called if hasattr(cache, "_cache_file")]
+        if stamps:
+            self._source_stamp = (self._source_stamp, hashlib.sha256(repr(stamps).encode()).hexdigest())
 
     def save(self, key: Any, data: Any) -> None:
         types = hashlib.sha256(repr((self._source_stamp, key)).encode()).hexdigest()[:24]

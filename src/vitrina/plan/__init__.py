@@ -16,7 +16,10 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.open_days import OpenDays
+from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
 from vitrina.plan.goals import Goals, goals
@@ -26,7 +29,8 @@ from vitrina.plan.mape import MapeFigures, mape_figures, sd_of_mape
 from vitrina.plan.opening import closed_weekdays
 from vitrina.plan.optimise import optimise
 from vitrina.plan.optimised import Optimised
-from vitrina.plan.pricing import best_price
+from vitrina.plan.order_list import OrderList, order_now
+from vitrina.plan.pricing import best_price, profit_by_price
 from vitrina.plan.protocols import DemandModel, Forecaster
 from vitrina.plan.read import read_demand
 from vitrina.plan.reprice import repriced
@@ -34,9 +38,12 @@ from vitrina.plan.response import PriceFactor, PriceResponse
 from vitrina.plan.rolling import evaluate_demand
 from vitrina.plan.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
 from vitrina.plan.series import demand_of
+from vitrina.plan.shown import in_stock, item_columns, onto_items
 from vitrina.plan.simulated import Simulated
 from vitrina.plan.stock import simulate
 from vitrina.plan.tables import PriceLog, StockLog
+from vitrina.plan.vary import Varied, vary
+from vitrina.plan.verdicts import GoodsDiagnosis, diagnose_goods
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
@@ -44,6 +51,8 @@ __all__ = [
     "Bonus",
     "BonusChange",
     "BonusCurve",
+    "ByLikes",
+    "CalibratedTotals",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -55,6 +64,7 @@ __all__ = [
     "GoalWorld",
     "Goals",
     "Goods",
+    "GoodsDiagnosis",
     "JudgedGoals",
     "Level",
     "MapeFigures",
@@ -62,7 +72,9 @@ __all__ = [
     "MinMaxLevels",
     "Newsvendor",
     "Normal",
+    "OpenDays",
     "Optimised",
+    "OrderList",
     "OrderRule",
     "OrderUpTo",
     "PriceFactor",
@@ -73,6 +85,7 @@ __all__ = [
     "Simulated",
     "StockLog",
     "Targets",
+    "Varied",
     "ZeroRuns",
     "ambition_for",
     "arm_response",
@@ -81,22 +94,29 @@ __all__ = [
     "closed_weekdays",
     "cost_by_ambition",
     "demand_of",
+    "diagnose_goods",
     "evaluate_demand",
     "explain_bonuses",
     "fan_table",
     "fixed_quantity",
     "goals",
+    "in_stock",
+    "item_columns",
     "judge_goals",
     "mape_figures",
     "min_max",
     "newsvendor",
+    "onto_items",
     "optimise",
+    "order_now",
     "plan_pilot",
     "price_response",
+    "profit_by_price",
     "read_demand",
     "repriced",
     "response_to_goals",
     "sd_of_mape",
     "simulate",
     "suspicious_runs",
+    "vary",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from vitrina.plan.scores import BINS, Scores
 if TYPE_CHECKING:
     from vitrina.plan.rolling import Round, Task
 
+HEAVY = 0.05  # share of the weight from which one item is named
 NEW = 56  # days since its first sale, up to which a series is new
 NUMBERS = {
     "forecaster": pl.String, "metric": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "series": pl.Int64,
@@ -57,10 +58,10 @@ def _rows(demand: Demand, rounds: Sequence[Round]) -> dict[str, Rows]:
     return {name: Rows(item, weight, price, Scores.joined([one.scores[name] for one in rounds])) for name in rounds[0].scores}
 
 
-def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap) -> pl.DataFrame:
+def _numbers(rows: dict[str, Rows], bootstrap: Bootstrap, metrics: Iterable[str] = MEASURES) -> pl.DataFrame:
     found = []
     for name, own in rows.items():
-        for metric in MEASURES:
+        for metric in metrics:
             value, interval, many = number(metric, own, bootstrap.confidence)
             items = len(np.unique(own.item[measured(metric, own)[1] > 0]))
             found.append((name, metric, value, *interval, many, items))
@@ -83,7 +84,7 @@ def _slices(rows: dict[str, Rows], baseline: str, labels: dict[str, pl.Series], 
     parts = []
     for name, group, inside in groups_of(labels):
         own = {forecaster: one.select(inside) for forecaster, one in rows.items()}
-        found = _numbers(own, bootstrap).filter(pl.col("metric").is_in(SLICED))
+        found = _numbers(own, bootstrap, SLICED)
         against = _differences(own, baseline, bootstrap).select("forecaster", "metric", "difference", "verdict")
         joined = found.join(against, on=["forecaster", "metric"], how="left", maintain_order="left")
         parts.append(joined.select(pl.lit(name).alias("slice"), pl.lit(group).alias("group"), pl.all()))
@@ -169,5 +170,17 @@ def _notes(demand: Demand, rounds: Sequence[Round], task: Task) -> tuple[str, ..
             "No table says when an item was sold out: a day of 0 may be one without stock, and counts as no demand.",
         ),
     ]
+    heavy = _heavy(demand, rounds)
     said = [f"{name}, at the last origin: {note}" for name, own in rounds[-1].notes.items() for note in own]
-    return (*(text for there, text in notes if there), *said)
+    return (*(text for there, text in notes if there), *heavy, *said)
+
+
+def _heavy(demand: Demand, rounds: Sequence[Round]) -> list[str]:
+    """The item that decides much by itself."""
+    of_series = np.sum([one.known.weight for one in rounds], axis=0)
+    share = np.bincount(demand.item, of_series) / max(of_series.sum(), 1e-300)
+    most = int(share.argmax())
+    if share[most] < HEAVY or len(np.unique(demand.item)) < 1 / HEAVY:
+        return []
+    name = demand.select(np.flatnonzero(demand.item == most)[:1]).names()[0]
+    return [f"One item has {share[most]:.0%} of the weight: {name}. weights='series' counts each series the same."]

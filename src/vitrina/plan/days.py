@@ -109,6 +109,26 @@ def lead_of(drawn: float, chances: Float64) -> int:
 
 
 @kernel
+def sent(due: Float64, day: int, units: float, lead: int) -> float:
+    """Put an order on its way: the units that are there at once. What arrives after the last day isn't noted."""
+    if lead == 0:
+        return units
+    if day + lead < len(due):
+        due[day + lead] += units
+    return 0.0
+
+
+@kernel
+def spoiled(shelf: Float64, oldest: int, expired: int) -> tuple[float, int]:
+    """Clear the slots up to the one that has reached the end of its life: their units, and the first slot after them."""
+    units = 0.0
+    for at in range(oldest, expired + 1):
+        units += shelf[at]
+        shelf[at] = 0.0
+    return units, expired + 1
+
+
+@kernel
 def taken(shelf: Float64, oldest: int, newest: int, units: float, gone: Float64) -> tuple[float, int]:
     """Take units off the shelf, the oldest first: what was taken, and the slot of the last ones. `gone` keeps what was taken of each slot, where it has any."""
     left = units
@@ -160,25 +180,19 @@ def _path(
         today, expired = t + shift, t + shift - life
         come = due[t]
         way -= come
-        while oldest <= expired:
-            held -= shelf[oldest]
-            written_off += shelf[oldest]
-            shelf[oldest] = 0.0
-            oldest += 1
+        if oldest <= expired:
+            old, oldest = spoiled(shelf, oldest, expired)
+            held, written_off = held - old, written_off + old
         if span and t >= span:
             back, first = come_back(scratch, terms.returns[i], terms.resold[i], draws, t - span, expired, tally)
             held, oldest = held + back, min(oldest, first)
         if t == look * review:
             at = min(look, len(point) - 1)
             units = ordered(held + come + way - waiting, point[at], level[at], lot, minimum, pack)
-            look += 1
+            look, orders = look + 1, orders + (units > 0)
             if units > 0:
-                orders += 1
-                lead = lead_of(chance(draws, t, LEADS, 0), chances) if len(chances) else terms.lead[i]
-                come += units if lead == 0 else 0.0
-                way += units if lead else 0.0
-                if lead and t + lead < days:
-                    due[t + lead] += units
+                now = sent(due, t, units, lead_of(chance(draws, t, LEADS, 0), chances) if len(chances) else terms.lead[i])
+                come, way = come + now, way + units - now
         shelf[today] += come
         arrived, held = arrived + come, held + come
         today_wanted = np.float64(demand[t])

@@ -16,7 +16,7 @@ from vitrina.base.showing import html_of
 from vitrina.base.tables import Fitted
 
 SHOWN = {
-    "WRMSSE": "WRMSSE", "WSPL": "WSPL", "coverage": "of days", "coverage of totals": "of totals", "bias": "bias", "MAPE": "MAPE (see below)",
+    "WRMSSE": "WRMSSE", "WSPL": "WSPL", "coverage": "days within", "coverage of totals": "totals within", "bias": "bias", "MAPE": "MAPE (see below)",
 }  # fmt: skip
 PERCENT = ("coverage", "coverage of totals", "bias", "MAPE")
 WARNING = "MAPE leaves out the days without a sale, and the forecast with the best MAPE is too low; don't choose by it (vitrina.plan.mape_figures says what it does to a plan)."

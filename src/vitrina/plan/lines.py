@@ -64,12 +64,12 @@ class Lines:
             place: (lines,) codes.
             times: (lines,) microseconds since 1970.
             quantity: (lines,) units; below 0 for what came back.
-            price: (lines,) per unit; NaN where it isn't known.
+            price: (lines,) per unit; NaN where it isn't known. A price of 0 is a gift, and no price.
             zone: whose midnight ends a day; None for that of the times as they are.
         """
         day, clock = days_of(times, zone)
         units, back = np.maximum(quantity, 0).astype(np.float64), np.maximum(-quantity, 0).astype(np.float64)
-        known = np.zeros(len(units)) if price is None else np.where(np.isfinite(price), units, 0)
+        known = np.zeros(len(units)) if price is None else np.where(price > 0, units, 0)
         money = np.zeros(len(units)) if price is None else np.nan_to_num(price) * known
         at = int(units.argmax()) if len(units) else 0
         own, where = np.unique(day, return_inverse=True)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from vitrina.evaluate.interval import Interval, mean_interval
+from vitrina.evaluate.bootstrap import Buckets
+from vitrina.evaluate.interval import Ends, Interval, intervals_within
 from vitrina.plan.scores import Scores
 from vitrina.types import Bool, Float64, Int64
 
 COMPARED = ("WRMSSE", "WSPL")  # with the baseline, in verdicts
 SLICED = (*COMPARED, "coverage", "bias")
+SHARES = ("coverage", "sold out")  # of days: between 0 and 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,9 @@ def number(name: str, rows: Rows, confidence: float) -> tuple[float, Interval, i
     many, total = int((count > 0).sum()), count.sum()
     if not many:
         return np.nan, Interval(np.nan, np.nan), 0
-    return float(np.nansum(value * count) / total), mean_interval(value, rows.item, confidence, count), many
+    ends = Ends.of(value) if name.startswith(SHARES) else Ends(-np.inf, np.inf)  # an error below 1 so far may be above
+    low, high = intervals_within(Buckets.of([value], rows.item, count), [ends], confidence)[0]
+    return float(np.nansum(value * count) / total), Interval(low if name == "bias" else max(low, 0.0), high), many
 
 
 def groups_of(labels: dict[str, pl.Series]) -> Iterator[tuple[str, str, Bool]]:

@@ -62,7 +62,8 @@ def optimise(
     ([True, True, True], [4.6, 3.4, 0.4])
     """
     kind = _kind_of(family)
-    goods, search_on, judge_on = _settled(forecast, goods, leftover, fresh)
+    search_on, judge_on = halves(forecast) if fresh is None else (forecast, fresh)
+    goods = fitting(forecast, goods, judge_on, leftover)
     ground = _ground(search_on, goods, kind, lost, leftover, seed)
     bounds = _bounds(search_on, goods, kind, ground.base, lost)
     every = np.arange(len(forecast))
@@ -78,7 +79,7 @@ def optimise(
         held = profit > nothing
         found, profit = np.where(held[:, None], found, np.column_stack([idle, nothing, found[:, 3]])), np.maximum(profit, nothing)
     played = simulate(search_on, goods, _rule(family, found), lost=lost, actual=judge_on, leftover=leftover, seed=seed)
-    if kind == UP_TO:  # the rule reads the whole forecast from now on: the same levels
+    if kind == UP_TO and fresh is None:  # the rule reads the whole forecast from now on: the same levels
         found[:, 0] += _aim(ground.base, window_means(forecast, goods), held)
     return Optimised(_rule(family, found), played, held, profit, search_on.paths, int(found[:, 3].sum()), gap)
 
@@ -93,20 +94,19 @@ def _kind_of(family: Family) -> int:
     return KINDS[family]
 
 
-def _settled(forecast: Forecast, goods: Goods, leftover: float, fresh: Forecast | None) -> tuple[Goods, Forecast, Forecast]:
-    """Goods with a row per series, the paths that choose and those that judge."""
-    if fresh is None:
-        if forecast.paths < LEAST:
-            raise ParameterError(
-                f"optimise needs {LEAST} paths at least: one half chooses, the other half judges. Got {forecast.paths}: forecast more of them."
-            )
-        half = forecast.paths // 2
-        chosen, judging = (
-            replace(forecast, samples=np.ascontiguousarray(s)) for s in (forecast.samples[:, :half], forecast.samples[:, half:])
+def halves(forecast: Forecast) -> tuple[Forecast, Forecast]:
+    """The paths that choose, and those that judge.
+
+    Raises:
+        ParameterError: there are fewer than 4.
+    """
+    if forecast.paths < LEAST:
+        raise ParameterError(
+            f"Levels need {LEAST} paths at least: one half chooses, the other half judges. Got {forecast.paths}: forecast more of them."
         )
-    else:
-        chosen, judging = forecast, fresh
-    return fitting(forecast, goods, judging, leftover), chosen, judging
+    half = forecast.paths // 2
+    chosen, judging = (np.ascontiguousarray(s) for s in (forecast.samples[:, :half], forecast.samples[:, half:]))
+    return replace(forecast, samples=chosen), replace(forecast, samples=judging)
 
 
 def _ground(search_on: Forecast, goods: Goods, kind: int, lost: bool, leftover: float, seed: int) -> Ground:

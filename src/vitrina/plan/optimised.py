@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from vitrina.base.printing import fixed, short, short_interval
@@ -18,6 +19,10 @@ from vitrina.plan.simulated import HALF, Simulated
 from vitrina.types import Bool, Float64
 
 Family: TypeAlias = type[OrderUpTo] | type[MinMax] | type[FixedQuantity]
+
+NAMES: dict[Any, dict[str, str]] = {  # of a column: the parameter of the rule
+    OrderUpTo: {"safety": "safety"}, MinMax: {"order_at": "low", "order_up_to": "high"}, FixedQuantity: {"order_at": "point", "quantity": "quantity"},
+}  # fmt: skip
 
 
 class Gap(NamedTuple):
@@ -80,13 +85,7 @@ class Optimised:
     @property
     def levels(self) -> dict[str, Float64]:
         """(series,) what was found, by the names of columns."""
-        rule: Any = self.rule
-        named = {
-            OrderUpTo: {"safety": "safety"},
-            MinMax: {"order_at": "low", "order_up_to": "high"},
-            FixedQuantity: {"order_at": "point", "quantity": "quantity"},
-        }
-        return {column: np.asarray(getattr(rule, name), np.float64) for column, name in named[type(rule)].items()}
+        return {column: np.asarray(getattr(self.rule, name), np.float64) for column, name in NAMES[type(self.rule)].items()}
 
     @cached_property
     def table(self) -> pl.DataFrame:
@@ -124,3 +123,8 @@ class Optimised:
     def to_pandas(self) -> Any:
         """`table` as a pandas DataFrame."""
         return as_pandas(self.table)
+
+
+def rule_of_rows(rule: Any, rows: NDArray[Any]) -> OrderRule:
+    """The rule with the levels of these series, in this order."""
+    return type(rule)(**{name: tuple(np.asarray(getattr(rule, name))[rows].tolist()) for name in NAMES[type(rule)].values()})

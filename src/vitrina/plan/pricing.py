@@ -115,6 +115,62 @@ def best_price(
     )
 
 
+def profit_by_price(
+    forecast: Forecast,
+    goods: Goods,
+    response: PriceResponse,
+    prices: ArrayLike | None = None,
+    *,
+    family: Family = OrderUpTo,
+    lost: bool = True,
+    leftover: float = 1.0,
+    draws: int = 50,
+    confidence: float = 0.9,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """What each series earns at several prices, each with the stock that is best at it: what a curve of profit by price is drawn from.
+
+    What is known for sure is today; `low` to `high` is the interval of what a price earns more than today's, as in `best_price`, from today's profit on. It closes at today's price.
+
+    Args:
+        forecast, goods, response, family, lost, leftover, draws, confidence, seed: as in `best_price`.
+        prices: (series, prices), or numbers for all series; None for a grid over the prices that were seen, not below the cost.
+
+    Returns:
+        series, price, profit, low, high; by series and price, today's price among them.
+
+    Raises:
+        ParameterError: as `best_price`, or a price isn't a number above 0.
+
+    Cost: `optimise` and `draws` times `simulate` per price: for the few series that somebody wants to see.
+    """
+    _require(forecast, response, False, None, None, draws, confidence)
+    shop = _Shop.of(forecast, fitting(forecast, goods, forecast, leftover), response, family, lost, leftover, seed)
+    if prices is None:
+        low, high = _limits(shop, None, None, 0.0, False).T
+        grid = np.exp(np.linspace(np.log(low), np.log(high), POINTS, axis=1))
+    else:
+        given = np.asarray(prices, np.float64)
+        grid = np.broadcast_to(given, (len(forecast), given.shape[-1])) if given.ndim == 1 else given
+        if grid.ndim != 2 or len(grid) != len(forecast) or not (np.isfinite(grid) & (grid > 0)).all():
+            raise ParameterError(
+                f"The 'prices' are numbers above 0, (series, prices) with {len(forecast):,} series. Got the shape {given.shape}.",
+                parameter="prices",
+            )
+    grid = np.where(np.isclose(grid, shop.today[:, None], rtol=1e-9), shop.today[:, None], grid)
+    today = shop.at(shop.today)
+    earned, parts = today.profit.mean(axis=1), []
+    for at in (shop.today, *grid.T):
+        gap = _differences(shop, at, shop.at(at), today, draws)
+        low, high = np.quantile(gap, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+        parts.append(
+            pl.DataFrame(
+                {"series": np.arange(len(at)), "price": at, "profit": earned + gap.mean(axis=0), "low": earned + low, "high": earned + high}
+            )
+        )
+    return pl.concat(parts).unique(["series", "price"]).sort("series", "price")
+
+
 class _Shop(NamedTuple):
     """All that stays the same while prices are tried.
 

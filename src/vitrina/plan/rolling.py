@@ -18,6 +18,7 @@ from vitrina.plan.forecast import Forecast
 from vitrina.plan.protocols import Forecaster
 from vitrina.plan.scales import Known, Worth
 from vitrina.plan.scores import Scores, scores_of
+from vitrina.types import Float32
 
 BASELINE = "SeasonalNaive"
 BYTES = 1 << 29  # of samples that are held at once
@@ -55,6 +56,7 @@ class Task:
     season: int
     interval: float
     block: int | None
+    prices: Float32 | None = None
 
     def starts(self, columns: int) -> list[int]:
         """The columns where forecasts begin, the earliest first."""
@@ -74,6 +76,7 @@ def evaluate_demand(
     season: int = 1,
     interval: float = 0.9,
     category: str | None = None,
+    prices: Float32 | None = None,
     block: int | None = None,
     bootstrap: Bootstrap = Bootstrap(),
 ) -> DemandBoard:
@@ -112,6 +115,8 @@ def evaluate_demand(
         season: columns to the day of the naive forecast that scales errors: 1 as in M5.
         interval: the chance that an interval promises.
         category: a column of the table of items to slice by.
+        prices: (series, days of the demand) what one unit was planned to cost: forecasters are told those of the days ahead. Give what was known before, such as a
+            calendar of promotions: mean prices of the sales themselves tell when there were any. None for none.
         block: series that are fitted together; all by default, or as many as keep samples under 512 MB. Series of one item stay together.
         bootstrap: its confidence is that of the intervals, and of all verdicts on one metric together.
 
@@ -122,7 +127,7 @@ def evaluate_demand(
     Cost: fitting and forecasting; beside it some 3 seconds per forecaster for 5,000 series, 4 origins, 28 days and 200 paths. Memory: the samples of a block,
     a copy of the days before an origin, and 300 bytes per series, origin and forecaster.
     """
-    task = Task(days, origins, days if every is None else every, paths, seed, weights, season, interval, block)
+    task = Task(days, origins, days if every is None else every, paths, seed, weights, season, interval, block, prices)
     _check(demand, task, category)
     named, baseline = _with_baseline(forecasters)
     rounds = [_round(demand, named, origin, task) for origin in task.starts(demand.days)]
@@ -158,15 +163,18 @@ def _check(demand: Demand, task: Task, category: str | None) -> None:
         raise ParameterError(f"The 'interval' of evaluate_demand is between 0 and 1. Got {task.interval}.", parameter="interval")
     if task.weights not in ("revenue", "units", "series"):
         raise ParameterError(f"The 'weights' are 'revenue', 'units' or 'series'. Got {task.weights!r}.", parameter="weights")
+    if task.prices is not None and np.shape(task.prices) != demand.units.shape:
+        raise ParameterError(
+            f"The 'prices' of evaluate_demand are (series, days) as the demand has them, {demand.units.shape}. Got {np.shape(task.prices)}.",
+            parameter="prices",
+        )
     if not len(demand):
         raise DataError("There is no series to forecast. Give a Demand of one or more.")
     first, fewest = task.starts(demand.days)[0], max(2, task.season + 1)
     if first < fewest:
-        fit = (demand.days - fewest - task.days) // task.every + 1
-        remedy = f"Give {max(fit, 0)} origins or fewer" if fit > 0 else f"Give days={max((demand.days - fewest) // 2, 1)} or fewer"
         raise ParameterError(
-            f"{task.origins} origins, {task.every} columns from one to the next, with {task.days} to forecast leave {max(first, 0)} columns of {demand.days} to learn from "
-            f"before the first, and it takes {fewest}. {remedy}, a smaller 'every', or a longer history.",
+            f"Origins: {task.origins}, {task.every} columns from one to the next, and {task.days} columns to forecast leave {max(first, 0)} of {demand.days} to learn from "
+            f"before the first, and it takes {fewest}. Give {_remedy(demand.days - fewest, task)}a longer history.",
             parameter="origins",
         )
     columns = [] if demand.table is None else demand.table.columns
@@ -175,6 +183,17 @@ def _check(demand: Demand, task: Task, category: str | None) -> None:
             f"The category '{category}' is no column of the table of items. There are: {', '.join(columns) or 'none'}.",
             parameter="category",
         )
+
+
+def _remedy(columns: int, task: Task) -> str:
+    """What to give so that the forecasts fit in so many columns, and no fewer are left to learn from than are forecast."""
+    fit = (columns - task.days) // task.every + 1
+    if fit > 0:
+        return f"origins={fit} or fewer, or "
+    days = columns // (task.origins + 1)
+    if task.every != task.days:  # it stays when the days are fewer
+        days = min(days, columns - (task.origins - 1) * task.every)
+    return f"days={days} or fewer, or " if days > 0 else ""
 
 
 def _round(demand: Demand, forecasters: Mapping[str, Forecaster], origin: int, task: Task) -> Round:
@@ -186,7 +205,9 @@ def _round(demand: Demand, forecasters: Mapping[str, Forecaster], origin: int, t
         parts, said, judging = [], dict[str, None](), 0.0
         blocks = blocks_of(demand, task)
         for series in blocks:
-            forecast = _forecast(forecaster, before(demand, origin, None if len(blocks) == 1 else series), task, name)
+            train = before(demand, origin, None if len(blocks) == 1 else series)
+            ahead = None if task.prices is None else task.prices[series, origin : origin + task.days]
+            forecast = _forecast(forecaster, train, ahead, task, name)
             said |= dict.fromkeys(forecast.notes)
             judged = time.perf_counter()
             parts.append((series, scores_of(forecast.samples, truth.select(series), known.select(series), task.interval)))
@@ -222,8 +243,8 @@ def blocks_of(demand: Demand, task: Task) -> list[np.ndarray]:
     return [*blocks, order[begin:]]
 
 
-def _forecast(forecaster: Forecaster, train: Demand, task: Task, name: str) -> Forecast:
-    forecast = forecaster.fit(train).forecast(task.days, paths=task.paths, seed=task.seed)
+def _forecast(forecaster: Forecaster, train: Demand, prices: Float32 | None, task: Task, name: str) -> Forecast:
+    forecast = forecaster.fit(train).forecast(task.days, paths=task.paths, seed=task.seed, prices=prices)
     found = len(forecast), forecast.days
     if found != (len(train), task.days) or forecast.start != train.end:
         raise DataError(

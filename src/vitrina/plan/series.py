@@ -22,7 +22,8 @@ from vitrina.plan.zeros import suspicious_runs
 from vitrina.types import Float32, Float64, Int32, Int64
 from vitrina.vocabulary import Vocabulary
 
-CELL_BYTES = 48  # of a series and day while it is made
+CELL_BYTES = 40  # of a series and day while it is made
+TABLE_BYTES = 24  # more for each table beside the log
 MEMORY_SHARE = 0.6  # of what is free, that a demand may take
 EPOCH = date(1970, 1, 1)
 HOURS_EARLY = 2  # by how much a day ends before it usually does, or begins after it, to look cut
@@ -88,7 +89,7 @@ def demand_of(
         DataError: the log has no quantities or no dates, or a quantity can't be used.
         MemoryBudgetError: series x days would not fit in memory; says how many would.
 
-    Cost: a pass over the log, and 48 bytes per series and day at the peak.
+    Cost: a pass over the log, and 40 bytes per series and day at the peak, 24 more for each table.
 
     >>> import polars as pl, vitrina as vt
     >>> lines = pl.DataFrame({"user_id": [1, 2, 1], "item_id": ["tea", "tea", "jam"], "timestamp": ["2027-03-01", "2027-03-04", "2027-03-03"], "value": [2, 1, 5]})
@@ -228,13 +229,14 @@ def _series(keys: Int64, units: Float64, listed: Int64 | None, making: Making) -
 
 def _require_room(series: int, days: int, keys: Int64, making: Making) -> None:
     free = psutil.virtual_memory().available
-    fits = int(MEMORY_SHARE * free / (CELL_BYTES * days))
+    cell = CELL_BYTES + TABLE_BYTES * ((making.stock is not None) + (making.prices is not None))
+    fits = int(MEMORY_SHARE * free / (cell * days))
     if series <= fits:
         return
     counts = np.sort(np.unique(keys, return_counts=True)[1])[::-1]
     least = int(counts[fits]) + 1 if 0 < fits < len(counts) else making.min_sales + 1
     raise MemoryBudgetError(
-        f"Demand of {series:,} series over {days:,} days needs {CELL_BYTES * series * days / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free. "
+        f"Demand of {series:,} series over {days:,} days needs {cell * series * days / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free. "
         f"Give top={max(fits, 1)} or min_sales={least}, or leave out days with vt.filters.period."
     )
 
@@ -279,9 +281,11 @@ def sold_out(demand: Demand, stock: Known, *, holds: bool) -> Any:
     own = stock.own & (stock.least <= 0)
     if not holds:
         return own
-    day = np.arange(demand.days)
-    last_row = np.maximum.accumulate(np.where(stock.own, day, -1), axis=1)
-    last_sale = np.maximum.accumulate(np.where((demand.units > 0) & ~stock.own, day, -2), axis=1)
+    day = np.arange(demand.days, dtype=np.int32)
+    last_row = np.where(stock.own, day, np.int32(-1))
+    last_sale = np.where((demand.units > 0) & ~stock.own, day, np.int32(-2))
+    for last in (last_row, last_sale):
+        np.maximum.accumulate(last, axis=1, out=last)
     return own | ((stock.value <= 0) & ~stock.own & (last_sale <= last_row))
 
 
@@ -300,9 +304,14 @@ def _prices(lines: Lines, making: Making, demand: Demand, at: Int64, width: int)
     if not lines.priced.any():
         return None, []
     mean = np.divide(lines.money, lines.priced, out=np.full(len(lines), np.nan), where=lines.priced > 0)
-    return _scattered(at, lines.day - start, mean, shape, np.nan), [
-        "Prices are means over the units of a day, and known on days with a sale."
-    ]
+    return _scattered(at, lines.day - start, mean, shape, np.nan), [_said_of(lines)]
+
+
+def _said_of(lines: Lines) -> str:
+    """What the prices of lines are."""
+    gifts = float((lines.units - lines.priced).sum())
+    rest = f" {gifts:,.0f} units without a price, or at a price of 0, don't count in it." if gifts else ""
+    return f"The price of a day is the mean over its units, and known on days with a sale.{rest}"
 
 
 def _ends(lines: Lines, start: int, length: int) -> list[str]:

@@ -178,6 +178,6 @@ def carried(values: NDArray[Any]) -> NDArray[Any]:
     >>> carried(np.array([[np.nan, 2.0, np.nan, 3.0]])).tolist()
     [[nan, 2.0, 2.0, 3.0]]
     """
-    last = np.where(np.isnan(values), 0, np.arange(values.shape[1], dtype=np.int32))
+    last = np.where(np.isnan(values), np.int32(0), np.arange(values.shape[1], dtype=np.int32))
     np.maximum.accumulate(last, axis=1, out=last)
     return np.take_along_axis(values, last, axis=1)

@@ -9,10 +9,13 @@ from typing import final
 import numpy as np
 import polars as pl
 
+from vitrina.base.arrays import cuts
 from vitrina.base.errors import ParameterError
 from vitrina.plan.demand import SEEN, SOLD_OUT, Demand
 from vitrina.plan.opening import closed_weekdays
 from vitrina.types import Bool, Float64, Int64
+
+BLOCK = 1 << 22  # series x days that are looked at at a time
 
 
 @final
@@ -104,9 +107,19 @@ def suspicious_runs(demand: Demand, *, chance: float = 0.001) -> ZeroRuns:
     """
     if not 0 < chance < 1:
         raise ParameterError(f"The 'chance' of suspicious_runs must be between 0 and 1. Got {chance!r}.", parameter="chance", value=chance)
-    counted = demand.seen.copy()
-    counted &= ~(closed_weekdays(demand, last=demand.days)[:, demand.weekday] if demand.step == 1 else False) | (demand.units > 0)
-    sold = counted & (demand.units > 0)
+    shut = closed_weekdays(demand, last=demand.days)
+    parts = [_runs(demand, shut, block, chance) for block in cuts(np.full(len(demand), demand.days), BLOCK)]
+    series, first, last, tail = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return ZeroRuns(demand, series, first, last, tail, chance)
+
+
+def _runs(demand: Demand, shut: Bool, block: slice, chance: float) -> tuple[Int64, Int64, Int64, Float64]:
+    """Series, first and last column, and chance of the runs of some series."""
+    units = demand.units[block]
+    counted = demand.state[block] == SEEN
+    if demand.step == 1:
+        counted &= ~shut[block][:, demand.weekday] | (units > 0)
+    sold = counted & (units > 0)
     open_days, sales = counted.sum(axis=1), sold.sum(axis=1)
     rows, columns = np.nonzero(counted)
     zero = ~sold[rows, columns]
@@ -119,4 +132,4 @@ def suspicious_runs(demand: Demand, *, chance: float = 0.001) -> ZeroRuns:
     rate = np.divide(sales[series], rest, out=np.zeros(len(series)), where=rest > 0)
     tail = np.minimum(open_days[series] * rate * (1 - rate) ** length, 1.0)
     found = (rate > 0) & (tail < chance) & (length > 1)
-    return ZeroRuns(demand, series[found], columns[begin][found], columns[stop][found], tail[found], chance)
+    return series[found] + block.start, columns[begin][found], columns[stop][found], tail[found]

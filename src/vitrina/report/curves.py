@@ -59,11 +59,11 @@ def _band(curve: Curve, wide: Linear | Log, high: Linear) -> Html:
 
 
 def _upright(x: float, text: str, wide: Linear | Log, tall: int, width: int) -> Html:
-    """A dashed line with its words at the foot, on the side that has room."""
+    """A dashed line with its words above it, on the side that has room."""
     at = wide(x)
     right = at + 5 + text_width(text) < width
-    words = write(text, at + 5 if right else at - 5, tall - AXIS - 5, "tick over", "start" if right else "end")
-    return join((rule(at, 16, at, tall - AXIS, "limit"), words))
+    words = write(text, at + 4 if right else at - 4, 11, "tick over", "start" if right else "end")
+    return join((rule(at, 3, at, tall - AXIS, "limit"), words))
 
 
 def _noted(note: tuple[float, float, str] | None, line: Curve, wide: Linear | Log, high: Linear, width: int) -> Html | None:

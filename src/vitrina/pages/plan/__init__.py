@@ -2,7 +2,8 @@
 
 from vitrina.pages.plan.demand import demand_page
 from vitrina.pages.plan.goals import goals_page
+from vitrina.pages.plan.price import price_page
 from vitrina.pages.plan.stock import stock_page
-from vitrina.pages.plan.study import DemandStudy, GoalsStudy, StockStudy
+from vitrina.pages.plan.study import DemandStudy, GoalsStudy, PriceStudy, StockStudy, profits_of
 
-__all__ = ["DemandStudy", "GoalsStudy", "StockStudy", "demand_page", "goals_page", "stock_page"]
+__all__ = ["DemandStudy", "GoalsStudy", "PriceStudy", "StockStudy", "demand_page", "goals_page", "price_page", "profits_of", "stock_page"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from vitrina.pages.frame import framed
 from vitrina.pages.plan.ahead import ahead, fans, log
-from vitrina.pages.plan.forecasters import coverage, forecasters, where
-from vitrina.pages.plan.making import making
+from vitrina.pages.plan.forecasters import best_of, coverage, forecasters, where
+from vitrina.pages.plan.making import length, making
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan.demand import SOLD_OUT
 from vitrina.report.html import Html
@@ -29,7 +29,7 @@ def dateline(study: DemandStudy) -> list[str]:
     """Short facts below the title."""
     facts = [
         plural(len(study.demand), "series", "series"),
-        plural(study.demand.days, "day"),
+        length(study.demand.days, study.demand.step),
         f"to {day(study.demand.end - timedelta(days=1))}",
         study.date,
     ]
@@ -42,7 +42,7 @@ def answer(study: DemandStudy) -> list[str]:
 
 
 def _best(study: DemandStudy) -> list[str]:
-    return [] if study.board is None else study.board.sentences[:1]
+    return [] if study.board is None else [best_of(study.board)]
 
 
 def _coming(study: DemandStudy) -> list[str]:
@@ -52,7 +52,9 @@ def _coming(study: DemandStudy) -> list[str]:
     biggest = int(total.mean(axis=1).argmax())
     low, high = np.quantile(total[biggest], [0.05, 0.95])
     mean = total.mean(axis=1)
-    said = f"{plural(study.ahead.days, 'day')} from {day(study.ahead.start)} are expected to take {count(float(mean.sum()))} units"
+    said = (
+        f"{length(study.ahead.days, study.ahead.step)} from {day(study.ahead.start)} are expected to take {count(float(mean.sum()))} units"
+    )
     if len(mean) == 1:
         return [f"{said} {between(low, high, 0)}."]
     return [f"{said}; most of {study.demand.names()[biggest]}: {count(float(mean[biggest]))} {between(low, high, 0)}."]

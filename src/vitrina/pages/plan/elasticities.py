@@ -27,7 +27,7 @@ def elasticities(response: PriceResponse) -> Html:
 
 def _plot(response: PriceResponse, rows: list[dict[str, Any]]) -> Html:
     shown = rows[:DRAWN]
-    marks = [Dot(_title(r), r["elasticity"], r["low"], r["high"], "unsure" if r["high"] - r["low"] > 2 else "lead", f"{_title(r)}: {_said(r)}") for r in shown]  # fmt: skip
+    marks = [Dot(_title(r), r["elasticity"], r["low"], r["high"], "unsure" if r["high"] - r["low"] > 2 else "equal", f"{_title(r)}: {_said(r)}") for r in shown]  # fmt: skip
     spoken = "; ".join(f"{_title(r)} {_said(r)}" for r in shown)
     sure = sum(r["high"] < -1 for r in rows)
     title = (

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from vitrina.pages.plan.making import length, step_name
 from vitrina.plan import Demand, Forecast
 from vitrina.plan.demand import SOLD_OUT
 from vitrina.report.fans import Fan, Ribbon, Spot, Thread, fan
@@ -72,6 +73,8 @@ class Bands:
 
 def picked(bands: Bands, costly: Sequence[int] = (), most: int = 6) -> list[tuple[int, str]]:
     """Series worth a look, each with the reason: the biggest, those that cost most of the error, one that is rarely sold, one that was sold out."""
+    if len(bands.demand) == 1:
+        return [(0, "")]
     volume = bands.volume
     sold = np.asarray((bands.demand.units[:, : bands.cut] > 0).sum(axis=1))
     share = sold / np.maximum((bands.demand.state[:, : bands.cut] > 0).sum(axis=1), 1)
@@ -109,7 +112,7 @@ def _remark(bands: Bands, series: int, why: str) -> str:
     if not known.any():
         return why
     hits = round(float(bands.inside[series]) * known.sum())
-    return f"{why}; {count(hits)} of {plural(int(known.sum()), 'day')} in the 90% band"
+    return f"{f'{why}; ' if why else ''}{count(hits)} of {plural(int(known.sum()), step_name(bands.demand.step))} in the 90% band"
 
 
 def fan_of(bands: Bands, series: int, title: str) -> Drawing:
@@ -150,7 +153,7 @@ def _top(past: Float32, high: Float64) -> float:
 def _spoken(bands: Bands, series: int, title: str) -> str:
     total = bands.forecast.total()[series]
     low, middle, high = np.quantile(total, [0.05, 0.5, 0.95])
-    said = f"{title}: {plural(bands.forecast.days, 'day')} from {day(bands.forecast.start)}, {count(middle)} units in all {between(low, high, 0)}"
+    said = f"{title}: {length(bands.forecast.days, bands.forecast.step)} from {day(bands.forecast.start)}, {count(middle)} units in all {between(low, high, 0)}"
     known = np.isfinite(bands.truth[series])
     if known.any():
         said += f"; {count(float(np.nansum(bands.truth[series])))} units came on {plural(int(known.sum()), 'known day')}, {percent(float(bands.inside[series]))} of the days within the 90% band"
@@ -160,7 +163,7 @@ def _spoken(bands: Bands, series: int, title: str) -> str:
 def _numbers(bands: Bands, series: Sequence[int], names: Sequence[str]) -> Html:
     total = bands.forecast.select(series).total()
     ends = np.quantile(total, [0.05, 0.5, 0.95], axis=1)
-    columns = [Column("Item", number=False), Column("Units per day before"), Column("Forecast, all days"), Column("90% interval"), Column("Came true"), Column("Days within 90%")]  # fmt: skip
+    columns = [Column("Item", number=False), Column(f"Units per {step_name(bands.demand.step)} before"), Column("Forecast, all of them"), Column("90% interval"), Column("Came true"), Column("Of them within 90%")]  # fmt: skip
     places = decimals([float(bands.volume[s]) for s in series])
     body = []
     for at, s in enumerate(series):

@@ -10,7 +10,7 @@ import polars as pl
 
 from vitrina.base.printing import decimals, finite, half_width
 from vitrina.evaluate import mean_interval
-from vitrina.pages.plan.making import MOST, folded
+from vitrina.pages.plan.making import MOST, folded, step_name
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan import DemandBoard
 from vitrina.report.charts import Dot, Group, dots, interval, trellis
@@ -38,13 +38,29 @@ def forecasters(study: DemandStudy) -> Html | None:
 
 
 def _findings(board: DemandBoard) -> list[str]:
-    rows = board.differences.filter(pl.col("metric") == "WRMSSE").to_dicts()
-    better = [r["forecaster"] for r in rows if str(r["verdict"]).startswith("better")]
-    if not rows:
+    """Who is better than the baseline, by each of the two errors."""
+    if len(board.forecasters) == 1:
         return [f"{board.baseline} stands alone: give it something to be compared with."]
-    if not better:
-        return [f"No forecaster is measurably better than {board.baseline}."]
-    return [f"{listed(better)} {'is' if len(better) == 1 else 'are'} better than {board.baseline}, beyond doubt."]
+    return [f"By {metric} {_better(board, metric)}." for metric in ("WRMSSE", "WSPL")]
+
+
+def _better(board: DemandBoard, metric: str) -> str:
+    rows = board.differences.filter((pl.col("metric") == metric) & pl.col("verdict").str.starts_with("better"))
+    names = [name for name in board.forecasters if name in rows["forecaster"].to_list()]
+    if not names:
+        return f"no forecaster is measurably better than {board.baseline}"
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} better than {board.baseline}, beyond doubt"
+
+
+def best_of(board: DemandBoard) -> str:
+    """The first sentence of the page: the best forecaster, and what its forecasts are worth."""
+    if board.best != board.baseline or len(board.forecasters) == 1:
+        return board.sentences[0]
+    covered, bias = board[board.best, "coverage"], board[board.best, "bias"]
+    return (
+        f"No forecaster has a smaller WRMSSE than {board.baseline}. Its {percent(board.interval)} intervals hold {percent(covered, 1)} of {step_name(board.step)}s; it forecasts "
+        f"{percent(abs(bias), 1)} too {'much' if bias > 0 else 'little'}."
+    )
 
 
 def _errors(board: DemandBoard, metric: str, what: str) -> Html:
@@ -147,7 +163,7 @@ def coverage(study: DemandStudy) -> Html | None:
     )
     note = (
         f"{board.best}: per cent of the judged days within the {percent(board.interval)} interval, by units per day before them, with 95% intervals over items; the upright line is what is promised. "
-        "Each day counts with the share of its step of whole units that is inside, so that slow items are held to the same promise"
+        "Each day counts with the share of its step of whole units that is inside, so that slow items are held to the same promise; with the ends included, as they are drawn, more days are inside"
     )
     plot = figure("coverage-plot", _covered(rows), drawn, table(columns, body, caption="Days within the interval"), note=note)
     return section("coverage", "How sure the bands are", plot)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from vitrina.base.printing import decimals, finite, half_width
 from vitrina.pages.frame import framed
-from vitrina.pages.plan.making import MOST, folded, making, warned
+from vitrina.pages.plan.making import MOST, dense, folded, making, warned
 from vitrina.pages.plan.pilot import bonuses, pilot
 from vitrina.pages.plan.study import GoalsStudy
 from vitrina.plan.goals import EFFORT
@@ -65,8 +63,8 @@ def _kept(study: GoalsStudy) -> Html | None:
     rows = study.judged.table.to_dicts()
     band = [(r["ambition"], r["low"], r["high"]) for r in rows if finite(r["low"])]
     lines = [
-        Curve(_dense([(r["ambition"], r["met"]) for r in rows]), "lead", "met", band, "came true"),
-        Curve(_dense([(r["ambition"], r["promised"]) for r in rows]), "base", "promised", name="promised"),
+        Curve(dense([(r["ambition"], r["met"]) for r in rows]), "lead", "met", band, "came true"),
+        Curve(dense([(r["ambition"], r["promised"]) for r in rows]), "base", "promised", name="promised"),
     ]
     spoken = "; ".join(
         f"at {percent(r['ambition'])} {percent(r['met'])} {between(100 * r['low'], 100 * r['high'], 0)} of {percent(r['promised'])} promised"
@@ -78,13 +76,6 @@ def _kept(study: GoalsStudy) -> Html | None:
     note = f"across: ambition; up: share of goals that are met, with {percent(study.judged.confidence)} intervals over those who have one. {study.judged.sentences[1]}"
     drawn = _plot(lines, (0.0, 1.0), None, f"Share of goals met by ambition: {spoken}.", ACROSS[:5])
     return figure("kept-plot", title, drawn, table(columns, body, caption="Goals of the past"), note=note, span="half")
-
-
-def _dense(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The same line through many points, so that no name is written over it."""
-    x, y = zip(*points, strict=True)
-    at = np.linspace(x[0], x[-1], 60)
-    return list(zip(at.tolist(), np.interp(at, x, y).tolist(), strict=True))
 
 
 def _cost(study: GoalsStudy) -> Html | None:

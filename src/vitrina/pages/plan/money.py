@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from vitrina.base.printing import decimals, half_width
-from vitrina.pages.plan.making import MOST, folded
+from vitrina.base.printing import half_width
+from vitrina.pages.plan.making import MOST, coins, folded
 from vitrina.pages.plan.study import StockStudy
 from vitrina.plan import Simulated
 from vitrina.report.cascade import Part, cascade
 from vitrina.report.fans import Fan, Ribbon, Thread, fan
-from vitrina.report.html import Column, Drawing, Html, Panel, el, figure, name, panels, section, table
+from vitrina.report.html import Column, Drawing, Html, Panel, el, figure, name, panels, section, sentence, table
 from vitrina.report.words import between, count, day, fixed, percent, plural
 from vitrina.types import Float64
 
@@ -29,8 +29,10 @@ COSTS = {
 def money(study: StockStudy) -> Html:
     """Section: the margin of all that is wanted, what goes off it, and the profit."""
     found = study.simulated
+    if not found.ideal.any():
+        return section("money", "Where the money goes", sentence("Nothing is wanted on any path, so that there is no money to show."))
     rows = _parts(found)
-    places = decimals([rows[-1][1]], [half_width(rows[-1][2], rows[-1][3])])
+    places = coins([rows[-1][1]], [half_width(rows[-1][2], rows[-1][3])])
     shown = [Part(label, value, fixed(value, places), low, high, total=label == "Profit") for label, value, low, high in rows]
     spoken = "; ".join(f"{label} {fixed(value, places)} {between(low, high, places)}".strip() for label, value, low, high in rows)
     columns = [Column("Part", number=False), Column("Money"), Column("Interval"), Column("Of what could be earned")]
@@ -53,7 +55,7 @@ def _parts(found: Simulated) -> list[tuple[str, float, float | None, float | Non
     lost, back = found.lost_margin, found.goods.margin[:, None] * found.units("returned")
     waits = found.ideal - lost - back - found.money["margin"]
     parts: dict[str, Float64] = {
-        "Margin of all that is wanted": found.ideal,
+        "Margin on all demand": found.ideal,
         "Lost sales": -lost,
         "Sales still waiting": -waits,
         "Returns": -back,
@@ -74,7 +76,7 @@ def _items(study: StockStudy) -> Html:
         "profit", descending=True, maintain_order=True
     )
     shown = rows.head(MOST).to_dicts()
-    places = decimals([r["profit"] for r in shown], [half_width(r["low"], r["high"]) for r in shown])
+    places = coins([r["profit"] for r in shown], [half_width(r["low"], r["high"]) for r in shown])
     columns = [
         Column("Item", number=False, class_="first"), Column("Profit"), Column("Interval"), Column("Could be earned"), Column("Met at once"), Column("Mean stock"), Column("Written off"),
         Column("Orders"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vitrina.base.printing import short_interval
 from vitrina.pages.frame import framed
+from vitrina.pages.plan.losing import losing, orders, packs
 from vitrina.pages.plan.making import making
 from vitrina.pages.plan.money import money, shelves
 from vitrina.pages.plan.study import StockStudy
@@ -35,8 +36,14 @@ def dateline(study: StockStudy) -> list[str]:
 
 def answer(study: StockStudy) -> list[str]:
     """What is earned, and how that compares with today."""
+    if not study.simulated.ideal.any():
+        return [
+            f"Nothing is wanted in these {plural(study.simulated.days, 'day')}, so that nothing can be earned. Look at the forecast before the stock."
+        ]
     first, *rest = study.simulated.sentences
-    return [first, *_against(study), *rest[:3]]
+    asked = [] if study.diagnosis is None else study.diagnosis.sentences[:1]
+    ordered = [] if study.orders is None else study.orders.sentences[:1]
+    return [first, *_against(study), *asked, *ordered, *(told for told in rest[:-1] if not (asked and "lose money" in told))]
 
 
 def _against(study: StockStudy) -> list[str]:
@@ -54,6 +61,9 @@ def _against(study: StockStudy) -> list[str]:
 
 SECTIONS: tuple[tuple[str, str, Callable[[StockStudy], Html | None]], ...] = (
     ("money", "Where the money goes", money),
+    ("orders", "To order today", orders),
+    ("losing", "What loses money", losing),
+    ("packs", "Packs and deliveries", packs),
     ("shelves", "Stock over time", shelves),
     ("making", "How it was made", lambda study: making(study.settings, study.simulated.sentences[-1:])),
 )

@@ -39,7 +39,7 @@ class SeasonalNaive(Config):
     [3.0, 0.0, 1.0, 2.0, 4.0, 9.0, 0.0, 3.0, 0.0]
     """
 
-    weeks: int = Field(8, ge=1)
+    weeks: int = Field(default=8, ge=1)
 
     def fit(self, demand: Demand) -> LastWeeks:
         """Keep the last weeks, gaps filled."""
