@@ -1,8 +1,8 @@
 """Elasticities of 5,000 items over half a year, and the best price of each with the stock that is best at it.
 
-    python -m benchmarks.speed.best_price [--items 5000]
+    python -m benchmarks.plan.best_price [--items 5000]
 
-Worlds as in `benchmarks.quality.price_response` with 100 categories; forecasts are Poisson with gamma rates of mean 3 a day, 40 paths of 28 days; packs of 6, a life of 14 days, a lead of 2, a look each 3 days, storage .01 a unit
+Worlds as in `benchmarks.plan.price_response` with 100 categories; forecasts are Poisson with gamma rates of mean 3 a day, 40 paths of 28 days; packs of 6, a life of 14 days, a lead of 2, a look each 3 days, storage .01 a unit
 and day, cost 60% of today's price, prices up to 1.5 times and down to .7 times today's.
 """
 
@@ -15,13 +15,13 @@ from datetime import date
 import numpy as np
 
 from benchmarks.kit.machine import machine
-from benchmarks.quality.price_response import world
+from benchmarks.plan.price_response import world
 from vitrina.plan import Forecast, Goods, best_price, price_response
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed.best_price", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.plan.best_price", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--items", type=int, default=5000)
     items = parser.parse_args().items

@@ -1,6 +1,6 @@
 """What elasticities are worth: in worlds where the truth is known, from prices that were chosen and drawn, and on Complete Journey with and without controls.
 
-    python -m benchmarks.quality.price_response [--worlds 200]
+    python -m benchmarks.plan.price_response [--worlds 200]
 
 Worlds: elasticities normal(-2, .6), levels log-uniform from .3 to 3 units a day (thin: .05 to .3), 26 weeks, cuts of 10 to 30% in 15% of the weeks of each item, weeks of the shop normal(0, .3) and weekdays; days are
 Poisson, or negative binomial with the size 2. Chosen prices: 60 items and 104 weeks, each week of an item normal(0, .4), cut by 20% with the chance .4 + .3 of that, kept within .2 and .8; "drawn" has the same log with these chances.
@@ -192,7 +192,7 @@ def journey() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quality.price_response", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.plan.price_response", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=200)
     worlds = parser.parse_args().worlds
