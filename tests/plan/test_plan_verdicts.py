@@ -156,7 +156,7 @@ def test_goods_of_four_days_or_less_lose():
 
 def test_rare_deliveries_with_a_long_lead_raise_storage():
     varied = vary(forecast_of([2.0], days=120), Goods(price=10, cost=6, storage=0.02), review=[1, 7, 14], lead=[1, 14])
-    storage = varied.table["storage"].to_list()
+    storage = varied.table["storage_paid"].to_list()
     assert storage[5] > 4 * storage[0]
     together = varied.found[0].simulated.interval(
         (varied.found[5].simulated.money["storage"] - varied.found[0].simulated.money["storage"]).sum(axis=0)
@@ -169,6 +169,7 @@ def test_a_small_seller_of_low_margin_earns_more_on_a_deposit():
         vary(forecast_of([rate], days=360), Goods(price=100, cost=95, pack=6, lead=3, review=7), deposit=[0.0, 0.16, 0.18])
         for rate in (0.02, 3.0)
     )
+    assert small.table["deposit"].to_list() == [0.0, 0.16, 0.18]
     assert small.table["low"][0] > 0
     assert (small.table["high"][1:] < 0).all()
     assert (small.table["earned_per_year"] < 0.16).all()

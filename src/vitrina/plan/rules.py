@@ -56,6 +56,11 @@ class OrderUpTo(Config):
     Args:
         safety: units on top, one number or one per series; below 0 to hold less.
         service: chance that the demand until the next order's arrival is met, one number or one per series; None for the mean.
+
+    >>> from datetime import date
+    >>> forecast = Forecast(np.ones((1, 3, 7), np.float32), date(2027, 1, 1))
+    >>> OrderUpTo(safety=0.5).targets(forecast, Goods(price=2, cost=1, lead=1, review=4)).level.tolist()
+    [[5.5, 5.5]]
     """
 
     safety: Amount = 0.0

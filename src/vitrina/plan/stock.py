@@ -48,7 +48,18 @@ def simulate(
     Raises:
         ParameterError: sizes don't fit, a price or cost isn't known, or a step of the forecast is no single day.
 
-    Cost: series * paths * days, 10 to 20 nanoseconds each on one core; memory (series, paths) numbers, and what `trace` keeps.
+    Cost: series * paths * days, 20 nanoseconds each on one core, four times that with returns; memory 16 numbers per series and path, and what `trace` keeps.
+
+    >>> from datetime import date
+    >>> from vitrina.plan import OrderUpTo
+    >>> demand = np.random.default_rng(0).poisson(0.5, (1, 500, 120)).astype(np.float32)
+    >>> forecast = Forecast(demand, date(2027, 1, 1))
+    >>> for pack in (1, 12):
+    ...     goods = Goods(price=10, cost=6, pack=pack, shelf_life=14, lead=2, review=3)
+    ...     done = simulate(forecast, goods, OrderUpTo(service=0.84))
+    ...     print(f"packs of {pack}: {done.profit.sum() / done.ideal.sum():.0%} of the ideal margin, {done.fill_rate[0]:.0%} served")
+    packs of 1: 87% of the ideal margin, 90% served
+    packs of 12: -1% of the ideal margin, 81% served
     """
     actual = forecast if actual is None else actual
     goods = fitting(forecast, goods, actual, leftover)

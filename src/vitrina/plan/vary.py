@@ -63,7 +63,7 @@ class Varied:
         return {
             **self.settings[n], "profit": float(total.mean), "low": float(total.low), "high": float(total.high),
             "share_of_ideal": float(total.mean) / ideal if ideal else None,
-            "storage": money["storage"], "deposit": money["deposit"], "write_offs": money["write_offs"], "orders": money["orders"],
+            "storage_paid": money["storage"], "deposit_paid": money["deposit"], "written_off": money["write_offs"], "orders_paid": money["orders"],
             "mean_stock": float(played.mean_stock.sum()), "earned_per_year": earned / bound * YEAR / played.days if bound else None,
             "difference": float(change.mean), "difference_low": float(change.low), "difference_high": float(change.high),
         }  # fmt: skip
