@@ -26,6 +26,7 @@ from vitrina.cli import (
     inspect,
     judge,
     key,
+    plan,
     policy,
     promote,
     recommend,
@@ -85,6 +86,7 @@ for group, modules in GROUPS.items():
 app.add_typer(rules.app, name="rules", rich_help_panel="Board")
 app.add_typer(policy.app, name="policy", rich_help_panel="Decisions")
 app.add_typer(experiment.app, name="experiment", rich_help_panel="Decisions")
+app.add_typer(plan.app, name="plan", rich_help_panel="Decisions")
 app.add_typer(search.app, name="search", rich_help_panel="Search")
 app.command("answer", rich_help_panel="Search")(answer.command)
 app.add_typer(judge.app, name="judge", rich_help_panel="Search")

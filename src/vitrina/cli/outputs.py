@@ -20,7 +20,14 @@ COLUMNS = (  # of the tables that Vitrina writes: lists, values of single querie
     {"file", "row", "line", "reason", "text"},
     {"arm", "propensity"},
     {"label", "reason", "judge"},
+    {"item", "day", "mean", "q05"},  # of a plan, as are the next ones
+    {"item", "order", "packs", "why"},
+    {"item", "profit", "storage", "write_offs"},
+    {"item", "elasticity", "own", "base"},
+    {"item", "price", "today", "difference"},
+    {"name", "expected", "goal", "met"},
 )
+PLAN = "vitrina.plan"  # what the numbers of a plan say that they are
 LISTS = "vitrina.lists"  # what the manifest of a folder of lists says that it is
 NUMBERS = ({"primary", "entries"}, {"systems", "pairs", "metric"})  # keys of boards
 WRITTEN = "# Written by Vitrina"  # the first words of a TOML
@@ -108,8 +115,8 @@ def _ours(path: Path) -> bool:
         if path.suffix == ".html":
             return MARK in path.read_text(encoding="utf-8", errors="replace")[:2000] or _ours(path.with_name("board.json"))
         if path.suffix == ".json":
-            keys = set(json.loads(path.read_text(encoding="utf-8")))
-            return any(wanted <= keys for wanted in NUMBERS)
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return any(wanted <= set(content) for wanted in NUMBERS) or content.get("kind") == PLAN
         if path.suffix == ".toml":
             return path.read_text(encoding="utf-8").startswith(WRITTEN)
         columns = pl.read_parquet_schema(path) if path.suffix == ".parquet" else pl.read_csv(path, n_rows=0).columns

@@ -16,9 +16,14 @@ from vitrina.plan.effort import GoalResponse
 from vitrina.plan.elasticity import price_response
 from vitrina.plan.fan import fan_table
 from vitrina.plan.forecast import Forecast
+from vitrina.plan.forecasters.average import Average
+from vitrina.plan.forecasters.counts import Counts
+from vitrina.plan.forecasters.croston import TSB, Croston
 from vitrina.plan.forecasters.likes import ByLikes
 from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.plan.forecasters.open_days import OpenDays
+from vitrina.plan.forecasters.packaged import StatsForecast
+from vitrina.plan.forecasters.recalibrated import Recalibrated
 from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goal_pilot import plan_pilot, response_to_goals
 from vitrina.plan.goal_world import GoalWorld
@@ -47,12 +52,16 @@ from vitrina.plan.verdicts import GoodsDiagnosis, diagnose_goods
 from vitrina.plan.zeros import ZeroRuns, suspicious_runs
 
 __all__ = [
+    "TSB",
+    "Average",
     "BestPrices",
     "Bonus",
     "BonusChange",
     "BonusCurve",
     "ByLikes",
     "CalibratedTotals",
+    "Counts",
+    "Croston",
     "Demand",
     "DemandBoard",
     "DemandModel",
@@ -81,8 +90,10 @@ __all__ = [
     "PriceLog",
     "PriceResponse",
     "QuantityLevels",
+    "Recalibrated",
     "SeasonalNaive",
     "Simulated",
+    "StatsForecast",
     "StockLog",
     "Targets",
     "Varied",
