@@ -25,7 +25,9 @@ from vitrina.data.demo import _folder
 
 DAYS, PATHS, LEVELS = 28, 1000, (0.1, 0.25, 0.5, 0.75, 0.9)
 FORECASTERS = {
-    "SeasonalNaive": plan.SeasonalNaive(), "its totals calibrated": plan.CalibratedTotals(days=DAYS),
+    "SeasonalNaive": plan.SeasonalNaive(), "SeasonalNaive, its totals calibrated": plan.CalibratedTotals(days=DAYS),
+    "Recalibrated": plan.Recalibrated(forecaster=plan.SeasonalNaive(), days=DAYS), "Counts": plan.Counts(),
+    "Counts, its totals calibrated": plan.CalibratedTotals(forecaster=plan.Counts(), days=DAYS),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Literal, final
 
 import numpy as np
 import polars as pl
+from scipy.special import ndtri
 
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.plan.demand import Demand
@@ -89,8 +90,9 @@ def price_response(
     base, least, most = (table[name].fill_null(np.nan).to_numpy() for name in ("base", "least", "most"))
     checks = giveaways([part.looked for part in parts if part.looked is not None], demand.step) if randomised is None else None
     return PriceResponse(
-        demand.items, items, centre, error, base, least, most, randomised is None, table, confidence, checks, (*priced.notes, *notes)
-    ).tabled()
+        demand.items, items, centre, error, base, least, most, randomised is None, table, confidence, checks, (*priced.notes, *notes),
+        categories=_centres(names, parts, found, confidence),
+    ).tabled()  # fmt: skip
 
 
 @final
@@ -142,6 +144,19 @@ class _Part:
             own[self.speaking], error[self.speaking] = _without(fit.slope, fit.variance, found.centre, spread)
             found = shrunk(own, error, *prior)
         return found
+
+
+def _centres(names: list[str], parts: Sequence[_Part], found: Sequence[Shrunk], confidence: float) -> pl.DataFrame:
+    """A row per category: what its items have in common."""
+    half = float(ndtri((1 + confidence) / 2))
+    rows = [
+        (name, len(part.rows), int(np.isfinite(part.error).sum()), one.centre, one.centre - half * one.centre_error, one.centre + half * one.centre_error, one.spread)
+        for name, part, one in zip(names, parts, found, strict=True)
+    ]  # fmt: skip
+    schema = {"category": pl.String, "items": pl.Int64, "speaking": pl.Int64} | dict.fromkeys(
+        ("centre", "low", "high", "spread"), pl.Float64
+    )
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _without(slope: Float64, variance: Float64, centre: float, spread: float) -> tuple[Float64, Float64]:

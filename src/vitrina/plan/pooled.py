@@ -9,6 +9,7 @@ import numpy as np
 from vitrina.types import Float64
 
 SPREADS = 60  # of a grid on which the spread between the true values is weighed
+AVOID = 0.5  # power of the spread in its prior: a flat one puts too much on 0, and 90% intervals held 86% where the spread is about as large as the errors
 WIDEST = 2.0  # scale of the prior of that spread, which matters only where a handful of items speak
 
 
@@ -30,24 +31,28 @@ class Shrunk(NamedTuple):
     spread: float
 
 
-def shrunk(values: Float64, errors: Float64, centre: float = 0.0, width: float = 10.0, spread: float = WIDEST) -> Shrunk:
+def shrunk(
+    values: Float64, errors: Float64, centre: float = 0.0, width: float = 10.0, spread: float = WIDEST, avoid: float = AVOID
+) -> Shrunk:
     """Estimates b_i = t_i + noise of the standard deviation s_i, true values t_i from a normal of unknown centre m and spread tau, m from N(centre, width^2).
 
     For each tau of a grid m and t are known in closed form ([Gelman et al. 2013](http://www.stat.columbia.edu/~gelman/book/), 5.4): with B_i = s_i^2 / (s_i^2 + tau^2)
     and V = 1 / (1 / width^2 + sum_i 1 / (s_i^2 + tau^2)), the mean of t_i is b_i + B_i (m - b_i) and its variance s_i^2 (1 - B_i) + B_i^2 V. The grid is weighed by the
-    chance of the estimates and a half-normal prior of tau, so that the doubt about tau is in the errors: a plugged-in tau of 0 would make all values alike and certain.
+    chance of the estimates and a prior of tau, tau^avoid times a half-normal, which keeps off 0 ([Chung et al. 2013](https://doi.org/10.1007/s11336-013-9328-2)); so the doubt about tau is in the errors: a
+    plugged-in tau of 0 would make all values alike and certain.
 
     Args:
         values: (values,) estimates.
         errors: (values,) standard errors above 0; infinite where an estimate says nothing.
         centre, width: what is known of m beforehand.
-        spread: scale of the half-normal prior of tau; infinite for a flat one.
+        spread: scale of the half-normal of the prior of tau; infinite for none.
+        avoid: power of tau in its prior.
 
     Cost: values times 60.
 
     >>> one = shrunk(np.array([-2.0, -2.0, -4.0]), np.array([0.1, 0.1, 2.0]))
     >>> one.mean.round(1).tolist(), bool(one.error[2] < 1.5)
-    ([-2.0, -2.0, -2.3], True)
+    ([-2.0, -2.0, -2.5], True)
     """
     known = np.isfinite(errors) & np.isfinite(values)
     b, s2 = np.where(known, values, 0.0), np.where(known, errors, 1.0) ** 2
@@ -61,7 +66,7 @@ def shrunk(values: Float64, errors: Float64, centre: float = 0.0, width: float =
     m = V * (centre / width**2 + heavy @ b)
     off = ((b - m[:, None]) ** 2 * heavy).sum(axis=1) + (m - centre) ** 2 / width**2
     chance = 0.5 * (np.log(V) + np.log(np.where(known, heavy, 1.0)).sum(axis=1) - off) - 0.5 * (taus / spread) ** 2
-    weight = np.exp(chance - chance.max()) * np.gradient(taus)
+    weight = np.exp(chance - chance.max()) * np.gradient(taus) * taus**avoid
     weight /= weight.sum()
     B = np.where(known, s2 * heavy, 1.0)
     means = b + B * (m[:, None] - b)

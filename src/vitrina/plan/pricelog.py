@@ -45,14 +45,14 @@ def priced_days(demand: Demand, randomised: pl.DataFrame | None, *, at_least: bo
         raise ParameterError(f"The 'carry' of a price is a number of days from 0 up. Got {carry!r}.", parameter="carry")
     known = demand.state == 1
     censored = demand.state == SOLD_OUT
-    notes = []
+    notes, unit = [], "days" if demand.step == 1 else f"steps of {demand.step} days"
     if censored.any():
         what = (
             "count as 'at least what was sold'"
             if at_least
-            else "are left out: the demand of those days isn't known. at_least=True takes them as a lower bound"
+            else "are left out: the demand of them isn't known. at_least=True takes them as a lower bound"
         )
-        notes.append(f"{censored.sum():,} sold-out days {what}.")
+        notes.append(f"{censored.sum():,} {unit} were sold out and {what}.")
     if randomised is None:
         price, said = _carried(demand, _given(demand), carry)
         notes += said
@@ -96,15 +96,15 @@ def _carried(demand: Demand, price: Float64, carry: int) -> tuple[Float64, list[
     filled = np.where(near & ~known, np.take_along_axis(price, np.maximum(last, 0), axis=1), price)
     carried = int((near & ~known).sum())
     lost = int((~np.isfinite(filled) & (demand.state != ABSENT)).sum())
-    days, notes = int((demand.state != ABSENT).sum()), []
+    days, notes, unit = int((demand.state != ABSENT).sum()), [], "days" if demand.step == 1 else f"steps of {demand.step} days"
     if carried:
         notes.append(
-            f"{carried:,} of {days:,} days ({carried / days:.0%}) had no sale and no price: they take the last one known. Where a price changed on such a day that is wrong, and draws elasticities "
+            f"{carried:,} of {days:,} {unit} ({carried / days:.0%}) had no sale and no price: they take the last one known. Where the price had changed that is wrong, and draws elasticities "
             "towards 0; a table of prices per day mends it."
         )
     if lost:
         notes.append(
-            f"{lost:,} of {days:,} days ({lost / days:.0%}) have no price that is known, or none within {carry} days before, and are left out."
+            f"{lost:,} of {days:,} {unit} ({lost / days:.0%}) have no price that is known, or none within {carry} days before, and are left out."
         )
     return filled, notes
 

@@ -252,6 +252,7 @@ def _search(shop: _Shop, limits: Float64, ticks: Ticks) -> _Tried:
         )  # fmt: skip
         prices, profit = [*prices, probe], [*profit, found]
     tried, earned = np.stack(prices, axis=1), np.stack(profit, axis=1)
+    tried = np.where(np.isclose(tried, shop.today[:, None], rtol=1e-9), shop.today[:, None], tried)
     if ticks.step:
         return _allowed(shop, limits, ticks, tried, earned)
     return _Tried(tried, earned, tried[rows, earned.argmax(axis=1)])

@@ -103,6 +103,7 @@ class PriceResponse:
         checks: what gives away that prices were chosen; None where they were drawn.
         notes: sentences on what was made of the data.
         curve: demand per price, where arms were drawn.
+        categories: a row per category: category, items, speaking (items that say something themselves); centre of its elasticities, low, high; spread (standard deviation) between its items.
 
     >>> from vitrina.vocabulary import Vocabulary
     >>> one = np.ones(1)
@@ -124,6 +125,7 @@ class PriceResponse:
     checks: Checks | None = None
     notes: tuple[str, ...] = ()
     curve: Curve | None = None
+    categories: pl.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.item)

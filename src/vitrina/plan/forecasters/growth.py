@@ -46,7 +46,7 @@ def regress(first, last, units, known, scale, excess, weight, out):
         if sold <= 0:
             continue
         level, growth = math.log(sold / would), 0.0
-        base = sold / would
+        base, i00, det = sold / would, 0.0, 0.0
         for _ in range(STEPS):
             s0, s1, i00, i01, i11 = 0.0, 0.0, 0.0, 0.0, 0.0
             for day in range(days):

@@ -81,14 +81,14 @@ class _Past:
     def of(cls, config: Recalibrated, demand: Demand, start: int) -> _Past:
         before, after = demand.between(0, start), demand.between(start, start + config.days)
         forecast = config.forecaster.fit(before).forecast(config.days, paths=config.paths, seed=config.seed + start)
-        alive = before.seen.any(axis=1)[:, None]
+        alive = np.any(before.seen, axis=1, keepdims=True)
         return cls(forecast.samples, after.units.astype(np.float64), after.seen & alive, _kinds(before, config.classes), _whole(demand))
 
     def of_totals(self) -> tuple[Float64, Float64, Float64, Int64]:
         """Steps of sums over the seen days, what they count, and classes."""
         total = np.sort(np.einsum("spd,sd->sp", self.samples, self.seen.astype(np.float32)), axis=1)
-        low, high = step_of(total, np.where(self.seen, self.units, 0).sum(axis=1))
-        return low, high, self.seen.any(axis=1).astype(np.float64), self.kind
+        low, high = step_of(total, np.asarray(np.where(self.seen, self.units, 0).sum(axis=1), np.float64))
+        return low, high, np.any(self.seen, axis=1, keepdims=True)[:, 0].astype(np.float64), self.kind
 
     def of_days(self) -> tuple[Float64, Float64, Float64, Int64]:
         """Steps of days, each of which counts as one of the series' days."""
