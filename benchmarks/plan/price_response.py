@@ -19,7 +19,7 @@ import polars as pl
 
 from benchmarks.kit.machine import machine
 from vitrina.plan import Demand, price_response, read_demand
-from vitrina.plan.elasticity import Control
+from vitrina.plan.price.elasticity import Control
 from vitrina.vocabulary import Vocabulary
 
 START = date(2026, 1, 5)

@@ -22,7 +22,7 @@ from vitrina.plan import (
     plan_pilot,
     response_to_goals,
 )
-from vitrina.plan.concave import concave_fit
+from vitrina.plan.goals.concave import concave_fit
 
 WORLD, FIXED = GoalWorld(), Bonus(fixed=200)
 COLUMNS = {"arm": "arm", "outcome": "outcome", "old": "goal_old", "new": "goal_new", "control": "old"}

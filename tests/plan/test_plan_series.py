@@ -12,7 +12,7 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import DataError, MemoryBudgetError, ParameterError, UnknownNameError
-from vitrina.plan.demand import ABSENT, SEEN, SOLD_OUT
+from vitrina.plan.demand.demand import ABSENT, SEEN, SOLD_OUT
 
 FIRST = datetime(2025, 3, 24)  # the week in which clocks go forward in London
 
@@ -274,7 +274,7 @@ def test_bad_stock_is_refused(left, says):
 def test_too_many_series_are_refused_with_what_fits(monkeypatch):
     from types import SimpleNamespace
 
-    from vitrina.plan import series
+    from vitrina.plan.demand import series
 
     monkeypatch.setattr(series.psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))
     lines = shop()

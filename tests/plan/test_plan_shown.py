@@ -11,8 +11,8 @@ import pytest
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.versions import Versions
-from vitrina.plan.rules import Targets
-from vitrina.plan.shown import earned, expired
+from vitrina.plan.stock.rules import Targets
+from vitrina.plan.stock.shown import earned, expired
 
 
 class Never:

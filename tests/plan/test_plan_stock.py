@@ -14,7 +14,7 @@ from stock_by_objects import Shop, lots, needed
 
 import vitrina as vt
 from vitrina.plan import FixedQuantity, Forecast, Goods, MinMax, Newsvendor, OrderUpTo, simulate
-from vitrina.plan.days import LEADS, TALLIES, chance, stream
+from vitrina.plan.stock.days import LEADS, TALLIES, chance, stream
 
 
 def forecast_of(samples: object) -> Forecast:

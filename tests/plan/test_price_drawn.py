@@ -8,7 +8,7 @@ import pytest
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.plan import Demand, arm_response, price_response
-from vitrina.plan.monotone import falling
+from vitrina.plan.price.monotone import falling
 from vitrina.policy import DecisionLog
 from vitrina.vocabulary import Vocabulary
 

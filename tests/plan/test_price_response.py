@@ -8,8 +8,8 @@ import pytest
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.plan import Demand, price_response
-from vitrina.plan.panel import Panel, fit_panel
-from vitrina.plan.pooled import shrunk
+from vitrina.plan.price.panel import Panel, fit_panel
+from vitrina.plan.price.pooled import shrunk
 from vitrina.vocabulary import Vocabulary
 
 WEEKS = 26

@@ -11,7 +11,7 @@ from vitrina.pages.plan.fans import Bands, fan_panels, picked
 from vitrina.pages.plan.making import FIRST, MOST, folded, length, step_name, warned
 from vitrina.pages.plan.study import DemandStudy
 from vitrina.plan import Demand
-from vitrina.plan.demand import SOLD_OUT
+from vitrina.plan.demand.demand import SOLD_OUT
 from vitrina.report.charts import Span, over_time
 from vitrina.report.html import Column, Html, el, figure, name, section, table
 from vitrina.report.words import between, count, day, decimals, fixed, percent, plural

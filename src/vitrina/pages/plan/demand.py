@@ -12,7 +12,7 @@ from vitrina.pages.plan.ahead import ahead, fans, log
 from vitrina.pages.plan.forecasters import best_of, coverage, forecasters, where
 from vitrina.pages.plan.making import length, making
 from vitrina.pages.plan.study import DemandStudy
-from vitrina.plan.demand import SOLD_OUT
+from vitrina.plan.demand.demand import SOLD_OUT
 from vitrina.report.html import Html
 from vitrina.report.words import between, count, day, percent, plural
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from vitrina.pages.plan.making import length, step_name
 from vitrina.plan import Demand, Forecast
-from vitrina.plan.demand import SOLD_OUT
+from vitrina.plan.demand.demand import SOLD_OUT
 from vitrina.report.fans import Fan, Ribbon, Spot, Thread, fan
 from vitrina.report.html import Column, Drawing, Html, Panel, name, panels, table
 from vitrina.report.words import between, count, day, decimals, fixed, percent, plural

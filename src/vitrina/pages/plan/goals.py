@@ -10,7 +10,7 @@ from vitrina.pages.frame import framed
 from vitrina.pages.plan.making import MOST, dense, folded, making, warned
 from vitrina.pages.plan.pilot import bonuses, pilot
 from vitrina.pages.plan.study import GoalsStudy
-from vitrina.plan.goals import EFFORT
+from vitrina.plan.goals.goals import EFFORT
 from vitrina.report.charts import Dot, interval
 from vitrina.report.curves import Curve, curves
 from vitrina.report.html import Column, Drawing, Html, el, figure, name, section, table

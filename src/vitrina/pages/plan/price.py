@@ -9,7 +9,7 @@ from vitrina.pages.plan.elasticities import elasticities
 from vitrina.pages.plan.making import making
 from vitrina.pages.plan.prices import moves, profits
 from vitrina.pages.plan.study import PriceStudy
-from vitrina.plan.response import CHOSEN
+from vitrina.plan.price.response import CHOSEN
 from vitrina.report.html import Html
 from vitrina.report.words import day, plural
 
