@@ -36,7 +36,7 @@ class OpenDays(Config):
     """
 
     forecaster: Forecaster
-    last: int = Field(91, ge=7)
+    last: int = Field(default=91, ge=7)
 
     def fit(self, demand: Demand) -> FittedOpenDays:
         """Fit the other forecaster, and look at the weekdays."""

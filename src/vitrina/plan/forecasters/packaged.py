@@ -41,7 +41,7 @@ class StatsForecast(Config):
     """
 
     model: str = "AutoETS"
-    season: int = Field(WEEK, ge=1)
+    season: int = Field(default=WEEK, ge=1)
     arguments: Mapping[str, Any] = Field(default_factory=dict)
 
     def fit(self, demand: Demand) -> PackagedModel:

@@ -46,10 +46,10 @@ class Recalibrated(Config):
     """
 
     forecaster: Any = Average()
-    origins: int = Field(3, ge=1)
-    days: int = Field(28, ge=1)
-    classes: int = Field(4, ge=1)
-    paths: int = Field(200, ge=20)
+    origins: int = Field(default=3, ge=1)
+    days: int = Field(default=28, ge=1)
+    classes: int = Field(default=4, ge=1)
+    paths: int = Field(default=200, ge=20)
     seed: int = 0
 
     def fit(self, demand: Demand) -> RecalibratedModel:
