@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.kit.machine import commit, processor
 from benchmarks.plan.new_items import complete_journey, online_retail
 from vitrina.plan import Average, Counts, Croston, Demand, Recalibrated, SeasonalNaive, StatsForecast, evaluate_demand
-from vitrina.plan.demand import SEEN
+from vitrina.plan.demand.demand import SEEN
 from vitrina.vocabulary import Vocabulary
 
 SOLD, QUARTER, SEED = 20, 91, 1
