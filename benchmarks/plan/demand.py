@@ -8,6 +8,7 @@ Forecasters were chosen on four origins of 28 days from there on; the last four 
 
 from __future__ import annotations
 
+import argparse
 import time
 from datetime import date
 
@@ -27,6 +28,7 @@ FORECASTERS = {
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print("Demand, 28 days ahead, four origins of 28 days, 200 paths\n")
     for shop, first in ((online_retail(), 515), (complete_journey(), 142)):
         sold = shop.demand.units[:, :first] > 0

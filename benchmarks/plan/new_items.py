@@ -26,8 +26,8 @@ from benchmarks.kit.places import data_folder
 from vitrina.data.demo import products
 from vitrina.evaluate import compare_paired, mean_interval
 from vitrina.plan import ByLikes, Demand, Forecast, read_demand
-from vitrina.plan.demand.forecasters.likes import FittedByLikes, columns_of
-from vitrina.plan.demand.forecasters.paths import Horizon
+from vitrina.plan.forecasters.likes import FittedByLikes, columns_of
+from vitrina.plan.forecasters.paths import Horizon
 from vitrina.types import Float32, Float64, Int64
 
 LEVELS = np.array([0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995])

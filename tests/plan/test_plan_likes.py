@@ -12,8 +12,8 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
-from vitrina.plan.demand.forecasters.likeness import likes_of
-from vitrina.plan.demand.forecasters.likes import columns_of
+from vitrina.plan.forecasters.likeness import likes_of
+from vitrina.plan.forecasters.likes import columns_of
 
 
 def shop(seed: int, *, new: int = 3, age: int = 4) -> vt.plan.Demand:

@@ -3,26 +3,26 @@
 For whoever must answer for what the list sells: that it is there, and worth selling.
 """
 
-from vitrina.plan.demand.board import DemandBoard
 from vitrina.plan.demand.demand import Demand
-from vitrina.plan.demand.fan import fan_table
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.average import Average
-from vitrina.plan.demand.forecasters.counts import Counts
-from vitrina.plan.demand.forecasters.croston import TSB, Croston
-from vitrina.plan.demand.forecasters.likes import ByLikes
-from vitrina.plan.demand.forecasters.naive import SeasonalNaive
-from vitrina.plan.demand.forecasters.open_days import OpenDays
-from vitrina.plan.demand.forecasters.packaged import StatsForecast
-from vitrina.plan.demand.forecasters.recalibrated import Recalibrated
-from vitrina.plan.demand.forecasters.totals import CalibratedTotals
 from vitrina.plan.demand.opening import closed_weekdays
 from vitrina.plan.demand.protocols import DemandModel, Forecaster
 from vitrina.plan.demand.read import read_demand
-from vitrina.plan.demand.rolling import evaluate_demand
 from vitrina.plan.demand.series import demand_of
 from vitrina.plan.demand.tables import PriceLog, StockLog
 from vitrina.plan.demand.zeros import ZeroRuns, suspicious_runs
+from vitrina.plan.evaluation.board import DemandBoard
+from vitrina.plan.evaluation.fan import fan_table
+from vitrina.plan.evaluation.rolling import evaluate_demand
+from vitrina.plan.forecasters.average import Average
+from vitrina.plan.forecasters.counts import Counts
+from vitrina.plan.forecasters.croston import TSB, Croston
+from vitrina.plan.forecasters.likes import ByLikes
+from vitrina.plan.forecasters.naive import SeasonalNaive
+from vitrina.plan.forecasters.open_days import OpenDays
+from vitrina.plan.forecasters.packaged import StatsForecast
+from vitrina.plan.forecasters.recalibrated import Recalibrated
+from vitrina.plan.forecasters.totals import CalibratedTotals
 from vitrina.plan.goals.ambition import BonusCurve, ambition_for, cost_by_ambition
 from vitrina.plan.goals.bonus import Bonus
 from vitrina.plan.goals.bonus_change import BonusChange, explain_bonuses

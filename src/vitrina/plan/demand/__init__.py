@@ -1,1 +1,1 @@
-"""Demand out of a log, its forecasts as sample paths, and how well they came true."""
+"""Demand out of a log, and its forecasts as sample paths."""

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from vitrina.plan.demand.demand import SEEN, SOLD_OUT, Demand
-from vitrina.plan.demand.scales import Known
+from vitrina.plan.evaluation.scales import Known
 from vitrina.types import Bool, Float32, Float64
 
 LEVELS = (0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995)  # of the M5 competition on uncertainty

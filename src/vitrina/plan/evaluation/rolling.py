@@ -11,13 +11,13 @@ import numpy as np
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.plan.demand.board import DemandBoard
-from vitrina.plan.demand.boarding import board_of
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
 from vitrina.plan.demand.protocols import Forecaster
-from vitrina.plan.demand.scales import Known, Worth
 from vitrina.plan.demand.scores import Scores, scores_of
+from vitrina.plan.evaluation.board import DemandBoard
+from vitrina.plan.evaluation.boarding import board_of
+from vitrina.plan.evaluation.scales import Known, Worth
 from vitrina.types import Float32
 
 BASELINE = "SeasonalNaive"
@@ -136,7 +136,7 @@ def evaluate_demand(
 
 def _with_baseline(forecasters: Mapping[str, Forecaster]) -> tuple[dict[str, Forecaster], str]:
     """The forecasters, the baseline first, and its name."""
-    from vitrina.plan.demand.forecasters.naive import SeasonalNaive  # noqa: PLC0415  light to import where nobody forecasts
+    from vitrina.plan.forecasters.naive import SeasonalNaive  # noqa: PLC0415  light to import where nobody forecasts
 
     for name, one in forecasters.items():
         if not isinstance(one, Forecaster):

@@ -12,8 +12,8 @@ from vitrina.base.config import Config
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.plan.demand.demand import ABSENT, Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.naive import SeasonalNaive
 from vitrina.plan.demand.protocols import DemandModel
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.types import Float32, Float64
 
 KNOWN = 0.75  # of the days of a period: a shop that is closed on a holiday sells 0 on it

@@ -13,10 +13,10 @@ from vitrina.base.config import Config
 from vitrina.base.errors import UnknownNameError
 from vitrina.plan.demand.demand import SEEN, Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.count_filter import run_filter, score_excess
-from vitrina.plan.demand.forecasters.growth import growth_of
-from vitrina.plan.demand.forecasters.paths import UNREAD, Horizon, drawn
-from vitrina.plan.demand.forecasters.profiles import closed_days, closed_weekdays, groups_of, mean_of_seen, shop_year, week_profile
+from vitrina.plan.forecasters.count_filter import run_filter, score_excess
+from vitrina.plan.forecasters.growth import growth_of
+from vitrina.plan.forecasters.paths import UNREAD, Horizon, drawn
+from vitrina.plan.forecasters.profiles import closed_days, closed_weekdays, groups_of, mean_of_seen, shop_year, week_profile
 from vitrina.plan.price.elasticity import price_response
 from vitrina.plan.price.response import PriceResponse
 from vitrina.types import Bool, Float32, Float64, Int64

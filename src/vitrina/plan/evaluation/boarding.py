@@ -12,14 +12,14 @@ from vitrina.base.errors import DataError
 from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.significance import compare_paired
 from vitrina.evaluate.slices import labelled
-from vitrina.plan.demand.board import DemandBoard
 from vitrina.plan.demand.demand import Demand
-from vitrina.plan.demand.measures import COMPARED, MEASURES, SLICED, Rows, groups_of, measured, number
-from vitrina.plan.demand.scales import CLASSES
 from vitrina.plan.demand.scores import BINS, Scores
+from vitrina.plan.evaluation.board import DemandBoard
+from vitrina.plan.evaluation.measures import COMPARED, MEASURES, SLICED, Rows, groups_of, measured, number
+from vitrina.plan.evaluation.scales import CLASSES
 
 if TYPE_CHECKING:
-    from vitrina.plan.demand.rolling import Round, Task
+    from vitrina.plan.evaluation.rolling import Round, Task
 
 HEAVY = 0.05  # share of the weight from which one item is named
 NEW = 56  # days since its first sale, up to which a series is new

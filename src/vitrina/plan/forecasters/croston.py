@@ -11,8 +11,8 @@ from pydantic import Field
 from vitrina.base.config import Config
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.paths import UNREAD, Horizon, drawn
-from vitrina.plan.demand.forecasters.profiles import closed_days, closed_weekdays
+from vitrina.plan.forecasters.paths import UNREAD, Horizon, drawn
+from vitrina.plan.forecasters.profiles import closed_days, closed_weekdays
 from vitrina.types import Bool, Float32, Float64, Int64
 
 KEPT = 100  # sizes of a series, at most: older ones weigh next to nothing

@@ -12,9 +12,9 @@ from vitrina.base.config import Config
 from vitrina.base.errors import ParameterError
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.counts import Counts
-from vitrina.plan.demand.forecasters.croston import TSB
 from vitrina.plan.demand.protocols import DemandModel
+from vitrina.plan.forecasters.counts import Counts
+from vitrina.plan.forecasters.croston import TSB
 from vitrina.types import Float32
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitrina.plan.demand.demand import SEEN, Demand
-from vitrina.plan.demand.forecasters.paths import WEEK
+from vitrina.plan.forecasters.paths import WEEK
 from vitrina.types import Bool, Float32, Float64, Int32, Int64
 
 YEAR = 364  # whole weeks

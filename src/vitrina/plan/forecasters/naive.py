@@ -11,7 +11,7 @@ from pydantic import Field
 from vitrina.base.config import Config
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.paths import UNREAD, WEEK, Horizon, drawn
+from vitrina.plan.forecasters.paths import UNREAD, WEEK, Horizon, drawn
 from vitrina.types import Float32, Int64
 
 

@@ -11,9 +11,9 @@ from pydantic import Field
 from vitrina.base.config import Config
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.paths import Horizon
 from vitrina.plan.demand.opening import closed_weekdays
 from vitrina.plan.demand.protocols import DemandModel, Forecaster
+from vitrina.plan.forecasters.paths import Horizon
 from vitrina.types import Bool, Float32
 
 

@@ -13,7 +13,7 @@ from vitrina.base.config import Config
 from vitrina.base.errors import MissingExtraError, ParameterError, UnknownNameError
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.paths import UNREAD, WEEK, Horizon, drawn
+from vitrina.plan.forecasters.paths import UNREAD, WEEK, Horizon, drawn
 from vitrina.types import Float32, Float64
 
 RESIDUALS = 26 * WEEK  # the last errors of a model that has no simulation of its own

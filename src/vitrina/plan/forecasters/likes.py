@@ -12,9 +12,9 @@ from scipy.special import gammaln
 from vitrina.base.config import Config, Names
 from vitrina.plan.demand.demand import ABSENT, Demand
 from vitrina.plan.demand.forecast import Forecast
-from vitrina.plan.demand.forecasters.likeness import likes_of
-from vitrina.plan.demand.forecasters.paths import WEEK, Horizon, drawn
 from vitrina.plan.demand.protocols import DemandModel, Forecaster
+from vitrina.plan.forecasters.likeness import likes_of
+from vitrina.plan.forecasters.paths import WEEK, Horizon, drawn
 from vitrina.types import Bool, Float32, Float64, Int64
 
 FEWEST = 5  # launches, below which nothing is known of how items begin
