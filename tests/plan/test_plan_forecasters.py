@@ -11,7 +11,7 @@ import vitrina as vt
 from vitrina.base.config import from_plain, to_plain
 from vitrina.base.errors import ParameterError, UnknownNameError
 from vitrina.plan import TSB, Average, Counts, Croston, Demand, Forecaster, Recalibrated, SeasonalNaive, StatsForecast
-from vitrina.plan.demand.scores import share_of_step, step_of
+from vitrina.plan.demand.steps import share_of_step, step_of
 from vitrina.plan.forecasters.count_filter import log_chance, run_filter, score_excess, tail
 from vitrina.plan.forecasters.growth import growth_of, regress
 from vitrina.vocabulary import Vocabulary

@@ -13,8 +13,8 @@ import pytest
 
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
 from vitrina.plan import Demand, Forecast, evaluate_demand, fan_table
-from vitrina.plan.demand.scores import LEVELS, scores_of
 from vitrina.plan.evaluation.scales import CLASSES, Known, kinds_of
+from vitrina.plan.evaluation.scores import LEVELS, scores_of
 from vitrina.vocabulary import Vocabulary
 
 START = date(2027, 1, 4)

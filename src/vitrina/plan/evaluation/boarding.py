@@ -13,10 +13,10 @@ from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.evaluate.significance import compare_paired
 from vitrina.evaluate.slices import labelled
 from vitrina.plan.demand.demand import Demand
-from vitrina.plan.demand.scores import BINS, Scores
 from vitrina.plan.evaluation.board import DemandBoard
 from vitrina.plan.evaluation.measures import COMPARED, MEASURES, SLICED, Rows, groups_of, measured, number
 from vitrina.plan.evaluation.scales import CLASSES
+from vitrina.plan.evaluation.scores import BINS, Scores
 
 if TYPE_CHECKING:
     from vitrina.plan.evaluation.rolling import Round, Task

@@ -10,7 +10,7 @@ import polars as pl
 
 from vitrina.evaluate.bootstrap import Buckets
 from vitrina.evaluate.interval import Ends, Interval, intervals_within
-from vitrina.plan.demand.scores import Scores
+from vitrina.plan.evaluation.scores import Scores
 from vitrina.types import Bool, Float64, Int64
 
 COMPARED = ("WRMSSE", "WSPL")  # with the baseline, in verdicts

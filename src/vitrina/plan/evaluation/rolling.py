@@ -14,10 +14,10 @@ from vitrina.evaluate.bootstrap import Bootstrap
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
 from vitrina.plan.demand.protocols import Forecaster
-from vitrina.plan.demand.scores import Scores, scores_of
 from vitrina.plan.evaluation.board import DemandBoard
 from vitrina.plan.evaluation.boarding import board_of
 from vitrina.plan.evaluation.scales import Known, Worth
+from vitrina.plan.evaluation.scores import Scores, scores_of
 from vitrina.types import Float32
 
 BASELINE = "SeasonalNaive"

@@ -13,7 +13,7 @@ from vitrina.base.errors import ParameterError
 from vitrina.plan.demand.demand import Demand
 from vitrina.plan.demand.forecast import Forecast
 from vitrina.plan.demand.protocols import DemandModel
-from vitrina.plan.demand.scores import step_of
+from vitrina.plan.demand.steps import step_of
 from vitrina.plan.forecasters.average import Average
 from vitrina.types import Bool, Float32, Float64, Int64
 

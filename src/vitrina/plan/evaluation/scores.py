@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from vitrina.plan.demand.demand import SEEN, SOLD_OUT, Demand
+from vitrina.plan.demand.steps import share_of_step, step_of
 from vitrina.plan.evaluation.scales import Known
 from vitrina.types import Bool, Float32, Float64
 
@@ -96,27 +97,6 @@ def _block(
         _sum(np.abs(units - point) / np.maximum(units, 1e-12), selling), selling.sum(axis=1).astype(np.float64),
         out.sum(axis=1).astype(np.float64), _sum(units > high, out), _histogram(*step, seen),
     )  # fmt: skip
-
-
-def step_of(ordered: Float32 | Float64, units: Float64) -> tuple[Float64, Float64]:
-    """The step of the distribution function at what came true: from the chance of less to the chance of no more.
-
-    [Czado, Gneiting and Held 2009](https://doi.org/10.1111/j.1541-0420.2009.01191.x). A number drawn evenly from the step is even on 0 to 1 if the forecast is
-    true. With m paths the step is (less, less + equal + 1) / (m + 1): what came true is one more path, so that this holds for any m.
-
-    Args:
-        ordered: (..., paths) ascending.
-        units: (...) what came true.
-    """
-    paths = ordered.shape[-1]
-    less = (ordered < units[..., None]).sum(axis=-1)
-    most = (ordered <= units[..., None]).sum(axis=-1)
-    return less / (paths + 1), (most + 1) / (paths + 1)
-
-
-def share_of_step(low: Float64, high: Float64, first: float, last: float) -> Float64:
-    """Which share of a step lies between first and last: the chance that a number drawn from it does."""
-    return np.maximum(np.minimum(high, last) - np.maximum(low, first), 0.0) / (high - low)
 
 
 def _histogram(low: Float64, high: Float64, seen: Bool) -> Float64:
