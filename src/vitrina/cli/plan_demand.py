@@ -170,7 +170,7 @@ def _page(job: PlanJob, found: Found, forecaster: Any) -> str:
         given = job.settings.demand
         before = past.between(0, past.days - days)
         judged = forecaster.fit(before).forecast(days, paths=given.paths, seed=given.seed)
-    return demand_page(DemandStudy(past, found.board, judged, found.ahead, job.title("demand"), job.facts(), today()))
+    return demand_page(DemandStudy(past, found.board, judged, found.ahead, job.title("demand"), job.facts(forecaster), today()))
 
 
 def as_json(found: Found) -> dict[str, Any]:

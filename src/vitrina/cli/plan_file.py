@@ -136,14 +136,14 @@ class PlanJob:
             raise ParameterError(f"{self.file.path}: this command needs the table [{name}]. {EXAMPLE}")
         return found
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, forecaster: Any) -> dict[str, str]:
         """What a page says of how it was made."""
         given = self.settings
         told = {"File": self.file.path.name, "Sales": str(given.sales.path), "Step": given.sales.every, "Returns": given.sales.returns}
         return told | {
             "Paths": f"{given.demand.paths:,}",
             "Seed": str(given.demand.seed),
-            "Forecaster": "by the board" if self.own is None else repr(self.own[1]),
+            "Forecaster": repr(forecaster),
         }
 
 

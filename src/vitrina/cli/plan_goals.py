@@ -158,7 +158,7 @@ def _page(job: PlanJob, found: Found) -> str:
 
     return goals_page(GoalsStudy(
         found.goals, found.ahead.start, found.ahead.days * found.ahead.step, found.curve, found.judged, found.response, found.change, job.title("goals"),
-        job.facts(), today(),
+        job.facts(chosen(job)[1]), today(),
     ))  # fmt: skip
 
 

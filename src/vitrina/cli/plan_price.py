@@ -70,11 +70,10 @@ def _best(job: PlanJob, folder: Path) -> Found:
     top = np.sort(np.argsort(-sold, kind="stable")[: min(given.top, int(known.sum()))])
     demand, goods = demand.select(top), goods.select(top)
     ahead = forecast(job, demand, chosen(job)[1], given.days)
-    lowest, highest = (None if share is None else share * goods.price for share in (given.lowest, given.highest))
     family = job.rule if isinstance(job.rule, type) else type(job.rule)
     with build.located(job.file, ("price",)), console.working("Looking for the prices that earn most"):
         best = best_price(
-            ahead, goods, response.of(demand.item), family=family, lowest=lowest, highest=highest, least_margin=given.least_margin, tick=given.tick, ending=given.ending, beyond=given.beyond,
+            ahead, goods, response.of(demand.item), family=family, lowest=given.lowest * goods.price, highest=given.highest * goods.price, least_margin=given.least_margin, tick=given.tick, ending=given.ending, beyond=given.beyond,
             lost=job.settings.stock.lost, leftover=job.settings.stock.leftover, draws=given.draws, confidence=job.settings.report.confidence, seed=job.settings.demand.seed,
         )  # fmt: skip
     return Found(demand, response, folder, ahead, goods, best)
@@ -103,7 +102,7 @@ def _page(job: PlanJob, found: Found) -> str:
         profits = profits_of(found.ahead, found.goods, found.response.of(found.demand.item), found.best, seed=job.settings.demand.seed)
     return price_page(PriceStudy(
         found.response, distinct_names(found.demand), last_prices(found.demand), start, days, found.best, profits, job.settings.report.confidence, job.title("prices"),
-        job.facts(), today(),
+        job.facts(chosen(job)[1]), today(),
     ))  # fmt: skip
 
 

@@ -122,11 +122,11 @@ class PriceSection(Section):
         default=None, description="Table of prices that were drawn by lot: columns item, day, price and propensity. Only its days count."
     )
     days: int = Field(default=28, ge=1, description="Days that a price is looked for.")
-    lowest: float | None = Field(
-        default=None, gt=0, description="The lowest price, as a share of today's; the lowest that was seen when left out."
+    lowest: float = Field(
+        default=0.8, gt=0, le=1, description="The lowest price, as a share of today's; none below the lowest that was seen."
     )
-    highest: float | None = Field(default=None, gt=0, description="The highest, likewise.")
-    beyond: bool = Field(default=False, description="Look beyond the prices that were seen, where the response is a guess.")
+    highest: float = Field(default=1.25, ge=1, description="The highest one; none above the highest that was seen.")
+    beyond: bool = Field(default=False, description="Look beyond the prices that were seen too, where the response is a guess.")
     least_margin: float = Field(default=0.0, ge=0, lt=1, description="Share of the price that must stay after the cost.")
     tick: float | None = Field(default=None, gt=0, description="Prices are multiples of this, such as 0.05.")
     ending: float | None = Field(default=None, ge=0, description="Prices end so, such as 0.99.")

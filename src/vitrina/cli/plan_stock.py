@@ -157,7 +157,7 @@ def _page(job: PlanJob, found: Found) -> str:
     from vitrina.pages.policy.answer import today
 
     return stock_page(StockStudy(
-        found.simulated, distinct_names(found.demand), found.ahead.start, None, found.diagnosis, found.varied, found.orders, job.title("stock"), job.facts(), today(),
+        found.simulated, distinct_names(found.demand), found.ahead.start, None, found.diagnosis, found.varied, found.orders, job.title("stock"), job.facts(chosen(job)[1]), today(),
     ))  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def ambition(study: GoalsStudy) -> Html | None:
     if not parts:
         return None
     warnings = warned([EFFORT]) if study.response is None else None
-    return section("ambition", "Ambition", warnings, el("div", *parts, class_="pair") if len(parts) > 1 else parts[0])
+    return section("ambition", "Ambition", warnings, el("div", *parts, class_="pair"))
 
 
 def _kept(study: GoalsStudy) -> Html | None:
