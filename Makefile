@@ -29,6 +29,7 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.plan
 
 reproduce: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.quality

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -108,7 +108,7 @@ def _sizes(demand: Demand) -> Html:
     return el("dl", *(el("div", el("dt", key), el("dd", value)) for key, value in facts.items()), class_="sizes")
 
 
-def _months(dates: list, units: list[float]) -> Html:  # type: ignore[type-arg]
+def _months(dates: list[date], units: list[float]) -> Html:
     sums: dict[str, float] = {}
     for at, value in zip(dates, units, strict=True):
         sums[f"{at:%B %Y}"] = sums.get(f"{at:%B %Y}", 0.0) + value
