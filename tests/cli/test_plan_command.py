@@ -46,6 +46,7 @@ shelf_life = "days"
 lead = 1
 review = 2
 storage = 0.001
+stock = 3
 
 [stock]
 days = 28
@@ -109,10 +110,10 @@ def test_every_key_is_documented_and_the_example_is_valid(shop: Path) -> None:
     ("old", "new", "said"),
     [
         ("quantity =", "quantty =", "line 5: There is no [sales] key 'quantty'. Did you mean 'quantity'"),
-        ("[goals]", "[goal]", "line 35: There is no table 'goal'. Did you mean 'goals'"),
+        ("[goals]", "[goal]", "line 36: There is no table 'goal'. Did you mean 'goals'"),
         ('"units"', '"pieces"', "sales.csv has no column 'pieces'"),
         ("SeasonalNaive", "SeasonNaive", "line 17: There is no forecaster 'SeasonNaive'. Did you mean"),
-        ("ambition = 0.6", "ambition = 1.6", "line 36: goals.ambition must be"),
+        ("ambition = 0.6", "ambition = 1.6", "line 37: goals.ambition must be"),
         ("sales.csv", "sale.csv", "line 2: there is no file sale.csv. Its folder has 'sales.csv'"),
         ("lead = 1", "led = 1", "There is no argument of Goods 'led'. Did you mean 'lead'"),
         ("lead = 1", "lead = -1", "The 'lead' of Goods must be"),
@@ -161,8 +162,13 @@ def test_orders_are_those_of_the_best_levels_and_what_never_pays_is_told(shop: P
     assert dict(zip(table["item"], table["held"], strict=True)) == {"tea": True, "jam": True, "salt": False, "milk": True}
     assert [row["item"] for row in said["losing"]] == ["Salt"]
     row = orders.row(by_predicate=pl.col("item") == "tea", named=True)
-    assert row["order"] == 6 * np.ceil(row["order_up_to"] / 6)
+    assert row["order"] == 6 * np.ceil((row["order_up_to"] - 3) / 6)
     assert orders.row(by_predicate=pl.col("item") == "salt", named=True)["order"] == 0
+    items = pl.read_csv(said["items"])
+    assert items.columns == ["sku", "in_stock", "margin", "expiring", "value"]
+    assert items["in_stock"].all()
+    (shop / "unknown.toml").write_text(FILE.replace("stock = 3\n", ""))
+    assert found("stock", shop / "unknown.toml", "--out", shop / "unknown")["orders"] is None, "nobody knows what is on hand"
     again = typed("stock", shop / "plan.toml", "--out", shop / "stock")
     assert again.exit_code == 0, "its own tables are written over"
 

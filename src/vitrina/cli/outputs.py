@@ -22,6 +22,7 @@ COLUMNS = (  # of the tables that Vitrina writes: lists, values of single querie
     {"label", "reason", "judge"},
     {"item", "day", "mean", "q05"},  # of a plan, as are the next ones
     {"item", "order", "packs", "why"},
+    {"in_stock", "margin", "expiring", "value"},
     {"item", "profit", "storage", "write_offs"},
     {"item", "elasticity", "own", "base"},
     {"item", "price", "today", "difference"},

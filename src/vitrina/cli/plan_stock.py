@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from vitrina.plan import Demand, Forecast, Goods, GoodsDiagnosis, Optimised, OrderList, Simulated, Varied
     from vitrina.types import Int64
 
-PAGE, TABLE, ORDERS, NUMBERS = "stock.html", "stock.csv", "orders.csv", "stock.json"
+PAGE, TABLE, ORDERS, ITEMS, NUMBERS = "stock.html", "stock.csv", "orders.csv", "items.csv", "stock.json"
+NO_STOCK = (
+    "Nothing says what is on hand, so there is no order list, and no table for the list of items: name the column in [goods], "
+    'stock = "on_hand", or a number for all.'
+)
 DRAWN = 6  # series whose stock is drawn over time
 
 
@@ -31,7 +35,7 @@ class Found:
     ahead: Forecast
     simulated: Simulated
     optimised: Optimised | None  # None where the levels were given
-    orders: OrderList
+    orders: OrderList | None  # None where nothing says what is on hand
     folder: Path
     diagnosis: GoodsDiagnosis | None = None
     varied: tuple[Varied, ...] = ()
@@ -46,10 +50,10 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
         ParameterError: a value of the file doesn't fit them.
     """
     from vitrina.base.files import write_text
-    from vitrina.plan import order_now, simulate
+    from vitrina.plan import item_columns, order_now, simulate
 
     folder, given = out or job.out, job.settings.stock
-    outputs.check_folder(folder, (PAGE, TABLE, ORDERS, NUMBERS), {"source": job.sources()}, force=force)
+    outputs.check_folder(folder, (PAGE, TABLE, ORDERS, ITEMS, NUMBERS), {"source": job.sources()}, force=force)
     demand, goods, left = priced(job)
     ahead = forecast(job, demand, chosen(job)[1], given.days)
     options = {"lost": given.lost, "leftover": given.leftover, "seed": job.settings.demand.seed}
@@ -57,11 +61,17 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
         best, rule, judging = _rule(job, ahead, goods, options)
         shown = _shown(job, demand, ahead)
         simulated = simulate(ahead, goods, rule, actual=judging, trace=shown.tolist(), **options)
-        orders = order_now(ahead, goods, rule, names=distinct_names(demand))
+        known = "stock" in (job.settings.goods or {})
+        orders = order_now(ahead, goods, rule, names=distinct_names(demand)) if known else None
     found = Found(demand, ahead, simulated, best, orders, folder, *_looked(job, demand, ahead, goods, best, options), left)
     write_text(folder / PAGE, _page(job, found))
     write_table(folder / TABLE, table_of(found))
-    write_table(folder / ORDERS, key_columns(demand).hstack(orders_by_series(orders, demand)))
+    if orders is None:
+        console.warn(NO_STOCK)
+    else:
+        write_table(folder / ORDERS, key_columns(demand).hstack(orders_by_series(orders, demand)))
+    if orders is not None and demand.place is None:
+        write_table(folder / ITEMS, item_columns(goods, ahead, simulated).rename({"item_id": job.settings.sales.item}))
     write_json(folder / NUMBERS, as_json(found))
     return found
 
@@ -168,20 +178,26 @@ def as_json(found: Found) -> dict[str, Any]:
         "kind": outputs.PLAN, "series": len(found.demand), "days": found.simulated.days, "sentences": sentences(found),
         "profit": found.simulated.total._asdict(), "gap": None if best is None or best.gap is None else best.gap._asdict(),
         "losing": None if found.diagnosis is None else found.diagnosis.losing, "changes": None if found.diagnosis is None else found.diagnosis.totals,
-        "page": found.folder / PAGE, "table": found.folder / TABLE, "orders": found.folder / ORDERS,
+        "page": found.folder / PAGE, "table": found.folder / TABLE, "orders": None if found.orders is None else found.folder / ORDERS,
+        "items": None if found.orders is None or found.demand.place is not None else found.folder / ITEMS,
     }  # fmt: skip
 
 
 def sentences(found: Found) -> list[str]:
     """What to tell a reader."""
     told = [*found.left, *(found.simulated if found.optimised is None else found.optimised).sentences]
-    return [*told, *(() if found.diagnosis is None else found.diagnosis.sentences), *found.orders.sentences]
+    return [
+        *told,
+        *(() if found.diagnosis is None else found.diagnosis.sentences),
+        *(() if found.orders is None else found.orders.sentences),
+    ]
 
 
 def show(found: Found) -> None:
     """The sentences, and where the rest stands."""
     for sentence in sentences(found):
         console.out().print(sentence, markup=False, soft_wrap=True)
-    console.note(
-        f"Report: {found.folder / PAGE}\nLevels and profit per item: {found.folder / TABLE}\nOrders of today: {found.folder / ORDERS}"
-    )
+    told = {"Report": PAGE, "Levels and profit per item": TABLE}
+    if found.orders is not None:
+        told |= {"Orders of today": ORDERS} | ({"What a list may know of items": ITEMS} if found.demand.place is None else {})
+    console.note("\n".join(f"{what}: {found.folder / name}" for what, name in told.items()))
