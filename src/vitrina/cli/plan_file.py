@@ -85,7 +85,10 @@ class PlanJob:
             if section is not None
         }
         described = {} if items is None else {"items": self._source("items", items.path), "title": items.title, "item_kinds": items.kinds}
-        own = given.model_dump(exclude={"path", "every"}, exclude_none=True)
+        own: dict[str, Any] = given.model_dump(exclude={"path", "every"}, exclude_none=True)
+        if given.on_bad_row == "quarantine":
+            self.out.mkdir(parents=True, exist_ok=True)
+            own["bad_rows_path"] = self.out / "bad_rows.csv"
         with build.located(self.file, ("sales",)):
             return read_demand(self._source("sales", given.path), step=1 if given.every == "day" else 7, **own, **tables, **described)
 
