@@ -128,17 +128,6 @@ class PlanJob:
         paths = self.paths(table, given)
         return paths if len(paths) > 1 else paths[0]
 
-    def section(self, name: str) -> Any:
-        """One of the tables that not every command needs.
-
-        Raises:
-            ParameterError: the file doesn't have it.
-        """
-        found = getattr(self.settings, name)
-        if found is None:
-            raise ParameterError(f"{self.file.path}: this command needs the table [{name}]. {EXAMPLE}")
-        return found
-
     def facts(self, forecaster: Any) -> dict[str, str]:
         """What a page says of how it was made."""
         given = self.settings
