@@ -24,7 +24,7 @@ from vitrina.base.kernels import THREADS
 
 START = date(2027, 1, 1)
 PATHS, DAYS, CHECKED = 40, 120, 64
-FAMILIES = (vt.plan.OrderUpTo, vt.plan.MinMax, vt.plan.FixedQuantity)
+FAMILIES = (vt.plan.OrderUpTo, vt.plan.MinMaxStock, vt.plan.FixedQuantity)
 
 
 def forecast_of(rates: list[float] | np.ndarray, paths: int, days: int) -> vt.plan.Forecast:

@@ -99,7 +99,7 @@ def peer(repeat: int, first: tuple[float, float]) -> None:
         )
     theirs = json.loads(done.stdout.splitlines()[-1])
     goods = vt.plan.Goods(price=0, cost=0, storage=1, penalty=4, lead=1, stock=level)
-    forecast, rule = forecast_of(demand[None, None]), vt.plan.MinMax(low=level, high=level)
+    forecast, rule = forecast_of(demand[None, None]), vt.plan.MinMaxStock(low=level, high=level)
 
     def ours() -> vt.plan.Simulated:
         return vt.plan.simulate(forecast, goods, rule, lost=False, trace=True)
@@ -122,7 +122,7 @@ def share(rate: float, pack: int, *, strict: bool, paths: int) -> tuple[float, f
     forecast = forecast_of(random.poisson(rate, (1, paths, DAYS)))
     level = float(np.quantile(random.poisson(5 * rate, 1_000_000), 0.8413, method="inverted_cdf"))
     goods = vt.plan.Goods(price=1, cost=0.6, pack=pack, shelf_life=13 if strict else 14, lead=2, review=3, stock=level if strict else 0.0)
-    done = vt.plan.simulate(forecast, goods, vt.plan.MinMax(low=level, high=level), leftover=0.0 if strict else 1.0)
+    done = vt.plan.simulate(forecast, goods, vt.plan.MinMaxStock(low=level, high=level), leftover=0.0 if strict else 1.0)
     profit, ideal = done.profit[0], done.ideal[0]
     ratio = profit.mean() / ideal.mean()
     return ratio, 1.96 * float((profit - ratio * ideal).std(ddof=1)) / np.sqrt(paths) / ideal.mean()

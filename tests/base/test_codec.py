@@ -66,7 +66,7 @@ OF_LANGUAGE = (
     {"criteria": "relevance", "scale": SCALE, "model": MODEL}, {"query": "tea", "first": "Tea", "second": "Jam", "winner": "first"}, {"grades": ("no", "yes")},
     {"url": "http://localhost:1/v1", "model": "m"}, {"url": "http://localhost:1/v1", "model": "m", "dim": 8}, {"url": "http://localhost:1/v1"},
     {"path": "folder"}, {"folder": "folder"}, {"columns": ("price",)}, {"columns": {"title": 1.0}},
-    {"encoder": vt.search.HttpCrossEncoder(url="http://localhost:1/v1")},
+    {"encoder": vt.search.HttpCrossEncoder(url="http://localhost:1/v1")}, {"fixed": 1.0}, {"point": 1.0, "quantity": 2.0}, {"low": 1.0, "high": 2.0},
 )  # fmt: skip
 
 

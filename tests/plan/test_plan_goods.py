@@ -11,7 +11,7 @@ import pytest
 
 import vitrina as vt
 from vitrina.base.errors import DataError, ParameterError, UnknownNameError
-from vitrina.plan import Forecast, Goods, MinMax, OrderUpTo, Simulated, simulate
+from vitrina.plan import Forecast, Goods, MinMaxStock, OrderUpTo, Simulated, simulate
 
 TABLE = pl.DataFrame({"sku": ["tea", "milk", "salt"], "retail": [4.0, 1.5, 1.0], "cost": [2.0, 1.0, 0.2], "shelf_life": [None, 9, None]})
 
@@ -97,7 +97,7 @@ def test_bad_numbers_are_named(arguments: dict[str, object], said: str) -> None:
     ("arguments", "said"),
     [
         ({"goods": Goods(price=[1, 2, 3], cost=1)}, "needs goods for each series .2., or one row for all. Got 3: goods.select"),
-        ({"rule": MinMax(low=5, high=[9, 3])}, "The 'high' of MinMax must be at least its 'low'. Got 3 below 5 for series 1"),
+        ({"rule": MinMaxStock(low=5, high=[9, 3])}, "The 'high' of MinMaxStock must be at least its 'low'. Got 3 below 5 for series 1"),
         ({"rule": OrderUpTo(safety=[1, 2, 3])}, "The 'safety' of a rule must be one number, or one per series .2.. Got 3"),
         ({"trace": [2]}, "The 'trace' must be True, False, or series from 0 to 1"),
         ({"leftover": 1.5}, "The 'leftover' of a simulation must be a share of the cost, 1 at most. Got 1.5"),

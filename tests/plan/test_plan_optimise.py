@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from vitrina.base.errors import ParameterError
-from vitrina.plan import Discrete, FixedQuantity, Forecast, Goods, MinMax, Newsvendor, OrderUpTo, base_stock, min_max, optimise, simulate
+from vitrina.plan import (
+    Discrete,
+    FixedQuantity,
+    Forecast,
+    Goods,
+    MinMaxStock,
+    Newsvendor,
+    OrderUpTo,
+    base_stock,
+    min_max,
+    optimise,
+    simulate,
+)
 
 START = date(2027, 1, 1)
 
@@ -33,15 +45,15 @@ def test_safety_is_that_of_all_levels_played_one_by_one(lost):
     assert (found.chosen_at >= np.max(played, axis=0) - 1e-9).sum() >= 4
 
 
-@pytest.mark.parametrize("family", [MinMax, FixedQuantity])
+@pytest.mark.parametrize("family", [MinMaxStock, FixedQuantity])
 def test_two_levels_are_those_of_a_grid_of_all(family):
     found = optimise(FORECAST, GOODS, family, fresh=FORECAST, checked=0, none=False)
     best = np.full(5, -np.inf)
     for low in range(16):
         for more in range(1, 16):
             rule = (
-                MinMax(low=float(low), high=float(low + more))
-                if family is MinMax
+                MinMaxStock(low=float(low), high=float(low + more))
+                if family is MinMaxStock
                 else FixedQuantity(point=float(low), quantity=float(more))
             )
             best = np.maximum(best, simulate(FORECAST, GOODS, rule).profit.mean(axis=1))
@@ -60,7 +72,9 @@ def test_back_orders_come_to_the_levels_of_the_closed_forms():
     base = OrderUpTo().targets(forecast, goods).level[0, 0]
     assert abs(np.ceil(base + safety - 1e-6) - exact.level) <= 1
     levels = min_max(law, holding=0.1, shortage=0.9, order_cost=4, lead=2)
-    found = optimise(forecast, Goods(price=10, cost=6, storage=0.1, penalty=0.9, lead=2, order_cost=4.0), MinMax, lost=False, checked=0)
+    found = optimise(
+        forecast, Goods(price=10, cost=6, storage=0.1, penalty=0.9, lead=2, order_cost=4.0), MinMaxStock, lost=False, checked=0
+    )
     cost = min_max(
         law, holding=0.1, shortage=0.9, order_cost=4, lead=2, levels=(int(found.levels["order_at"][0]), int(found.levels["order_up_to"][0]))
     ).cost
@@ -102,7 +116,7 @@ def test_units_that_are_not_whole_scale_with_their_measure():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: optimise(FORECAST, GOODS, Newsvendor), "must be OrderUpTo, MinMax or FixedQuantity, the class itself"),
+        (lambda: optimise(FORECAST, GOODS, Newsvendor), "must be OrderUpTo, MinMaxStock or FixedQuantity, the class itself"),
         (lambda: optimise(FORECAST, GOODS, OrderUpTo()), "the class itself. Got OrderUpTo()"),
         (lambda: optimise(forecast_of([1.0], 3, 5), GOODS.select([0])), "need 4 paths at least"),
         (lambda: optimise(FORECAST, GOODS, fresh=forecast_of([1.0] * 5, 4, 9)), "same series and days"),

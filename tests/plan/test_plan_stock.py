@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stock_by_objects import Shop, lots, needed
 
 import vitrina as vt
-from vitrina.plan import FixedQuantity, Forecast, Goods, MinMax, Newsvendor, OrderUpTo, simulate
+from vitrina.plan import FixedQuantity, Forecast, Goods, MinMaxStock, Newsvendor, OrderUpTo, simulate
 from vitrina.plan.stock.days import LEADS, TALLIES, chance, stream
 
 
@@ -30,7 +30,7 @@ def conserved(simulated: vt.plan.Simulated) -> np.ndarray:
 def test_a_week_counted_by_hand() -> None:
     """Packs of 5 that last 2 days, a look each day, a lead of 1 day, 3 wanted per day and 4 on the shelf."""
     goods = Goods(price=10.0, cost=6.0, storage=0.5, volume=2.0, pack=5, shelf_life=2, lead=1, stock=4, order_cost=1.0)
-    simulated = simulate(forecast_of(np.full((1, 1, 4), 3)), goods, MinMax(low=4, high=6), trace=True)
+    simulated = simulate(forecast_of(np.full((1, 1, 4), 3)), goods, MinMaxStock(low=4, high=6), trace=True)
     # day 0: 4 there, order 5; 3 sold, 1 left. Day 1: 5 come, the 1 is of day 0 and goes on; 6 there, no order; 3 sold (1 old), 3 left.
     # Day 2: 3 there, order 5; 3 sold, 0 left. Day 3: 5 come; no order; 3 sold, 2 left.
     assert simulated.evenings[0, 0].tolist() == [1, 3, 0, 2]
@@ -41,7 +41,7 @@ def test_a_week_counted_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [OrderUpTo(safety=2), OrderUpTo(service=0.9), MinMax(low=8, high=20), FixedQuantity(point=9, quantity=7), Newsvendor()]
+    "rule", [OrderUpTo(safety=2), OrderUpTo(service=0.9), MinMaxStock(low=8, high=20), FixedQuantity(point=9, quantity=7), Newsvendor()]
 )
 @pytest.mark.parametrize("lost", [True, False])
 def test_nothing_is_made_or_lost(rule: vt.plan.OrderRule, *, lost: bool) -> None:
@@ -71,7 +71,7 @@ def shops(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, object], object, bool,
     }  # fmt: skip
     rule = draw(
         st.sampled_from(
-            [OrderUpTo(), OrderUpTo(safety=2.5), OrderUpTo(service=0.7, safety=-1), MinMax(low=3, high=9), MinMax(low=-1, high=-1), FixedQuantity(point=4, quantity=3),
+            [OrderUpTo(), OrderUpTo(safety=2.5), OrderUpTo(service=0.7, safety=-1), MinMaxStock(low=3, high=9), MinMaxStock(low=-1, high=-1), FixedQuantity(point=4, quantity=3),
              FixedQuantity(point=2.5, quantity=7), Newsvendor()]
         )
     )  # fmt: skip
@@ -81,7 +81,7 @@ def shops(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, object], object, bool,
 def wish_of(rule: object, demand: np.ndarray, goods: Goods) -> object:
     length = math.ceil(goods.mean_lead[0] - 1e-9) + int(goods.review[0])
     match rule:
-        case MinMax():
+        case MinMaxStock():
             return lambda _day, position: rule.high - position if position <= rule.low else 0.0
         case FixedQuantity():
             return lambda _day, position: lots(position, rule.point, rule.quantity)
@@ -144,5 +144,5 @@ def test_packs_of_slow_goods_that_spoil() -> None:
     """Half a unit a day, 13 days of sale, paid for from the first day, nothing left over counts: near +80%, -30% and -192% of the ideal margin for packs of 1, 12 and 20."""
     forecast = forecast_of(np.repeat(np.random.default_rng(1).poisson(0.5, (1, 4000, 120)), 3, axis=0))
     goods = Goods(price=1, cost=0.6, pack=[1, 12, 20], shelf_life=13, lead=2, review=3, stock=4)
-    done = simulate(forecast, goods, MinMax(low=4, high=4), leftover=0.0)
+    done = simulate(forecast, goods, MinMaxStock(low=4, high=4), leftover=0.0)
     assert done.profit.sum(axis=1) / done.ideal.sum(axis=1) == pytest.approx([0.8, -0.3, -1.92], abs=0.035)

@@ -12,7 +12,7 @@ from vitrina.plan import (
     FixedQuantity,
     Forecast,
     Goods,
-    MinMax,
+    MinMaxStock,
     Newsvendor,
     Normal,
     OrderUpTo,
@@ -50,7 +50,7 @@ def test_min_max_costs_what_zheng_and_federgruen_say() -> None:
     holding, penalty, fixed = 1.0, np.where(means == 6, 4.0, 9.0), np.where(means == 6, 5.0, 64.0)
     forecast = forecast_of(np.random.default_rng(0).poisson(means[:, None, None], (len(means), PATHS, DAYS)))
     goods = Goods(price=0, cost=0, storage=holding, penalty=penalty, order_cost=fixed, stock=high)
-    simulated = simulate(forecast, goods, MinMax(low=low, high=high), lost=False)
+    simulated = simulate(forecast, goods, MinMaxStock(low=low, high=high), lost=False)
     closed = [
         min_max(Discrete.poisson(mean), holding=1, shortage=p, order_cost=k, levels=(int(s), int(top))).cost
         for mean, p, k, s, top in zip(means, penalty, fixed, low, high, strict=True)
@@ -67,9 +67,9 @@ def test_base_stock_with_leads_and_reviews() -> None:
     forecast = forecast_of(np.random.default_rng(1).poisson(6.0, (len(cases), PATHS, DAYS + 20)))
     goods = Goods(price=0, cost=0, storage=1, penalty=4, lead=lead, review=review, stock=level)
     early = simulate(
-        forecast_of(forecast.samples[:, :, :20]), goods, MinMax(low=level, high=level), lost=False
+        forecast_of(forecast.samples[:, :, :20]), goods, MinMaxStock(low=level, high=level), lost=False
     )  # before the first orders are there
-    whole = simulate(forecast, goods, MinMax(low=level, high=level), lost=False)
+    whole = simulate(forecast, goods, MinMaxStock(low=level, high=level), lost=False)
     agrees((whole.costs - early.costs) / DAYS, [b.cost for b in best])
 
 

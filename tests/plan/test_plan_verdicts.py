@@ -7,7 +7,19 @@ import polars as pl
 import pytest
 
 from vitrina.base.errors import ParameterError, UnknownNameError
-from vitrina.plan import FixedQuantity, Forecast, Goods, MinMax, Newsvendor, OrderUpTo, diagnose_goods, optimise, order_now, simulate, vary
+from vitrina.plan import (
+    FixedQuantity,
+    Forecast,
+    Goods,
+    MinMaxStock,
+    Newsvendor,
+    OrderUpTo,
+    diagnose_goods,
+    optimise,
+    order_now,
+    simulate,
+    vary,
+)
 
 START = date(2027, 1, 1)
 
@@ -17,7 +29,9 @@ def forecast_of(rates, paths: int = 60, days: int = 60, seed: int = 0) -> Foreca
     return Forecast(np.random.default_rng(seed).poisson(rates[:, None, None], (len(rates), paths, days)).astype(np.float32), START)
 
 
-@pytest.mark.parametrize("rule", [OrderUpTo(safety=3.0), MinMax(low=9.0, high=17.0), FixedQuantity(point=8.0, quantity=5.0), Newsvendor()])
+@pytest.mark.parametrize(
+    "rule", [OrderUpTo(safety=3.0), MinMaxStock(low=9.0, high=17.0), FixedQuantity(point=8.0, quantity=5.0), Newsvendor()]
+)
 def test_orders_are_those_of_the_first_day_of_a_simulation(rule):
     generator, n = np.random.default_rng(0), 40
     goods = Goods(

@@ -34,7 +34,7 @@ RULE = parts.Kind(
     "vitrina.plan",
 )
 GOODS = 'price = 4.5, cost = "purchase_price", pack = 12, shelf_life = 14, lead = 2, review = 3, storage = 0.01; a word is a column of path = "goods.csv".'
-FAMILIES = ("OrderUpTo", "MinMax", "FixedQuantity")  # whose levels are found where the file doesn't say them
+FAMILIES = ("OrderUpTo", "MinMaxStock", "FixedQuantity")  # whose levels are found where the file doesn't say them
 PATHS = ("sales", "history", "prices", "items", "pilot")  # tables of the file with a path
 
 

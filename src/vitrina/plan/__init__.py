@@ -44,7 +44,7 @@ from vitrina.plan.stock.goods import Goods
 from vitrina.plan.stock.optimise import optimise
 from vitrina.plan.stock.optimised import Optimised
 from vitrina.plan.stock.order_list import OrderList, order_now
-from vitrina.plan.stock.rules import FixedQuantity, MinMax, Newsvendor, OrderRule, OrderUpTo, Targets
+from vitrina.plan.stock.rules import FixedQuantity, MinMaxStock, Newsvendor, OrderRule, OrderUpTo, Targets
 from vitrina.plan.stock.shown import in_stock, item_columns, onto_items
 from vitrina.plan.stock.simulate import simulate
 from vitrina.plan.stock.simulated import Simulated
@@ -77,8 +77,8 @@ __all__ = [
     "JudgedGoals",
     "Level",
     "MapeFigures",
-    "MinMax",
     "MinMaxLevels",
+    "MinMaxStock",
     "Newsvendor",
     "Normal",
     "OpenDays",

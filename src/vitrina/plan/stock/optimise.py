@@ -12,14 +12,14 @@ from vitrina.plan.demand.forecast import Forecast
 from vitrina.plan.stock.days import TALLIES
 from vitrina.plan.stock.goods import Goods
 from vitrina.plan.stock.optimised import Family, Gap, Optimised
-from vitrina.plan.stock.rules import FixedQuantity, MinMax, OrderRule, OrderUpTo, Targets
+from vitrina.plan.stock.rules import FixedQuantity, MinMaxStock, OrderRule, OrderUpTo, Targets
 from vitrina.plan.stock.search import MIN_MAX, QUANTITY, UP_TO, Bounds, Ground, search
 from vitrina.plan.stock.simulate import fitting, simulate, terms_of
 from vitrina.plan.stock.simulated import Simulated
 from vitrina.plan.stock.windows import window_means, window_quantiles
 from vitrina.types import Bool, Float32, Float64, Int64
 
-KINDS: dict[Any, int] = {OrderUpTo: UP_TO, MinMax: MIN_MAX, FixedQuantity: QUANTITY}
+KINDS: dict[Any, int] = {OrderUpTo: UP_TO, MinMaxStock: MIN_MAX, FixedQuantity: QUANTITY}
 COARSE = {UP_TO: (24, 1), MIN_MAX: (12, 10), QUANTITY: (12, 10)}  # points per level of the first grid
 FINE = {UP_TO: (1500, 1), MIN_MAX: (50, 40), QUANTITY: (50, 40)}  # of the grid that the search is held against
 PARTS = 1000  # steps between nothing and the most that is wanted, where units aren't whole
@@ -34,7 +34,7 @@ def optimise(
 ) -> Optimised:  # fmt: skip
     """Find the levels of a rule that earn most on the paths of a forecast, for every series by itself, and judge them on paths that they weren't chosen by.
 
-    `OrderUpTo`: its `safety`. `MinMax`: `low` and `high`. `FixedQuantity`: `point` and `quantity`. All candidates of a series meet the same demand, leads and returns (common random
+    `OrderUpTo`: its `safety`. `MinMaxStock`: `low` and `high`. `FixedQuantity`: `point` and `quantity`. All candidates of a series meet the same demand, leads and returns (common random
     numbers), so that their differences are told apart long before their means are. A grid over all that can matter comes first, then steps to neighbours, which shrink to one unit (a thousandth
     of the most that is ever wanted, where units aren't whole).
 
@@ -44,7 +44,7 @@ def optimise(
     Args:
         forecast: its mean and its paths.
         goods: a row per series, or one for all.
-        family: `OrderUpTo`, `MinMax` or `FixedQuantity`.
+        family: `OrderUpTo`, `MinMaxStock` or `FixedQuantity`.
         lost, leftover, seed: as in `simulate`.
         fresh: paths that judge, of the same series and days; all paths of the forecast choose then. None halves those of the forecast.
         none: whether to order nothing is a choice too, where it earns more than the best levels. Where demand waits it never is.
@@ -87,7 +87,7 @@ def optimise(
 def _kind_of(family: Family) -> int:
     if family not in KINDS:
         raise ParameterError(
-            f"The 'family' of optimise must be OrderUpTo, MinMax or FixedQuantity, the class itself. Got {family!r}.",
+            f"The 'family' of optimise must be OrderUpTo, MinMaxStock or FixedQuantity, the class itself. Got {family!r}.",
             owner="optimise",
             parameter="family",
         )
@@ -191,6 +191,6 @@ def _rule(family: Family, levels: Float64) -> OrderRule:
     first, second = levels[:, 0], levels[:, 1]
     if family is OrderUpTo:
         return OrderUpTo(safety=tuple(first.tolist()))
-    if family is MinMax:
-        return MinMax(low=tuple(first.tolist()), high=tuple((first + second).tolist()))
+    if family is MinMaxStock:
+        return MinMaxStock(low=tuple(first.tolist()), high=tuple((first + second).tolist()))
     return FixedQuantity(point=tuple(first.tolist()), quantity=tuple(second.tolist()))

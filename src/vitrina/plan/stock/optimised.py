@@ -14,14 +14,14 @@ from scipy.special import stdtrit
 from vitrina.base.printing import fixed, short, short_interval
 from vitrina.base.showing import titled
 from vitrina.base.showing import to_pandas as as_pandas
-from vitrina.plan.stock.rules import FixedQuantity, MinMax, OrderRule, OrderUpTo
+from vitrina.plan.stock.rules import FixedQuantity, MinMaxStock, OrderRule, OrderUpTo
 from vitrina.plan.stock.simulated import HALF, Simulated
 from vitrina.types import Bool, Float64
 
-Family: TypeAlias = type[OrderUpTo] | type[MinMax] | type[FixedQuantity]
+Family: TypeAlias = type[OrderUpTo] | type[MinMaxStock] | type[FixedQuantity]
 
 NAMES: dict[Any, dict[str, str]] = {  # of a column: the parameter of the rule
-    OrderUpTo: {"safety": "safety"}, MinMax: {"order_at": "low", "order_up_to": "high"}, FixedQuantity: {"order_at": "point", "quantity": "quantity"},
+    OrderUpTo: {"safety": "safety"}, MinMaxStock: {"order_at": "low", "order_up_to": "high"}, FixedQuantity: {"order_at": "point", "quantity": "quantity"},
 }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ class OrderUpTo(Config):
 
 
 @final
-class MinMax(Config):
+class MinMaxStock(Config):
     """Order up to `high` where what is on the shelf and on its way is at `low` or below: (s, S).
 
     Args:
@@ -91,7 +91,9 @@ class MinMax(Config):
         low, high = per_series(self.low, len(forecast), "low"), per_series(self.high, len(forecast), "high")
         if (high < low).any():
             at = int(np.flatnonzero(high < low)[0])
-            raise ParameterError(f"The 'high' of MinMax must be at least its 'low'. Got {high[at]:g} below {low[at]:g} for series {at}.")
+            raise ParameterError(
+                f"The 'high' of MinMaxStock must be at least its 'low'. Got {high[at]:g} below {low[at]:g} for series {at}."
+            )
         return Targets(low[:, None], high[:, None], np.zeros(len(forecast)))
 
 

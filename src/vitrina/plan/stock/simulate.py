@@ -38,7 +38,7 @@ def simulate(
         forecast: what the rule reads; its paths are what happens. The rule sees means and quantiles over the paths only; with few paths its quantiles are those of
             the very paths that are played, so give 200 or more where it reads quantiles, or another sample as `actual`.
         goods: a row per series, or one for all.
-        rule: `OrderUpTo`, `MinMax`, `FixedQuantity`, `Newsvendor`, or your own `OrderRule`.
+        rule: `OrderUpTo`, `MinMaxStock`, `FixedQuantity`, `Newsvendor`, or your own `OrderRule`.
         lost: whether demand that isn't met is lost; False: it waits, and is served first (back-orders).
         actual: paths that happen, of the same series and days; None for those of the forecast. What a rule costs when its forecast is wrong.
         leftover: share of its cost that stock is worth at the end.
