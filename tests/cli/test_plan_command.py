@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -164,6 +165,14 @@ def test_orders_are_those_of_the_best_levels_and_what_never_pays_is_told(shop: P
     row = orders.row(by_predicate=pl.col("item") == "tea", named=True)
     assert row["order"] == 6 * np.ceil((row["order_up_to"] - 3) / 6)
     assert orders.row(by_predicate=pl.col("item") == "salt", named=True)["order"] == 0
+    demand = demand_of(shop)
+    goods = vt.plan.Goods.of_table(
+        shop / "goods.csv", id="sku", items=demand.items, columns={"cost": "bought_for", "pack": "case", "shelf_life": "days"}, price=0.0, lead=1, review=2,
+        storage=0.001, stock=3,
+    ).select(demand.item)  # fmt: skip
+    last = np.array([series[np.isfinite(series)][-1] for series in demand.price], np.float64)
+    best = vt.plan.optimise(vt.plan.SeasonalNaive(weeks=4).fit(demand).forecast(28, paths=60), replace(goods, price=last))
+    assert said["profit"]["mean"] == pytest.approx(best.profit.sum(axis=0).mean()), "on paths that chose nothing"
     items = pl.read_csv(said["items"])
     assert items.columns == ["sku", "in_stock", "margin", "expiring", "value"]
     assert items["in_stock"].all()

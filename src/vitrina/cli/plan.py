@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,53 +52,38 @@ def init(
     console.out().print(f"Wrote {out}. {found}.\nNext: vitrina plan demand {out}", markup=False, soft_wrap=True)
 
 
+def _run(what: str, config: Path, out: Path | None, *, trust: bool, force: bool, json: bool) -> None:
+    """One of the commands on a file, whose module does the work and says what came of it."""
+    from vitrina.cli import console
+    from vitrina.cli.plan_file import read_plan_file
+
+    command: Any = import_module(f"vitrina.cli.plan_{what}")
+    found = command.run(read_plan_file(config, trust=trust), out, force=force)
+    if json:
+        console.print_json(command.as_json(found))
+    else:
+        command.show(found)
+
+
 @app.command()
 def demand(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
     """Judge forecasters on the past, forecast the days to come with the best, and write demand.html and forecast.parquet."""
-    from vitrina.cli import console, plan_demand
-    from vitrina.cli.plan_file import read_plan_file
-
-    found = plan_demand.run(read_plan_file(config, trust=trust), out, force=force)
-    if json:
-        console.print_json(plan_demand.as_json(found))
-    else:
-        plan_demand.show(found)
-
-
-@app.command()
-def goals(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
-    """Set goals by the distribution of the forecast, say how likely each is met and what bonuses cost, and write goals.html and goals.csv."""
-    from vitrina.cli import console, plan_goals
-    from vitrina.cli.plan_file import read_plan_file
-
-    found = plan_goals.run(read_plan_file(config, trust=trust), out, force=force)
-    if json:
-        console.print_json(plan_goals.as_json(found))
-    else:
-        plan_goals.show(found)
+    _run("demand", config, out, trust=trust, force=force, json=json)
 
 
 @app.command()
 def stock(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
-    """Find what to order of each item and what that earns, say which items lose money and what would help; write stock.html, stock.csv and orders.csv."""
-    from vitrina.cli import console, plan_stock
-    from vitrina.cli.plan_file import read_plan_file
-
-    found = plan_stock.run(read_plan_file(config, trust=trust), out, force=force)
-    if json:
-        console.print_json(plan_stock.as_json(found))
-    else:
-        plan_stock.show(found)
+    """Find what to order of each item and what that earns, say which items lose money and what would help; write stock.html, stock.csv, and orders.csv where it is known what is on hand."""
+    _run("stock", config, out, trust=trust, force=force, json=json)
 
 
 @app.command()
 def price(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
     """Learn how demand answers to prices, find those that earn most after storage and write-offs, and write price.html, elasticities.csv and prices.csv."""
-    from vitrina.cli import console, plan_price
-    from vitrina.cli.plan_file import read_plan_file
+    _run("price", config, out, trust=trust, force=force, json=json)
 
-    found = plan_price.run(read_plan_file(config, trust=trust), out, force=force)
-    if json:
-        console.print_json(plan_price.as_json(found))
-    else:
-        plan_price.show(found)
+
+@app.command()
+def goals(config: Job, out: o.Out = None, trust: o.Trust = False, force: o.Force = False, json: o.Json = False) -> None:
+    """Set goals by the distribution of the forecast, say how likely each is met and what bonuses cost, and write goals.html and goals.csv."""
+    _run("goals", config, out, trust=trust, force=force, json=json)

@@ -50,7 +50,7 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
         ParameterError: a value of the file doesn't fit them.
     """
     from vitrina.base.files import write_text
-    from vitrina.plan import item_columns, order_now, simulate
+    from vitrina.plan import item_columns, order_now
 
     folder, given = out or job.out, job.settings.stock
     outputs.check_folder(folder, (PAGE, TABLE, ORDERS, ITEMS, NUMBERS), {"source": job.sources()}, force=force)
@@ -58,9 +58,7 @@ def run(job: PlanJob, out: Path | None, *, force: bool) -> Found:
     ahead = forecast(job, demand, chosen(job)[1], given.days)
     options = {"lost": given.lost, "leftover": given.leftover, "seed": job.settings.demand.seed}
     with build.located(job.file, ("stock",)), console.working("Finding the levels that earn most"):
-        best, rule, judging = _rule(job, ahead, goods, options)
-        shown = _shown(job, demand, ahead)
-        simulated = simulate(ahead, goods, rule, actual=judging, trace=shown.tolist(), **options)
+        best, rule, simulated = _played(job, ahead, goods, _shown(job, demand, ahead).tolist(), options)
         known = "stock" in (job.settings.goods or {})
         orders = order_now(ahead, goods, rule, names=distinct_names(demand)) if known else None
     found = Found(demand, ahead, simulated, best, orders, folder, *_looked(job, demand, ahead, goods, best, options), left)
@@ -99,15 +97,17 @@ def priced(job: PlanJob) -> tuple[Demand, Goods, tuple[str, ...]]:
     return demand.select(known), goods.select(known), (note,)
 
 
-def _rule(job: PlanJob, ahead: Forecast, goods: Goods, options: dict[str, Any]) -> tuple[Optimised | None, Any, Forecast | None]:
-    """The best levels and the paths that judge them; or the levels of the file, which all paths judge."""
-    from vitrina.plan import optimise
+def _played(
+    job: PlanJob, ahead: Forecast, goods: Goods, shown: list[int], options: dict[str, Any]
+) -> tuple[Optimised | None, Any, Simulated]:
+    """The best levels, judged on paths that didn't choose them, and the rule; or the levels of the file, which all paths judge. The stock of some series is kept."""
+    from vitrina.plan import optimise, simulate
 
     if not isinstance(job.rule, type):
-        return None, job.rule, None
-    fresh = replace(ahead, samples=ahead.samples[:, ahead.paths // 2 :]), replace(ahead, samples=ahead.samples[:, : ahead.paths // 2])
-    best = optimise(fresh[1], goods, job.rule, fresh=fresh[0], **options)
-    return best, best.rule, fresh[0]
+        return None, job.rule, simulate(ahead, goods, job.rule, trace=shown, **options)
+    best = optimise(ahead, goods, job.rule, **options)
+    drawn = simulate(ahead, goods, best.rule, trace=shown, **options)
+    return best, best.rule, replace(best.simulated, traced=drawn.traced, evenings=drawn.evenings)
 
 
 def _shown(job: PlanJob, demand: Demand, ahead: Forecast) -> Int64:

@@ -124,7 +124,7 @@ class DemandBoard:
         return html_of(self)
 
     def __rich__(self) -> Fitted:
-        table = Table(box=None, caption="\n".join([self._caption(), WARNING, *self.notes]), caption_justify="left")
+        table = Table(box=None, caption="\n".join([_caption(self), WARNING, *self.notes]), caption_justify="left")
         table.add_column("forecaster")
         for heading in SHOWN.values():
             table.add_column(heading, justify="right")
@@ -132,19 +132,21 @@ class DemandBoard:
         table.add_column("seconds", justify="right")
         verdicts = dict(self.differences.filter(pl.col("metric") == "WRMSSE").select("forecaster", "verdict").iter_rows())
         for name in self.forecasters:
-            cells = [self._cell(name, metric) for metric in SHOWN]
+            cells = [_cell(self, name, metric) for metric in SHOWN]
             table.add_row(name, *cells, verdicts.get(name, "the baseline"), fixed(self.seconds[name], 1))
         return Fitted(table)
 
-    def _cell(self, name: str, metric: str) -> str:
-        row = self.numbers.row(by_predicate=(pl.col("forecaster") == name) & (pl.col("metric") == metric), named=True)
-        if metric in PERCENT:
-            return "–" if row["value"] is None else f"{row['value']:.1%}".replace("-", "−")
-        return short_interval(row["value"], row["low"], row["high"])
 
-    def _caption(self) -> str:
-        unit = "days" if self.step == 1 else f"steps of {self.step} days"
-        return (
-            f"{self.series:,} series, {self.days} {unit} from each of {', '.join(str(day) for day in self.origins)}; {self.confidence:.0%} intervals over items. "
-            f"{self.interval:.0%} intervals should hold {self.interval:.0%} of days and of totals."
-        )
+def _cell(board: DemandBoard, name: str, metric: str) -> str:
+    row = board.numbers.row(by_predicate=(pl.col("forecaster") == name) & (pl.col("metric") == metric), named=True)
+    if metric in PERCENT:
+        return "–" if row["value"] is None else f"{row['value']:.1%}".replace("-", "−")
+    return short_interval(row["value"], row["low"], row["high"])
+
+
+def _caption(board: DemandBoard) -> str:
+    unit = "days" if board.step == 1 else f"steps of {board.step} days"
+    return (
+        f"{board.series:,} series, {board.days} {unit} from each of {', '.join(str(day) for day in board.origins)}; {board.confidence:.0%} intervals over items. "
+        f"{board.interval:.0%} intervals should hold {board.interval:.0%} of days and of totals."
+    )

@@ -18,6 +18,7 @@ from vitrina.plan.evaluation.board import DemandBoard
 from vitrina.plan.evaluation.boarding import board_of
 from vitrina.plan.evaluation.scales import Known, Worth
 from vitrina.plan.evaluation.scores import Scores, scores_of
+from vitrina.plan.forecasters.naive import SeasonalNaive
 from vitrina.types import Float32
 
 BASELINE = "SeasonalNaive"
@@ -136,8 +137,6 @@ def evaluate_demand(
 
 def _with_baseline(forecasters: Mapping[str, Forecaster]) -> tuple[dict[str, Forecaster], str]:
     """The forecasters, the baseline first, and its name."""
-    from vitrina.plan.forecasters.naive import SeasonalNaive  # noqa: PLC0415  light to import where nobody forecasts
-
     for name, one in forecasters.items():
         if not isinstance(one, Forecaster):
             raise ParameterError(

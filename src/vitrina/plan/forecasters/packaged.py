@@ -106,7 +106,7 @@ class _Fitted:
         if len(history) < 2 * WEEK or (history == history[0]).all():  # there is nothing to fit: the last days go on
             return cls(float(history.mean()), history - history.mean())
         fitted = model.fit(history)
-        if type(model).simulate is not _base().simulate and _simulates(fitted):
+        if _simulates(fitted):
             return cls(fitted)
         try:
             past = np.asarray(model.forecast(y=history, h=1, fitted=True)["fitted"], np.float64)
@@ -126,12 +126,6 @@ class _Fitted:
         starts = rng.integers(max(len(self.errors), 1), size=(paths, -(-days // WEEK)))
         at = (starts[:, :, None] + np.arange(WEEK)).reshape(paths, -1)[:, :days]
         return mean + (self.errors[at % len(self.errors)] if len(self.errors) else 0.0)
-
-
-def _base() -> Any:
-    from statsforecast.models import _TS  # noqa: PLC0415  an extra
-
-    return _TS
 
 
 def _simulates(fitted: Any) -> bool:

@@ -93,25 +93,18 @@ def best_price(
     today, best = shop.at(shop.today), shop.at(tried.best)
     gaps = _differences(shop, tried.best, best, today, draws)
     gap = _gap(shop, limits, tried, checked) if checked else None
-    edge = tuple(
-        "lowest" if price <= low * (1 + 1e-6) else "highest" if price >= high * (1 - 1e-6) else ""
-        for price, (low, high) in zip(tried.best, limits, strict=True)
-    )
-    edge = tuple("" if price == now else at for at, price, now in zip(edge, tried.best, shop.today, strict=True))
     return BestPrices(
-        tried.best,
-        shop.today,
-        best,
-        today,
-        gaps,
-        confidence,
-        edge,
-        ~response.within(tried.best),
-        response.elasticity,
-        response.observed,
-        tried.profile(),
-        gap,
-        seed,
+        tried.best, shop.today, best, today, gaps, confidence, _edges(tried.best, shop.today, limits), ~response.within(tried.best), response.elasticity,
+        response.observed, tried.profile(), gap, seed,
+    )  # fmt: skip
+
+
+def _edges(best: Float64, today: Float64, limits: Float64) -> tuple[str, ...]:
+    """Which end of its range each price is, where it is one and not today's."""
+    ends = zip(best, today, limits, strict=True)
+    return tuple(
+        "" if price == now else "lowest" if price <= low * (1 + 1e-6) else "highest" if price >= high * (1 - 1e-6) else ""
+        for price, now, (low, high) in ends
     )
 
 
