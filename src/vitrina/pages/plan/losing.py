@@ -113,7 +113,7 @@ def packs(study: StockStudy) -> Html | None:
     made = [_varied(f"varied-{at}", one) for at, one in enumerate(study.varied)]
     if not made:
         return None
-    return section("packs", "Packs and deliveries", el("div", *made, class_="pair") if len(made) > 1 else made[0])
+    return section("packs", "Packs and deliveries", el("div", *made, class_="pair"))
 
 
 def _varied(key: str, varied: Varied) -> Html:

@@ -96,7 +96,7 @@ class BestPrices:
         ends = sum(map(bool, self.edge))
         if ends:
             told.append(
-                f"{ends:,} of the prices are at the end of the range in which they were looked for: a better one may be beyond, where nothing was seen."
+                f"{ends:,} of the prices are at the end of the range in which they were looked for: a better one may be beyond it."
             )
         if self.beyond.any():
             told.append(f"{int(self.beyond.sum()):,} of the prices are outside of those that were seen: what demand does there is a guess.")
