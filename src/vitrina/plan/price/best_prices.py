@@ -95,9 +95,7 @@ class BestPrices:
         )
         ends = sum(map(bool, self.edge))
         if ends:
-            told.append(
-                f"{ends:,} of the prices are at the end of the range in which they were looked for: a better one may be beyond it."
-            )
+            told.append(f"{ends:,} of the prices are at the end of the range in which they were looked for: a better one may be beyond it.")
         if self.beyond.any():
             told.append(f"{int(self.beyond.sum()):,} of the prices are outside of those that were seen: what demand does there is a guess.")
         if self.gap is not None:
