@@ -24,7 +24,7 @@ from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSo
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
-from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
@@ -71,4 +71,5 @@ __all__ = [
     "UserFeatures",
     "WarmupCosine",
     "published_eSASRec",
+    "with_counts",
 ]
