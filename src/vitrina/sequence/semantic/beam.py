@@ -66,9 +66,9 @@ class Allowed:
 
 
 class Beams(NamedTuple):
-    """The beginnings that are kept: those of query q are the first `count[q]` of its row, best first."""
+    """The beginnings that are kept: those of query q are the first `kept[q]` of its row, best first."""
 
-    count: Int64  # (queries,)
+    kept: Int64  # (queries,)
     leaf: Int32  # (queries, width) the first leaf of each beginning
     score: Float32  # (queries, width) logarithms of their chances
     parent: Int32  # (queries, width) the place of the beginning that each goes on from
@@ -84,12 +84,14 @@ def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int) -> tuple[
     Cost: a step of the decoder for each beginning of several leaves, at most width per query and level; the first level is asked once per query.
     """
     n = len(allowed.closed)
-    beams = Beams((allowed.most > 0).astype(np.int64), np.tile(trie.lowest[:1], (n, 1)), np.zeros((n, 1), np.float32), np.zeros((n, 1), np.int32))
+    beams = Beams(
+        (allowed.most > 0).astype(np.int64), np.tile(trie.lowest[:1], (n, 1)), np.zeros((n, 1), np.float32), np.zeros((n, 1), np.int32)
+    )
     row = np.zeros((n, 1), np.int64)  # of the logits, for beginnings that go on; -1 for others
     past: list[Pair] = []
     for level in range(trie.levels):
         at_node = trie.node_at[beams.leaf, level]
-        there = np.arange(beams.leaf.shape[1]) < beams.count[:, None]
+        there = np.arange(beams.leaf.shape[1]) < beams.kept[:, None]
         open_ = there & (trie.leaves[at_node] > 1)
         if not open_.any():
             break
@@ -103,18 +105,18 @@ def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int) -> tuple[
             logits, past = speaker.go_on(torch.from_numpy(counts), tokens, level, past)
         row = np.where(open_, np.cumsum(open_).reshape(open_.shape) - 1, -1)
         beams = _next(trie, allowed, beams, at_node, row, logits.float().numpy(), speaker.first(level), level, width)
-    inside = np.arange(beams.leaf.shape[1]) < beams.count[:, None]
-    return Ragged.of_lengths(beams.count, beams.leaf[inside]), beams.score[inside]
+    inside = np.arange(beams.leaf.shape[1]) < beams.kept[:, None]
+    return Ragged.of_lengths(beams.kept, beams.leaf[inside]), beams.score[inside]
 
 
 def _next(
     trie: Trie, allowed: Allowed, beams: Beams, node: Int32, row: Int64, logits: Float32, first_token: int, level: int, width: int
 ) -> Beams:
-    n, width = len(beams.count), min(width, int(allowed.most.max(initial=1)))
+    n, width = len(beams.kept), min(width, int(allowed.most.max(initial=1)))
     out = Beams(np.zeros(n, np.int64), np.zeros((n, width), np.int32), np.zeros((n, width), np.float32), np.zeros((n, width), np.int32))
     own = Ragged.empty(n) if allowed.own is None else allowed.own
     _grow(
-        n, beams.count, node, beams.score, row, logits, first_token, level, trie.first_child, trie.token, trie.lowest, trie.leaves, trie.node_at,
+        n, beams.kept, node, beams.score, row, logits, first_token, level, trie.first_child, trie.token, trie.lowest, trie.leaves, trie.node_at,
         allowed.shared, allowed.closed.indptr, allowed.closed.values, allowed.own is not None, own.indptr, own.values, *out,
     )  # fmt: skip
     return out

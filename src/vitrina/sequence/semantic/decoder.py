@@ -8,7 +8,7 @@ How to reuse it: whatever reads histories (`vitrina.sequence.network.Body`, or a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +49,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(tokens, dim)
         self.start, self.places = nn.Parameter(torch.empty(1, dim)), nn.Parameter(torch.empty(levels, dim))
-        self.layers = nn.ModuleList(_Layer(dim, heads, multiplier, dropout) for _ in range(layers))
+        self.layers: Any = nn.ModuleList(_Layer(dim, heads, multiplier, dropout) for _ in range(layers))
         self.norm_memory, self.norm, self.drop = nn.RMSNorm(dim), nn.RMSNorm(dim), Dropout(dropout)
 
     def forward(self, memory: Tensor, layout: Layout, at: Tensor, paths: Tensor, depths: Tensor) -> Tensor:
