@@ -26,6 +26,7 @@ from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
 from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
+from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "Coder",
     "Constant",
     "ContentProjection",
     "CosineSimilarity",
@@ -45,6 +47,7 @@ __all__ = [
     "Embed",
     "Encoded",
     "Features",
+    "FittedCoder",
     "FullSoftmax",
     "Gated",
     "Ids",
@@ -63,6 +66,7 @@ __all__ = [
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
+    "SemanticCodes",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
