@@ -250,9 +250,10 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def _check_answer(folder: Path, manifest: Mapping[str, Any], recommender: Any) -> None:
     before = manifest.get("check")
-    if before is None:  # format 1
+    now = None if before is None else check.ask(recommender, before)
+    if before is None or now is None:  # format 1, or it answers nobody
         return
-    changed = check.difference(before, check.ask(recommender, before))
+    changed = check.difference(before, now)
     if changed is not None:
         raise ArtifactError(
             f"The artifact in {folder} answers otherwise than when it was saved: {changed}. Its files or the code of its model have changed: "

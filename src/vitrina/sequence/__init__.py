@@ -24,8 +24,9 @@ from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSo
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
-from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
+from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "Coder",
     "Constant",
     "ContentProjection",
     "CosineSimilarity",
@@ -46,6 +48,7 @@ __all__ = [
     "Encoded",
     "EventInputs",
     "Features",
+    "FittedCoder",
     "FullSoftmax",
     "Gated",
     "Ids",
@@ -64,6 +67,7 @@ __all__ = [
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
+    "SemanticCodes",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
@@ -72,4 +76,5 @@ __all__ = [
     "UserFeatures",
     "WarmupCosine",
     "published_eSASRec",
+    "with_counts",
 ]

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitrina.base.device import narrow_products, training_device
-from vitrina.base.errors import DataError, ParameterError
+from vitrina.base.errors import DataError
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.windows import Sequences, token_batches
-from vitrina.metrics import metric
-from vitrina.metrics.judged import Judged
 from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.embed import KnownUsers, Rows
@@ -152,20 +150,7 @@ class Fitting:
 
     def _validate(self) -> float:
         assert self.judges is not None
-        name, (at, judges) = self.model.training.metric, self.judges.share(self.group.rank, self.group.world)
-        judge = metric(name)
-        answers = self.recommender(self.known).recommend(judges.queries, judge.k, eligible=judges.eligible).padded(judge.k)
-        values = judge.per_query(Judged(answers, judges.truth, self.known.catalogue, judges.queries))
-        values = self.group.joined(values, at, len(self.judges))
-        values = values[~np.isnan(values)]
-        if not len(values):
-            raise ParameterError(
-                f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
-                f"{len(self.judges):,} queries: take another, for example nDCG@10.",
-                owner="Training",
-                parameter="metric",
-            )
-        return float(values.mean())
+        return self.judges.value(self.recommender(self.known), self.model.training.metric, self.group)
 
     def recommender(self, known: Known, notes: tuple[str, ...] = ()) -> Encoded:
         """What the present weights answer; items without an event in the log are recommended if the embedding covers them."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self, final
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split import LeaveOneOut, Split
+from vitrina.data.split import Split
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
@@ -27,9 +25,9 @@ from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.start import fitted_of
+from vitrina.sequence.stopping import notes_of, validation_of
 from vitrina.sequence.together import trained
 from vitrina.sequence.train import Progress, Training
-from vitrina.vocabulary import id_hashes
 
 EFFORT = 2.0  # operations' worth of time that training takes per operation of its products
 SAMPLED = 80  # answers of a product in the time of one that is looked up by itself
@@ -149,7 +147,7 @@ class SequenceModel(ModelConfig):
                 value=report,
             )
         fitted = None if start is None else fitted_of(start)
-        sized, split = self.sized(data, fitted), self._validation(data, validation)
+        sized, split = self.sized(data, fitted), validation_of(self.training, data, validation)
         saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, fitted)
         with room_for(data, saved) as room:
             fitting = Fitting.of(sized, data if split is None else split.train, split, fitted, room("search"))
@@ -166,7 +164,7 @@ class SequenceModel(ModelConfig):
         judged_by_old = start is not None and validation is None and split is not None
         known = Known.of(data, people=self.users is not None)
         return fitting.recommender(
-            known, (*self._notes(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+            known, (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
         )
 
     def cost(self, size: Size) -> Cost:
@@ -200,29 +198,3 @@ class SequenceModel(ModelConfig):
         by_log = ", ".join(f"{name}={getattr(sized, name)}" for name in open_sizes if name not in by_start)
         notes = [f"{name}={getattr(sized, name)} as the start has" for name in by_start]
         return (*notes, *([f"{by_log} for a log of {data.n_events:,} events"] if by_log else []))
-
-    def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
-        if validation is not None:
-            validation.train.items.require_compatible(data.items, "events of the validation")
-            return replace(validation, train=validation.train.counted())
-        if self.training.patience is None:
-            return None
-        rule = data.rule or LeaveOneOut()
-        rule = (
-            rule.model_copy(update={"strict": False}) if getattr(rule, "strict", False) else rule
-        )  # nothing is held back for a further part
-        judges = self.training.judges
-        if isinstance(rule, LeaveOneOut):
-            return data.split(rule.model_copy(update={"people": judges}))
-        split = data.split(rule)
-        if not data.in_memory or len(split.queries) <= judges:  # of a log in shards `Judges` draws
-            return split
-        asked = np.sort(np.argsort(id_hashes(data.users)[split.queries.users], kind="stable")[:judges])
-        return split.take(asked)
-
-    def _notes(self, progress: Progress, judged: int, again: bool) -> tuple[str, ...]:
-        if not judged or not progress.best_epoch:
-            return (f"trained for {progress.epoch} epochs without validation",)
-        best = f"epoch {progress.best_epoch} of {progress.epoch} was best: {progress.metric} {progress.best:.4f} in validation"
-        people = f"on {judged:,} queries"
-        return (f"{best} {people}" + (f"; then trained on all events for {progress.best_epoch} epochs" if again else ""),)
