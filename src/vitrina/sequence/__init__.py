@@ -19,7 +19,7 @@ from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
+from vitrina.sequence.embed import ContentProjection, Embed, EventInputs, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
@@ -46,6 +46,7 @@ __all__ = [
     "DotProduct",
     "Embed",
     "Encoded",
+    "EventInputs",
     "Features",
     "FittedCoder",
     "FullSoftmax",

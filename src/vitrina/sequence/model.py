@@ -18,7 +18,7 @@ from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint, room_for
-from vitrina.sequence.embed import Embed, Ids, UserFeatures
+from vitrina.sequence.embed import Embed, EventInputs, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting, Known
 from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
@@ -46,6 +46,7 @@ class SequenceModel(ModelConfig):
     Args:
         embed: how an item becomes a vector; the table is both input and output.
         users: what is known of the person, added to every token; None looks at the history alone.
+        events: what is read of an event beside its item, its kind and its value; None reads items alone.
         block: the kind of layer.
         layers: how many blocks; None is 1 for a log of fewer than 500,000 events and 2 from there, or as many as the `start` of a fit has.
         heads: of the attention of each block; divides `dim`.
@@ -77,6 +78,7 @@ class SequenceModel(ModelConfig):
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
+    events: EventInputs | None = None
     block: Block = LiGR()
     layers: int | None = Field(default=None, gt=0)
     heads: int = Field(default=1, gt=0)
@@ -129,12 +131,15 @@ class SequenceModel(ModelConfig):
             ParameterError: the start doesn't fit this model, or knows none of the items; the validation is no split, or its metric has no
                 value there; the report can't be called; or the training diverged.
             VocabularyError: the validation is of a log with other item codes.
-            DataError: nobody has two events in the part that is trained on, or the objective or the block needs real time and the log has none.
+            DataError: nobody has two events in the part that is trained on, the objective or the block needs real time and the log has none, or it lacks
+                the kinds or values that `events` reads.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
         for part, others in ((self.objective, "ShiftedSequence() or RandomTarget()"), (self.block, "LiGR()")):
             if part.needs_time and data.time_unit != "us":
                 raise DataError(f"{part!r} needs events with real time, and {data!r} has none. Use {others}.")
+        if self.events is not None:
+            self.events.check(data)
         if report is not None and not callable(report):
             raise ParameterError(
                 f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.",
