@@ -102,4 +102,5 @@ class _Relative(Placed):
     def _of(self, places: Tensor) -> Tensor:
         """(heads, ...)"""
         own = self.table.view(self.heads, -1).t()
-        return looked_up(own, places + self.length).movedim(-1, 0)
+        found = looked_up(own, places + self.length)
+        return found.permute(found.dim() - 1, *range(found.dim() - 1))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.jit._trace import is_tracing
 
 from vitrina.sequence.layout import Layout
 
@@ -22,7 +23,7 @@ CHUNK = 32  # events, about: a product of so many is as quick as one that rememb
 
 def chunks(width: int) -> tuple[int, int]:
     """How many chunks, and of how many events each; a graph that is traced has one, as it has no loop over a width that isn't known."""
-    if torch.jit.is_tracing():
+    if is_tracing():
         return 1, width
     count = math.ceil(width / CHUNK)
     return count, math.ceil(width / count)
@@ -58,6 +59,14 @@ def retained(q: Tensor, k: Tensor, v: Tensor, rate: Tensor, *, own: bool = True)
         left = (k * (-at * (size - 1 - place)[:, None]).exp()).transpose(-1, -2) @ v  # (windows, heads, chunks, size, size of v)
         out = out + (q * (-at * (place + 1)[:, None]).exp()) @ _carried(left, (-rate * size).exp()[:, None, None])
     return out.flatten(-3, -2)[..., :width, :]
+
+
+def _forwards(times: Tensor) -> Tensor:
+    """(windows, width) the latest time so far: a clock doesn't run backwards, and what is padded has the time of the last event."""
+    if is_tracing():  # a graph has no running maximum
+        before = torch.ones(times.shape[1], times.shape[1], dtype=torch.bool).tril()
+        return torch.where(before, times[:, None, :], times[:, :1, None]).amax(-1)
+    return times.cummax(1).values
 
 
 def _carried(left: Tensor, faded: Tensor) -> Tensor:
@@ -100,7 +109,7 @@ class Waves:
         """None where there are no times."""
         if layout.times is None or layout.asked_at is None:
             return None
-        times = layout.pad(layout.times).cummax(1).values  # a clock doesn't run backwards
+        times = _forwards(layout.pad(layout.times))
         asked = times if self.back else torch.maximum(layout.pad(layout.asked_at), times)
         times = -times.flip(1) if self.back else times
         times, asked = (
@@ -120,7 +129,7 @@ class Waves:
         """(windows, periods, 1, width) for the last tokens."""
         if layout.times is None or layout.asked_at is None:
             return None
-        times = layout.pad(layout.times).cummax(1).values
+        times = _forwards(layout.pad(layout.times))
         asked = torch.maximum(layout.asked_at[layout.last], times.max(1).values)
         return Faded.of((asked[:, None] - times)[:, None], self._speeds(times), -3)
 
