@@ -137,9 +137,7 @@ def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resum
     return _run(model, split, metrics, _file(model, split, metrics, unfiltered), unfiltered) if run is None else run
 
 
-def finished(
-    model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False, unfiltered: bool = False
-) -> Run | None:
+def finished(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False, unfiltered: bool = False) -> Run | None:
     """The run that an earlier one of the same kept, as `measured` reads it; None where there is none."""
     file = _file(model, split, metrics, unfiltered)
     job = file.name.rpartition("-")[0]

@@ -32,7 +32,12 @@ METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10")
 LIGR = "LiGR, `eSASRec()`"
 PATIENCE = 5
 RULE = vt.split.GlobalTime(quantile=0.8, repeat=False)
-BLOCKS = {"HSTU": vt.sequence.HSTU, "FuXi-alpha": vt.sequence.FuXiAlpha, "FuXi-beta": vt.sequence.FuXiBeta, "FuXi-Linear": vt.sequence.FuXiLinear}
+BLOCKS = {
+    "HSTU": vt.sequence.HSTU,
+    "FuXi-alpha": vt.sequence.FuXiAlpha,
+    "FuXi-beta": vt.sequence.FuXiBeta,
+    "FuXi-Linear": vt.sequence.FuXiLinear,
+}
 WITHOUT, WITH, TOLD = "no times", "times of the history", "time of the target"
 
 
@@ -84,7 +89,13 @@ def table(log: Log) -> Iterator[str]:
     against = {"LiGR": log.verdicts(LIGR), f"{BOTH}": log.verdicts(BOTH)}
     itself = own(log)
     yield f"**{log.name}**\n\n{card(log.split)}\n"
-    heads = ["model", "nDCG@10, first seed", *(f"against {name}" for name in against), "against itself without times", "nDCG@10 of the seeds"]
+    heads = [
+        "model",
+        "nDCG@10, first seed",
+        *(f"against {name}" for name in against),
+        "against itself without times",
+        "nDCG@10 of the seeds",
+    ]
     heads += ["seeds", *METRICS[1:], "fit, s", "answer, s", "best epoch"]
     yield f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
     for name, runs in log.rows.items():

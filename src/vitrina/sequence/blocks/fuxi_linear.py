@@ -93,11 +93,11 @@ class _FuXiLinear(nn.Module):
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = normed(x)
         v, k, u, q = F.silu(self.into(n)).split(self.sizes, -1)
-        found = [self._retained(layout.pad(q), layout.pad(k), layout.pad(v), causal)]
+        found = [self._retained(layout.pad(q), layout.pad(k), layout.pad(v), layout, causal)]
         if self.of_times is not None:
             found.append(self._by_time(layout.pad(self.of_times(n)), layout, causal))
         placed = self.of_places(n)
-        by_place = self._by_place(layout.pad(placed), causal)
+        by_place = self._by_place(layout.pad(placed), layout, causal)
         packed = [normed(layout.pack(part)) for part in found] + [normed(self.mixed * layout.pack(by_place) + self.own * placed)]
         return self.stages(u * torch.cat(packed, -1), x)
 
@@ -127,12 +127,12 @@ class _FuXiLinear(nn.Module):
         """(places, 32) e"""
         return self.places.view(-1, KERNEL)
 
-    def _retained(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+    def _retained(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, causal: bool) -> Tensor:
         rate = self._rate
         q, k, v = self._split(q) * (-rate[:, None, None]).exp(), self._split(k), self._split(v)
-        out = retained(q, k, v, rate)
+        out = retained(q, k, v, rate, layout.width)
         if not causal:
-            out = out + retained(q.flip(2), k.flip(2), v.flip(2), rate, own=False).flip(2)
+            out = out + retained(q.flip(2), k.flip(2), v.flip(2), rate, layout.width, own=False).flip(2)
         return out.transpose(1, 2).flatten(2)
 
     def _by_time(self, v: Tensor, layout: Layout, causal: bool) -> Tensor:
@@ -151,14 +151,14 @@ class _FuXiLinear(nn.Module):
         assert self.waves is not None
         waves = layout.once(self.waves.last)
         if waves is None:
-            return v.new_zeros(len(v), v.shape[-1])
+            return torch.zeros_like(v[:, 0])
         return (torch.stack([waves.sin, waves.cos], 1).to(v.dtype) @ self._shared(v)).flatten(1)
 
-    def _by_place(self, v: Tensor, causal: bool) -> Tensor:
-        vectors = self._vectors[None, None, : v.shape[1]]
+    def _by_place(self, v: Tensor, layout: Layout, causal: bool) -> Tensor:
+        vectors = self._vectors[None, None, : layout.width]
         if not causal:
             return vectors[0] @ (vectors[0].transpose(-1, -2) @ v) / (KERNEL / 2)
-        return retained(vectors / (KERNEL / 2), vectors, v[:, None], self.mixed.new_zeros(1))[:, 0]
+        return retained(vectors / (KERNEL / 2), vectors, v[:, None], self.mixed.new_zeros(1), layout.width)[:, 0]
 
     def _shared(self, v: Tensor) -> Tensor:
         """(windows, sines and cosines, periods, width, numbers of each)"""

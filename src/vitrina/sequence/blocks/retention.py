@@ -16,55 +16,60 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.jit._trace import is_tracing
 
+from vitrina.sequence.blocks.relative import apart
 from vitrina.sequence.layout import Layout
 
 CHUNK = 32  # events, about: a product of so many is as quick as one that remembers
 
 
-def chunks(width: int) -> tuple[int, int]:
-    """How many chunks, and of how many events each; a graph that is traced has one, as it has no loop over a width that isn't known."""
-    if is_tracing():
-        return 1, width
-    count = math.ceil(width / CHUNK)
-    return count, math.ceil(width / count)
-
-
 def cut(padded: Tensor, at: int = -2) -> Tensor:
-    """(..., width, d) as (..., chunks, events, d), zeros behind the end; `at` is the axis of the width, counted from the end."""
+    """(..., width, d) as (..., chunks, events, d), zeros behind the end; `at` is the axis of the width, counted from the end.
+
+    A graph that is traced has one chunk, as it has no loop over a width that isn't known.
+    """
+    if is_tracing():
+        return padded.unsqueeze(at - 1)
     width = padded.shape[at]
-    count, size = chunks(width)
+    count = math.ceil(width / CHUNK)
+    size = math.ceil(width / count)
     if count * size != width:
         padded = F.pad(padded, (0, 0) * (-at - 1) + (0, count * size - width))
     return padded.unflatten(at, (count, size))
 
 
-def retained(q: Tensor, k: Tensor, v: Tensor, rate: Tensor, *, own: bool = True) -> Tensor:
+def retained(q: Tensor, k: Tensor, v: Tensor, rate: Tensor, width: int, *, own: bool = True) -> Tensor:
     """sum over j <= i of exp(-rate (i - j)) (q[i] . k[j]) v[j], (windows, heads, width, size of v).
 
     Args:
         q, k: (windows, heads, width, size); windows may be 1 where all have the same.
         v: (windows, heads, width, size of v).
         rate: (heads,) not below 0.
+        width: of the windows, which a graph can't see at its inputs.
         own: whether a token is among its events.
 
     Cost: windows x width x size x (size of v + chunk) multiplications a head.
     """
-    width = v.shape[-2]
     q, k, v = cut(q), cut(k), cut(v)
-    place = torch.arange(q.shape[-2], device=q.device, dtype=v.dtype)
+    size = width if is_tracing() else q.shape[-2]
+    place = torch.arange(size, device=q.device).to(v.dtype)
     faded = (-rate[:, None, None, None] * (place[:, None] - place).clamp(min=0)).exp().tril(0 if own else -1)  # (heads, 1, i, j)
     out = (q @ k.transpose(-1, -2) * faded) @ v
     if v.shape[-3] > 1:
-        size, at = q.shape[-2], rate[:, None, None, None]
+        at = rate[:, None, None, None]
         left = (k * (-at * (size - 1 - place)[:, None]).exp()).transpose(-1, -2) @ v  # (windows, heads, chunks, size, size of v)
         out = out + (q * (-at * (place + 1)[:, None]).exp()) @ _carried(left, (-rate * size).exp()[:, None, None])
-    return out.flatten(-3, -2)[..., :width, :]
+    return joined(out, width)
 
 
-def _forwards(times: Tensor) -> Tensor:
+def joined(parts: Tensor, width: int) -> Tensor:
+    """What `cut` made, as it was: (..., width, d)."""
+    return parts.squeeze(-3) if is_tracing() else parts.flatten(-3, -2)[..., :width, :]
+
+
+def _forwards(layout: Layout, times: Tensor) -> Tensor:
     """(windows, width) the latest time so far: a clock doesn't run backwards, and what is padded has the time of the last event."""
     if is_tracing():  # a graph has no running maximum
-        before = torch.ones(times.shape[1], times.shape[1], dtype=torch.bool).tril()
+        before = layout.once(apart) >= 0
         return torch.where(before, times[:, None, :], times[:, :1, None]).amax(-1)
     return times.cummax(1).values
 
@@ -109,7 +114,7 @@ class Waves:
         """None where there are no times."""
         if layout.times is None or layout.asked_at is None:
             return None
-        times = _forwards(layout.pad(layout.times))
+        times = _forwards(layout, layout.pad(layout.times))
         asked = times if self.back else torch.maximum(layout.pad(layout.asked_at), times)
         times = -times.flip(1) if self.back else times
         times, asked = (
@@ -129,7 +134,7 @@ class Waves:
         """(windows, periods, 1, width) for the last tokens."""
         if layout.times is None or layout.asked_at is None:
             return None
-        times = _forwards(layout.pad(layout.times))
+        times = _forwards(layout, layout.pad(layout.times))
         asked = torch.maximum(layout.asked_at[layout.last], times.max(1).values)
         return Faded.of((asked[:, None] - times)[:, None], self._speeds(times), -3)
 
@@ -162,7 +167,7 @@ class Found:
         out = self.both.to(v.dtype) @ v
         if v.shape[-3] > 1:
             out = out + self._across(v)
-        return out.flatten(-3, -2)[..., :width, :]
+        return joined(out, width)
 
     def _across(self, v: Tensor) -> Tensor:
         """What the chunks before add, (windows, 2, periods, chunks, i, size)."""
