@@ -23,13 +23,14 @@ from vitrina.sequence.blocks.positions import Positions, RelativePositions, Rota
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
+from vitrina.sequence.embed import ContentProjection, Embed, EventInputs, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
-from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
+from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "Coder",
     "Constant",
     "ContentProjection",
     "CosineSimilarity",
@@ -48,7 +50,9 @@ __all__ = [
     "DotProduct",
     "Embed",
     "Encoded",
+    "EventInputs",
     "Features",
+    "FittedCoder",
     "FuXiAlpha",
     "FuXiBeta",
     "FuXiLinear",
@@ -73,6 +77,7 @@ __all__ = [
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
+    "SemanticCodes",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
@@ -81,4 +86,5 @@ __all__ = [
     "UserFeatures",
     "WarmupCosine",
     "published_eSASRec",
+    "with_counts",
 ]

@@ -83,7 +83,7 @@ class _FuXiAlpha(nn.Module):
         mixed = (seen(alike) @ self._split(v)).transpose(1, 2).flatten(2)
         channels = [mixed, seen(by_place) @ v]
         if self.times is not None:
-            channels.append(torch.zeros_like(mixed) if by_time is None else seen(by_time) @ v)
+            channels.append(torch.zeros_like(channels[1]) if by_time is None else seen(by_time) @ v)
         return torch.cat(channels, -1)
 
     def _by_time(self, spans: Tensor | None) -> Tensor | None:
