@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
     **{name: {"hidden": 16, "dim": 4, "epochs": 3} for name in ("MultVAE", "RecVAE", "VASP")},
     "Indexed": {"model": vt.IALS(dim=8)},
+    "TIGER": {"codes": vt.sequence.ResidualKMeans(sizes=(4, 4)), "dim": 16, "training": vt.sequence.Training(epochs=3, learning_rate=1e-2)},
     "TwoStage": {"sources": (vt.ranking.Source(model=vt.Cooccurrence(), n=10), vt.ranking.Source(model=vt.TopPersonal(), n=10))},
 }  # others have their defaults
 
@@ -60,7 +61,7 @@ def test_a_model_keeps_the_laws(model):
         "timeless",
         "encode",
         *(("shards_only",) if type(model).__name__ in WHOLE_LOG else ()),
-        *(("score",) if isinstance(model, vt.Reranked | vt.TwoStage) else ()),
+        *(("score",) if isinstance(model, vt.Reranked | vt.TwoStage | vt.TIGER) else ()),
     }
 
 

@@ -14,12 +14,16 @@ except ImportError:
 
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.fuxi_alpha import FuXiAlpha
+from vitrina.sequence.blocks.fuxi_beta import FuXiBeta
+from vitrina.sequence.blocks.fuxi_linear import FuXiLinear
 from vitrina.sequence.blocks.hstu import HSTU
 from vitrina.sequence.blocks.ligr import LiGR
+from vitrina.sequence.blocks.positions import Positions, RelativePositions, Rotary
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
+from vitrina.sequence.embed import ContentProjection, Embed, EventInputs, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
@@ -27,6 +31,7 @@ from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, 
 from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
+from vitrina.sequence.semantic.generative import Generated
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -46,8 +51,12 @@ __all__ = [
     "DotProduct",
     "Embed",
     "Encoded",
+    "EventInputs",
     "Features",
     "FittedCoder",
+    "FuXiAlpha",
+    "FuXiBeta",
+    "FuXiLinear",
     "FullSoftmax",
     "Gated",
     "Ids",
@@ -60,9 +69,12 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Positions",
     "PreNorm",
     "Progress",
     "RandomTarget",
+    "RelativePositions",
+    "Rotary",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",

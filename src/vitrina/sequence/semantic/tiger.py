@@ -19,6 +19,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.windows import Sequences, token_batches
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
@@ -31,10 +32,14 @@ from vitrina.sequence.objectives import ShiftedSequence
 from vitrina.sequence.semantic.coder import Coder
 from vitrina.sequence.semantic.generative import Generated, Speaking
 from vitrina.sequence.semantic.network import CodedNetwork, Taught
+from vitrina.sequence.semantic.residual import ResidualKMeans
 from vitrina.sequence.semantic.trie import Trie
 from vitrina.sequence.stopping import notes_of, validation_of
 from vitrina.sequence.train import Progress, Run, Training
 from vitrina.types import Int64, ranges
+
+EFFORT = 3.0  # operations' worth of time that training takes per operation of its products
+LIBRARY = 400 << 20  # bytes of PyTorch itself
 
 
 @final
@@ -74,7 +79,7 @@ class TIGER(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    codes: Coder
+    codes: Coder = ResidualKMeans()
     beam: int = Field(default=50, gt=0)
     block: Block = LiGR()
     layers: int = Field(default=2, gt=0)
@@ -131,6 +136,15 @@ class TIGER(ModelConfig):
         if saved is not None:
             saved.remove()
         return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=notes_of(progress, judged, again))
+
+    def cost(self, size: Size) -> Cost:
+        """Of two thirds of the epochs, and of codes of three digits, of which two or three decide."""
+        decoded = 2.5 * self.decoder_layers * (6 + 2 * self.multiplier) * self.dim**2
+        token = 6 * (self.layers * (14 * self.dim**2 + 2 * min(size.events / max(size.users, 1), self.length) * self.dim) + decoded)
+        weights = self.beginnings * 3 * size.items * self.dim + (14 * self.layers + 20 * self.decoder_layers) * self.dim**2
+        epoch = size.events * token + size.events / self.training.tokens * 40 * weights  # the optimiser goes over all weights in each step
+        room = LIBRARY + 24 * weights + 20 * size.events + 400 * (self.layers + 3 * self.decoder_layers) * self.dim * self.training.tokens
+        return Cost(room, 4 * weights, flops=EFFORT * max(self.training.epochs * 2 / 3, 1) * epoch)
 
 
 @dataclass(eq=False)
