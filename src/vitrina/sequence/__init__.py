@@ -26,7 +26,16 @@ from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
 from vitrina.sequence.recipes import published_eSASRec
 from vitrina.sequence.recommender import Encoded
-from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
+from vitrina.sequence.semantic import (
+    Coder,
+    FittedCoder,
+    GivenCodes,
+    ResidualCodebooks,
+    ResidualKMeans,
+    SemanticCodes,
+    SemanticIds,
+    VectorCoder,
+)
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -50,6 +59,7 @@ __all__ = [
     "FittedCoder",
     "FullSoftmax",
     "Gated",
+    "GivenCodes",
     "Ids",
     "InBatch",
     "ItemMasking",
@@ -63,16 +73,20 @@ __all__ = [
     "PreNorm",
     "Progress",
     "RandomTarget",
+    "ResidualCodebooks",
+    "ResidualKMeans",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
     "SemanticCodes",
+    "SemanticIds",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
     "Training",
     "Uniform",
     "UserFeatures",
+    "VectorCoder",
     "WarmupCosine",
     "published_eSASRec",
 ]
