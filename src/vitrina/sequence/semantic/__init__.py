@@ -5,8 +5,11 @@ from vitrina.sequence.semantic.coder import Coder, VectorCoder
 from vitrina.sequence.semantic.codes import SemanticCodes
 from vitrina.sequence.semantic.embedding import SemanticIds
 from vitrina.sequence.semantic.given import GivenCodes
+from vitrina.sequence.semantic.product import ProductCodebooks, ProductQuantisation
+from vitrina.sequence.semantic.quality import CodeQuality
 from vitrina.sequence.semantic.residual import ResidualCodebooks, ResidualKMeans
+from vitrina.sequence.semantic.rqvae import RQVAE, AutoencoderCodebooks
 
 __all__ = [
-    "Coder", "FittedCoder", "GivenCodes", "ResidualCodebooks", "ResidualKMeans", "SemanticCodes", "SemanticIds", "VectorCoder",
+    "RQVAE", "AutoencoderCodebooks", "CodeQuality", "Coder", "FittedCoder", "GivenCodes", "ProductCodebooks", "ProductQuantisation", "ResidualCodebooks", "ResidualKMeans", "SemanticCodes", "SemanticIds", "VectorCoder",
 ]  # fmt: skip
