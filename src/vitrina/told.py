@@ -54,6 +54,33 @@ def _name_of(fitted: Any) -> str:
     return type(fitted if model is None else model).__name__
 
 
+def lacking(recommender: Any, queries: Queries) -> str | None:
+    """What the histories lack that a recommender reads of events, in a sentence; None where they lack nothing, or it reads items alone.
+
+    >>> import vitrina as vt
+    >>> lacking(vt.Popularity().fit(vt.testing.toy()), vt.testing.toy().queries())
+    """
+    said = getattr(_beneath(recommender), "lacking", None)
+    return None if said is None else said(queries)
+
+
+def kinds_read(recommender: Any) -> tuple[str, ...]:
+    """The kinds of events that a recommender tells apart; none where it reads items alone.
+
+    >>> import vitrina as vt
+    >>> kinds_read(vt.Popularity().fit(vt.testing.toy()))
+    ()
+    """
+    return tuple(getattr(_beneath(recommender), "kinds_read", ()))
+
+
+def _beneath(recommender: Any) -> Any:
+    """What reads histories, without what ranks its lists again."""
+    while hasattr(recommender, "recommender"):
+        recommender = recommender.recommender
+    return recommender
+
+
 def explained(recommender: Recommender, queries: Queries, k: int, *, eligible: Eligibility = Eligibility()) -> pl.DataFrame:
     """One row per place of the lists, with all that the recommender says about it.
 

@@ -18,7 +18,7 @@ from vitrina.base.ids import alike
 from vitrina.cli import answers, console, why
 from vitrina.cli.log import column_of
 from vitrina.data.dataset import Dataset
-from vitrina.told import explained
+from vitrina.told import explained, lacking
 from vitrina.types import Eligibility, Queries
 
 MOST = 20  # people whose lists fit a screen
@@ -31,7 +31,10 @@ def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility
     for item, code in zip(given, codes, strict=True):
         if code < 0:
             console.warn(f"The model doesn't know the item {item!r}. {_closest_item(artifact, item)}")
-    (table,) = _tables(artifact, Queries.of_histories(artifact.vocabulary, [given]), k, eligible, explain=explain)
+    asked = Queries.of_histories(artifact.vocabulary, [given])
+    if said := lacking(artifact.recommender, asked):
+        console.note(said)
+    (table,) = _tables(artifact, asked, k, eligible, explain=explain)
     if json:
         unknown = [i for i, c in zip(given, codes, strict=True) if c < 0]
         console.print_json({"history": given, "unknown": unknown, "items": table})

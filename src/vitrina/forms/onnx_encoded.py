@@ -13,6 +13,7 @@ from vitrina.base.errors import ArtifactError, MissingExtraError
 from vitrina.base.kernels import THREADS
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
+from vitrina.forms.event_codes import KnownEvents
 from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, own_counts, token_batches
 from vitrina.types import Float32, Int64, Queries, ranges
@@ -83,11 +84,11 @@ class OnnxEncoded(Windowed):
         out = np.zeros((len(histories), self.table.shape[1]), np.float32)
         known = np.flatnonzero(histories.lengths > 0)
         for chosen in token_batches(histories.lengths[known], CELLS, None):
-            kind, inputs = self._inputs(histories.take(known[chosen]))
+            kind, inputs = self._inputs(histories.take(known[chosen]), queries.kind_names)
             out[known[chosen]] = self.sessions[kind].run(None, inputs)[0]
         return out
 
-    def _inputs(self, windows: Sequences) -> tuple[str, dict[str, Any]]:
+    def _inputs(self, windows: Sequences, kind_names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         """Which graph, and its inputs: the windows in a rectangle, oldest first, a mask behind each where the model asks by one."""
         masked = self.answering["objective"].get("name") == "ItemMasking"
         lengths = windows.lengths + masked
@@ -95,6 +96,8 @@ class OnnxEncoded(Windowed):
         tokens, cells = ranges(windows.start, windows.lengths), ranges(np.arange(shape[0]) * shape[1], windows.lengths)
         vectors = np.zeros((shape[0] * shape[1], self.table.shape[1]), np.float32)
         vectors[cells] = self.table[windows.rows[tokens]]
+        if self.events is not None:
+            vectors[cells] += self.events.of_windows(windows, tokens, kind_names)
         last = np.arange(shape[0]) * shape[1] + lengths - 1
         if masked:
             vectors[last] = self.mask
@@ -120,5 +123,6 @@ class OnnxEncoded(Windowed):
         """Of the state of `vitrina.sequence.Encoded`, whose config is in plain values, and the graphs as files."""
         arrays, graphs = state.arrays, {name: graph for name, graph in state.files.items() if isinstance(graph, bytes)}
         return cls(
-            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), arrays["body.mask"], state.config["answering"], graphs
-        )
+            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), arrays["body.mask"], state.config["answering"], graphs,
+            events=KnownEvents.of_state(state),
+        )  # fmt: skip

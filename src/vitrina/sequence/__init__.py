@@ -19,12 +19,12 @@ from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
+from vitrina.sequence.embed import ContentProjection, Embed, EventInputs, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
-from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.semantic import (
     RQVAE,
@@ -63,6 +63,7 @@ __all__ = [
     "DotProduct",
     "Embed",
     "Encoded",
+    "EventInputs",
     "Features",
     "FittedCoder",
     "FullSoftmax",
@@ -99,4 +100,5 @@ __all__ = [
     "VectorCoder",
     "WarmupCosine",
     "published_eSASRec",
+    "with_counts",
 ]

@@ -63,7 +63,7 @@ def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -
     """Give the network the weights of the body, and every item and feature what it had, matched by id and by value.
 
     Raises:
-        ParameterError: the start has features of persons that this model lacks.
+        ParameterError: the start reads features of persons, or of events, that this model doesn't.
     """
     internals = _tensors(start.internals)
     network.body.load_state_dict(start.body.state_dict())
@@ -74,8 +74,21 @@ def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -
     network.table.continue_from(FittedTable(torch.from_numpy(start.table), internals, row, covered))
     if start.users is not None and network.users is None:
         raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).", parameter="start")
+    _require_all_read(network, start)
+    if network.events is not None:
+        network.events.continue_from(start.events)
     if network.users is not None:
         network.users.continue_from({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
+
+
+def _require_all_read(network: Network, start: Encoded) -> None:
+    """Refuse a model that leaves out what the start reads of events."""
+    had, has = (() if side is None else side.coding.reads for side in (start.events, network.events))
+    if set(had) - set(has):
+        asked = ", ".join(f"{name}=True" for name in (*has, *(name for name in had if name not in has)))
+        raise ParameterError(
+            f"The 'start' reads the {' and '.join(had)} of events: go on from it with events=EventInputs({asked}).", parameter="start"
+        )
 
 
 def _codes(start: Encoded, data: Dataset) -> Int32:
