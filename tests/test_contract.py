@@ -35,6 +35,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "IALS": {"dim": 8, "l2": 0.05},
     "SequenceModel": {"dim": 16, "training": vt.sequence.Training(epochs=3)},
     "LightGCN": {"dim": 8, "epochs": 3},
+    "ActionPiece": {"columns": ("group",), "dim": 16, "segmentations": 2, "training": vt.sequence.Training(epochs=3)},
     "Reranked": {"model": vt.EASE(l2=20), "reranker": vt.testing.ByHash(), "candidates": 8},
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
     **{name: {"hidden": 16, "dim": 4, "epochs": 3} for name in ("MultVAE", "RecVAE", "VASP")},
