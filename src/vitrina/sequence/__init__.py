@@ -27,6 +27,8 @@ from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, 
 from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
+from vitrina.sequence.semantic.piece_speaking import Pieced
+from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -61,6 +63,8 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Pieced",
+    "Pieces",
     "PreNorm",
     "Progress",
     "RandomTarget",
