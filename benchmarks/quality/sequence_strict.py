@@ -6,7 +6,7 @@ Strict leave-one-out: trained without everybody's last two items, stopped and ch
 the order of items alone; *with content* also titles and attributes (attributes alone on Sports).
 
 `--search` fits every network of `NETWORKS` with the first seed, and looks in validation at each alone and at mixtures of it with counts. Nothing of the test part is read.
-What it found best stands in `CHOSEN`, by hand, and the table asks the test part for that alone, once per seed: the network, the counts, and both. Every fit is kept
+What it found best stands in `CHOSEN`, by hand, and the table asks the test part for that alone, once per seed: the network alone, counts alone, and `vt.sequence.with_counts` of both. Every fit is kept
 in `benchmarks/.cache/strict` by its config, with the fitted network, so that mixtures cost no fit and an interrupted script goes on; all trials, failures among
 them, are lines of `trials.tsv` there. `--part 2/3` does the second third of the fits, for several processes at once.
 
@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ from vitrina.base.config import fingerprint
 from vitrina.forms.blended import Blended
 from vitrina.jobs.specs import written
 from vitrina.models.blend import Learning, catalogue_of
-from vitrina.models.order import likeness_of_last, transitions
 
 KEPT = CACHE / "strict"
 METRIC, BESIDE = "nDCG@10", "Recall@10"
@@ -69,30 +69,22 @@ NETWORKS: Mapping[tuple[str, str], Sequence[vt.SequenceModel]] = {
     ("amazon-sports", CONTENT): (of_both(),),
     ("ml-1m", IDS): (of_ids(), of_ids(dim=128, dropout=0.2, training=SLOWER), of_ids(heads=2, layers=3)),
 }
-CHANCES = (scale.Softmax(), scale.Shares(), scale.AsIs())  # of a network, of counts, of a likeness
-SCALES = {  # what mixtures are made of, for a network, counts and a likeness
-    "as they are": (scale.AsIs(),) * 3,
+SCALES = {  # of a network, of counts, of a likeness
+    "as they are": (scale.AsIs(), scale.AsIs(), scale.AsIs()),
     "reciprocal rank": (scale.ReciprocalRank(),) * 3,
     "reciprocal rank, constant 10": (scale.ReciprocalRank(constant=10),) * 3,
     "between 0 and 1": (scale.MinMax(),) * 3,
-    "chances": CHANCES,
+    "logits and reciprocal ranks, constant 10": (scale.AsIs(), scale.ReciprocalRank(constant=10), scale.ReciprocalRank(constant=10)),
+    "chances": (scale.Softmax(), scale.Shares(), scale.AsIs()),
+    "chances, temperature 0.7": (scale.Softmax(temperature=0.7), scale.Shares(), scale.AsIs()),
+    "chances, temperature 2": (scale.Softmax(temperature=2), scale.Shares(), scale.AsIs()),
 }
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What is asked of the test part."""
-
-    network: vt.SequenceModel
-    weights: tuple[float, ...]  # of the network, the counts, and the likeness
-
-
-CHOSEN: Mapping[tuple[str, str], Chosen] = {
-    ("amazon-beauty", IDS): Chosen(of_ids(), (1, 0.5)),
-    ("amazon-beauty", CONTENT): Chosen(of_both(), (1, 0.5, 0.04)),
-    ("amazon-sports", IDS): Chosen(of_ids(), (1, 0.5)),
-    ("amazon-sports", CONTENT): Chosen(of_both(), (1, 0.5, 0.04)),
-    ("ml-1m", IDS): Chosen(of_ids(), (1, 0.5)),
+CHOSEN: Mapping[tuple[str, str], vt.SequenceModel] = {  # the networks, which `with_counts` mixes with counts
+    ("amazon-beauty", IDS): of_ids(),
+    ("amazon-beauty", CONTENT): of_both(),
+    ("amazon-sports", IDS): of_ids(),
+    ("amazon-sports", CONTENT): of_both(),
+    ("ml-1m", IDS): of_ids(),
 }
 
 
@@ -167,38 +159,37 @@ def kept(folder: Path) -> Trial | None:
     return Trial(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def others_of(how: str) -> tuple[Any, ...]:
-    """What is mixed with the network."""
-    return (transitions(), likeness_of_last())[: 2 if how == CONTENT else 1]
+def blend_of(how: str, network: vt.SequenceModel) -> vt.Blend:
+    """What is asked of the test part."""
+    return s.with_counts(network, content=how == CONTENT)
 
 
 @cache
 def counted(log: str, how: str) -> tuple[Any, ...]:
-    """The same, fitted."""
-    return tuple(model.fit(split_of(log).train) for model in others_of(how))
+    """What is mixed with a network, fitted: counts of order, linear weights, and with content the likeness of descriptions."""
+    return tuple(model.fit(split_of(log).train) for model in blend_of(how, of_ids()).models[1:])
 
 
-def mixed(log: str, members: tuple[Any, ...], weights: tuple[float, ...], scales: tuple[Any, ...]) -> Blended:
+def mixed(log: str, members: tuple[Any, ...], weights: Sequence[float], scales: Sequence[Any]) -> Blended:
     """What `Blend(models=, weights=, scale=).fit(train, validation=validation)` makes, of members that are fitted."""
     data = split_of(log).train
-    return Blended(data.items, catalogue_of(data, members), members, weights, scales[: len(members)])
-
-
-def value_of(recommender: Any, split: vt.split.Split) -> float:
-    lists = recommender.recommend(split.queries, 10, eligible=split.eligible)
-    return float(vt.evaluate.evaluate(lists, split, [METRIC], intervals=False).numbers["value"][0])
+    return Blended(data.items, catalogue_of(data, members), members, tuple(weights), tuple(scales))
 
 
 def mixtures(log: str, how: str, network: vt.SequenceModel) -> Iterator[Trial]:
-    """The best weights in validation on each scale."""
-    for name, scales in SCALES.items():
-        folder = KEPT / f"{log}-{fingerprint(network, how, name)}"
+    """The best weights in validation on each scale, with counts of order alone and with linear weights as well."""
+    for linear, (name, (of_network, of_counts, of_likeness)) in product((False, True), SCALES.items()):
+        others = [
+            one for place, one in enumerate(zip(blend_of(how, network).models[1:], counted(log, how), strict=True)) if linear or place != 1
+        ]
+        scales = (of_network, *[of_likeness if isinstance(model, vt.ContentSimilarity) else of_counts for model, _ in others])
+        folder = KEPT / f"{log}-{fingerprint(network, *(model for model, _ in others), name)}"
         trial = kept(folder)
         if trial is None:
-            begin, members = time.process_time(), (fitted(log, network), *counted(log, how))
+            begin, members = time.process_time(), (fitted(log, network), *(member for _, member in others))
             found = Learning.of(mixed(log, members, (1.0,) * len(members), scales), validation_of(log), 100).learned()
-            said = f"{written(network)} and {' and '.join(map(written, others_of(how)))}, {name}, weights {found.weights}"
-            trial = trial_of(log, f"mixture {how}", said, found.value, "", begin)
+            said = " and ".join(written(model) for model in (network, *(model for model, _ in others)))
+            trial = trial_of(log, f"mixture {how}", f"{said}, {name}, weights {found.weights}", found.value, "", begin)
             note(folder, trial)
         yield trial
 
@@ -236,23 +227,26 @@ def asked(log: str, name: str, recommender: Any) -> Asked:
 
 
 def rows_of(log: str, how: str, networks: Sequence[vt.SequenceModel]) -> Iterator[tuple[str, list[Asked]]]:
-    """The counts, the network of each seed, and both."""
-    chosen, others = CHOSEN[log, how], counted(log, how)
-    counts = others[0] if how == IDS else mixed(log, others, (1.0, 1.0), (scale.AsIs(),) * 2)
-    yield "counts", [asked(log, fingerprint(how, *map(written, others_of(how))), counts)]
+    """The counts of a board, all that is mixed with the network, the network of each seed, and the mixture."""
+    others, blend = counted(log, how), blend_of(how, networks[0])
+    assert blend.weights is not None
+    assert isinstance(blend.scale, tuple)
+    of_board = others[0] if how == IDS else mixed(log, (others[0], others[-1]), (1.0, 1.0), (scale.AsIs(),) * 2)
+    yield "counts of order" + " and content" * (how == CONTENT), [asked(log, fingerprint(how, "of a board"), of_board)]
+    no_network = mixed(log, others, blend.weights[1:], blend.scale[1:])
+    yield "`with_counts` without the network", [asked(log, fingerprint(how, *blend.models[1:], blend.weights), no_network)]
     alone, both = [], []
     for network in networks:
         made = fitted(log, network)
         alone.append(asked(log, fingerprint(network), made))
-        mixture = mixed(log, (made, *others), chosen.weights, CHANCES)
-        both.append(asked(log, fingerprint(network, how, chosen.weights), mixture))
-    yield f"network, `{written(chosen.network)}`", alone
-    yield f"both, weights {', '.join(f'{weight:g}' for weight in chosen.weights)}", both
+        both.append(asked(log, fingerprint(blend_of(how, network)), mixed(log, (made, *others), blend.weights, blend.scale)))
+    yield f"the network alone, `{written(networks[0])}`", alone
+    yield f"`with_counts(network{', content=True' * (how == CONTENT)})`", both
 
 
 def table(logs: Sequence[str], seeds: Sequence[int], *, kept_alone: bool) -> Iterator[str]:
     networks = {
-        (log, how): [n for seed in seeds if (n := changed(chosen.network, seed=seed)) and (not kept_alone or kept(place(log, n)))]
+        (log, how): [n for seed in seeds if (n := changed(chosen, seed=seed)) and (not kept_alone or kept(place(log, n)))]
         for (log, how), chosen in CHOSEN.items()
         if log in logs
     }
@@ -265,12 +259,13 @@ def table(logs: Sequence[str], seeds: Sequence[int], *, kept_alone: bool) -> Ite
         found = dict(rows_of(log, how, of_seeds))
         first = {name: runs[0].per_query for name, runs in found.items()}
         columns = {name: one[METRIC].to_numpy() for name, one in first.items()}
-        verdicts = vt.evaluate.compare_paired(columns, "counts", first["counts"]["user"].to_numpy())
-        said = dict(zip(verdicts["model"], verdicts["verdict"], strict=True)) | {"counts": ""}
-        errors[log] = float(columns["counts"].std(ddof=1) / np.sqrt(len(columns["counts"])))
+        counts = next(iter(found))
+        verdicts = vt.evaluate.compare_paired(columns, counts, first[counts]["user"].to_numpy())
+        said = dict(zip(verdicts["model"], verdicts["verdict"], strict=True)) | {counts: ""}
+        errors[log] = float(columns[counts].std(ddof=1) / np.sqrt(len(columns[counts])))
         for name, runs in found.items():
             cells = [spread([run.numbers[m + suffix] for run in runs]) for suffix in ("", f", {UNFILTERED}") for m in (METRIC, BESIDE)]
-            yield f"| {log} | {how} | {name} | {len(runs) if name != 'counts' else ''} | {' | '.join(cells)} | {brief(said[name])} | {_against(GOALS[log, how], runs)} |"
+            yield f"| {log} | {how} | {name} | {len(runs)} | {' | '.join(cells)} | {brief(said[name])} | {_against(GOALS[log, how], runs)} |"
     told = ", ".join(f"{error:.4f} on {log}" for log, error in errors.items())
     yield f"\nSeeds: mean (least to most). One sampling error of {METRIC}: {told}. Verdicts are of the first seed, over people. {machine()}."
 

@@ -16,11 +16,12 @@ def test_scores_are_chances_and_shares(content):
     fitted = vt.sequence.with_counts(SMALL, content=content).fit(DATA)
     assert isinstance(fitted, Blended)
     queries, items = DATA.queries(), np.arange(24, dtype=np.int32)
-    network, counts, *likeness = (np.where(np.isfinite(s), s, 0) for s in (m.score(queries, items) for m in fitted.members))
+    network, counts, linear, *likeness = (np.where(np.isfinite(s), s, 0) for s in (m.score(queries, items) for m in fitted.members))
     for q in range(len(queries)):
-        wanted = np.exp(network[q]) / np.exp(network[q]).sum() + 0.5 * counts[q] / max(counts[q].sum(), 1e-9)
+        wanted = np.exp(network[q]) / np.exp(network[q]).sum()
+        wanted += sum(0.5 * np.maximum(part[q], 0) / max(np.maximum(part[q], 0).sum(), 1e-9) for part in (counts, linear))
         if content:
-            wanted += 0.04 * likeness[0][q]
+            wanted += 0.05 * likeness[0][q]
         np.testing.assert_allclose(fitted.score(queries[q : q + 1], items)[0], wanted, rtol=1e-4, atol=1e-6)
 
 

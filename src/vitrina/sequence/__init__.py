@@ -14,8 +14,12 @@ except ImportError:
 
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.fuxi_alpha import FuXiAlpha
+from vitrina.sequence.blocks.fuxi_beta import FuXiBeta
+from vitrina.sequence.blocks.fuxi_linear import FuXiLinear
 from vitrina.sequence.blocks.hstu import HSTU
 from vitrina.sequence.blocks.ligr import LiGR
+from vitrina.sequence.blocks.positions import Positions, RelativePositions, Rotary
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
@@ -49,6 +53,9 @@ __all__ = [
     "EventInputs",
     "Features",
     "FittedCoder",
+    "FuXiAlpha",
+    "FuXiBeta",
+    "FuXiLinear",
     "FullSoftmax",
     "Gated",
     "Ids",
@@ -61,9 +68,12 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Positions",
     "PreNorm",
     "Progress",
     "RandomTarget",
+    "RelativePositions",
+    "Rotary",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
