@@ -46,10 +46,11 @@ class Answering(Config):
     objective: Objective
     similarity: Similarity
     personal: PersonalPopularity | None = None
+    reads_now: bool = True  # as models did that don't say so
 
     def body(self, dropout: float = 0.0) -> Body:
         """A body of this size, with weights that mean nothing yet."""
-        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout).float()
+        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout, reads_now=self.reads_now).float()
 
 
 @final
@@ -79,6 +80,11 @@ class Encoded(Windowed):
     @property
     def length(self) -> int:
         return self.answering.length
+
+    @property
+    def reads_now(self) -> bool:
+        """Whether lists depend on the moment of asking, which was the time of the next event in training."""
+        return self.answering.reads_now and self.answering.block.needs_time
 
     @property
     def counts_own(self) -> bool:
