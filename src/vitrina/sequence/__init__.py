@@ -46,6 +46,8 @@ from vitrina.sequence.semantic import (
     VectorCoder,
 )
 from vitrina.sequence.semantic.generative import Generated
+from vitrina.sequence.semantic.piece_speaking import Pieced
+from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -88,6 +90,8 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Pieced",
+    "Pieces",
     "Positions",
     "PreNorm",
     "ProductCodebooks",
