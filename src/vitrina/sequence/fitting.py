@@ -103,7 +103,8 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
             users = None if model.users is None else model.users.build(data, model.dim)
-            network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
+            events = None if model.events is None else model.events.build(data, recent, model.dim)
+            network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users, events)
         if fitted is not None:
             continue_from(network, fitted, data, rows)
         counts = model.objective.frequency(recent, rows.trained).astype(np.float32)
@@ -121,7 +122,11 @@ class Fitting:
     def _batches(self, rng: np.random.Generator) -> Batches:
         self.pool.generator.manual_seed(int(rng.integers(1 << 62)))
         groups = list(token_batches(self.windows.lengths, self.model.training.tokens, rng))
-        return Batches(groups, lambda chosen: self.model.objective.batch(self.windows.take(chosen), rng))
+        return Batches(groups, lambda chosen: self._batch(self.windows.take(chosen), rng))
+
+    def _batch(self, chosen: Sequences, rng: np.random.Generator) -> Batch:
+        batch = self.model.objective.batch(chosen, rng)
+        return batch if self.network.events is None else self.network.events.coded(batch, chosen, rng)
 
     def _step(self, batch: Batch) -> Tensor:
         """The loss of a batch; of several processes the share of this one in it."""
@@ -135,7 +140,8 @@ class Fitting:
         self.group.apart()  # the table loses the same elements everywhere, states each their own
         batch = batch.to(device)
         with narrow_products(device):
-            states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
+            known = self.network.people(batch), self.network.of_events(batch)
+            states = self.network.body(table, batch, model.objective.causal, *known)
         states = states.float()
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
         asking, items = model.similarity.states(states), model.similarity.items(table)
@@ -159,12 +165,16 @@ class Fitting:
             assert known.people is not None
             users = KnownUsers.of(network.users, known.people)
         body = copy.deepcopy(network.body).cpu()
-        return Encoded(known.items, catalogue, codes, table, body, self.answering, users, internals, notes=notes)
+        events = None if network.events is None else network.events.fitted()
+        notes = notes if events is None else (*notes, f"reads {events.coding!r}")
+        return Encoded(known.items, catalogue, codes, table, body, self.answering, users, internals, events=events, notes=notes)
 
 
 def _windows(model: SequenceModel, data: Dataset, rows: Rows, scratch: Path | None) -> Sequences:
     row_of_item, length = rows.row_of_item(data.n_items), model.length + 1
+    also = () if model.events is None else model.events.reads
     if data.in_memory:
-        return windows.in_memory(data, row_of_item, length)
+        return windows.in_memory(data, row_of_item, length, also)
     assert scratch is not None
-    return windows.over_shards(data, row_of_item, length, scratch / WINDOWS, timed=model.block.needs_time or model.objective.needs_time)
+    timed = model.block.needs_time or model.objective.needs_time
+    return windows.over_shards(data, row_of_item, length, scratch / WINDOWS, timed=timed, also=also)

@@ -18,7 +18,7 @@ from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint, room_for
-from vitrina.sequence.embed import Embed, Ids, UserFeatures
+from vitrina.sequence.embed import Embed, EventInputs, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting, Known
 from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
@@ -46,6 +46,7 @@ class SequenceModel(ModelConfig):
     Args:
         embed: how an item becomes a vector; the table is both input and output.
         users: what is known of the person, added to every token; None looks at the history alone.
+        events: what is read of an event beside its item, its kind and its value; None reads items alone.
         block: the kind of layer.
         layers: how many blocks; None is 1 for a log of fewer than 500,000 events and 2 from there, or as many as the `start` of a fit has.
         heads: of the attention of each block; divides `dim`.
@@ -55,6 +56,9 @@ class SequenceModel(ModelConfig):
         objective: what a window is asked.
         loss: what a wrong answer costs, with its negatives.
         similarity: dot product or cosine.
+        reads_now: whether a block that looks at times is told the moment of asking: in training the time of the next event, and `now` when it
+            answers. Without it the time of the last event is the latest that it knows. Where a split asks at the moment of the target (leave-one-out, and
+            most targets of a cut in time), such a model sees the target's time, and boards mark it.
         personal: the visitor's own counts on top, for jobs with repeats.
         training: optimiser, batches, early stopping.
         seed: the same seed gives the same result on the same machine with as many threads; other processors, numbers of threads and GPUs round sums
@@ -77,6 +81,7 @@ class SequenceModel(ModelConfig):
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
+    events: EventInputs | None = None
     block: Block = LiGR()
     layers: int | None = Field(default=None, gt=0)
     heads: int = Field(default=1, gt=0)
@@ -87,6 +92,7 @@ class SequenceModel(ModelConfig):
     loss: Loss = FullSoftmax()
     similarity: Similarity = DotProduct()
     personal: PersonalPopularity | None = None
+    reads_now: bool = False
     training: Training = Training()
     seed: int = Field(default=0, ge=0)
 
@@ -94,6 +100,14 @@ class SequenceModel(ModelConfig):
     def _heads_divide(self) -> Self:
         if self.dim % self.heads:
             raise ValueError(f"The 'dim' of a sequence model must be a multiple of 'heads'. Got dim={self.dim}, heads={self.heads}.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_clock(self) -> Self:
+        if self.reads_now and not self.block.needs_time:
+            raise ValueError(
+                f"A sequence model with reads_now=True needs a block that looks at times, for example vt.sequence.HSTU(). Got block={self.block!r}"
+            )
         return self
 
     def fit(
@@ -129,12 +143,15 @@ class SequenceModel(ModelConfig):
             ParameterError: the start doesn't fit this model, or knows none of the items; the validation is no split, or its metric has no
                 value there; the report can't be called; or the training diverged.
             VocabularyError: the validation is of a log with other item codes.
-            DataError: nobody has two events in the part that is trained on, or the objective or the block needs real time and the log has none.
+            DataError: nobody has two events in the part that is trained on, the objective or the block needs real time and the log has none, or it lacks
+                the kinds or values that `events` reads.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
         for part, others in ((self.objective, "ShiftedSequence() or RandomTarget()"), (self.block, "LiGR()")):
             if part.needs_time and data.time_unit != "us":
                 raise DataError(f"{part!r} needs events with real time, and {data!r} has none. Use {others}.")
+        if self.events is not None:
+            self.events.check(data)
         if report is not None and not callable(report):
             raise ParameterError(
                 f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.",
