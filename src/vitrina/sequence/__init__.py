@@ -45,6 +45,8 @@ from vitrina.sequence.semantic import (
     SemanticIds,
     VectorCoder,
 )
+from vitrina.sequence.semantic.piece_speaking import Pieced
+from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -86,6 +88,8 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Pieced",
+    "Pieces",
     "Positions",
     "PreNorm",
     "ProductCodebooks",

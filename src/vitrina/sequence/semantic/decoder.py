@@ -38,16 +38,16 @@ class Decoder(nn.Module):
     Own is attention among the tokens of the path so far, Read attention to what was read of the history up to where the question stands.
 
     Args:
-        tokens: how many tokens there are, of all digits together.
+        tokens: how many tokens there are, of all digits together, or the module that gives vectors (..., dim) of tokens (...).
         levels: the longest path.
         multiplier: hidden size of the feed-forward part in units of dim.
 
     Cost: (6 + 2 multiplier) dim^2 multiplications per token and layer, 2 dim^2 per token read, and dim per pair of tokens that see each other.
     """
 
-    def __init__(self, tokens: int, levels: int, dim: int, layers: int, heads: int, multiplier: int, dropout: float) -> None:
+    def __init__(self, tokens: int | nn.Module, levels: int, dim: int, layers: int, heads: int, multiplier: int, dropout: float) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(tokens, dim)
+        self.tokens: Any = nn.Embedding(tokens, dim) if isinstance(tokens, int) else tokens
         self.start, self.places = nn.Parameter(torch.empty(1, dim)), nn.Parameter(torch.empty(levels, dim))
         self.layers: Any = nn.ModuleList(_Layer(dim, heads, multiplier, dropout) for _ in range(layers))
         self.norm_memory, self.norm, self.drop = nn.RMSNorm(dim), nn.RMSNorm(dim), Dropout(dropout)

@@ -139,14 +139,14 @@ class Generated(Generative):
         known = np.flatnonzero(histories.lengths > 0)
         order, leaves, scores = [np.empty(0, np.int64)], [Ragged.empty(0)], [np.empty(0, np.float32)]
         with torch.inference_mode():
-            for chosen in _blocks(histories.lengths[known], width):
+            for chosen in blocks_of(histories.lengths[known], width):
                 batch = ShiftedSequence().question(histories.take(known[chosen]))
                 speaker = CodedSpeaker.of(self.network, self.paths, batch)
                 found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width)
                 order.append(known[chosen])
                 leaves.append(found)
                 scores.append(chances)
-        return _in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
+        return in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
 
     def log_chances(self, queries: Queries, items: Ragged) -> Float32:
         """log p of each query's own items, (pairs,); -inf for items without a code and for histories without a known item.
@@ -185,14 +185,14 @@ class Generated(Generative):
         return cls(vocabulary, catalogue, trie, speaking.beam, speaking, network.eval())
 
 
-def _blocks(lengths: Int64, width: int) -> list[Int64]:
+def blocks_of(lengths: Int64, width: int) -> list[Int64]:
     """Queries that are searched for together: of similar length, with about BEAMS beginnings."""
     order = np.argsort(-lengths, kind="stable")
     size = max(BEAMS // width, 1)
     return [order[first : first + size] for first in range(0, len(order), size)]
 
 
-def _in_order(n: int, order: Int64, leaves: list[Ragged], scores: Float32, item: Int32) -> tuple[Ragged, Float32]:
+def in_order(n: int, order: Int64, leaves: list[Ragged], scores: Float32, item: Int32) -> tuple[Ragged, Float32]:
     """What was found for the queries `order`, one block after the other, as a row for each of n queries."""
     lengths = np.concatenate([part.lengths for part in leaves])
     values = np.concatenate([part.values for part in leaves])

@@ -152,7 +152,7 @@ class Learning:
         if len(warm) < 2:
             raise DataError(f"TIGER needs items with both events and a code, two or more. Got {len(warm)} in {data!r} with {codes!r}.")
         trie, whole = (Trie.of(paths[items], items) for items in (warm, np.flatnonzero(codes.known)))
-        recent = _windows(model, data, warm, scratch)
+        recent = windows_of(data, warm, model.length + 1, scratch, timed=model.block.needs_time)
         if not len(recent):
             held_back = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
             raise DataError(
@@ -191,17 +191,17 @@ class Learning:
         return Generated(data.items, catalogue, self.whole, self.model.beam, self.speaking, network)
 
 
-def _windows(model: TIGER, data: Dataset, items: Int64, scratch: Path | None) -> Sequences:
-    """The last events of each person, those of `items` alone, as leaves: their places among `items`.
+def windows_of(data: Dataset, items: Int64, length: int, scratch: Path | None, *, timed: bool) -> Sequences:
+    """The last `length` events of each person, those of `items` alone, as leaves: their places among `items`.
 
     Cost: of a log in shards 8 bytes per event of a window in memory, as others than codes are left out of what lies in files.
     """
-    every, length = np.arange(data.n_items), model.length + 1
+    every = np.arange(data.n_items)
     if data.in_memory:
         recent = windows.in_memory(data, every, length)
     else:
         assert scratch is not None
-        recent = windows.over_shards(data, every, length, scratch / WINDOWS, timed=model.block.needs_time)
+        recent = windows.over_shards(data, every, length, scratch / WINDOWS, timed=timed)
     leaf_of_item = np.full(data.n_items, -1, np.int64)
     leaf_of_item[items] = np.arange(len(items))
     place = ranges(recent.start, recent.lengths)
