@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from vitrina.base.arrays import Bool, Float32, Float64, Int32, Int64, Ragged, cuts, places_of, ranges
-from vitrina.base.codes import codes_of, times_of
+from vitrina.base.codes import codes_of, kinds_of, times_of, values_of
 from vitrina.base.errors import ParameterError
 from vitrina.recommendations import Recommendations
 from vitrina.vocabulary import Vocabulary
@@ -92,12 +92,18 @@ class Queries:
 
     @classmethod
     def of_histories(
-        cls, vocabulary: Vocabulary, histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]] | None = None
-    ) -> Queries:
+        cls, vocabulary: Vocabulary, histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]] | None = None, *,
+        kinds: Sequence[Sequence[str]] | None = None, values: Sequence[Sequence[float | None]] | None = None,
+    ) -> Queries:  # fmt: skip
         """Queries for histories that come from outside; unknown items are skipped and counted in `unknown`.
 
+        Args:
+            times: a list per history, one per event, oldest first.
+            kinds: the names of the kinds of events, a list per history, for models that read them.
+            values: the same of values; None is an unknown one.
+
         Raises:
-            ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; the times are not one per event.
+            ParameterError: a history is no list of ids, such as a text, which would be taken letter by letter; times, kinds or values are not one per event.
         """
         if not isinstance(vocabulary, Vocabulary):
             raise ParameterError(
@@ -112,13 +118,14 @@ class Queries:
         codes = [vocabulary.encode(list(history)) for history in histories]
         known = [c >= 0 for c in codes]
         ragged = Ragged.of([c[k] for c, k in zip(codes, known, strict=True)])
-        flat = None
-        if times is not None:
-            of_known = [own[k] for own, k in zip(times_of(histories, times), known, strict=True)]
-            flat = np.concatenate(of_known) if of_known else np.empty(0, np.int64)
-        unknown = int(sum((~k).sum() for k in known))
+        every = np.concatenate([np.empty(0, bool), *known])
+        names, of_kinds = ((), None) if kinds is None else kinds_of(histories, kinds)
+        events = Events(
+            ragged.values, None if times is None else times_of(histories, times)[every],
+            None if values is None else values_of(histories, values)[every], None if of_kinds is None else of_kinds[every],
+        )  # fmt: skip
         users = np.full(len(histories), -1, np.int32)
-        return cls(Events(ragged.values, flat), ragged.indptr[:-1], ragged.indptr[1:], vocabulary, users, unknown=unknown)
+        return cls(events, ragged.indptr[:-1], ragged.indptr[1:], vocabulary, users, kind_names=names, unknown=int((~every).sum()))
 
     @classmethod
     def of_texts(cls, vocabulary: Vocabulary, texts: Sequence[str | None], histories: Sequence[Sequence[Any]] | None = None) -> Queries:

@@ -26,11 +26,13 @@ class HistoryItem(Struct, frozen=True, forbid_unknown_fields=True):
         item: its id.
         time: when, ISO 8601 with an offset, or seconds since 1970; events without times are taken in the order of the list.
         kind: of event, as in the log.
+        value: money, stars, seconds, as in the log.
     """
 
     item: Id
     time: Time | None = None
     kind: Name | None = None
+    value: float | None = None
 
 
 class RecommendRequest(Struct, frozen=True, forbid_unknown_fields=True):

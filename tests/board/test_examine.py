@@ -80,7 +80,7 @@ def test_it_finds_out_keeps_what_is_finished_and_goes_on(
     row = next(r for r in rules.iter_rows(named=True) if (r["one"], r["other"]) == (board.protocol.rule, "LeaveOneOut(repeat=False)"))
     assert row["tau"] == pytest.approx(both["tau"].item())
     assert quality.sizes.select("share", "draw").rows() == [(0.5, 1)]
-    assert 40 < quality.sizes["people"].item() < 160
+    assert 20 < quality.sizes["people"].item() < 60  # half of those who ask
     page = render(Study("Which benchmark to believe: <a log>", quality, ("one step was left out",)))
     assert (
         page.index("Trust") < page.index('<section id="metrics"') < page.index('<section id="stable"') < page.index('<section id="sizes"')

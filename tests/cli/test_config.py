@@ -218,6 +218,15 @@ def test_a_recipe_is_a_type_of_model_and_can_be_searched(config: Write) -> None:
         read_config(config(head + "dimm = 16\n"))
 
 
+def test_a_recipe_with_parameters_of_its_own_takes_those(config: Write) -> None:
+    plan = read_config(config('[models.both]\ntype = "with_counts"\nnetwork = {type = "eSASRec", dim = 32}\n'))
+    assert plan.models["both"] == vt.sequence.with_counts(vt.eSASRec(dim=32))
+    with pytest.raises(VitrinaError, match="network"):
+        read_config(config('[models.both]\ntype = "with_counts"\nnetwrk = "eSASRec"\n'))
+    with pytest.raises(VitrinaError, match="weights"):
+        read_config(config('[models.both]\ntype = "with_counts"\nweights = [1, 2]\n'))
+
+
 def test_a_table_without_a_type_changes_what_the_model_has(config: Write) -> None:
     s = vt.sequence
     plan = read_config(config('[models.paper]\ntype = "published_eSASRec"\ntraining = {epochs = 2, patience = "none"}\n'))

@@ -1,6 +1,7 @@
 """Blends against sums in plain Python, with whatever the members are."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -41,8 +42,10 @@ class Few:
         vt.Blend(models=(COUNTS, vt.Popularity(), vt.TifuKNN(neighbours=5)), scale=vt.scale.MinMax()),
         vt.Blend(models=(LISTS, COUNTS), weights=(1, 0.3), candidates=8),
         vt.Blend(models=(vt.Blend(models=(COUNTS, CONTENT), weights=(1, 2)), vt.EASE(l2=20)), weights=(1, 1)),
+        vt.Blend(models=(vt.EASE(l2=20), COUNTS), weights=(1, 0.5), scale=(vt.scale.Softmax(), vt.scale.Shares())),
+        vt.Blend(models=(LISTS, COUNTS), weights=(1, 0.3), scale=(vt.scale.ReciprocalRank(), vt.scale.Shares())),
     ],
-    ids=["as they are", "learned", "lists", "nested"],
+    ids=["as they are", "learned", "lists", "nested", "a scale each", "lists, a scale each"],
 )
 def test_a_blend_keeps_the_laws(model):
     report = vt.testing.check_model(model)
@@ -51,6 +54,8 @@ def test_a_blend_keeps_the_laws(model):
 
 
 PARTS = {
+    "chances": (vt.scale.Softmax(temperature=0.5), lambda score, known: math.exp(2 * score) / sum(math.exp(2 * other) for other in known)),
+    "shares": (vt.scale.Shares(), lambda score, known: max(score, 0) / sum(max(other, 0) for other in known)),
     "as they are": (vt.scale.AsIs(), lambda score, known: score),
     "between 0 and 1": (
         vt.scale.MinMax(),
@@ -73,6 +78,26 @@ def test_scores_add_up_and_what_has_no_opinion_adds_nothing(name):
         for i in range(24):
             terms = [w * part(m[q][i], k) for w, m, k in zip((0.7, 2), members, known, strict=True) if m[q][i] > -np.inf]
             assert found[q, i] == (pytest.approx(sum(terms), rel=1e-4) if terms else -np.inf)
+
+
+def test_each_model_may_have_a_scale_of_its_own():
+    scales = (vt.scale.Softmax(), vt.scale.MinMax())
+    fitted = vt.Blend(models=(COUNTS, CONTENT), weights=(1, 3), scale=scales).fit(DATA)
+    assert isinstance(fitted, Blended)
+    queries, items = DATA.queries(), np.arange(24, dtype=np.int32)
+    alone = [
+        vt.Blend(models=(m, vt.Popularity()), weights=(1, 0), scale=s).fit(DATA) for m, s in zip((COUNTS, CONTENT), scales, strict=True)
+    ]
+    first, second = (np.nan_to_num(cast(Blended, one).score(queries, items), neginf=0) for one in alone)
+    np.testing.assert_allclose(np.nan_to_num(fitted.score(queries, items), neginf=0), first + 3 * second, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ParameterError, match=r"one for each of its 2 models\. Got 1"):
+        vt.Blend(models=(COUNTS, CONTENT), scale=(vt.scale.AsIs(),))
+
+
+def test_chances_are_of_no_item_without_an_opinion_and_never_overflow():
+    scores = np.array([[900, 0, -np.inf], [-900, -900, -np.inf], [-np.inf] * 3], np.float32)
+    assert vt.scale.Softmax().of(scores).tolist() == [[1, 0, 0], [0.5, 0.5, 0], [0, 0, 0]]
+    assert vt.scale.Shares().of(np.array([[-1, 0, 2], [-1, -np.inf, 0]], np.float32)).tolist() == [[0, 0, 1], [0, 0, 0]]
 
 
 def test_lists_add_up_place_by_place():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import polars as pl
@@ -17,14 +17,17 @@ from vitrina.policy.policies import Policy
 from vitrina.protocols import Recommender
 from vitrina.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from vitrina.sequence import SemanticCodes
+
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class Artifact:
-    """A recommender, or a policy, read from a folder, and what the folder says of it.
+    """A recommender, a policy or semantic codes, read from a folder, and what the folder says of it.
 
     Args:
-        recommender: answers queries, or the policy; its large arrays are mapped from the files, not read.
+        recommender: answers queries; or the policy, or the codes. Its large arrays are mapped from the files, not read.
         manifest: model config, fingerprints, metrics at fit time, versions; see the file.
         item_table: what was known of the items at the fit, a row each, as in `Dataset.item_table`; None where the log had no table.
     """
@@ -58,16 +61,33 @@ class Artifact:
         return self.recommender
 
     @property
+    def codes(self) -> SemanticCodes:
+        """The semantic codes.
+
+        Raises:
+            ArtifactError: it is something else.
+        """
+        from vitrina.sequence import SemanticCodes  # noqa: PLC0415  needs PyTorch
+
+        if not isinstance(self.recommender, SemanticCodes):
+            raise ArtifactError(
+                f"The artifact holds {self.recommender!r} and no semantic codes. Name the folder of codes, which vt.save(codes, folder) writes."
+            )
+        return self.recommender
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """Of the items.
 
         Raises:
-            ArtifactError: it is a policy, which knows no items.
+            ArtifactError: it is nothing that recommends.
         """
         if isinstance(self.recommender, Policy):
             raise ArtifactError(
                 "The artifact holds a policy, which decides on treatments and recommends no items: ask artifact.policy, or use vitrina policy."
             )
+        if not hasattr(self.recommender, "recommend"):
+            raise ArtifactError(f"The artifact holds {self.recommender!r}, which recommends nothing: it is artifact.recommender itself.")
         return self.recommender.vocabulary
 
     @property

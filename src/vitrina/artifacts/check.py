@@ -19,14 +19,16 @@ K = 5
 ROUNDING = 1e-3  # of the largest score: what another processor may make of the same sums
 
 
-def ask(fitted: Recommender | Policy, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The answer of a recommender to one history, or of a policy about units that it makes up itself, in plain values.
+def ask(fitted: Any, before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """The answer of a recommender to one history, or of a policy about units that it makes up itself, in plain values; None of what answers nobody.
 
     Args:
         before: an earlier answer, whose history is asked about again; None: that of the most popular items.
     """
     if isinstance(fitted, Policy):
         return _chances(fitted)
+    if not hasattr(fitted, "recommend"):
+        return None
     return _list(fitted, None if before is None else before["history"])
 
 

@@ -42,6 +42,7 @@ from vitrina.base.printing import sentence_end
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
 from vitrina.data.features import FeatureTable
+from vitrina.forms.event_codes import PARTS as PARTS_OF_EVENTS
 from vitrina.forms.onnx_encoded import OnnxEncoded
 from vitrina.vocabulary import Vocabulary
 
@@ -173,9 +174,11 @@ class _Reader:
 
 def _state_of_graphs(folder: Path) -> State:
     """Of a sequence model that answers by ONNX: its config stays in plain values, as its classes need PyTorch."""
-    arrays = {name: _read_array(folder / PARAMETERS / f"{name}.npy") for name in ("codes", "table", "body.mask")}
+    of_events = [name for name in PARTS_OF_EVENTS if (folder / PARAMETERS / f"{name}.npy").exists()]
+    arrays = {name: _read_array(folder / PARAMETERS / f"{name}.npy") for name in ("codes", "table", "body.mask", *of_events)}
     graphs = {path.name: path.read_bytes() for path in sorted((folder / ONNX).glob("*.onnx"))}
-    return State(json.loads((folder / CONFIG).read_text(encoding="utf-8")), arrays, graphs)
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return State({**config, "events": from_plain(config.get("events"))}, arrays, graphs)
 
 
 def _catalogue(folder: Path, record: Any, above: Catalogue | None) -> Catalogue | None:
@@ -247,9 +250,10 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def _check_answer(folder: Path, manifest: Mapping[str, Any], recommender: Any) -> None:
     before = manifest.get("check")
-    if before is None:  # format 1
+    now = None if before is None else check.ask(recommender, before)
+    if before is None or now is None:  # format 1, or it answers nobody
         return
-    changed = check.difference(before, check.ask(recommender, before))
+    changed = check.difference(before, now)
     if changed is not None:
         raise ArtifactError(
             f"The artifact in {folder} answers otherwise than when it was saved: {changed}. Its files or the code of its model have changed: "

@@ -39,7 +39,7 @@ from vitrina.base.config import to_plain
 from vitrina.base.errors import ArtifactError, ParameterError
 from vitrina.base.exports import path_of
 from vitrina.base.files import atomic_folder, sha256_of
-from vitrina.base.state import Arrays, State
+from vitrina.base.state import Arrays, State, Stateful
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.features import FeatureTable
@@ -50,7 +50,7 @@ from vitrina.vocabulary import Vocabulary
 
 
 def save(
-    recommender: Recommender | Policy | LearnedPolicy,
+    recommender: Recommender | Policy | LearnedPolicy | Stateful,
     folder: str | Path,
     *,
     model: Any = None,
@@ -59,11 +59,11 @@ def save(
     source: Any = None,
     onnx: bool = False,
 ) -> Path:
-    """Write a fitted recommender, or a policy, as an artifact, with all that it is made of; an old artifact in that place is replaced in one step.
+    """Write a fitted recommender, a policy or semantic codes as an artifact, with all that it is made of; an old artifact in that place is replaced in one step.
 
     Args:
         recommender: what `fit` returned: one of the fitted forms, or any recommender with a `state() -> vt.State` and a classmethod
-            `of_state(state, vocabulary, catalogue)`; or a fitted policy.
+            `of_state(state, vocabulary, catalogue)`; or a fitted policy, or semantic codes.
         folder: where; made if missing. A folder that holds something else is refused.
         model: the config that was fitted, kept as plain values; None takes the one that a fitted form knows (null where it knows none).
         data: the log it was fitted on: its sizes and fingerprint are kept, and its item table in place of the one that the recommender knows.
@@ -87,17 +87,18 @@ def save(
     state_of(recommender)
     if data is not None and isinstance(recommender, Policy):
         raise ArtifactError("A policy is learned from a log of decisions, and 'data' is a log of interactions. Leave it out.")
+    vocabulary = getattr(recommender, "vocabulary", None)
     _refuse_foreign(folder)
     with atomic_folder(folder) as staging:
         writer = _Writer(onnx)
-        if data is not None and data.item_table is not None and not isinstance(recommender, Policy):
-            data.items.require_compatible(recommender.vocabulary, "item titles")
+        if data is not None and data.item_table is not None and vocabulary is not None:
+            data.items.require_compatible(vocabulary, "item titles")
             writer.tables.append(data.item_table)
         manifest = writer.fitted(recommender, staging, None)
         if model is not None:
             manifest["model"] = to_plain(model)
         manifest["own_classes"] = sorted(writer.own_classes)
-        manifest["item_table"] = _write_item_table(writer.tables, getattr(recommender, "vocabulary", None), staging)
+        manifest["item_table"] = _write_item_table(writer.tables, vocabulary, staging)
         manifest |= {"check": check.ask(recommender)} | _record(data, metrics, source)
         files = {name: sha256_of(staging / name) for name in sorted(files_in(staging))}
         write_json(staging / MANIFEST, {"kind": KIND, "format": FORMAT} | manifest | {"files": files})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitrina.base.errors import ParameterError
+
+MOST_KINDS = 256  # a kind is one byte
 
 
 def codes_of(values: Any, what: str, encode: str = "data.items.encode") -> NDArray[np.int32]:
@@ -77,17 +79,14 @@ def check_length(k: Any) -> int:
     return int(k)
 
 
-def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
-    """The times of each history, one per event, oldest first.
+def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """(events,) times, one per event, oldest first.
 
     Raises:
         ParameterError: they are not one per event, no whole numbers, or go back.
     """
-    if isinstance(times, str) or not hasattr(times, "__len__") or len(times) != len(histories):
-        got = len(times) if hasattr(times, "__len__") else repr(times)
-        raise ParameterError(f"The 'times' must hold a list for each of the {len(histories)} histories. Got {got}.", parameter="times")
-    out: list[NDArray[np.int64]] = []
-    for row, (history, own) in enumerate(zip(histories, times, strict=True)):
+    out = [np.empty(0, np.int64)]
+    for row, (history, own) in enumerate(_rows(histories, times, "times")):
         moments = np.asarray(own)
         if moments.shape != (len(history),) or (len(history) and moments.dtype.kind not in "iu"):
             raise ParameterError(
@@ -98,7 +97,59 @@ def times_of(histories: Sequence[Sequence[Any]], times: Sequence[Sequence[int]])
         if (moments[1:] < moments[:-1]).any():
             raise ParameterError(f"A history goes from its oldest event to its newest. The 'times' of history {row} go back: {own!r}.")
         out.append(moments.astype(np.int64))
-    return out
+    return np.concatenate(out)
+
+
+def kinds_of(histories: Sequence[Sequence[Any]], kinds: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """Names of kinds in the order in which they come, and (events,) their codes.
+
+    Raises:
+        ParameterError: they are not one per event, no names, or more than 256.
+    """
+    codes: dict[str, int] = {}
+    out: list[int] = []
+    for row, (history, own) in enumerate(_rows(histories, kinds, "kinds")):
+        if isinstance(own, str) or len(own) != len(history) or not all(isinstance(kind, str) for kind in own):
+            raise ParameterError(
+                f"The 'kinds' of a history must be names of kinds of events, one for each of its items. "
+                f"History {row} has {len(history)} items and the kinds {own!r}.",
+                parameter="kinds",
+            )
+        out += [codes.setdefault(kind, len(codes)) for kind in own]
+    if len(codes) > MOST_KINDS:
+        raise ParameterError(f"There are at most {MOST_KINDS} kinds of events. Got {len(codes):,} names.", parameter="kinds")
+    return tuple(codes), np.array(out, np.uint8)
+
+
+def values_of(histories: Sequence[Sequence[Any]], values: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
+    """(events,) values, NaN where there is none.
+
+    Raises:
+        ParameterError: they are not one per event, or no finite numbers.
+    """
+    out = [np.empty(0, np.float32)]
+    for row, (history, own) in enumerate(_rows(histories, values, "values")):
+        numbers = len(own) == len(history) and all(value is None or isinstance(value, (int, float, np.number)) for value in own)
+        array = np.array([np.nan if value is None else value for value in own], np.float32) if numbers else np.array([np.inf])
+        if np.isinf(array).any():
+            raise ParameterError(
+                f"The 'values' of a history must be numbers, or None where there is none, one for each of its items. "
+                f"History {row} has {len(history)} items and the values {own!r}.",
+                parameter="values",
+            )
+        out.append(array)
+    return np.concatenate(out)
+
+
+def _rows(histories: Sequence[Sequence[Any]], told: Any, name: str) -> Iterator[tuple[Sequence[Any], Any]]:
+    """Each history with what is told of its events."""
+    if isinstance(told, str) or not hasattr(told, "__len__") or len(told) != len(histories):
+        got = len(told) if hasattr(told, "__len__") else repr(told)
+        raise ParameterError(f"The {name!r} must hold a list for each of the {len(histories)} histories. Got {got}.", parameter=name)
+    for row, own in enumerate(told):
+        if not hasattr(own, "__len__"):
+            raise ParameterError(f"The {name!r} must hold a list for each of the {len(histories)} histories. Got {own!r}.", parameter=name)
+        yield histories[row], own
 
 
 def _shown(values: Any) -> str:

@@ -12,33 +12,18 @@ from vitrina.board.tune import Search, tune
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.evaluate.significance import compare_paired
-from vitrina.forms.decay import All, Decay, Exponential, Window
+from vitrina.forms.decay import Exponential
 from vitrina.forms.scale import AsIs
 from vitrina.models.blend import Blend
 from vitrina.models.content import ContentSimilarity
 from vitrina.models.content_vectors import is_described
 from vitrina.models.cooccurrence import Cooccurrence
+from vitrina.models.order import LAST, near, transitions, with_content
 from vitrina.models.weighting import Transitions
 from vitrina.types import Float64, Int32
 
 COUNTS, BOTH = "Transitions", "Transitions and content"
-REACH, LAST = 10, 20  # events between the two of a pair at most, and events of a history that are read
 SCORES = 7e8  # queries x items that a blend, which scores every item, is asked for on a board: about a minute
-
-
-def near(half: float) -> Decay:
-    """Pairs of the nearest `REACH` events, half as much after `half` of them."""
-    return All(of=(Window(events=REACH), Exponential(events=half)))
-
-
-def transitions() -> Cooccurrence:
-    """What comes soon after what, as it comes: of 30 configurations the best on average in the validation parts of Beauty, Sports and ml-1m."""
-    return Cooccurrence(weighting=Transitions(), gap=near(2), one_way=0.75, decay=Exponential(events=2), last=LAST)
-
-
-def with_content() -> Blend:
-    """The same with the likeness of descriptions beside it; weight and decay from the validation parts of Beauty and Sports."""
-    return Blend(models=(transitions(), ContentSimilarity(decay=Exponential(events=1))), weights=(1, 1), scale=AsIs())
 
 
 def transitions_search() -> Search:
@@ -94,9 +79,9 @@ def _has_order(data: Dataset) -> bool:
 
 
 def reads_order(model: Any) -> bool:
-    """Whether a model is of this kind: co-occurrence of every pair, or a blend that has it."""
+    """Whether a model is of this kind: co-occurrence of every pair, or a blend that has it and no network beside it."""
     if isinstance(model, Blend):
-        return any(reads_order(part) for part in model.models)
+        return "torch" not in model.needs and any(reads_order(part) for part in model.models)
     return isinstance(model, Cooccurrence) and model.weighting.every_pair
 
 

@@ -68,7 +68,13 @@ class Entry:
     fits: int = 1  # with seeds of their own; values are the means over them
     cached: bool = False
     notes: tuple[str, ...] = ()  # what the model says of itself: "20,000 most frequent of 41,000 items"
+    marks: tuple[str, ...] = ()  # what must stand beside its numbers wherever they do: "sees the target's time"
     call: str = ""  # how the model is written: "TopPersonal(decay=Exponential(days=30.0))"
+
+    @property
+    def marked(self) -> str:
+        """The name, with the marks of the row."""
+        return f"{self.name} ({'; '.join(self.marks)})" if self.marks else self.name
 
     @property
     def effort(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
@@ -225,6 +226,8 @@ def field_of(cls: Any, name: str) -> tuple[Any, Any]:
     made = names.config_of(cls) if callable(cls) else None
     if made is None:
         return None, None
+    if names.own_parameters(cls):
+        return get_type_hints(cls)[name], signature(cls).parameters[name].default
     return made.model_fields[name].annotation, made.model_fields[name].default if isinstance(cls, type) else getattr(cls(), name)
 
 

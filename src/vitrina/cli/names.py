@@ -126,9 +126,14 @@ def trusted(path: str, folder: Path) -> type:
     return cls
 
 
+def own_parameters(make: Callable[..., Any]) -> bool:
+    """Whether it is a function that names what it takes, and passes nothing else on."""
+    return inspect.isfunction(make) and all(p.kind != p.VAR_KEYWORD for p in inspect.signature(make).parameters.values())
+
+
 def parameters(cls: Callable[..., Any]) -> list[str]:
-    """Names that the class or function takes."""
+    """Names that the class or function takes; a ready mixture takes those of its model, unless it names its own."""
     made = config_of(cls)
-    if made is not None:
+    if made is not None and not own_parameters(cls):
         return list(made.model_fields)
     return [n for n, p in inspect.signature(cls).parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

@@ -31,7 +31,9 @@ def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility
     for item, code in zip(given, codes, strict=True):
         if code < 0:
             console.warn(f"The model doesn't know the item {item!r}. {_closest_item(artifact, item)}")
-    (table,) = _tables(artifact, Queries.of_histories(artifact.vocabulary, [given]), k, eligible, explain=explain)
+    asked = Queries.of_histories(artifact.vocabulary, [given])
+    answers.say_lacking(artifact, asked)
+    (table,) = _tables(artifact, asked, k, eligible, explain=explain)
     if json:
         unknown = [i for i, c in zip(given, codes, strict=True) if c < 0]
         console.print_json({"history": given, "unknown": unknown, "items": table})
@@ -53,6 +55,7 @@ def show_people(
     queries = data.queries(users)
     if (queries.users < 0).all():
         raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), _known(log))}")
+    answers.say_lacking(artifact, queries)
     shown = []
     for at, (user, table) in enumerate(zip(users, _tables(artifact, queries, k, eligible, explain=explain), strict=True)):
         known = int(queries.users[at]) >= 0

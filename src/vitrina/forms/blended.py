@@ -33,14 +33,14 @@ class Blended(Form):
     Args:
         members: fitted models of the same items.
         weights: one for each.
-        scale: how scores become parts.
+        scale: how scores become parts: one for all, or one for each.
     """
 
     vocabulary: Vocabulary
     catalogue: Catalogue
     members: tuple[Scorer, ...]
     weights: tuple[float, ...]
-    scale: Scale
+    scale: Scale | tuple[Scale, ...]
 
     @property
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -49,10 +49,10 @@ class Blended(Form):
 
     def score_block(self, queries: Queries) -> Float32:
         total = np.full((len(queries), len(self.vocabulary)), -np.inf, np.float32)
-        for member, weight in zip(self.members, self.weights, strict=True):
+        for member, weight, scale in zip(self.members, self.weights, scales_of(self), strict=True):
             if weight > 0:
                 scores = opinions(member, queries)
-                _add(len(queries), scores, self.scale.of(scores), np.float32(weight), total)
+                _add(len(queries), scores, scale.of(scores), np.float32(weight), total)
         return total
 
     def parts(self, queries: Queries, candidates: Ragged, eligible: Eligibility) -> Float32:
@@ -60,8 +60,8 @@ class Blended(Form):
         out = np.empty((len(candidates.values), len(self.members)), np.float32)
         for part, block in queries.blocks(block_size(len(self.vocabulary))):
             own, rows = slice(*candidates.indptr[[part.start, part.stop]]), candidates.rows(part)
-            for m, member in enumerate(self.members):
-                out[own, m] = self.scale.of(opinions(member, block))[rows.row_of, rows.values]
+            for m, (member, scale) in enumerate(zip(self.members, scales_of(self), strict=True)):
+                out[own, m] = scale.of(opinions(member, block))[rows.row_of, rows.values]
         return out
 
     def state(self) -> State:
@@ -84,7 +84,7 @@ class BlendedLists:
     catalogue: Catalogue
     members: tuple[Recommender, ...]
     weights: tuple[float, ...]
-    scale: Scale
+    scale: Scale | tuple[Scale, ...]
     candidates: int
     model: Any = None
     item_table: FeatureTable | None = None
@@ -123,11 +123,11 @@ class BlendedLists:
     def _parts_of(self, lists: Sequence[Recommendations], candidates: Ragged) -> Float32:
         out = np.zeros((len(candidates.values), len(lists)), np.float32)
         keys = candidates.row_of * len(self.vocabulary) + candidates.values
-        for m, answer in enumerate(lists):
+        for m, (answer, scale) in enumerate(zip(lists, scales_of(self), strict=True)):
             rows, places = np.nonzero(own_places(answer))
             scores = np.where(own_places(answer), answer.scores, -np.inf).astype(np.float32)
             at = np.searchsorted(keys, rows * len(self.vocabulary) + answer.items[rows, places])
-            out[at, m] = self.scale.of(scores)[rows, places]
+            out[at, m] = scale.of(scores)[rows, places]
         return out
 
     def state(self) -> State:
@@ -137,6 +137,11 @@ class BlendedLists:
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> BlendedLists:
         return cls(vocabulary, catalogue, **_of_state(state), candidates=int(state.config["candidates"]))
+
+
+def scales_of(blended: Blended | BlendedLists) -> tuple[Scale, ...]:
+    """The scale of each member."""
+    return blended.scale if isinstance(blended.scale, tuple) else (blended.scale,) * len(blended.members)
 
 
 def opinions(member: Scorer, queries: Queries) -> Float32:

@@ -13,6 +13,7 @@ from vitrina.base.errors import ArtifactError, MissingExtraError
 from vitrina.base.kernels import THREADS
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
+from vitrina.forms.event_codes import KnownEvents
 from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, own_counts, token_batches
 from vitrina.types import Float32, Int64, Queries, ranges
@@ -72,6 +73,10 @@ class OnnxEncoded(Windowed):
         return self.table / np.maximum(np.sqrt((self.table * self.table).sum(axis=1, keepdims=True)), np.float32(LEAST))
 
     @property
+    def reads_now(self) -> bool:
+        return TIMED in self.graphs and self.answering.get("reads_now", True)
+
+    @property
     def counts_own(self) -> bool:
         return self.answering["personal"] is not None
 
@@ -83,11 +88,11 @@ class OnnxEncoded(Windowed):
         out = np.zeros((len(histories), self.table.shape[1]), np.float32)
         known = np.flatnonzero(histories.lengths > 0)
         for chosen in token_batches(histories.lengths[known], CELLS, None):
-            kind, inputs = self._inputs(histories.take(known[chosen]))
+            kind, inputs = self._inputs(histories.take(known[chosen]), queries.kind_names)
             out[known[chosen]] = self.sessions[kind].run(None, inputs)[0]
         return out
 
-    def _inputs(self, windows: Sequences) -> tuple[str, dict[str, Any]]:
+    def _inputs(self, windows: Sequences, kind_names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         """Which graph, and its inputs: the windows in a rectangle, oldest first, a mask behind each where the model asks by one."""
         masked = self.answering["objective"].get("name") == "ItemMasking"
         lengths = windows.lengths + masked
@@ -95,19 +100,21 @@ class OnnxEncoded(Windowed):
         tokens, cells = ranges(windows.start, windows.lengths), ranges(np.arange(shape[0]) * shape[1], windows.lengths)
         vectors = np.zeros((shape[0] * shape[1], self.table.shape[1]), np.float32)
         vectors[cells] = self.table[windows.rows[tokens]]
+        if self.events is not None:
+            vectors[cells] += self.events.of_windows(windows, tokens, kind_names)
         last = np.arange(shape[0]) * shape[1] + lengths - 1
         if masked:
             vectors[last] = self.mask
         inputs: dict[str, Any] = {"vectors": vectors.reshape(*shape, -1), "lengths": lengths}
         if windows.times is None or TIMED not in self.graphs:
             return UNTIMED, inputs
-        now = windows.times[windows.stop - 1] if windows.now is None else windows.now
+        now = windows.times[windows.stop - 1] if windows.now is None or not self.reads_now else windows.now
         times = np.zeros(shape[0] * shape[1], np.int64)
         times[cells] = windows.times[tokens]
         asked_at = times.copy()
         if masked:
             times[last] = now
-        else:
+        elif self.reads_now:
             asked_at[:-1] = times[1:]
         asked_at[last] = now
         return TIMED, inputs | {"times": times.reshape(shape), "asked_at": asked_at.reshape(shape)}
@@ -120,5 +127,6 @@ class OnnxEncoded(Windowed):
         """Of the state of `vitrina.sequence.Encoded`, whose config is in plain values, and the graphs as files."""
         arrays, graphs = state.arrays, {name: graph for name, graph in state.files.items() if isinstance(graph, bytes)}
         return cls(
-            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), arrays["body.mask"], state.config["answering"], graphs
-        )
+            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), arrays["body.mask"], state.config["answering"], graphs,
+            events=KnownEvents.of_state(state),
+        )  # fmt: skip

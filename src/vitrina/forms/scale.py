@@ -16,7 +16,7 @@ from vitrina.base.config import Config
 from vitrina.base.kernels import Spread
 from vitrina.types import Float32
 
-__all__ = ["AsIs", "MinMax", "ReciprocalRank", "Scale", "Sigmas"]
+__all__ = ["AsIs", "MinMax", "ReciprocalRank", "Scale", "Shares", "Sigmas", "Softmax"]
 
 
 class Scale(Config, ABC):
@@ -80,6 +80,48 @@ class Sigmas(Scale):
         reach = self.width * np.sqrt((off**2).sum(axis=1, keepdims=True) / counts)
         parts = 0.5 + np.divide(off, 2 * reach, out=np.zeros_like(off), where=reach > 0)
         return np.where(known, np.clip(parts, 0, 1), 0).astype(np.float32)
+
+
+@final
+class Softmax(Scale):
+    """part = exp(score / temperature) / sum over items of the same: how likely the model finds the item to be the next one.
+
+    For models whose scores are logits, as those of networks trained with a softmax are. Beside `Shares` of counts the sum is a mixture of distributions:
+    a model that is sure counts more than one that isn't, which ranks and MinMax forget.
+
+    Args:
+        temperature: above 1 flattens what the model says, below 1 sharpens it.
+
+    >>> import numpy as np, vitrina as vt
+    >>> vt.scale.Softmax().of(np.array([[np.log(3), 0, -np.inf]], np.float32)).round(3).tolist()
+    [[0.75, 0.25, 0.0]]
+    """
+
+    temperature: float = Field(default=1.0, gt=0)
+
+    def of(self, scores: Float32) -> Float32:
+        known = np.isfinite(scores)
+        most = np.max(scores, axis=1, keepdims=True, initial=-np.inf, where=known)
+        parts = np.exp(np.where(known, scores - np.where(np.isfinite(most), most, 0), -np.inf) / np.float32(self.temperature))
+        sums = parts.sum(axis=1, keepdims=True)
+        return np.divide(parts, sums, out=np.zeros_like(parts), where=sums > 0)
+
+
+@final
+class Shares(Scale):
+    """part = score / sum of the scores above 0 over items, 0 for others: for counts and other weights of evidence.
+
+    A history with much evidence says no more than one with little, but says it of fewer items or of more.
+
+    >>> import numpy as np, vitrina as vt
+    >>> vt.scale.Shares().of(np.array([[3, 1, 0, -np.inf]], np.float32)).tolist()
+    [[0.75, 0.25, 0.0, 0.0]]
+    """
+
+    def of(self, scores: Float32) -> Float32:
+        parts = np.where(np.isfinite(scores), np.maximum(scores, 0), np.float32(0))
+        sums = parts.sum(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+        return np.divide(parts, sums, out=np.zeros_like(parts), where=sums > 0)
 
 
 @final

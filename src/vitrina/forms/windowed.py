@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from vitrina.forms.base import SPARSE_QUERIES
+from vitrina.forms.event_codes import KnownEvents
 from vitrina.forms.vectors import Vectors
 from vitrina.forms.windows import Sequences
 from vitrina.retrieve.products import ItemVectors, Products
@@ -23,10 +24,12 @@ class Windowed(Vectors):
     Args:
         codes: item codes of the table's rows; other items have no score.
         table: (rows, dim) the item table, which the network reads too.
+        events: what is read of an event beside its item.
     """
 
     codes: Int32  # (rows,)
     table: Float32  # (rows, dim)
+    events: KnownEvents | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -73,7 +76,16 @@ class Windowed(Vectors):
 
     def windows(self, queries: Queries) -> Sequences:
         """What is read of each history."""
-        return Sequences.of(queries, self.row_of_item).last(self.length)
+        return Sequences.of(queries, self.row_of_item, () if self.events is None else self.events.coding.reads).last(self.length)
+
+    @property
+    def kinds_read(self) -> tuple[str, ...]:
+        """The kinds of events that are told apart."""
+        return () if self.events is None else self.events.coding.kinds or ()
+
+    def lacking(self, queries: Queries) -> str | None:
+        """What histories lack of what is read beside items, in a sentence; None where nothing is missing."""
+        return None if self.events is None else self.events.lacking(queries.counted().last(self.length))
 
     @abstractmethod
     def states(self, queries: Queries, histories: Sequences) -> Float32:

@@ -23,10 +23,12 @@ class Sequences:
     users: Int32  # (histories,) user codes, -1 unknown
     weights: Float32 | None = None  # (events,)
     now: Int64 | None = None  # (histories,) the moment of asking
+    kinds: NDArray[np.uint8] | None = None  # (events,) codes of the log, where they are read
+    values: Float32 | None = None  # (events,) where they are read
 
     @classmethod
-    def of(cls, queries: Queries, row_of_item: Int64) -> Sequences:
-        """The histories of `queries`; events whose item has no row are left out."""
+    def of(cls, queries: Queries, row_of_item: Int64, also: tuple[str, ...] = ()) -> Sequences:
+        """The histories of `queries`; events whose item has no row are left out. `also` names further columns to take: "kinds", "values"."""
         place = ranges(queries.start, queries.lengths)
         codes = queries.events.items[place]
         rows = np.full(len(codes), -1, np.int64)
@@ -35,9 +37,8 @@ class Sequences:
         known = rows >= 0
         counts = np.bincount(np.repeat(np.arange(len(queries)), queries.lengths)[known], minlength=len(queries))
         stop = np.cumsum(counts)
-        times = None if queries.events.times is None else queries.events.times[place][known]
-        weights = None if queries.events.weights is None else queries.events.weights[place][known]
-        return cls(rows[known], times, stop - counts, stop, queries.users, weights, queries.now)
+        taken = {name: column[place][known] for name, column in queries.events.columns().items() if name in ("times", "weights", *also)}
+        return cls(rows[known], taken.pop("times", None), stop - counts, stop, queries.users, now=queries.now, **taken)
 
     def __len__(self) -> int:
         return len(self.start)

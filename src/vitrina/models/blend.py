@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self, final
+from typing import Annotated, Self, final
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -34,8 +34,8 @@ class Blend(ModelConfig):
     """The scores of several models, made comparable and added up.
 
     score[q, i] = sum over models m of weights[m] * part[m](q, i), where the scale makes the parts: reciprocal rank
-    ([Cormack et al. 2009](https://doi.org/10.1145/1571941.1572114)), scores between 0 and 1 (`vt.scale.MinMax`), or the scores as they are. An item that one model has no opinion of
-    gets 0 from it; one that none has an opinion of comes after all others, by popularity.
+    ([Cormack et al. 2009](https://doi.org/10.1145/1571941.1572114)), scores between 0 and 1 (`vt.scale.MinMax`), probabilities (`vt.scale.Softmax` of a network, `vt.scale.Shares` of counts), or the scores as they are.
+    An item that one model has no opinion of gets 0 from it; one that none has an opinion of comes after all others, by popularity.
 
     Where all models can score any item, the parts are made of the scores of all items, whatever is eligible, and the blend can score too. Where one gives lists alone, the
     parts are made of each model's `candidates` best eligible items.
@@ -44,7 +44,7 @@ class Blend(ModelConfig):
         models: two or more.
         weights: one for each, at least 0. None learns them: the models are fitted on the training part of the validation, and the weights
             are those with the best nDCG@10 there on 5,000 of its queries: starting from equal shares, one after the other is multiplied by powers of 2 from 1/32 to 32 and by 0, twice, and then by finer steps.
-        scale: an object of `vt.scale`.
+        scale: an object of `vt.scale`, or one for each model.
         candidates: how many of each list, where a model gives lists alone, and when weights are learned.
 
     Raises:
@@ -63,7 +63,7 @@ class Blend(ModelConfig):
 
     models: tuple[ModelConfig, ...] = Field(min_length=2, strict=False)
     weights: tuple[float, ...] | None = Field(default=None, strict=False)
-    scale: Scale = ReciprocalRank()
+    scale: Scale | Annotated[tuple[Scale, ...], Field(strict=False)] = ReciprocalRank()
     candidates: int = Field(default=100, ge=1)
 
     @model_validator(mode="after")
@@ -72,6 +72,10 @@ class Blend(ModelConfig):
         if weights is not None and (len(weights) != len(self.models) or min(weights) < 0 or not max(weights) > 0):
             raise ValueError(
                 f"Blend needs a weight for each of its {len(self.models)} models, none below 0 and one above. Got {weights!r}."
+            )
+        if isinstance(self.scale, tuple) and len(self.scale) != len(self.models):
+            raise ValueError(
+                f"Blend needs one scale, or one for each of its {len(self.models)} models. Got {len(self.scale)}: {self.scale!r}."
             )
         return self
 

@@ -14,18 +14,37 @@ except ImportError:
 
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.fuxi_alpha import FuXiAlpha
+from vitrina.sequence.blocks.fuxi_beta import FuXiBeta
+from vitrina.sequence.blocks.fuxi_linear import FuXiLinear
 from vitrina.sequence.blocks.hstu import HSTU
 from vitrina.sequence.blocks.ligr import LiGR
+from vitrina.sequence.blocks.positions import Positions, RelativePositions, Rotary
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.embed import ContentProjection, Embed, Features, Gated, Ids, SumOf, UserFeatures
+from vitrina.sequence.embed import ContentProjection, Embed, EventInputs, Features, Gated, Ids, SumOf, UserFeatures
 from vitrina.sequence.losses import BCE, BPR, GBCE, FullSoftmax, Loss, SampledSoftmax
 from vitrina.sequence.negatives import ByPopularity, InBatch, Mixed, Negatives, Uniform
 from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
-from vitrina.sequence.recipes import published_eSASRec
+from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
+from vitrina.sequence.semantic import (
+    RQVAE,
+    AutoencoderCodebooks,
+    CodeQuality,
+    Coder,
+    FittedCoder,
+    GivenCodes,
+    ProductCodebooks,
+    ProductQuantisation,
+    ResidualCodebooks,
+    ResidualKMeans,
+    SemanticCodes,
+    SemanticIds,
+    VectorCoder,
+)
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -33,10 +52,14 @@ __all__ = [
     "BPR",
     "GBCE",
     "HSTU",
+    "RQVAE",
     "AllAction",
+    "AutoencoderCodebooks",
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "CodeQuality",
+    "Coder",
     "Constant",
     "ContentProjection",
     "CosineSimilarity",
@@ -44,9 +67,15 @@ __all__ = [
     "DotProduct",
     "Embed",
     "Encoded",
+    "EventInputs",
     "Features",
+    "FittedCoder",
+    "FuXiAlpha",
+    "FuXiBeta",
+    "FuXiLinear",
     "FullSoftmax",
     "Gated",
+    "GivenCodes",
     "Ids",
     "InBatch",
     "ItemMasking",
@@ -57,18 +86,29 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Positions",
     "PreNorm",
+    "ProductCodebooks",
+    "ProductQuantisation",
     "Progress",
     "RandomTarget",
+    "RelativePositions",
+    "ResidualCodebooks",
+    "ResidualKMeans",
+    "Rotary",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
+    "SemanticCodes",
+    "SemanticIds",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
     "Training",
     "Uniform",
     "UserFeatures",
+    "VectorCoder",
     "WarmupCosine",
     "published_eSASRec",
+    "with_counts",
 ]

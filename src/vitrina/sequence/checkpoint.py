@@ -22,9 +22,9 @@ from vitrina.base.executor import InProcess
 from vitrina.base.files import atomic_file, write_text
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
+from vitrina.models.base import ModelConfig
 
 if TYPE_CHECKING:
-    from vitrina.sequence.model import SequenceModel
     from vitrina.sequence.recommender import Encoded
 
 
@@ -36,7 +36,7 @@ class Checkpoint:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, model: SequenceModel, data: Dataset, split: Split | None, start: Encoded | None) -> Checkpoint:
+    def of(cls, folder: Path, model: ModelConfig, data: Dataset, split: Split | None, start: Encoded | None) -> Checkpoint:
         """A checkpoint for this fit, new or to be continued from.
 
         Raises:

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vitrina.base.device import narrow_products, training_device
-from vitrina.base.errors import DataError, ParameterError
+from vitrina.base.errors import DataError
 from vitrina.catalogue import Catalogue
 from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.windows import Sequences, token_batches
-from vitrina.metrics import metric
-from vitrina.metrics.judged import Judged
 from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.embed import KnownUsers, Rows
@@ -105,7 +103,8 @@ class Fitting:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
             users = None if model.users is None else model.users.build(data, model.dim)
-            network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users)
+            events = None if model.events is None else model.events.build(data, recent, model.dim)
+            network = Network(model.embed.build(data, rows, model.dim), answering.body(model.dropout), users, events)
         if fitted is not None:
             continue_from(network, fitted, data, rows)
         counts = model.objective.frequency(recent, rows.trained).astype(np.float32)
@@ -123,7 +122,11 @@ class Fitting:
     def _batches(self, rng: np.random.Generator) -> Batches:
         self.pool.generator.manual_seed(int(rng.integers(1 << 62)))
         groups = list(token_batches(self.windows.lengths, self.model.training.tokens, rng))
-        return Batches(groups, lambda chosen: self.model.objective.batch(self.windows.take(chosen), rng))
+        return Batches(groups, lambda chosen: self._batch(self.windows.take(chosen), rng))
+
+    def _batch(self, chosen: Sequences, rng: np.random.Generator) -> Batch:
+        batch = self.model.objective.batch(chosen, rng)
+        return batch if self.network.events is None else self.network.events.coded(batch, chosen, rng)
 
     def _step(self, batch: Batch) -> Tensor:
         """The loss of a batch; of several processes the share of this one in it."""
@@ -137,7 +140,8 @@ class Fitting:
         self.group.apart()  # the table loses the same elements everywhere, states each their own
         batch = batch.to(device)
         with narrow_products(device):
-            states = self.network.body(table, batch, model.objective.causal, self.network.people(batch))
+            known = self.network.people(batch), self.network.of_events(batch)
+            states = self.network.body(table, batch, model.objective.causal, *known)
         states = states.float()
         bonus = None if model.personal is None else model.personal.bonus(batch.rows, batch.layout, batch.at, len(table))
         asking, items = model.similarity.states(states), model.similarity.items(table)
@@ -146,20 +150,7 @@ class Fitting:
 
     def _validate(self) -> float:
         assert self.judges is not None
-        name, (at, judges) = self.model.training.metric, self.judges.share(self.group.rank, self.group.world)
-        judge = metric(name)
-        answers = self.recommender(self.known).recommend(judges.queries, judge.k, eligible=judges.eligible).padded(judge.k)
-        values = judge.per_query(Judged(answers, judges.truth, self.known.catalogue, judges.queries))
-        values = self.group.joined(values, at, len(self.judges))
-        values = values[~np.isnan(values)]
-        if not len(values):
-            raise ParameterError(
-                f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
-                f"{len(self.judges):,} queries: take another, for example nDCG@10.",
-                owner="Training",
-                parameter="metric",
-            )
-        return float(values.mean())
+        return self.judges.value(self.recommender(self.known), self.model.training.metric, self.group)
 
     def recommender(self, known: Known, notes: tuple[str, ...] = ()) -> Encoded:
         """What the present weights answer; items without an event in the log are recommended if the embedding covers them."""
@@ -174,12 +165,16 @@ class Fitting:
             assert known.people is not None
             users = KnownUsers.of(network.users, known.people)
         body = copy.deepcopy(network.body).cpu()
-        return Encoded(known.items, catalogue, codes, table, body, self.answering, users, internals, notes=notes)
+        events = None if network.events is None else network.events.fitted()
+        notes = notes if events is None else (*notes, f"reads {events.coding!r}")
+        return Encoded(known.items, catalogue, codes, table, body, self.answering, users, internals, events=events, notes=notes)
 
 
 def _windows(model: SequenceModel, data: Dataset, rows: Rows, scratch: Path | None) -> Sequences:
     row_of_item, length = rows.row_of_item(data.n_items), model.length + 1
+    also = () if model.events is None else model.events.reads
     if data.in_memory:
-        return windows.in_memory(data, row_of_item, length)
+        return windows.in_memory(data, row_of_item, length, also)
     assert scratch is not None
-    return windows.over_shards(data, row_of_item, length, scratch / WINDOWS, timed=model.block.needs_time or model.objective.needs_time)
+    timed = model.block.needs_time or model.objective.needs_time
+    return windows.over_shards(data, row_of_item, length, scratch / WINDOWS, timed=timed, also=also)

@@ -9,7 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vitrina.base.errors import ParameterError
 from vitrina.data.split import Split
+from vitrina.metrics import metric
+from vitrina.metrics.judged import Judged
+from vitrina.protocols import Recommender
+from vitrina.sequence.group import ALONE, Group
 from vitrina.types import Eligibility, Events, Int64, Queries, Ragged, ranges
 from vitrina.vocabulary import Vocabulary, hashes
 
@@ -41,6 +46,26 @@ class Judges:
         """The part of one of several processes, and where it stands."""
         at = slice(len(self) * rank // world, len(self) * (rank + 1) // world)
         return at, Judges(self.queries[at], self.truth.rows(at), self.eligible.rows(at))
+
+    def value(self, recommender: Recommender, name: str, group: Group = ALONE) -> float:
+        """The mean of a metric over all questions, of which each process of a group asks its part.
+
+        Raises:
+            ParameterError: the metric says nothing of any question.
+        """
+        judge, (at, own) = metric(name), self.share(group.rank, group.world)
+        answers = recommender.recommend(own.queries, judge.k, eligible=own.eligible).padded(judge.k)
+        values = judge.per_query(Judged(answers, own.truth, recommender.catalogue, own.queries))
+        values = group.joined(values, at, len(self))
+        values = values[~np.isnan(values)]
+        if not len(values):
+            raise ParameterError(
+                f"The 'metric' of Training must say something of the validation part. {name} has no value for any of its "
+                f"{len(self):,} queries: take another, for example nDCG@10.",
+                owner="Training",
+                parameter="metric",
+            )
+        return float(values.mean())
 
     def alone(self) -> Judges:
         """The same, with none of the log but the histories that are asked."""

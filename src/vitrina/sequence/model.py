@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self, final
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from vitrina.base.errors import DataError, ParameterError
 from vitrina.data.dataset import Dataset
-from vitrina.data.split import LeaveOneOut, Split
+from vitrina.data.split import Split
 from vitrina.models.base import ModelConfig
 from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
@@ -20,16 +18,16 @@ from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.checkpoint import Checkpoint, room_for
-from vitrina.sequence.embed import Embed, Ids, UserFeatures
+from vitrina.sequence.embed import Embed, EventInputs, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting, Known
 from vitrina.sequence.losses import FullSoftmax, Loss
 from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.start import fitted_of
+from vitrina.sequence.stopping import notes_of, validation_of
 from vitrina.sequence.together import trained
 from vitrina.sequence.train import Progress, Training
-from vitrina.vocabulary import id_hashes
 
 EFFORT = 2.0  # operations' worth of time that training takes per operation of its products
 SAMPLED = 80  # answers of a product in the time of one that is looked up by itself
@@ -48,6 +46,7 @@ class SequenceModel(ModelConfig):
     Args:
         embed: how an item becomes a vector; the table is both input and output.
         users: what is known of the person, added to every token; None looks at the history alone.
+        events: what is read of an event beside its item, its kind and its value; None reads items alone.
         block: the kind of layer.
         layers: how many blocks; None is 1 for a log of fewer than 500,000 events and 2 from there, or as many as the `start` of a fit has.
         heads: of the attention of each block; divides `dim`.
@@ -57,6 +56,9 @@ class SequenceModel(ModelConfig):
         objective: what a window is asked.
         loss: what a wrong answer costs, with its negatives.
         similarity: dot product or cosine.
+        reads_now: whether a block that looks at times is told the moment of asking: in training the time of the next event, and `now` when it
+            answers. Without it the time of the last event is the latest that it knows. Where a split asks at the moment of the target (leave-one-out, and
+            most targets of a cut in time), such a model sees the target's time, and boards mark it.
         personal: the visitor's own counts on top, for jobs with repeats.
         training: optimiser, batches, early stopping.
         seed: the same seed gives the same result on the same machine with as many threads; other processors, numbers of threads and GPUs round sums
@@ -79,6 +81,7 @@ class SequenceModel(ModelConfig):
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     embed: Embed = Ids(rare=0.2)
     users: UserFeatures | None = None
+    events: EventInputs | None = None
     block: Block = LiGR()
     layers: int | None = Field(default=None, gt=0)
     heads: int = Field(default=1, gt=0)
@@ -89,6 +92,7 @@ class SequenceModel(ModelConfig):
     loss: Loss = FullSoftmax()
     similarity: Similarity = DotProduct()
     personal: PersonalPopularity | None = None
+    reads_now: bool = False
     training: Training = Training()
     seed: int = Field(default=0, ge=0)
 
@@ -96,6 +100,14 @@ class SequenceModel(ModelConfig):
     def _heads_divide(self) -> Self:
         if self.dim % self.heads:
             raise ValueError(f"The 'dim' of a sequence model must be a multiple of 'heads'. Got dim={self.dim}, heads={self.heads}.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_clock(self) -> Self:
+        if self.reads_now and not self.block.needs_time:
+            raise ValueError(
+                f"A sequence model with reads_now=True needs a block that looks at times, for example vt.sequence.HSTU(). Got block={self.block!r}"
+            )
         return self
 
     def fit(
@@ -131,12 +143,15 @@ class SequenceModel(ModelConfig):
             ParameterError: the start doesn't fit this model, or knows none of the items; the validation is no split, or its metric has no
                 value there; the report can't be called; or the training diverged.
             VocabularyError: the validation is of a log with other item codes.
-            DataError: nobody has two events in the part that is trained on, or the objective or the block needs real time and the log has none.
+            DataError: nobody has two events in the part that is trained on, the objective or the block needs real time and the log has none, or it lacks
+                the kinds or values that `events` reads.
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
         for part, others in ((self.objective, "ShiftedSequence() or RandomTarget()"), (self.block, "LiGR()")):
             if part.needs_time and data.time_unit != "us":
                 raise DataError(f"{part!r} needs events with real time, and {data!r} has none. Use {others}.")
+        if self.events is not None:
+            self.events.check(data)
         if report is not None and not callable(report):
             raise ParameterError(
                 f"The 'report' of fit must be a function of the progress, for example report=print. Got {report!r}.",
@@ -144,7 +159,7 @@ class SequenceModel(ModelConfig):
                 value=report,
             )
         fitted = None if start is None else fitted_of(start)
-        sized, split = self.sized(data, fitted), self._validation(data, validation)
+        sized, split = self.sized(data, fitted), validation_of(self.training, data, validation)
         saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, fitted)
         with room_for(data, saved) as room:
             fitting = Fitting.of(sized, data if split is None else split.train, split, fitted, room("search"))
@@ -160,7 +175,7 @@ class SequenceModel(ModelConfig):
             saved.remove()
         judged_by_old = start is not None and validation is None and split is not None
         known = Known.of(data, people=self.users is not None)
-        notes = (*self._notes(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+        notes = (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
         return replace(fitting.recommender(known, notes), tables={"epochs": progress.table} if progress.metrics else {})
 
     def cost(self, size: Size) -> Cost:
@@ -194,29 +209,3 @@ class SequenceModel(ModelConfig):
         by_log = ", ".join(f"{name}={getattr(sized, name)}" for name in open_sizes if name not in by_start)
         notes = [f"{name}={getattr(sized, name)} as the start has" for name in by_start]
         return (*notes, *([f"{by_log} for a log of {data.n_events:,} events"] if by_log else []))
-
-    def _validation(self, data: Dataset, validation: Split | None) -> Split | None:
-        if validation is not None:
-            validation.train.items.require_compatible(data.items, "events of the validation")
-            return replace(validation, train=validation.train.counted())
-        if self.training.patience is None:
-            return None
-        rule = data.rule or LeaveOneOut()
-        rule = (
-            rule.model_copy(update={"strict": False}) if getattr(rule, "strict", False) else rule
-        )  # nothing is held back for a further part
-        judges = self.training.judges
-        if isinstance(rule, LeaveOneOut):
-            return data.split(rule.model_copy(update={"people": judges}))
-        split = data.split(rule)
-        if not data.in_memory or len(split.queries) <= judges:  # of a log in shards `Judges` draws
-            return split
-        asked = np.sort(np.argsort(id_hashes(data.users)[split.queries.users], kind="stable")[:judges])
-        return split.take(asked)
-
-    def _notes(self, progress: Progress, judged: int, again: bool) -> tuple[str, ...]:
-        if not judged or not progress.best_epoch:
-            return (f"trained for {progress.epoch} epochs without validation",)
-        best = f"epoch {progress.best_epoch} of {progress.epoch} was best: {progress.metric} {progress.best:.4f} in validation"
-        people = f"on {judged:,} queries"
-        return (f"{best} {people}" + (f"; then trained on all events for {progress.best_epoch} epochs" if again else ""),)

@@ -14,7 +14,7 @@ from vitrina.base.config import Config
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks.base import Block, stack
 from vitrina.sequence.dropout import Dropout
-from vitrina.sequence.embed import Bags, Table
+from vitrina.sequence.embed import Bags, EventVectors, Table
 from vitrina.sequence.layout import Layout
 
 
@@ -56,22 +56,37 @@ class CosineSimilarity(Similarity):
 
 @final
 class Body(nn.Module):
-    """From vectors of tokens to states: x = Drop(item + position from the end + person), then the blocks."""
+    """From vectors of tokens to states: x = Drop(item + position from the end + kind and value of the event + person), then the blocks.
 
-    def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float) -> None:
+    Args:
+        reads_now: whether blocks that look at times are told the moment of asking, or only when the known events happened.
+    """
+
+    def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float, *, reads_now: bool = False) -> None:
         super().__init__()
+        self.within_history = block.needs_time and not reads_now
         self.positions = nn.Parameter(torch.empty(length + 1, dim))
         self.mask = nn.Parameter(torch.empty(1, dim))
         self.drop = Dropout(dropout)
         self.blocks = stack(block, layers, dim, heads, dropout, length)
         self.final = block.final(dim)
 
-    def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None) -> Tensor:
-        """States of the asked tokens, (positions, dim); `people` are (windows, dim) vectors of what is known of the persons."""
+    def forward(self, table: Tensor, batch: Batch, causal: bool, people: Tensor | None = None, events: Tensor | None = None) -> Tensor:
+        """States of the asked tokens, (positions, dim).
+
+        Args:
+            people: (windows, dim) vectors of what is known of the persons.
+            events: (tokens, dim) vectors of what is known of the events beside their items.
+        """
         # -1 stands for the mask; as a row behind the table it would cost a copy of the table
         known = F.embedding(batch.rows.clamp(min=0), table)
         x = torch.where((batch.rows < 0)[:, None], self.mask, known)
-        return self.states(x, batch.layout, batch.at, causal, people)
+        x = x if events is None else x + events
+        layout, at = batch.layout, batch.at
+        if self.within_history:
+            layout = layout.within_history(batch.rows < 0)
+            at = layout.last if at is batch.layout.last else at
+        return self.states(x, layout, at, causal, people)
 
     def states(self, x: Tensor, layout: Layout, at: Tensor, causal: bool, people: Tensor | None = None) -> Tensor:
         """The same for tokens whose vectors are known, (tokens, dim)."""
@@ -87,16 +102,20 @@ class Body(nn.Module):
 
 @final
 class Network(nn.Module):
-    """The item table, the body, and the features of persons if there are any."""
+    """The item table, the body, the features of persons and what is read of events if there are any."""
 
-    def __init__(self, table: Table, body: Body, users: Bags | None = None) -> None:
+    def __init__(self, table: Table, body: Body, users: Bags | None = None, events: EventVectors | None = None) -> None:
         super().__init__()
-        self.table, self.body, self.users = table, body, users
+        self.table, self.body, self.users, self.events = table, body, users, events
         self.reset()
 
     def people(self, batch: Batch) -> Tensor | None:
         """(windows, dim) vectors of the persons of a batch."""
         return None if self.users is None else self.users(batch.users)
+
+    def of_events(self, batch: Batch) -> Tensor | None:
+        """(tokens, dim) vectors of what the events of a batch say beside their items."""
+        return None if self.events is None else self.events(batch.events)
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -109,6 +128,8 @@ class Network(nn.Module):
             for parameter in module.parameters(recurse=False):
                 if parameter.dim() > 1:
                     draw(parameter)
+        if self.events is not None:
+            self.events.begin()
 
 
 def _token_vectors(parameter: Tensor) -> None:

@@ -35,7 +35,7 @@ class Objective(Config, ABC):
 
     @abstractmethod
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
-        """Inputs, asked tokens and targets for windows of at least two events."""
+        """Inputs, asked tokens and targets for windows of at least two events; `place` says which event each token is, and -1 hides its kind and value."""
 
     @abstractmethod
     def asked(self, windows: Sequences) -> Float64:
@@ -56,7 +56,7 @@ class Objective(Config, ABC):
         layout = _layout(windows.lengths, times, None if times is None else np.append(times[1:], 0))
         if layout.asked_at is not None:
             layout.asked_at[layout.last] = tensor(_moment(windows))
-        return Batch(tensor(windows.rows[tokens]), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
+        return Batch(tensor(windows.rows[tokens]), layout, tensor(windows.users), layout.last, tensor(np.empty(0)), place=tokens)
 
 
 class _Shifted(Objective, ABC):
@@ -72,7 +72,7 @@ class _Shifted(Objective, ABC):
         wanted = tokens + 1 + (rng.random(len(tokens)) * self.within(windows, tokens)).astype(np.int64)
         rows, users = tensor(windows.rows[tokens]), tensor(windows.users)
         asked = tensor(np.arange(len(tokens)))
-        return Batch(rows, _inputs(windows, lengths), users, asked, tensor(windows.rows[wanted]), weights_of(windows, wanted))
+        return Batch(rows, _inputs(windows, lengths), users, asked, tensor(windows.rows[wanted]), weights_of(windows, wanted), tokens)
 
     def asked(self, windows: Sequences) -> Float64:
         within = self.within(windows, ranges(windows.start, windows.lengths - 1))
@@ -132,9 +132,10 @@ class NextAction(Objective):
     def batch(self, windows: Sequences, rng: np.random.Generator) -> Batch:
         lengths = windows.lengths - 1
         layout = _inputs(windows, lengths)
-        rows, users = windows.rows[ranges(windows.start, lengths)], tensor(windows.users)
+        tokens, users = ranges(windows.start, lengths), tensor(windows.users)
         wanted = windows.stop - 1
-        return Batch(tensor(rows), layout, users, layout.last, tensor(windows.rows[wanted]), weights_of(windows, wanted))
+        rows = tensor(windows.rows[tokens])
+        return Batch(rows, layout, users, layout.last, tensor(windows.rows[wanted]), weights_of(windows, wanted), tokens)
 
     def asked(self, windows: Sequences) -> Float64:
         out = np.zeros(windows.lengths.sum())
@@ -163,9 +164,10 @@ class AllAction(Objective):
         counts = np.bincount(window[order], minlength=len(windows))
         rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         order = order[rank < self.most]
-        rows = windows.rows[ranges(windows.start, lengths)]
+        tokens, users = ranges(windows.start, lengths), tensor(windows.users)
         asked, wanted = layout.last[tensor(window[order])], place[order]
-        return Batch(tensor(rows), layout, tensor(windows.users), asked, tensor(windows.rows[wanted]), weights_of(windows, wanted))
+        rows = tensor(windows.rows[tokens])
+        return Batch(rows, layout, users, asked, tensor(windows.rows[wanted]), weights_of(windows, wanted), tokens)
 
     def asked(self, windows: Sequences) -> Float64:
         window, late = self._late(windows)
@@ -203,7 +205,8 @@ class ItemMasking(Objective):
         times = None if windows.times is None else windows.times[tokens]
         wanted, layout = tokens[at], _layout(windows.lengths, times, times)
         return Batch(
-            tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), weights_of(windows, wanted)
+            tensor(rows), layout, tensor(windows.users), tensor(at), tensor(windows.rows[wanted]), weights_of(windows, wanted),
+            np.where(hidden, MASK, tokens),
         )  # fmt: skip
 
     def asked(self, windows: Sequences) -> Float64:
@@ -214,7 +217,7 @@ class ItemMasking(Objective):
         rows = np.insert(windows.rows[tokens], behind, MASK)
         times = None if windows.times is None else np.insert(windows.times[tokens], behind, _moment(windows))
         layout = _layout(windows.lengths + 1, times, times)
-        return Batch(tensor(rows), layout, tensor(windows.users), layout.last, tensor(np.empty(0)))
+        return Batch(tensor(rows), layout, tensor(windows.users), layout.last, tensor(np.empty(0)), place=np.insert(tokens, behind, MASK))
 
 
 def _inputs(windows: Sequences, lengths: Int64) -> Layout:

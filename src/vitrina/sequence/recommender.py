@@ -16,8 +16,10 @@ from torch import Tensor
 from vitrina.base.config import Config, parameters_of
 from vitrina.base.state import Arrays, State
 from vitrina.catalogue import Catalogue
+from vitrina.forms.event_codes import KnownEvents
 from vitrina.forms.windowed import Windowed
 from vitrina.forms.windows import Sequences, token_batches
+from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.bonus import PersonalPopularity
 from vitrina.sequence.embed import KnownUsers
@@ -47,10 +49,11 @@ class Answering(Config):
     objective: Objective
     similarity: Similarity
     personal: PersonalPopularity | None = None
+    reads_now: bool = True  # as models did that don't say so
 
     def body(self, dropout: float = 0.0) -> Body:
         """A body of this size, with weights that mean nothing yet."""
-        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout).float()
+        return Body(self.block, self.layers, self.heads, self.dim, self.length, dropout, reads_now=self.reads_now).float()
 
 
 @final
@@ -84,6 +87,11 @@ class Encoded(Windowed):
         return self.answering.length
 
     @property
+    def reads_now(self) -> bool:
+        """Whether lists depend on the moment of asking, which was the time of the next event in training."""
+        return self.answering.reads_now and self.answering.block.needs_time
+
+    @property
     def counts_own(self) -> bool:
         return self.answering.personal is not None
 
@@ -99,11 +107,19 @@ class Encoded(Windowed):
         table = torch.from_numpy(self.table)
         with torch.inference_mode():
             for chosen in token_batches(histories.lengths[known], TOKENS, None):
-                batch = self.answering.objective.question(histories.take(known[chosen]))
+                windows = histories.take(known[chosen])
+                batch = self.answering.objective.question(windows)
                 known_people = None if people is None else torch.from_numpy(people[known[chosen]])
-                states = self.body(table, batch, self.answering.objective.causal, known_people)
+                states = self.body(table, batch, self.answering.objective.causal, known_people, self._of_events(windows, batch, queries))
                 out[known[chosen]] = self.answering.similarity.states(states).numpy()
         return out
+
+    def _of_events(self, windows: Sequences, asked: Batch, queries: Queries) -> Tensor | None:
+        """(tokens, dim) what the events say beside their items."""
+        if self.events is None:
+            return None
+        assert asked.place is not None  # or it could not have been trained
+        return torch.from_numpy(self.events.of_windows(windows, asked.place, queries.kind_names))
 
     def state(self) -> State:
         weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
@@ -111,10 +127,16 @@ class Encoded(Windowed):
         codings = {name: value.plain() for name, value in self.internals.items() if isinstance(value, Coding)}
         people = None if self.users is None else self.users.state()
         of_people = {} if people is None else {USERS + name: array for name, array in people.arrays.items()}
-        config = {"answering": parameters_of(self.answering), "codings": codings, "users": None if people is None else people.config}
+        events, of_events = (None, {}) if self.events is None else self.events.state()
+        config = {
+            "answering": parameters_of(self.answering),
+            "codings": codings,
+            "users": None if people is None else people.config,
+            "events": events,
+        }
         files = {f"{TABLE}{name}": table for name, table in self.tables.items()}
         config |= {"tables": list(self.tables)} if files else {}
-        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **internals}, files)
+        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **of_events, **internals}, files)
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Encoded:
@@ -125,8 +147,20 @@ class Encoded(Windowed):
         body.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in _part(arrays, WEIGHTS).items()})
         users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
         internals = _part(arrays, INTERNALS) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
+        events = KnownEvents.of_state(state)
         tables = {name: state.table(f"{TABLE}{name}") for name in config.get("tables", ())}  # artifacts of before have none
-        return cls(vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, internals, tables)
+        return cls(
+            vocabulary,
+            catalogue,
+            arrays["codes"],
+            np.array(arrays["table"]),
+            body.eval(),
+            answering,
+            users,
+            internals,
+            events=events,
+            tables=tables,
+        )
 
 
 def as_array(value: Any) -> Any:

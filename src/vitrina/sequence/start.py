@@ -40,7 +40,8 @@ def require_same_make(fitted: Encoded, answering: Answering) -> None:
     Raises:
         ParameterError: its body or the parts of its embedding are others.
     """
-    differing = [name for name in SAME if getattr(fitted.answering, name) != getattr(answering, name)]
+    named = (*SAME, "reads_now") if answering.block.needs_time else SAME
+    differing = [name for name in named if getattr(fitted.answering, name) != getattr(answering, name)]
     if differing:
         had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in differing) for side in (fitted.answering, answering))
         raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(SAME)}. This one has {has}, the start has {had}.")
@@ -63,7 +64,7 @@ def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -
     """Give the network the weights of the body, and every item and feature what it had, matched by id and by value.
 
     Raises:
-        ParameterError: the start has features of persons that this model lacks.
+        ParameterError: the start reads features of persons, or of events, that this model doesn't.
     """
     internals = _tensors(start.internals)
     network.body.load_state_dict(start.body.state_dict())
@@ -74,8 +75,21 @@ def continue_from(network: Network, start: Encoded, data: Dataset, rows: Rows) -
     network.table.continue_from(FittedTable(torch.from_numpy(start.table), internals, row, covered))
     if start.users is not None and network.users is None:
         raise ParameterError("The 'start' has features of persons: go on from it with users=UserFeatures(...).", parameter="start")
+    _require_all_read(network, start)
+    if network.events is not None:
+        network.events.continue_from(start.events)
     if network.users is not None:
         network.users.continue_from({} if start.users is None else _tensors({"coding": start.users.coding, "terms": start.users.vectors}))
+
+
+def _require_all_read(network: Network, start: Encoded) -> None:
+    """Refuse a model that leaves out what the start reads of events."""
+    had, has = (() if side is None else side.coding.reads for side in (start.events, network.events))
+    if set(had) - set(has):
+        asked = ", ".join(f"{name}=True" for name in (*has, *(name for name in had if name not in has)))
+        raise ParameterError(
+            f"The 'start' reads the {' and '.join(had)} of events: go on from it with events=EventInputs({asked}).", parameter="start"
+        )
 
 
 def _codes(start: Encoded, data: Dataset) -> Int32:

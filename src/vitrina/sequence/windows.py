@@ -17,28 +17,40 @@ from vitrina.forms.windows import Sequences
 from vitrina.types import Float32, Int32, Int64, ranges
 from vitrina.vocabulary import hashes, id_hashes
 
-PARTS = ("rows", "times", "start", "stop", "users", "weights")  # of the windows that are trained on; nobody asks them, so there is no `now`
+PARTS = (
+    "rows",
+    "times",
+    "start",
+    "stop",
+    "users",
+    "weights",
+    "kinds",
+    "values",
+)  # of the windows that are trained on; nobody asks them, so there is no `now`
 
 
-def in_memory(data: Dataset, row_of_item: Int64, length: int) -> Sequences:
-    """The last `length` events of everybody who has two, in an order of the ids, whatever the order of people in the log."""
-    windows = Sequences.of(data.queries(), row_of_item).last(length)
+def in_memory(data: Dataset, row_of_item: Int64, length: int, also: tuple[str, ...] = ()) -> Sequences:
+    """The last `length` events of everybody who has two, in an order of the ids, whatever the order of people in the log; `also` names further columns."""
+    windows = Sequences.of(data.queries(), row_of_item, also).last(length)
     by_id = np.argsort(id_hashes(data.users)[windows.users], kind="stable")
     return windows.take(by_id[windows.lengths[by_id] >= 2])
 
 
-def over_shards(data: Dataset, row_of_item: Int64, length: int, folder: Path, *, timed: bool) -> Sequences:
+def over_shards(
+    data: Dataset, row_of_item: Int64, length: int, folder: Path, *, timed: bool, also: tuple[str, ...] = ()
+) -> Sequences:  # fmt: skip
     """The same windows in the same order, out of shards that are opened once each; they lie in files of `folder` and are mapped.
 
-    Cost: files of 4 bytes per event of a window (8 more with times, 4 more with weights) and 20 per person, which the system reads and drops as it
+    Cost: files of 4 bytes per event of a window (8 more with times, 4 more with weights, 4 with values, 1 with kinds) and 20 per person, which the system reads and drops as it
     has memory; while they are made, 28 bytes per person, and one shard per worker.
 
     Args:
         timed: whether times are kept, for a block or an objective that needs them.
+        also: further columns that are kept, "kinds" and "values".
     """
     columns, people = Columns(folder), People()
     with columns:
-        for part in data.map_shards(Recent(length, timed)):
+        for part in data.map_shards(Recent(length, timed, also)):
             columns.append("rows", row_of_item[part.items].astype(np.int32))
             if part.times is not None:
                 columns.append("times", part.times)
@@ -46,6 +58,8 @@ def over_shards(data: Dataset, row_of_item: Int64, length: int, folder: Path, *,
                 columns.append("weights", np.ones(people.events, np.float32))  # of the shards before, which have none
             if columns.has("weights"):
                 columns.append("weights", np.ones(len(part.items), np.float32) if part.weights is None else part.weights)
+            for name, column in part.also.items():
+                columns.append(name, column)
             people.append(part)
         for name, column in people.windows():
             columns.append(name, column)
@@ -57,7 +71,7 @@ def kept(windows: Sequences, folder: Path) -> Sequences:
     place, stop = ranges(windows.start, windows.lengths), np.cumsum(windows.lengths)
     with Columns(folder) as columns:
         columns.append("rows", windows.rows[place].astype(np.int32))
-        for name in ("times", "weights"):
+        for name in ("times", "weights", "kinds", "values"):
             column = getattr(windows, name)
             if column is not None:
                 columns.append(name, column[place])
@@ -83,6 +97,7 @@ class Part:
     lengths: Int64  # (people,)
     users: Int32  # (people,) codes in the whole log
     ids: NDArray[np.uint64]  # (people,) `hashes` of their ids
+    also: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # (events,) further columns
 
 
 @final
@@ -92,6 +107,7 @@ class Recent:
 
     length: int
     timed: bool
+    also: tuple[str, ...] = ()
 
     def __call__(self, shard: Dataset) -> Part:
         stop = shard.indptr[1:]
@@ -102,7 +118,7 @@ class Recent:
         return Part(
             events.items[place], events.times[place] if self.timed and events.times is not None else None,
             None if events.weights is None else events.weights[place], lengths, (shard.first_user + people).astype(np.int32),
-            hashes(shard.users.ids.gather(people)),
+            hashes(shard.users.ids.gather(people)), {name: events.columns()[name][place] for name in self.also},
         )  # fmt: skip
 
 

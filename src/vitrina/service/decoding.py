@@ -224,7 +224,7 @@ def _happened(one: HistoryItem | str | int, now: float, *, any_year: bool) -> Hi
     if not isinstance(one, HistoryItem):
         return id_text(one) or ""
     at = None if one.time is None else moment(one.time, now, any_year=any_year) / 1e6
-    return HistoryItem(id_text(one.item) or "", at, one.kind)
+    return HistoryItem(id_text(one.item) or "", at, one.kind, one.value)
 
 
 class Batch(NamedTuple):

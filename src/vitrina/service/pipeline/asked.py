@@ -146,7 +146,7 @@ class Enrichment:
         if strange and known.kinds is not None:
             notes.append(f"No event has the kind {', '.join(map(repr, strange[:FEW]))} of 'history'.")
         columns: dict[str, NDArray[Any]] = {
-            "items": codes, "times": np.array(times, np.int64), "kinds": kinds, "values": np.full(len(items), np.nan, np.float32),
+            "items": codes, "times": np.array(times, np.int64), "kinds": kinds, "values": np.array([np.nan if one.value is None else one.value for one in items], np.float32),
             "baskets": np.full(len(items), -1, np.int32), "weights": np.array([self.histories.weight_of(kind) for kind in kinds.tolist()], np.float32),
         }  # fmt: skip
         return Events(**{name: columns[name][codes >= 0] for name in known.columns()})

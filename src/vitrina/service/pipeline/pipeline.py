@@ -33,6 +33,7 @@ from vitrina.service.pipeline.report import Report
 from vitrina.service.pipeline.similar import related
 from vitrina.service.pipeline.telling import Alone, said_beside, traced_stages, with_why
 from vitrina.service.trace import Stage
+from vitrina.told import kinds_read, lacking
 from vitrina.types import Eligibility, Queries, Recommendations
 from vitrina.wire import MOST_ITEMS, RecommendedItem, RecommendRequest, SimilarRequest
 
@@ -62,6 +63,7 @@ class Pipeline:
         self.watch: Callable[[Sequence[Stage]], None] | None = None  # is told of each batch, after it is answered
         self.budget, self.gathering = budget, Gathering(recommender, budget)
         self.enrichment, self.columns, self.listing = enrichment, columns, listing
+        self._reads_events = hasattr(recommender, "lacking")
         self._fitted_layers, self._clock, self._settings = layers, clock, settings_of(layers, recommender)
         self._use(refreshed(layers, columns))
 
@@ -89,6 +91,7 @@ class Pipeline:
         source = artifact.manifest.get("source")
         job = bool(source.get("repeat")) if isinstance(source, Mapping) else False
         repeat = job if repeat is None else repeat
+        histories.know(kinds_read(artifact.recommender))
         enrichment = Enrichment(histories, people, artifact.vocabulary, repeat=repeat)
         texts = artifact.vocabulary.as_text().ids.to_list()
         columns = Columns(artifact.item_table, artifact.vocabulary, texts, items)
@@ -154,7 +157,7 @@ class Pipeline:
             check = checked(lists.items, queries, min(k, len(self.recommender.catalogue.items)), eligible, self.recommender.catalogue)
             check = check if queries.texts is None else check.unfilled()
             found = [self.listing.items(lists, check, row, one.request.k) for row, one in enumerate(asked)]
-        answers = self._noted(asked, found, [lists.items[row][kept] for row, kept in enumerate(check.keep)], report)
+        answers = self._noted(asked, queries, found, [lists.items[row][kept] for row, kept in enumerate(check.keep)], report)
         report.count(
             "eligibility", asking.counts(self.columns.hidden, queries) | {n: c * len(asked) for n, c in self._hidden_by_rules.items()}
         )
@@ -166,13 +169,16 @@ class Pipeline:
                 answers[row] = self._told(answers[row], one, part, report, traced=traced)
         return answers
 
-    def _noted(self, asked: list[Asked], found: list[list[RecommendedItem]], kept: list[Int32], report: Report) -> list[Answered]:
+    def _noted(
+        self, asked: list[Asked], queries: Queries, found: list[list[RecommendedItem]], kept: list[Int32], report: Report
+    ) -> list[Answered]:
         """The answers with what the client should know, and values counted over what was kept of each list."""
         skipped = [f"The {name} was left out: it {why.partition(':')[0]}." for name, why in report.skipped.items()]
         answers = []
         for row, one in enumerate(asked):
             told, empty = said_beside(report.told, row)
-            notes = [*one.notes, *told, *unread(one, self._settings), *skipped]
+            lacks = lacking(self.recommender, queries[row : row + 1]) if self._reads_events else None
+            notes = [*one.notes, *told, *unread(one, self._settings), *([] if lacks is None else [lacks]), *skipped]
             facets = self.columns.facets(one.request.facets, kept[row])
             answers.append(Answered(found[row], empty, notes, version=self.version, facets=facets))
         return answers
