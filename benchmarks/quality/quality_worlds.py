@@ -36,8 +36,8 @@ from vitrina.evaluate.quality.values import ModelValues
 
 Array = NDArray[np.float64]
 WORTH = 1 / np.log2(np.arange(2, 12))
-FITS, TAU, SHARE, TIMES = 3, 0.8, 0.9, (1, 5, 10, 20, 40)
-POPULATION, COMPARISONS = 200_000, 4000  # people to draw from; comparisons of a size
+FITS, TAU, SHARE, TIMES = 3, 0.8, 0.9, (5, 20)
+POPULATION, COMPARISONS, BLOCK = 200_000, 4000, 20  # people to draw from; comparisons of a size; people in a block
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,12 @@ class World:
         return bracketed(lambda people, comparisons: self.right(people, comparisons, moved, rng))
 
     def right(self, people: int, comparisons: int, population: Array, rng: np.random.Generator) -> float:
-        """The share of comparisons of so many people whose order is right."""
+        """The share of comparisons of so many people whose order is right. Of many they are drawn in blocks, put together anew for each size."""
         off = rng.standard_normal((comparisons, len(self.means))) * self.seeds * WORTH.mean() / np.sqrt(FITS)
-        seen = off + np.stack([population[rng.integers(0, POPULATION, people)].mean(axis=0) for _ in range(comparisons)])
+        block = BLOCK if people >= 20 * BLOCK else 1
+        blocks = rng.permutation(population).reshape(-1, block, len(self.means)).mean(axis=1)
+        count = max(round(people / block), 1)
+        seen = off + np.stack([blocks[rng.integers(0, len(blocks), count)].mean(axis=0) for _ in range(comparisons)])
         first, second = np.triu_indices(len(self.means), 1)
         true = np.sign(self.means[first] - self.means[second])
         tau = (np.sign(seen[:, first] - seen[:, second]) * true).mean(axis=1)

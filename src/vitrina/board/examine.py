@@ -14,6 +14,7 @@ from vitrina.base.errors import ParameterError, SplitError
 from vitrina.base.hashing import mixed
 from vitrina.board.budget import Budget
 from vitrina.board.compare import compare
+from vitrina.board.folds import folds_of
 from vitrina.board.quality import latest, quality, values_of
 from vitrina.board.result import Board
 from vitrina.board.seeds import with_seeds
@@ -114,10 +115,10 @@ def examine(
         KeyboardInterrupt: Ctrl-C; what is finished stays in the cache.
     """
     values_of(board)
-    folds = tuple(split) if isinstance(split, (list, tuple)) else (split,)
+    folds = folds_of(split)
     done, left = planned(board, folds[-1], seconds)
     models = {entry.name: of_spec(entry.config) for entry in board.entries if entry.status == "ok"}
-    about = {
+    about: dict[str, Any] = {
         "metrics": [info.name for info in board.metrics], "primary": board.primary, "k": int(board.settings.get("k", 10)), "seed": int(board.settings.get("seed", 0)),
         "baselines": False, "examples": 0, "cache": cache,
     } | options  # fmt: skip
@@ -130,7 +131,7 @@ def examine(
             elif step.draw:
                 parts.append(_part(step, board, compare(models, _smaller(data, folds[-1], step), **about)))
             else:
-                found = compare(models, list(folds), **about | {"budget": Budget(fits=SEEDS)})
+                found = compare(models, list(folds), **{**about, "budget": Budget(fits=SEEDS)})
         except SplitError as error:
             notes.append(f"{step.what} was left out: {error}")
     sizes = pl.concat(parts) if parts else None

@@ -69,7 +69,7 @@ def order_of(board: Board) -> dict[str, float]:
 
 def latest(board: Board) -> dict[str, float]:
     """The primary metric of each model in the latest fold; more is better."""
-    if board.folds.is_empty() or board.folds["fold"].max() == 1:
+    if board.folds.is_empty() or board.folds["fold"].n_unique() == 1:
         return order_of(board)
     sign = next((-1.0 for info in board.metrics if info.name == board.primary and info.lower_is_better), 1.0)
     rows = board.folds.filter((pl.col("fold") == pl.col("fold").max()) & pl.col("value").is_not_null())
@@ -112,7 +112,7 @@ def _spreads(board: Board, metric: str) -> dict[str, FitSpread]:
 
 def _latest_rule(board: Board) -> str:
     """The rule of its latest fold, without how many folds there are."""
-    return _rule(board).rpartition(",")[0] if not board.folds.is_empty() and board.folds["fold"].max() > 1 else _rule(board)
+    return _rule(board).rpartition(",")[0] if not board.folds.is_empty() and board.folds["fold"].n_unique() > 1 else _rule(board)
 
 
 def _rule(board: Board) -> str:

@@ -80,7 +80,7 @@ def quality_of(
         "agreement": _agreement(named, primary, curves, of_curves, rules or {}, seed),
         "curve": pl.concat([one.curve for one in found.values()]),
         "monotonicity": monotonicity(curves, of_curves),
-        "sizes": pl.DataFrame(schema=SIZES) if sizes is None else sizes.select(list(SIZES)).cast(SIZES),  # type: ignore[arg-type]
+        "sizes": pl.DataFrame(schema=SIZES) if sizes is None else sizes.select(pl.col(name).cast(kind) for name, kind in SIZES.items()),
     }
     trusted = _trusted(table, primary)
     about: dict[str, Any] = {
