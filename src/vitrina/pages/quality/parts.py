@@ -118,9 +118,7 @@ def agreement(quality: Quality) -> Html | None:
     drawn = [made for kind, title in KINDS.items() if (made := _kind(quality, kind, title)) is not None]
     if not drawn:
         return None
-    said = (
-        f"A tau of 1 is the same order, 0 none, −1 the reverse. Orders of {plural(int(quality.agreement['models'].max() or 0), 'model')}."  # type: ignore[arg-type]
-    )
+    said = f"A tau of 1 is the same order, 0 none, −1 the reverse. Orders of {plural(int(quality.agreement['models'].to_numpy().max()), 'model')}."
     return section("agreement", "Orders beside each other", el("p", said, class_="finding"), *drawn)
 
 
