@@ -141,6 +141,8 @@ def main() -> None:
         for log in logs:
             for name, model in networks(seed).items():
                 log.run(name, model, options)
+    if not any(log.rows for log in logs):
+        sys.exit("No run of these is kept yet.")
     text = printed(logs, options, limits)
     print(text)
     keep(RESULTS, "quality.sequence_times", text)
