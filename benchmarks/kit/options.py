@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 
-def log_options(
-    doc: str | None,
-    known: Iterable[str],
-    seeds: Sequence[int] = (),
-    *,
-    finished: bool = False,
-    add: Callable[[argparse.ArgumentParser], Any] = id,
-) -> argparse.Namespace:
-    """`logs` (all where none is named), `epochs` and `resume`; `seeds` where there are usual ones; `finished` where it may be asked for; what `add` adds."""
+def log_options(doc: str | None, known: Iterable[str], seeds: Sequence[int] = (), *, finished: bool = False) -> argparse.Namespace:
+    """`logs` (all where none is named), `epochs` and `resume`; `seeds` where there are usual ones; `finished` where it may be asked for."""
     known = list(known)
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(known)}; all where none is named")
@@ -25,7 +17,6 @@ def log_options(
     parser.add_argument("--resume", action="store_true", help="take finished runs of older code too")
     if finished:
         parser.add_argument("--finished", action="store_true", help="fit nothing: take the runs that are kept")
-    add(parser)
     options = parser.parse_args()
     unknown = set(options.logs) - set(known)
     if unknown:

@@ -3,8 +3,8 @@
     python -m benchmarks.speed.sequence_blocks [ml-100k] [amazon-beauty] [ml-1m] [--rounds 3] [--batches 20] [--layers N]
 
 Everything but the block is `eSASRec()` with one head and 64 dimensions, on one thread. The same batches of about 2,048 tokens are learned by all blocks in turn, `--rounds` times; the
-quickest round is scaled to an epoch. Nothing is judged. Logs whose only time is an order get drawn times (gaps from seconds to years), so that blocks do all they do. The table goes
-to RESULTS.md. Processor seconds are compared, as other work on the machine changes them little.
+quickest round is scaled to an epoch. Nothing is judged. Logs whose only time is an order get drawn times (gaps from seconds to years), so that blocks do all
+they do. Processor seconds are compared, as other work on the machine changes them little.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ import torch
 
 import vitrina as vt
 from benchmarks.kit.machine import machine
-from benchmarks.kit.options import log_options
-from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.runs import ordered
 from benchmarks.quality.boards import JOBS
 from vitrina.sequence.fitting import Fitting
@@ -99,13 +97,15 @@ def rows(log: str, data: vt.Dataset, options: argparse.Namespace) -> Iterator[st
 
 
 def main() -> None:
-    options = log_options(
-        __doc__, LOGS, add=lambda parser: [
-            parser.add_argument("--rounds", type=int, default=3),
-            parser.add_argument("--batches", type=int, default=20, help="of an epoch, in each round"),
-            parser.add_argument("--layers", type=int, default=None, help="the default's for the size of the log where not given"),
-        ],
-    )  # fmt: skip
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logs", nargs="*", metavar="LOG", help=f"one or more of {', '.join(LOGS)}; all where none is named")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, default=20, help="of an epoch, in each round")
+    parser.add_argument("--layers", type=int, default=None, help="the default's for the size of the log where not given")
+    options = parser.parse_args()
+    if unknown := set(options.logs) - set(LOGS):
+        parser.error(f"There is no log {', '.join(sorted(unknown))}. Known: {', '.join(LOGS)}.")
+    options.logs = options.logs or list(LOGS)
     torch.set_num_threads(1)
     limits = machine()
     found = [row for log in options.logs for row in rows(log, LOGS[log](), options)]
@@ -113,9 +113,7 @@ def main() -> None:
         f"Processor seconds of one thread, dim 64, one head, windows of at most 200 events, full softmax; the quickest and the slowest of {options.rounds} rounds in turn over {options.batches} "
         f"batches, scaled to an epoch. {limits}."
     )
-    text = "\n".join([said, "", "| log | block | an epoch, s | slowest round | LiGR's time |", f"|{'---|' * 5}", *found])
-    print(text)
-    keep(RESULTS, "speed.sequence_blocks", text)
+    print("\n".join([said, "", "| log | block | an epoch, s | slowest round | LiGR's time |", f"|{'---|' * 5}", *found]))
 
 
 if __name__ == "__main__":
