@@ -13,6 +13,7 @@ import torch.nn.functional as F
 import vitrina as vt
 from vitrina.base.errors import DataError
 from vitrina.data.dataset import Dataset
+from vitrina.sequence.batches import Batch
 from vitrina.sequence.layout import Layout
 from vitrina.sequence.semantic.beam import Allowed, search
 from vitrina.sequence.semantic.coder import Coder
@@ -35,8 +36,11 @@ class OfHash(Coder):
     def fit(self, data: Dataset, vectors=None) -> SemanticCodes:
         hashes = id_hashes(data.items)
         codes = np.stack([(hashes >> np.uint64(8 * digit)) % np.uint64(self.size) for digit in range(3)], axis=1).astype(np.int32)
-        codes[hashes % np.uint64(self.missing) == 0] = -1
+        codes[~self.covers(data)] = -1
         return SemanticCodes(data.items, codes, (self.size,) * 3)
+
+    def covers(self, data: Dataset):
+        return id_hashes(data.items) % np.uint64(self.missing) != 0
 
 
 SMALL = {"dim": 16, "heads": 2, "layers": 1, "training": vt.sequence.Training(epochs=2, learning_rate=1e-2)}
@@ -47,9 +51,9 @@ def data():
     return vt.testing.synthetic(users=150, items=200, seed=3)
 
 
-@pytest.fixture(scope="module")
-def fitted(data):
-    return TIGER(codes=OfHash(size=6), beam=250, **SMALL).fit(data)
+@pytest.fixture(scope="module", params=[True, False])
+def fitted(request, data):
+    return TIGER(codes=OfHash(size=6), beam=250, beginnings=request.param, **SMALL).fit(data)
 
 
 def likelihood(fitted: Generated, history: list[int], item: int) -> float:
@@ -61,11 +65,19 @@ def likelihood(fitted: Generated, history: list[int], item: int) -> float:
     wanted, total = paths[leaf[item]], 0.0
     layout = Layout(torch.tensor([len(rows)]))
     with torch.no_grad():
-        memory = network.read(fitted.paths, torch.tensor(rows), layout)
-        states = network.decoder(memory, layout, torch.tensor([len(rows) - 1]), torch.tensor([wanted]), torch.tensor([len(wanted)]))
+        memory = network.read(Batch(torch.tensor(rows), layout, torch.tensor([-1]), torch.tensor([]), torch.tensor([])))
+        nodes = network.nodes[leaf[item] : leaf[item] + 1]
+        states = network.decoder(memory, layout, torch.tensor([len(rows) - 1]), nodes, torch.tensor([len(wanted)]))
+        vectors = network.decoder.tokens
         for level, state in enumerate(states):
             options = sorted({path[level] for path in paths if path[:level] == wanted[:level]})
-            logits = [float(state @ network.decoder.tokens.weight[token]) for token in options]
+            nodes = [
+                int(trie.node_at[[path[: level + 1] for path in paths].index((*wanted[:level], token)), level + 1]) for token in options
+            ]
+            logits = [
+                float(state @ (vectors.codes.weight[t] + (0 if vectors.own is None else vectors.own[n])))
+                for t, n in zip(options, nodes, strict=True)
+            ]
             total += logits[options.index(wanted[level])] - float(np.log(np.sum(np.exp(logits))))
     return total
 
@@ -163,16 +175,17 @@ def slow_decoder(decoder: Decoder, memory: torch.Tensor, path: list[int], depth:
     def rms(x, norm):
         return x / (x.pow(2).mean() + torch.finfo(torch.float32).eps).sqrt() * norm.weight
 
-    def attend(query, keys, values, heads):
+    def attend(query, keys, values, heads, bias=None):
         out = []
         for h in range(heads):
             part = slice(h * len(query) // heads, (h + 1) * len(query) // heads)
             weights = torch.stack([(query[part] * key[part]).sum() for key in keys]) / (len(query) / heads) ** 0.5
+            weights = weights if bias is None else weights + bias[h]
             out.append(sum(w * value[part] for w, value in zip(weights.softmax(0), values, strict=True)))
         return torch.cat(out)
 
     read = [rms(token, decoder.norm_memory) for token in memory]
-    xs = [(decoder.start[0] if j == 0 else decoder.tokens.weight[path[j - 1]]) + decoder.places[j] for j in range(depth)]
+    xs = [(decoder.start[0] + read[-1] if j == 0 else decoder.tokens.weight[path[j - 1]]) + decoder.places[j] for j in range(depth)]
     for layer in decoder.layers:
         qkv = [(layer.own.weight @ rms(x, layer.norm_own)).chunk(3) for x in xs]
         xs = [
@@ -181,7 +194,11 @@ def slow_decoder(decoder: Decoder, memory: torch.Tensor, path: list[int], depth:
         ]
         pairs = [(layer.memory.weight @ token).chunk(2) for token in read]
         xs = [
-            x + layer.read_out.weight @ attend(layer.ask.weight @ rms(x, layer.norm_read), *zip(*pairs, strict=True), layer.heads)
+            x
+            + layer.read_out.weight
+            @ attend(
+                layer.ask.weight @ rms(x, layer.norm_read), *zip(*pairs, strict=True), layer.heads, layer.recency[:, : len(read)].flip(1)
+            )
             for x in xs
         ]
         xs = [x + layer.down.weight @ F.relu(layer.up.weight @ rms(x, layer.norm_f)) for x in xs]

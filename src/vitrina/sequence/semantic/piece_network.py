@@ -122,8 +122,8 @@ class TaughtPieces:
 
     def _of(self, nodes: Int32) -> Tensor:
         out = torch.zeros(len(nodes), self.tokens, dtype=torch.bool)
-        of, token = self.trie.options(nodes)
-        out[torch.from_numpy(of), torch.from_numpy(token.astype(np.int64))] = True
+        of, child = self.trie.options(nodes)
+        out[torch.from_numpy(of), torch.from_numpy(self.trie.token[child].astype(np.int64))] = True
         return out.to(self.device)
 
 
