@@ -26,6 +26,7 @@ from benchmarks.kit.places import BENCHMARKS, CACHE, data_folder
 from vitrina.base.config import fingerprint
 from vitrina.evaluate.run import evaluate
 from vitrina.jobs.folders import split_fingerprint
+from vitrina.told import marks_of
 
 RUNS = CACHE / "sequence"
 K = 10
@@ -63,10 +64,15 @@ def changed(config: Any, **changes: Any) -> Any:
 
 
 def capped(model: Any, epochs: int | None) -> Any:
-    """A sequence model that trains for no more epochs; None and other models stay as they are."""
-    if epochs is None or not isinstance(model, vt.SequenceModel):
+    """A network that trains for no more epochs; None and other models stay as they are."""
+    if epochs is None or not trains(model):
         return model
     return changed(model, training=changed(model.training, epochs=min(epochs, model.training.epochs)))
+
+
+def trains(model: Any) -> bool:
+    """Whether it is one of the networks over histories, whose fits report epochs and go on from a checkpoint."""
+    return type(model).__module__.startswith("vitrina.sequence.")
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ class Run:
     load: float
     date: str
     file: str = field(default="", compare=False)
+    marks: tuple[str, ...] = ()  # what must stand beside the numbers
 
     def __getitem__(self, metric: str) -> float:
         return self.numbers[metric][0]
@@ -131,23 +138,34 @@ def measured(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resum
         resume: take a run of other code as well, the latest one.
         unfiltered: ask once more with nothing of the history left out; these numbers are named "nDCG@10, nothing left out".
     """
-    kind = "sequence" if isinstance(model, vt.SequenceModel) else "models"
+    run = finished(model, split, metrics, resume=resume, unfiltered=unfiltered)
+    return _run(model, split, metrics, _file(model, split, metrics, unfiltered), unfiltered) if run is None else run
+
+
+def finished(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resume: bool = False, unfiltered: bool = False) -> Run | None:
+    """The run that an earlier one of the same kept, as `measured` reads it; None where there is none."""
+    file = _file(model, split, metrics, unfiltered)
+    job = file.name.rpartition("-")[0]
+    kept = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
+    return read(kept[-1]) if kept else None
+
+
+def _file(model: Any, split: vt.split.Split, metrics: Sequence[str], unfiltered: bool) -> Path:
+    kind = "sequence" if trains(model) else "models"
     job = fingerprint(model, split_fingerprint(split), list(metrics), *([UNFILTERED] if unfiltered else []))
-    file = RUNS / f"{job}-{CODE[kind]}.json"
-    finished = [file] if file.exists() else sorted(RUNS.glob(f"{job}-*.json"), key=lambda f: f.stat().st_mtime) if resume else []
-    return read(finished[-1]) if finished else _run(model, split, metrics, file, unfiltered)
+    return RUNS / f"{job}-{CODE[kind]}.json"
 
 
 def read(file: Path) -> Run:
     values = json.loads(file.read_text(encoding="utf-8"))
     values["numbers"] = {metric: tuple(numbers) for metric, numbers in values["numbers"].items()}
-    return Run(**(values | {"notes": tuple(values["notes"]), "file": str(file)}))
+    return Run(**(values | {"notes": tuple(values["notes"]), "marks": tuple(values.get("marks", ())), "file": str(file)}))
 
 
 def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path, unfiltered: bool) -> Run:
     progress_of: dict[bool, Any] = {}
     begin = time.perf_counter()
-    more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
+    more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if trains(model) else {}
     fitted = model.fit(split.train, validation=split.validation, **more)
     between = time.perf_counter()
     lists = fitted.recommend(split.queries, K, eligible=split.eligible)
@@ -162,6 +180,7 @@ def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path, 
     run = Run(
         repr(model), split.train.name, numbers, *seconds, search.epoch if search else 0, search.best_epoch if search else 0,
         tuple(getattr(fitted, "notes", ())), COMMIT, os.getloadavg()[0], datetime.now(UTC).date().isoformat(), str(file),
+        marks_of(fitted, split),
     )  # fmt: skip
     _keep(run, found.per_query, file)
     return run

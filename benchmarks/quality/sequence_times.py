@@ -1,10 +1,11 @@
-"""What the times of events are worth: HSTU with and without its bias for times, beside LiGR, on logs with real time.
+"""What the times of events are worth: HSTU and the three FuXi blocks without times, with those of the history and with that of the target, beside LiGR and counts.
 
-    python -m benchmarks.quality.sequence_times [ml-100k] [amazon-grocery] [--seeds 0 1] [--epochs N] [--resume]
+    python -m benchmarks.quality.sequence_times [ml-100k] [amazon-grocery] [--seeds 0 1 2] [--epochs N] [--resume] [--finished]
 
-Everything but the block is `eSASRec()`. Both logs are cut at one moment, and everybody who comes after it is asked at each moment they come, so that the
-moment of asking is known to all; models without times don't look at it. Finished runs are kept (see `kit/runs.py`). Prints a table in Markdown for
-each log.
+Everything but the block is `eSASRec()`. Both logs are cut at one moment, and everybody who comes after it is asked at each moment they come: the moment
+of asking is then that of the target, so that rows of models that read it are marked. Counts of order and content are those that a comparison puts on
+its board by itself. Finished runs are kept (see `kit/runs.py`), all models of a seed before the next seed; `--finished` prints what there is without
+fitting anything. Prints a table in Markdown for each log.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,77 +23,126 @@ import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.options import log_options
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import Run, brief, capped, card, compared, measured, spread, when_and_where
+from benchmarks.kit.runs import Run, brief, capped, card, compared, finished, measured, spread, when_and_where
 from benchmarks.quality.boards import JOBS
+from vitrina.board.order import BOTH, COUNTS, transitions, with_content
 
 METRICS = ("nDCG@10", "Recall@10", "HitRate@10", "Coverage@10")
-BASELINE = "LiGR, `eSASRec()`"
+LIGR = "LiGR, `eSASRec()`"
 PATIENCE = 5
 RULE = vt.split.GlobalTime(quantile=0.8, repeat=False)
-s = vt.sequence
+BLOCKS = {
+    "HSTU": vt.sequence.HSTU,
+    "FuXi-alpha": vt.sequence.FuXiAlpha,
+    "FuXi-beta": vt.sequence.FuXiBeta,
+    "FuXi-Linear": vt.sequence.FuXiLinear,
+}
+WITHOUT, WITH, TOLD = "no times", "times of the history", "time of the target"
 
 
 def grocery() -> vt.Dataset:
     """A third of the people of Amazon Grocery, in steps of a day; the last two events of each person are not in the file."""
     folder = data_folder() / "amazon-grocery"
     log = pl.read_parquet(folder / "interactions.parquet").filter(pl.col("user_id") % 3 == 0)
-    return vt.read_interactions(log, time="timestamp", time_unit="s", name="a third of Amazon Grocery")
+    items = pl.read_parquet(folder / "items.parquet").select("item_id", pl.col("category").cast(pl.String))
+    return vt.read_interactions(
+        log, time="timestamp", time_unit="s", items=items, item_kinds={"category": "category"}, name="a third of Amazon Grocery"
+    )
 
 
 LOGS = {"ml-100k": JOBS["ml-100k"].load, "amazon-grocery": grocery}
+COUNTING = {COUNTS: transitions(), BOTH: with_content(), "popularity": vt.Popularity()}
 
 
 def networks(seed: int) -> dict[str, Any]:
-    training = s.Training(patience=PATIENCE)
-    blocks = {BASELINE: s.LiGR(), "HSTU": s.HSTU(), "HSTU, places only": s.HSTU(times=False)}
-    return {name: vt.eSASRec(block=block, training=training, seed=seed) for name, block in blocks.items()}
+    training = vt.sequence.Training(patience=PATIENCE)
+    models = {LIGR: vt.eSASRec(training=training, seed=seed)}
+    for name, block in BLOCKS.items():
+        models[f"{name}, {WITHOUT}"] = vt.eSASRec(block=block(times=False), training=training, seed=seed)
+        models[f"{name}, {WITH}"] = vt.eSASRec(block=block(), training=training, seed=seed)
+        models[f"{name}, {TOLD}"] = vt.eSASRec(block=block(), reads_now=True, training=training, seed=seed)
+    return models
 
 
-COUNTS = {"co-occurrence": vt.Cooccurrence(), "popularity": vt.Popularity()}
+@dataclass
+class Log:
+    """A log, its split, and the runs of each model that are finished."""
+
+    name: str
+    split: vt.split.Split
+    rows: dict[str, list[Run]] = field(default_factory=dict)
+
+    def run(self, name: str, model: Any, options: argparse.Namespace) -> None:
+        one = finished if options.finished else measured
+        run = one(capped(model, options.epochs), self.split, METRICS, resume=options.resume)
+        if run is not None:
+            self.rows.setdefault(name, []).append(run)
+            print(f"{self.name}, {name}: nDCG@10 {run['nDCG@10']:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
+
+    def verdicts(self, baseline: str) -> dict[str, str]:
+        """Paired by person, of the first seed."""
+        return {} if baseline not in self.rows else compared({name: runs[0] for name, runs in self.rows.items()}, baseline)
 
 
-def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
-    """For each model a run of each seed; models that count have none."""
-    split = LOGS[log]().split(RULE)
-    print(split, file=sys.stderr, flush=True)
-    rows: dict[str, list[Run]] = {name: [measured(model, split, METRICS, resume=options.resume)] for name, model in COUNTS.items()}
-    for seed in options.seeds:
-        for name, model in networks(seed).items():
-            run = measured(capped(model, options.epochs), split, METRICS, resume=options.resume)
-            rows.setdefault(name, []).append(run)
-            print(f"{log}, {name}, seed {seed}: nDCG@10 {run['nDCG@10']:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
-    return rows
-
-
-def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    verdicts = compared({name: runs[0] for name, runs in rows.items()}, BASELINE)
-    yield f"**{log}**\n\n{card(LOGS[log]().split(RULE))}\n"
-    yield "| model | nDCG@10, first seed | against LiGR | nDCG@10 of the seeds | Recall@10 | HR@10 | Coverage@10 | fit, s | answer, s | best epoch |"
-    yield f"|{'---|' * 10}"
-    for name, runs in rows.items():
+def table(log: Log) -> Iterator[str]:
+    against = {"LiGR": log.verdicts(LIGR), f"{BOTH}": log.verdicts(BOTH)}
+    itself = own(log)
+    yield f"**{log.name}**\n\n{card(log.split)}\n"
+    heads = [
+        "model",
+        "nDCG@10, first seed",
+        *(f"against {name}" for name in against),
+        "against itself without times",
+        "nDCG@10 of the seeds",
+    ]
+    heads += ["seeds", *METRICS[1:], "fit, s", "answer, s", "best epoch"]
+    yield f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
+    for name, runs in log.rows.items():
         value, low, high = runs[0].numbers["nDCG@10"]
-        others = " | ".join(f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:])
-        epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs if run.epochs)
-        seconds = " | ".join(f"{np.mean([getattr(run, part) for run in runs]):.1f}" for part in ("fit", "answer"))
-        yield (
-            f"| {name} | {value:.4f} ({low:.4f} to {high:.4f}) | {brief(verdicts[name])} | {spread([run['nDCG@10'] for run in runs])} | {others} | "
-            f"{seconds} | {epochs} |"
-        )
+        marks = f" (**{'; '.join(runs[0].marks)}**)" if runs[0].marks else ""
+        cells = [f"{name}{marks}", f"{value:.4f} ({low:.4f} to {high:.4f})", *(brief(found.get(name, "")) for found in against.values())]
+        cells += [brief(itself.get(name, "")), spread([run["nDCG@10"] for run in runs]), str(len(runs))]
+        cells += [f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:]]
+        cells += [f"{np.mean([getattr(run, part) for run in runs]):.1f}" for part in ("fit", "answer")]
+        yield f"| {' | '.join([*cells, ', '.join(f'{run.best_epoch} of {run.epochs}' for run in runs if run.epochs)])} |"
+
+
+def own(log: Log) -> dict[str, str]:
+    """Each block with times against the same without."""
+    found: dict[str, str] = {}
+    for name in BLOCKS:
+        kinds = {kind: log.rows[f"{name}, {kind}"][0] for kind in (WITHOUT, WITH, TOLD) if f"{name}, {kind}" in log.rows}
+        if WITHOUT in kinds and len(kinds) > 1:
+            found |= {f"{name}, {kind}": verdict for kind, verdict in compared(kinds, WITHOUT).items() if kind != WITHOUT}
+    return found
+
+
+def printed(logs: Sequence[Log], options: argparse.Namespace, limits: str) -> str:
+    runs = [run for log in logs for own_runs in log.rows.values() for run in own_runs]
+    capping = f" At most {options.epochs} epochs." if options.epochs else ""
+    below = (
+        f"Fitted on the first four fifths of time, stopped by the end of them (patience {PATIENCE}) and trained again on all of them; the last fifth is asked, seen "
+        f"items left out, all others ranked. Nothing was chosen on it. Means over the seeds that are finished (of {', '.join(map(str, options.seeds))}) but for the first "
+        f"column; 95% intervals and verdicts over people, corrected for the number of models.{capping} {limits}. Runs: {when_and_where(runs)}."
+    )
+    return "\n\n".join(["\n".join(table(log)) for log in logs] + [below])
 
 
 def main() -> None:
-    options = log_options(__doc__, LOGS, [0, 1])
+    options = log_options(__doc__, LOGS, [0, 1, 2], finished=True)
     limits = machine()
-    found = {log: runs_of(log, options) for log in options.logs}
-    for log, rows in found.items():
-        print("\n".join(table(log, rows)), end="\n\n")
-    capping = f" At most {options.epochs} epochs." if options.epochs else ""
-    every = [run for rows in found.values() for runs in rows.values() for run in runs]
-    print(
-        f"Fitted on the first four fifths of time, stopped by the end of them (patience {PATIENCE}) and trained again on all of them; the last fifth is asked, seen items "
-        f"left out, all others ranked. Seeds {', '.join(map(str, options.seeds))}, means over them but for the first column; 95% intervals and verdicts over people.{capping} {limits}. Runs: "
-        f"{when_and_where(every)}."
-    )
+    logs = [Log(name, LOGS[name]().split(RULE)) for name in options.logs]
+    every: Mapping[str, Any] = COUNTING
+    for log in logs:
+        for name, model in every.items():
+            log.run(name, model, options)
+    for seed in options.seeds:
+        for log in logs:
+            for name, model in networks(seed).items():
+                log.run(name, model, options)
+    if not any(log.rows for log in logs):
+        sys.exit("No run of these is kept yet.")
+    print(printed(logs, options, limits))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""What a fitted recommender may tell beside its lists: tables of what it knows about itself, and why an item stands where it does."""
+"""What a fitted recommender may tell beside its lists: tables of what it knows about itself, whether it reads the moment of asking, and why an item
+stands where it does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -12,6 +14,10 @@ from vitrina.base.errors import ParameterError
 from vitrina.protocols import Recommender
 from vitrina.types import Eligibility, Queries, Recommendations
 
+if TYPE_CHECKING:
+    from vitrina.data.split import Split
+
+SEES_TARGET = "sees the target's time"  # the mark of a row
 WITHIN = ": "  # between the name of a member and that of its table
 
 
@@ -34,6 +40,30 @@ def tables_of(recommender: Any) -> dict[str, pl.DataFrame]:
             parameter="tables",
         )
     return dict(tables)
+
+
+def reads_now(recommender: Any) -> bool:
+    """Whether a fitted recommender, or one that it is made of, has learned from the moments at which people came back: its `reads_now` is true.
+
+    >>> import vitrina as vt
+    >>> reads_now(vt.Popularity().fit(vt.testing.toy()))
+    False
+    """
+    own = getattr(recommender, "reads_now", None)
+    if isinstance(own, bool):
+        return own
+    if isinstance(recommender, Mapping):
+        return any(map(reads_now, recommender.values()))
+    if isinstance(recommender, (tuple, list)):
+        return any(map(reads_now, recommender))
+    parts = fields(recommender) if is_dataclass(recommender) and not isinstance(recommender, type) else ()
+    return any(reads_now(getattr(recommender, part.name, None)) for part in parts)
+
+
+def marks_of(recommender: Any, split: Split) -> tuple[str, ...]:
+    """What must stand beside the numbers of a recommender on a split, in a few words each: that it sees the target's time, where it reads the moment of
+    asking and the split asks at that of the target."""
+    return (SEES_TARGET,) * (split.asks_at_target and reads_now(recommender))
 
 
 def tables_of_members(members: Sequence[Any]) -> dict[str, pl.DataFrame]:

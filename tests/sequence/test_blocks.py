@@ -7,14 +7,30 @@ from torch import nn
 
 import vitrina as vt
 from vitrina.base.errors import ParameterError, UnknownNameError
-from vitrina.sequence import HSTU, BERT4RecBlock, Block, LiGR, PreNorm, SASRecBlock
+from vitrina.sequence import (
+    HSTU,
+    BERT4RecBlock,
+    Block,
+    FuXiAlpha,
+    FuXiBeta,
+    FuXiLinear,
+    LiGR,
+    PreNorm,
+    RelativePositions,
+    Rotary,
+    SASRecBlock,
+)
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.layout import Layout
 from vitrina.sequence.network import Body
 from vitrina.testing import ContractError, check_block
 from vitrina.testing.block_laws import LAWS
 
-BLOCKS = [BERT4RecBlock(), HSTU(), HSTU(times=False), LiGR(), LiGR(multiplier=2), PreNorm(), PreNorm(norm_after=False), SASRecBlock()]
+BLOCKS = [
+    BERT4RecBlock(), HSTU(), HSTU(times=False), LiGR(), LiGR(multiplier=2), PreNorm(), PreNorm(norm_after=False), SASRecBlock(),
+    FuXiAlpha(), FuXiBeta(), FuXiLinear(), LiGR(positions=RelativePositions()), PreNorm(positions=Rotary()),
+    SASRecBlock(positions=RelativePositions()), BERT4RecBlock(positions=Rotary(base=100.0)),
+]  # fmt: skip
 LENGTHS = torch.tensor([3, 1, 6, 2])
 
 

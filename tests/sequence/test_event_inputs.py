@@ -159,7 +159,7 @@ def test_kinds_are_known_by_their_names(fitted):
     np.testing.assert_array_equal(scores(fitted, strange), scores(fitted, without(queries, kinds=None)))
     assert np.abs(scores(fitted, strange) - expected).max() > 1e-3
     assert fitted.lacking(queries) is None
-    assert "Of 16 events of the history there are 16 without a kind that it knows (look, take): they are" in fitted.lacking(
+    assert "Of 16 events that it was given there are 16 without a kind that it knows (look, take): they are" in fitted.lacking(
         strange[:2]
     )  # it reads 8 each
     lacking = without(queries[:1], values=np.full(LOG.n_events, np.nan, np.float32))

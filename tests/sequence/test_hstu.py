@@ -83,8 +83,8 @@ def by_delay(people=200, length=8):
 def test_the_moment_of_asking_is_learned_from():
     split = by_delay().split(vt.split.LeaveOneOut())
     training, shares = Training(epochs=25, tokens=256, patience=None, average=0.0), []
-    for times in (True, False):
-        model = vt.SequenceModel(block=HSTU(times=times), dim=16, dropout=0.0, length=8, embed=Ids(), training=training)
+    for reads_now in (True, False):
+        model = vt.SequenceModel(block=HSTU(), reads_now=reads_now, dim=16, dropout=0.0, length=8, embed=Ids(), training=training)
         firsts = model.fit(split.train).recommend(split.queries, 1, eligible=vt.Eligibility(repeat=True)).items[:, 0]
         shares.append((firsts == split.truth.values).mean())
     assert shares[0] > 0.95

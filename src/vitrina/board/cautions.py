@@ -21,6 +21,7 @@ ALL = 1 - 1e-9
 
 def cautions(found: Findings) -> Iterator[str]:
     """The sentences that apply."""
+    yield from _marked(found)
     yield from _few_hits(found)
     yield from _in_folds(found)
     yield from _answered(found)
@@ -29,6 +30,12 @@ def cautions(found: Findings) -> Iterator[str]:
     yield from _harmed(found)
     yield from _order(found)
     yield from _earnings(found)
+
+
+def _marked(found: Findings) -> Iterator[str]:
+    """What is marked beside the numbers of the best model."""
+    if found.leader.marks:
+        yield f"{found.leader.name} {listed(found.leader.marks)}, so that its numbers say nothing of models that don't."
 
 
 def _few_hits(found: Findings) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _fit(contender: Contender, tuned: Tuned, conditions: Conditions, stop: Event
         contender.name, to_plain(model), record["status"], error, contender.baseline,
         trials=max(len(tuned.trials), 1), tuning_seconds=sum(t["seconds"] for t in tuned.trials) if contender.tuned else 0.0,
         fits=len(specs), cached=all(fit.cached for fit in fits), call=written(model),
-        notes=(*fits[0].record.get("notes", ()), *tuned.notes), **_measured([fit.record for fit in fits]),
+        notes=(*fits[0].record.get("notes", ()), *tuned.notes), marks=tuple(fits[0].record.get("marks", ())), **_measured([fit.record for fit in fits]),
     )  # fmt: skip
     lists = [fit.lists for fit in fits if fit.lists is not None]
     return Outcome(entry, (lists,) if len(lists) == len(specs) else (), tuned.trials, fits[0].tables, fits[0].before)

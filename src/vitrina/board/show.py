@@ -110,7 +110,7 @@ def _table(board: Board, width: int) -> Iterator[RenderableType]:
     """As a table with the columns that there is room for, or, where there is hardly any, as a few lines for each model."""
     primary, rest = _columns(board)
     verdicts = _verdicts(board)
-    names = max((cell_len(e.name) for e in board.entries), default=0)
+    names = max((cell_len(e.marked) for e in board.entries), default=0)
     whole = max((cell_len(v.plain) for v in verdicts.values()), default=0)
     left = width - min(names, NAME) - primary.width - min(whole, VERDICT) - 2 * GAP
     if left < 0:
@@ -143,17 +143,17 @@ def _drawn(board: Board, widths: tuple[int, int], primary: _Column, columns: lis
         table.add_column(column.title, justify="right", no_wrap=True, width=column.width)
     for entry in board.entries:
         if entry.status != "ok":
-            table.add_row(Text(entry.name, style="dim"), Text(entry.status, style="red"))
+            table.add_row(Text(entry.marked, style="dim"), Text(entry.status, style="red"))
             continue
         cells = (c.cells.get(entry.name, "") for c in columns)
-        table.add_row(Text(entry.name), primary.cells.get(entry.name, "–"), verdicts.get(entry.name, Text("")), *cells)
+        table.add_row(Text(entry.marked), primary.cells.get(entry.name, "–"), verdicts.get(entry.name, Text("")), *cells)
     return table
 
 
 def _stacked(board: Board, primary: _Column, verdicts: Mapping[str, Text]) -> Iterator[RenderableType]:
     yield Text(f"{primary.title}, against {board.baseline}", style="dim")
     for entry in board.entries:
-        yield Text(entry.name, style="bold")
+        yield Text(entry.marked, style="bold")
         if entry.status != "ok":
             yield Padding(Text(entry.status, style="red"), (0, 0, 0, 2))
             continue

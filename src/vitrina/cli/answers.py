@@ -18,7 +18,7 @@ from vitrina.cli import build, console, names, why
 from vitrina.cli.idlist import COMPRESSED, read_ids, strangers
 from vitrina.cli.log import column_of, given_columns, has_fingerprint, is_opened, read_log
 from vitrina.data.sharded import Sharded
-from vitrina.told import explained
+from vitrina.told import explained, lacking
 from vitrina.types import Eligibility, Queries
 
 if TYPE_CHECKING:
@@ -156,7 +156,14 @@ def questions(artifact: Artifact, source: Mapping[str, Any], log: Dataset, users
     if unknown.any():
         which = strangers(queries.labels, unknown, data.users)
         console.warn(f"{unknown.sum():,} of {len(queries):,} users are not in the log {which} They get what is popular.")
+    say_lacking(artifact, queries)
     return queries
+
+
+def say_lacking(artifact: Artifact, queries: Queries) -> None:
+    """What histories lack that the model reads of events."""
+    if (said := lacking(artifact.recommender, queries)) is not None:
+        console.note(said)
 
 
 def log_of(source: Mapping[str, Any]) -> Dataset:

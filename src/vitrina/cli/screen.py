@@ -18,7 +18,7 @@ from vitrina.base.ids import alike
 from vitrina.cli import answers, console, why
 from vitrina.cli.log import column_of
 from vitrina.data.dataset import Dataset
-from vitrina.told import explained, lacking
+from vitrina.told import explained
 from vitrina.types import Eligibility, Queries
 
 MOST = 20  # people whose lists fit a screen
@@ -32,8 +32,7 @@ def show_history(artifact: Artifact, history: str, k: int, eligible: Eligibility
         if code < 0:
             console.warn(f"The model doesn't know the item {item!r}. {_closest_item(artifact, item)}")
     asked = Queries.of_histories(artifact.vocabulary, [given])
-    if said := lacking(artifact.recommender, asked):
-        console.note(said)
+    answers.say_lacking(artifact, asked)
     (table,) = _tables(artifact, asked, k, eligible, explain=explain)
     if json:
         unknown = [i for i, c in zip(given, codes, strict=True) if c < 0]
@@ -56,6 +55,7 @@ def show_people(
     queries = data.queries(users)
     if (queries.users < 0).all():
         raise DataError(f"No user of the log has the id {', '.join(map(repr, users))}. {_closest(str(users[0]), _known(log))}")
+    answers.say_lacking(artifact, queries)
     shown = []
     for at, (user, table) in enumerate(zip(users, _tables(artifact, queries, k, eligible, explain=explain), strict=True)):
         known = int(queries.users[at]) >= 0

@@ -148,7 +148,7 @@ class KnownEvents:
             lacking += [f"{len(place):,} without a value"] * (len(place) > 0)
         if not lacking:
             return None
-        return f"The model reads {self.coding!r}. Of {len(place):,} events of the history there are {' and '.join(lacking)}: they are read as unknown."
+        return f"The model reads {self.coding!r}. Of {len(place):,} events that it was given there are {' and '.join(lacking)}: they are read as unknown."
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What the state of a model has of it: plain values, which it keeps as `events`, and arrays."""

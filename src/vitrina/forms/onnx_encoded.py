@@ -73,6 +73,10 @@ class OnnxEncoded(Windowed):
         return self.table / np.maximum(np.sqrt((self.table * self.table).sum(axis=1, keepdims=True)), np.float32(LEAST))
 
     @property
+    def reads_now(self) -> bool:
+        return TIMED in self.graphs and self.answering.get("reads_now", True)
+
+    @property
     def counts_own(self) -> bool:
         return self.answering["personal"] is not None
 
@@ -104,13 +108,13 @@ class OnnxEncoded(Windowed):
         inputs: dict[str, Any] = {"vectors": vectors.reshape(*shape, -1), "lengths": lengths}
         if windows.times is None or TIMED not in self.graphs:
             return UNTIMED, inputs
-        now = windows.times[windows.stop - 1] if windows.now is None else windows.now
+        now = windows.times[windows.stop - 1] if windows.now is None or not self.reads_now else windows.now
         times = np.zeros(shape[0] * shape[1], np.int64)
         times[cells] = windows.times[tokens]
         asked_at = times.copy()
         if masked:
             times[last] = now
-        else:
+        elif self.reads_now:
             asked_at[:-1] = times[1:]
         asked_at[last] = now
         return TIMED, inputs | {"times": times.reshape(shape), "asked_at": asked_at.reshape(shape)}

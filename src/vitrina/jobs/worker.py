@@ -32,7 +32,7 @@ from vitrina.jobs.trials import add_trial, finished_trials
 from vitrina.models.base import ignored
 from vitrina.models.own import completed, fit_on
 from vitrina.rerank import RerankedLists
-from vitrina.told import tables_of
+from vitrina.told import marks_of, tables_of
 from vitrina.types import Recommendations
 
 RESULT, LISTS, BEFORE, TABLES, READY = "result.json", "lists", "before", "tables", "ready"
@@ -79,6 +79,7 @@ def _fit(job: Mapping[str, Any]) -> dict[str, Any]:
         "fallback_share": float(lists.fallback.mean()) if lists.items.size else 0.0,
         **_answered(lists, split),
         "notes": list(dict.fromkeys([*map(str, recommender.notes), *ignored(model, split.train)])),
+        "marks": marks_of(recommender, split),
     }
 
 

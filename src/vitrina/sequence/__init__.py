@@ -14,8 +14,12 @@ except ImportError:
 
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.bert4rec import BERT4RecBlock
+from vitrina.sequence.blocks.fuxi_alpha import FuXiAlpha
+from vitrina.sequence.blocks.fuxi_beta import FuXiBeta
+from vitrina.sequence.blocks.fuxi_linear import FuXiLinear
 from vitrina.sequence.blocks.hstu import HSTU
 from vitrina.sequence.blocks.ligr import LiGR
+from vitrina.sequence.blocks.positions import Positions, RelativePositions, Rotary
 from vitrina.sequence.blocks.prenorm import PreNorm
 from vitrina.sequence.blocks.sasrec import SASRecBlock
 from vitrina.sequence.bonus import PersonalPopularity
@@ -26,7 +30,24 @@ from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
 from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
-from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
+from vitrina.sequence.semantic import (
+    RQVAE,
+    AutoencoderCodebooks,
+    CodeQuality,
+    Coder,
+    FittedCoder,
+    GivenCodes,
+    ProductCodebooks,
+    ProductQuantisation,
+    ResidualCodebooks,
+    ResidualKMeans,
+    SemanticCodes,
+    SemanticIds,
+    VectorCoder,
+)
+from vitrina.sequence.semantic.generative import Generated
+from vitrina.sequence.semantic.piece_speaking import Pieced
+from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -34,10 +55,13 @@ __all__ = [
     "BPR",
     "GBCE",
     "HSTU",
+    "RQVAE",
     "AllAction",
+    "AutoencoderCodebooks",
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "CodeQuality",
     "Coder",
     "Constant",
     "ContentProjection",
@@ -49,8 +73,13 @@ __all__ = [
     "EventInputs",
     "Features",
     "FittedCoder",
+    "FuXiAlpha",
+    "FuXiBeta",
+    "FuXiLinear",
     "FullSoftmax",
     "Gated",
+    "Generated",
+    "GivenCodes",
     "Ids",
     "InBatch",
     "ItemMasking",
@@ -61,19 +90,30 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Pieced",
+    "Pieces",
+    "Positions",
     "PreNorm",
+    "ProductCodebooks",
+    "ProductQuantisation",
     "Progress",
     "RandomTarget",
+    "RelativePositions",
+    "ResidualCodebooks",
+    "ResidualKMeans",
+    "Rotary",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
     "SemanticCodes",
+    "SemanticIds",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
     "Training",
     "Uniform",
     "UserFeatures",
+    "VectorCoder",
     "WarmupCosine",
     "published_eSASRec",
     "with_counts",

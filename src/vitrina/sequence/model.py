@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self, final
 
@@ -56,6 +57,9 @@ class SequenceModel(ModelConfig):
         objective: what a window is asked.
         loss: what a wrong answer costs, with its negatives.
         similarity: dot product or cosine.
+        reads_now: whether a block that looks at times is told the moment of asking: in training the time of the next event, and `now` when it
+            answers. Without it the time of the last event is the latest that it knows. Where a split asks at the moment of the target (leave-one-out, and
+            most targets of a cut in time), such a model sees the target's time, and boards mark it.
         personal: the visitor's own counts on top, for jobs with repeats.
         training: optimiser, batches, early stopping.
         seed: the same seed gives the same result on the same machine with as many threads; other processors, numbers of threads and GPUs round sums
@@ -89,6 +93,7 @@ class SequenceModel(ModelConfig):
     loss: Loss = FullSoftmax()
     similarity: Similarity = DotProduct()
     personal: PersonalPopularity | None = None
+    reads_now: bool = False
     training: Training = Training()
     seed: int = Field(default=0, ge=0)
 
@@ -96,6 +101,14 @@ class SequenceModel(ModelConfig):
     def _heads_divide(self) -> Self:
         if self.dim % self.heads:
             raise ValueError(f"The 'dim' of a sequence model must be a multiple of 'heads'. Got dim={self.dim}, heads={self.heads}.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_clock(self) -> Self:
+        if self.reads_now and not self.block.needs_time:
+            raise ValueError(
+                f"A sequence model with reads_now=True needs a block that looks at times, for example vt.sequence.HSTU(). Got block={self.block!r}"
+            )
         return self
 
     def fit(
@@ -163,9 +176,8 @@ class SequenceModel(ModelConfig):
             saved.remove()
         judged_by_old = start is not None and validation is None and split is not None
         known = Known.of(data, people=self.users is not None)
-        return fitting.recommender(
-            known, (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
-        )
+        notes = (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+        return replace(fitting.recommender(known, notes), tables={"epochs": progress.table} if progress.metrics else {})
 
     def cost(self, size: Size) -> Cost:
         """Of two thirds of the epochs, which is where early stopping tends to end, on a log of ids."""

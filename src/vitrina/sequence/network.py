@@ -56,10 +56,15 @@ class CosineSimilarity(Similarity):
 
 @final
 class Body(nn.Module):
-    """From vectors of tokens to states: x = Drop(item + position from the end + kind and value of the event + person), then the blocks."""
+    """From vectors of tokens to states: x = Drop(item + position from the end + kind and value of the event + person), then the blocks.
 
-    def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float) -> None:
+    Args:
+        reads_now: whether blocks that look at times are told the moment of asking, or only when the known events happened.
+    """
+
+    def __init__(self, block: Block, layers: int, heads: int, dim: int, length: int, dropout: float, *, reads_now: bool = False) -> None:
         super().__init__()
+        self.within_history = block.needs_time and not reads_now
         self.positions = nn.Parameter(torch.empty(length + 1, dim))
         self.mask = nn.Parameter(torch.empty(1, dim))
         self.drop = Dropout(dropout)
@@ -76,7 +81,12 @@ class Body(nn.Module):
         # -1 stands for the mask; as a row behind the table it would cost a copy of the table
         known = F.embedding(batch.rows.clamp(min=0), table)
         x = torch.where((batch.rows < 0)[:, None], self.mask, known)
-        return self.states(x if events is None else x + events, batch.layout, batch.at, causal, people)
+        x = x if events is None else x + events
+        layout, at = batch.layout, batch.at
+        if self.within_history:
+            layout = layout.within_history(batch.rows < 0)
+            at = layout.last if at is batch.layout.last else at
+        return self.states(x, layout, at, causal, people)
 
     def states(self, x: Tensor, layout: Layout, at: Tensor, causal: bool, people: Tensor | None = None) -> Tensor:
         """The same for tokens whose vectors are known, (tokens, dim)."""

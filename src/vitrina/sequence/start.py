@@ -40,7 +40,8 @@ def require_same_make(fitted: Encoded, answering: Answering) -> None:
     Raises:
         ParameterError: its body or the parts of its embedding are others.
     """
-    differing = [name for name in SAME if getattr(fitted.answering, name) != getattr(answering, name)]
+    named = (*SAME, "reads_now") if answering.block.needs_time else SAME
+    differing = [name for name in named if getattr(fitted.answering, name) != getattr(answering, name)]
     if differing:
         had, has = (", ".join(f"{name}={getattr(side, name)!r}" for name in differing) for side in (fitted.answering, answering))
         raise ParameterError(f"A model goes on from a 'start' with the same {', '.join(SAME)}. This one has {has}, the start has {had}.")

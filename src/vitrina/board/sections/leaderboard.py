@@ -138,7 +138,7 @@ def primary_scale(view: View) -> tuple[float, float]:
 
 def _named(view: View, entry: Entry) -> Html:
     """The name, and below it in a few words what it stands for and where it comes from; what the model says itself is below the table."""
-    remarks = []
+    remarks = list(entry.marks)
     if entry.baseline:
         remarks.append("always on the board")
     if entry.answered < 1:

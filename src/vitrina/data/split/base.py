@@ -34,6 +34,11 @@ class Rule(Config, ABC):
     remedy: ClassVar[str] = "Take a larger test part."  # where nobody can be asked
     repeat: bool | None = None
 
+    @property
+    def asks_at_target(self) -> bool:
+        """Whether the `now` of a query is the time at which its targets were taken, and not one that was known before."""
+        return True
+
     @abstractmethod
     def apply(self, data: Dataset) -> Split: ...
 
@@ -95,6 +100,12 @@ class Split:
     @property
     def n_targets(self) -> int:
         return len(self.truth.values)
+
+    @property
+    def asks_at_target(self) -> bool:
+        """Whether a model that reads the `now` of a query learns from it when its target was taken. Of a split that somebody made that isn't known, so
+        that it counts as one that does."""
+        return self.train.time_unit == "us" and (self.rule is None or self.rule.asks_at_target)
 
     def take(self, rows: Int64) -> Self:
         """The split with these of its queries, in this order, and what is true of each."""

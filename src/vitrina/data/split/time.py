@@ -87,6 +87,10 @@ class GlobalTime(Rule):
         if len(given) > 1:
             raise ParameterError(f"GlobalTime takes one of 'at', 'days' and 'quantile'. Got {' and '.join(given)}.")
 
+    @property
+    def asks_at_target(self) -> bool:
+        return self.target != "all"
+
     def apply(self, data: Dataset) -> Split:
         if self.strict:
             return strictly(self, self.model_copy(update={"strict": False}).apply(data))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrina.base.config import Config
+from vitrina.sequence.blocks.positions import Positions
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
@@ -61,18 +62,28 @@ class Attention(nn.Module):
 
     softmax(Q K' / sqrt(dim / heads)) V over the tokens of the same window, and only earlier ones when causal.
 
+    Args:
+        positions: what it knows of places, for windows of at most `length` events and a mask.
+
     Cost: windows x width^2 x dim multiplications; width is the longest window of the batch.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, positions: Positions | None = None, length: int = 0) -> None:
         super().__init__()
         self.heads, self.drop = heads, Dropout(dropout)
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+        self.placed = None if positions is None else positions.build(dim, heads, length)
 
     def forward(self, queries: Tensor, keys: Tensor, layout: Layout, causal: bool) -> Tensor:
         q, k, v = (self._split(layout.pad(part)) for part in (self.query(queries), self.key(keys), self.value(keys)))
         # behind the end of a window there are only padded keys: a causal mask hides them from every real token already
         mask = None if causal or layout.full else layout.real[:, None, None, :]
+        if self.placed is not None:
+            place = torch.arange(layout.width, device=q.device)
+            q, k = self.placed.turned(q, place), self.placed.turned(k, place)
+            if (bias := self.placed.bias(layout)) is not None:
+                mask = bias[None] if mask is None else torch.where(mask, bias, -torch.inf)
+                mask, causal = (mask.masked_fill(_ahead(mask), -torch.inf) if causal else mask), False
         if self.training and self.drop.p and q.device.type == "cpu":
             mixed = self._dropped(q, k, mask, causal) @ v
         else:
@@ -84,17 +95,27 @@ class Attention(nn.Module):
         """(windows, dim) for the last token of each window, which sees all of it, causal or not; `queries` are these tokens alone."""
         q, k, v = (self._split(part) for part in (self.query(queries)[:, None], layout.pad(self.key(keys)), layout.pad(self.value(keys))))
         mask = None if layout.full else layout.real[:, None, None, :]
+        if self.placed is not None:
+            places = layout.lengths[:, None, None] - 1
+            q, k = self.placed.turned(q, places), self.placed.turned(k, torch.arange(layout.width, device=k.device))
+            if (bias := self.placed.last_bias(layout)) is not None:
+                mask = bias if mask is None else torch.where(mask, bias, -torch.inf)
         return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).flatten(1))
 
     def _dropped(self, q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         """Attention weights with dropout; torch's own function draws its masks slowly on a CPU."""
         logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         if causal:
-            logits = logits.masked_fill(torch.ones(logits.shape[-2:], dtype=torch.bool, device=q.device).triu(1), -torch.inf)
+            logits = logits.masked_fill(_ahead(logits), -torch.inf)
         elif mask is not None:
-            logits = logits.masked_fill(~mask, -torch.inf)
+            logits = logits.masked_fill(~mask, -torch.inf) if mask.dtype is torch.bool else logits + mask
         return self.drop(logits.softmax(-1))
 
     def _split(self, padded: Tensor) -> Tensor:
         windows, width, dim = padded.shape
         return padded.view(windows, width, self.heads, dim // self.heads).transpose(1, 2)  # (windows, heads, width, dim of a head)
+
+
+def _ahead(logits: Tensor) -> Tensor:
+    """(i, j) which events are later than the token."""
+    return torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).triu(1)

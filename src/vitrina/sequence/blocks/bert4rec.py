@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.blocks.positions import Positions
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
@@ -19,20 +20,22 @@ class BERT4RecBlock(Block):
 
     Args:
         multiplier: hidden size of the feed-forward part in units of dim.
+        positions: what its attention knows of places beside the positions of the tokens: Rotary(), RelativePositions().
     """
 
     multiplier: int = Field(default=4, gt=0)
+    positions: Positions | None = None
 
     def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
-        return _BERT4Rec(dim, heads, dropout, self.multiplier)
+        return _BERT4Rec(dim, heads, dropout, self.multiplier, self.positions, length)
 
 
 @final
 class _BERT4Rec(nn.Module):
-    def __init__(self, dim: int, heads: int, dropout: float, multiplier: int) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, multiplier: int, positions: Positions | None, length: int) -> None:
         super().__init__()
         self.norm_a, self.norm_f = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads, dropout)
+        self.attention = Attention(dim, heads, dropout, positions, length)
         self.up, self.down = nn.Linear(dim, multiplier * dim), nn.Linear(multiplier * dim, dim)
         self.drop = Dropout(dropout)
 

@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Block
+from vitrina.sequence.blocks.norms import normed
+from vitrina.sequence.blocks.relative import BUCKETS, apart, behind_last, buckets, last_buckets, looked_up
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
-
-STEP = 0.301  # of the buckets of time, in natural logarithms of seconds: each is a third longer than the one before
-BUCKETS = 100  # the last one begins after a quarter of a million years
-MICROSECOND = 1e-6
 
 
 @final
@@ -26,8 +24,8 @@ class HSTU(Block):
     There is no softmax, so that an event's weight doesn't fall because there are others; u gates in place of a feed-forward part; the layer
     norms have no weights.
 
-    The moment of asking is the time of the next event in training and `now` for a visitor, as in the published numbers: the model is told when
-    a person came back, which others aren't. A time that isn't known (a visitor without times), and a span of time that training never met, add
+    A token is asked when its own event happened; with `SequenceModel(reads_now=True)` at the time of the next event in training and at `now` for
+    a visitor, as in the published numbers. A time that isn't known (a visitor without times), and a span of time that training never met, add
     nothing.
 
     Args:
@@ -58,25 +56,19 @@ class _HSTU(nn.Module):
         self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
-        u, q, v, k = F.silu(self.into(_norm(x))).chunk(4, -1)
-        place = torch.arange(layout.width, device=x.device)
-        gaps = None
-        if layout.times is not None and layout.asked_at is not None:
-            gaps = layout.pad(layout.asked_at)[:, :, None] - layout.pad(layout.times)[:, None, :]
-        weights = self._weights(layout.pad(q), layout.pad(k), self._bias(place[:, None] - place, gaps))
+        u, q, v, k = F.silu(self.into(normed(x))).chunk(4, -1)
+        bias = self._bias(layout.once(apart), None if self.times is None else layout.once(buckets))
+        weights = self._weights(layout.pad(q), layout.pad(k), bias)
         mixed = (weights.tril() if causal else weights) @ self._split(layout.pad(v))  # v is 0 behind the end of a window
         return self._gated(x, u, layout.pack(mixed.transpose(1, 2).flatten(2)))
 
     def last(self, x: Tensor, layout: Layout) -> Tensor:
-        n, at = _norm(x), layout.last
+        n, at = normed(x), layout.last
         of_u_q, of_v_k = self.into.weight.chunk(2)
         u, q = F.silu(F.linear(n[at], of_u_q)).chunk(2, -1)
         v, k = F.silu(F.linear(n, of_v_k)).chunk(2, -1)
-        places = layout.lengths[:, None, None] - 1 - torch.arange(layout.width, device=x.device)
-        gaps = None
-        if layout.times is not None and layout.asked_at is not None:
-            gaps = layout.asked_at[at][:, None, None] - layout.pad(layout.times)[:, None, :]
-        weights = self._weights(q[:, None], layout.pad(k), self._bias(places, gaps))
+        bias = self._bias(layout.once(behind_last), None if self.times is None else layout.once(last_buckets))
+        weights = self._weights(q[:, None], layout.pad(k), bias)
         mixed = weights @ self._split(layout.pad(v))  # (windows, heads, 1, dim of a head)
         return self._gated(x[at], u, mixed.flatten(1))
 
@@ -84,25 +76,13 @@ class _HSTU(nn.Module):
         """a, (windows, heads, i, j)"""
         return F.silu(self._split(q) @ self._split(k).transpose(-1, -2) + bias.unsqueeze(-3)) / self.length
 
-    def _bias(self, places: Tensor, gaps: Tensor | None) -> Tensor:
-        """p + t, (windows or none, i, j), of the places and the microseconds that lie between."""
-        bias = _looked_up(self.places, places + self.length)
-        if self.times is None or gaps is None:
-            return bias
-        seconds = (gaps.abs().float() * MICROSECOND).clamp_(min=1)
-        return bias + _looked_up(self.times, (seconds.log_() / STEP).long().clamp_(max=BUCKETS - 1))
+    def _bias(self, places: Tensor, spans: Tensor | None) -> Tensor:
+        """p + t, (windows or none, i, j), of the places and the buckets of time that lie between."""
+        bias = looked_up(self.places, places + self.length)
+        return bias if self.times is None or spans is None else bias + looked_up(self.times, spans)
 
     def _gated(self, x: Tensor, u: Tensor, mixed: Tensor) -> Tensor:
-        return x + self.out(self.drop(u * _norm(mixed)))
+        return x + self.out(self.drop(u * normed(mixed)))
 
     def _split(self, padded: Tensor) -> Tensor:
         return padded.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (windows, heads, width, dim of a head)
-
-
-def _norm(x: Tensor) -> Tensor:
-    return F.layer_norm(x, [int(x.shape[-1])], eps=1e-6)  # a number, also where the graph is traced
-
-
-def _looked_up(table: Tensor, index: Tensor) -> Tensor:
-    """table[index], whose gradient is three times as slow on a CPU."""
-    return table.index_select(0, index.flatten()).view(index.shape)

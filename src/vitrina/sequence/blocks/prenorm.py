@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.blocks.positions import Positions
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
@@ -20,13 +21,15 @@ class PreNorm(Block):
     Args:
         multiplier: hidden size of the feed-forward part in units of dim.
         norm_after: a LayerNorm behind the last block (GPT-2); BERT4Rec in its common re-implementation has none.
+        positions: what its attention knows of places beside the positions of the tokens: Rotary(), RelativePositions().
     """
 
     multiplier: int = Field(default=4, gt=0)
     norm_after: bool = True
+    positions: Positions | None = None
 
     def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
-        return _PreNorm(dim, heads, dropout, self.multiplier)
+        return _PreNorm(dim, heads, dropout, self.multiplier, self.positions, length)
 
     def final(self, dim: int) -> nn.Module:
         return nn.LayerNorm(dim) if self.norm_after else nn.Identity()
@@ -34,10 +37,10 @@ class PreNorm(Block):
 
 @final
 class _PreNorm(nn.Module):
-    def __init__(self, dim: int, heads: int, dropout: float, multiplier: int) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, multiplier: int, positions: Positions | None, length: int) -> None:
         super().__init__()
         self.norm_a, self.norm_f = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads, dropout)
+        self.attention = Attention(dim, heads, dropout, positions, length)
         self.up, self.down = nn.Linear(dim, multiplier * dim), nn.Linear(multiplier * dim, dim)
         self.drop = Dropout(dropout)
 

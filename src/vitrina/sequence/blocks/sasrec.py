@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitrina.sequence.blocks.base import Attention, Block
+from vitrina.sequence.blocks.positions import Positions
 from vitrina.sequence.dropout import Dropout
 from vitrina.sequence.layout import Layout
 
@@ -18,10 +19,15 @@ class SASRecBlock(Block):
 
     [Kang and McAuley 2018](https://arxiv.org/abs/1808.09781). Residuals go through the normalised queries, as in the
     authors' code; keys and values are not normalised.
+
+    Args:
+        positions: what its attention knows of places beside the positions of the tokens: Rotary(), RelativePositions().
     """
 
+    positions: Positions | None = None
+
     def build(self, dim: int, heads: int, dropout: float, length: int = 0) -> nn.Module:
-        return _SASRec(dim, heads, dropout)
+        return _SASRec(dim, heads, dropout, self.positions, length)
 
     def final(self, dim: int) -> nn.Module:
         return nn.LayerNorm(dim, eps=1e-8)
@@ -29,10 +35,10 @@ class SASRecBlock(Block):
 
 @final
 class _SASRec(nn.Module):
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, positions: Positions | None, length: int) -> None:
         super().__init__()
         self.norm_a, self.norm_f = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
-        self.attention = Attention(dim, heads, dropout)
+        self.attention = Attention(dim, heads, dropout, positions, length)
         self.up, self.down = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.drop = Dropout(dropout)
 

@@ -1,0 +1,128 @@
+"""What the values of events are worth as inputs of a sequence model: ratings, quantities and prices, beside the same model that reads items alone.
+
+    python -m benchmarks.quality.sequence_events [ml-100k] [online-retail-quantity] [online-retail-price] [--seeds 0 1 2] [--epochs N] [--resume]
+
+Everything but `events` is `eSASRec()`. No parameter was tuned here, and the test part is asked once per seed. Finished runs are kept (see `kit/runs.py`), so that
+an interrupted call goes on. Prints a table in Markdown for each log, and writes it into its block of `RESULTS.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+import vitrina as vt
+from benchmarks.kit.machine import machine
+from benchmarks.kit.options import log_options
+from benchmarks.kit.pages import RESULTS, keep
+from benchmarks.kit.places import data_folder
+from benchmarks.kit.runs import Run, brief, capped, card, measured, spread, when_and_where
+from benchmarks.quality.boards import JOBS
+
+METRIC = "nDCG@10"
+METRICS = (METRIC, "Recall@10", "HitRate@10")
+BASELINE = "items alone"
+PATIENCE = 3
+PART = 8  # one customer of so many of Online Retail
+s = vt.sequence
+
+
+@dataclass(frozen=True)
+class Log:
+    """What is read, how it is cut, and what its values are."""
+
+    value: str
+    name: str
+    rule: Any
+
+    def load(self) -> vt.Dataset:
+        return JOBS["ml-100k"].load() if self.name == "MovieLens-100K" else online_retail(self.value)
+
+
+def online_retail(value: str) -> vt.Dataset:
+    """Invoice lines of an eighth of the customers, without returns."""
+    lines = pl.read_parquet(data_folder() / "online-retail" / "lines.parquet").filter(
+        pl.col("quantity") > 0, pl.col("customer_id") > 0, pl.col("customer_id") % PART == 0, pl.col("stock_code").str.contains(r"^\d{5}")
+    )
+    return vt.read_interactions(
+        lines.select("customer_id", "stock_code", "timestamp", value, "invoice"), user="customer_id", item="stock_code", time="timestamp",
+        value=value, basket="invoice", name=f"an eighth of Online Retail, {value}",
+    )  # fmt: skip
+
+
+BASKETS = vt.split.GlobalTime(days=60, target="basket", repeat=True)
+LOGS = {
+    "ml-100k": Log("rating", "MovieLens-100K", vt.split.GlobalTime(quantile=0.8, repeat=False)),
+    "online-retail-quantity": Log("quantity", "Online Retail", BASKETS),
+    "online-retail-price": Log("price", "Online Retail", BASKETS),
+}
+
+
+def models(seed: int) -> dict[str, Any]:
+    plan = {"training": s.Training(patience=PATIENCE), "seed": seed}
+    return {BASELINE: vt.eSASRec(**plan), "with the value": vt.eSASRec(events=s.EventInputs(kinds=False), **plan)}
+
+
+def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
+    """For each model a run of each seed."""
+    split = LOGS[log].load().split(LOGS[log].rule)
+    print(split, file=sys.stderr, flush=True)
+    rows: dict[str, list[Run]] = {"co-occurrence": [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]}
+    for seed in options.seeds:
+        for name, model in models(seed).items():
+            run = measured(capped(model, options.epochs), split, METRICS, resume=options.resume)
+            rows.setdefault(name, []).append(run)
+            print(f"{log}, {name}, seed {seed}: {METRIC} {run[METRIC]:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
+    return rows
+
+
+def paired(rows: Mapping[str, Sequence[Run]]) -> dict[str, str]:
+    """Each model against the baseline, by the mean of its seeds per query; the interval has people and seeds in it."""
+    columns = {name: np.mean([_column(run) for run in runs], axis=0) for name, runs in rows.items()}
+    seeds = {name: float(np.var([run[METRIC] for run in runs], ddof=1)) / len(runs) for name, runs in rows.items() if len(runs) > 1}
+    users = rows[BASELINE][0].per_query["user"].to_numpy()
+    found = vt.evaluate.compare_paired(columns, BASELINE, users, more=seeds)
+    said = {
+        row["model"]: f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f}), {brief(row['verdict'])}"
+        for row in found.iter_rows(named=True)
+    }
+    return said | {BASELINE: "the baseline"}
+
+
+def _column(run: Run) -> Any:
+    return run.per_query[METRIC].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
+    verdicts = paired(rows)
+    yield f"**{LOGS[log].name}, the {LOGS[log].value} of each event**\n\n{card(LOGS[log].load().split(LOGS[log].rule))}\n"
+    yield f"| model | {METRIC} of the seeds | against items alone | {' | '.join(METRICS[1:])} | fit, s | best epoch |"
+    yield f"|{'---|' * (5 + len(METRICS) - 1)}"
+    for name, runs in rows.items():
+        others = " | ".join(f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:])
+        epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs if run.epochs)
+        fit = np.mean([run.fit for run in runs])
+        yield f"| {name} | {spread([run[METRIC] for run in runs])} | {verdicts[name]} | {others} | {fit:.0f} | {epochs} |"
+
+
+def main() -> None:
+    options = log_options(__doc__, LOGS, [0, 1, 2])
+    found = {log: runs_of(log, options) for log in options.logs}
+    capping = f" At most {options.epochs} epochs." if options.epochs else ""
+    every = [run for rows in found.values() for runs in rows.values() for run in runs]
+    text = "\n\n".join("\n".join(table(log, rows)) for log, rows in found.items()) + (
+        f"\n\nThe last part of the time is asked once; epochs are chosen by the holdout of the training part (patience {PATIENCE}), then everything is trained again. Seeds "
+        f"{', '.join(map(str, options.seeds))}; 95% intervals over people and seeds.{capping} {machine()}. Runs: {when_and_where(every)}."
+    )
+    print(text)
+    keep(RESULTS, "quality.sequence_events", text)
+
+
+if __name__ == "__main__":
+    main()
