@@ -19,10 +19,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -210,13 +210,17 @@ class Asked:
     per_query: pl.DataFrame
 
 
-def asked(log: str, what: Any, recommender: Any) -> Asked:
-    """Looked at once: the numbers are kept."""
+def asked(log: str, what: Any, recommender: Callable[[], Any] | None) -> Asked | None:
+    """Looked at once: the numbers are kept. None where there are none and no recommender is given."""
     file, split = place(log, "test", what).with_suffix(".parquet"), split_of(log)
+    if not file.exists() and recommender is None:
+        return None
     if not file.exists():
+        assert recommender is not None
+        made = recommender()
         columns = {}
         for suffix, eligible in (("", split.eligible), (f", {UNFILTERED}", replace(split.eligible, repeat=True))):
-            found = vt.evaluate.evaluate(recommender.recommend(split.queries, 10, eligible=eligible), split, [METRIC, BESIDE]).per_query
+            found = vt.evaluate.evaluate(made.recommend(split.queries, 10, eligible=eligible), split, [METRIC, BESIDE]).per_query
             columns |= {f"{metric}{suffix}": found[metric] for metric in (METRIC, BESIDE)} | {"user": found["user"]}
         file.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(columns).write_parquet(file)
@@ -229,22 +233,26 @@ def seeded(blend: vt.Blend, seed: int) -> vt.Blend:
     return changed(blend, models=(changed(blend.models[0], seed=seed), *blend.models[1:]))
 
 
-def rows_of(log: str, how: str, blends: Sequence[vt.Blend]) -> Iterator[tuple[str, list[Asked]]]:
+def rows_of(log: str, how: str, blends: Sequence[vt.Blend], *, kept_alone: bool) -> Iterator[tuple[str, list[Asked]]]:
     """The counts of a board, the network of each seed, and the mixture."""
-    others, alone, both = counted(log, how), [], []
-    of_board = others[0] if how == IDS else mixed(log, (others[0], others[-1]), (1.0, 1.0), (scale.AsIs(),) * 2)
-    yield "counts of order" + " and content" * (how == CONTENT), [asked(log, f"{how}, of a board", of_board)]
-    for blend in blends:
-        network = blend.models[0]
-        assert isinstance(network, vt.SequenceModel)
-        assert blend.weights is not None
-        assert isinstance(blend.scale, tuple)
-        made = fitted(log, network)
-        both.append(asked(log, blend, mixed(log, (made, *others), blend.weights, blend.scale)))
-        alone.append(asked(log, network, made))
-    yield f"the network alone, `{written(blends[0].models[0])}`", alone
-    content, weights = ", content=True" * (how == CONTENT), ", ".join(f"{weight:g}" for weight in blends[0].weights or ())
-    yield f"`with_counts(network{content}, weights=({weights}))`", both
+
+    def of_board() -> Any:
+        others = counted(log, how)
+        return others[0] if how == IDS else mixed(log, (others[0], others[-1]), (1.0, 1.0), (scale.AsIs(),) * 2)
+
+    def mixture(blend: Any) -> Any:
+        return mixed(log, (fitted(log, blend.models[0]), *counted(log, how)), blend.weights, blend.scale)
+
+    def all_of(*jobs: tuple[Any, Callable[[], Any]]) -> list[Asked]:
+        found = [asked(log, what, None if kept_alone else make) for what, make in jobs]
+        return [one for one in found if one is not None]
+
+    first = blends[0]
+    yield "counts of order" + " and content" * (how == CONTENT), all_of((f"{how}, of a board", of_board))
+    networks: list[Any] = [blend.models[0] for blend in blends]
+    yield f"the network alone, `{written(networks[0])}`", all_of(*((network, partial(fitted, log, network)) for network in networks))
+    content, weights = ", content=True" * (how == CONTENT), ", ".join(f"{weight:g}" for weight in first.weights or ())
+    yield f"`with_counts(network{content}, weights=({weights}))`", all_of(*((blend, partial(mixture, blend)) for blend in blends))
 
 
 def table(logs: Sequence[str], seeds: Sequence[int], *, kept_alone: bool) -> Iterator[str]:
@@ -258,18 +266,24 @@ def table(logs: Sequence[str], seeds: Sequence[int], *, kept_alone: bool) -> Ite
     yield f"\n| log | | model | seeds | {METRIC} | {BESIDE} | {METRIC}, {UNFILTERED} | {BESIDE}, {UNFILTERED} | beside the counts | goal | |\n|{'---|' * 11}"
     errors = {}
     for (log, how), of_seeds in blends.items():
-        found = dict(rows_of(log, how, of_seeds))
-        first = {name: runs[0].per_query for name, runs in found.items()}
-        columns = {name: one[METRIC].to_numpy() for name, one in first.items()}
-        counts = next(iter(found))
-        verdicts = vt.evaluate.compare_paired(columns, counts, first[counts]["user"].to_numpy())
-        said = dict(zip(verdicts["model"], verdicts["verdict"], strict=True)) | {counts: ""}
-        errors[log] = float(columns[counts].std(ddof=1) / np.sqrt(len(columns[counts])))
+        found = {name: runs for name, runs in rows_of(log, how, of_seeds, kept_alone=kept_alone) if runs}
+        columns = {name: runs[0].per_query[METRIC].to_numpy() for name, runs in found.items()}
+        said = verdicts_of(columns, next(iter(found.values()))[0].per_query["user"].to_numpy())
+        errors[log] = max(float(values.std(ddof=1) / np.sqrt(len(values))) for values in columns.values())
         for name, runs in found.items():
             cells = [spread([run.numbers[m + suffix] for run in runs]) for suffix in ("", f", {UNFILTERED}") for m in (METRIC, BESIDE)]
-            yield f"| {log} | {how} | {name} | {len(runs)} | {' | '.join(cells)} | {brief(said[name])} | {_against(GOALS[log, how], runs)} |"
+            yield f"| {log} | {how} | {name} | {len(runs)} | {' | '.join(cells)} | {said[name]} | {_against(GOALS[log, how], runs)} |"
     told = ", ".join(f"{error:.4f} on {log}" for log, error in errors.items())
     yield f"\nSeeds: mean (least to most). One sampling error of {METRIC}: {told}. Verdicts are of the first seed, over people. {machine()}."
+
+
+def verdicts_of(columns: Mapping[str, Any], users: Any) -> dict[str, str]:
+    """Each beside the counts, where those were asked."""
+    counts = next(iter(columns))
+    if not counts.startswith("counts") or len(columns) == 1:
+        return dict.fromkeys(columns, "")
+    verdicts = vt.evaluate.compare_paired(columns, counts, users)
+    return {counts: ""} | {name: brief(verdict) for name, verdict in verdicts.select("model", "verdict").iter_rows() if name != counts}
 
 
 def _against(goal: float, runs: Sequence[Asked]) -> str:
@@ -288,7 +302,7 @@ def main() -> None:
     parser.add_argument("--search", action="store_true", help="fit and try what NETWORKS names, in validation alone")
     parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="of a search")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--kept", action="store_true", help="rows and seeds that are fitted, and nothing is fitted now")
+    parser.add_argument("--kept", action="store_true", help="rows and seeds that were asked, and nothing is fitted or asked now")
     options = parser.parse_args()
     logs = options.logs or LOGS
     if options.search:
