@@ -2,8 +2,9 @@
 
     python -m benchmarks.quality.sequence_events [ml-100k] [online-retail-quantity] [online-retail-price] [--seeds 0 1 2] [--epochs N] [--resume]
 
-Everything but `events` is `eSASRec()`. No parameter was tuned here, and the test part is asked once per seed. Finished runs are kept (see `kit/runs.py`), so that
-an interrupted call goes on. Prints a table in Markdown for each log, and writes it into its block of `RESULTS.md`.
+Everything but `events` is `eSASRec()`. The first seed of a model chooses its number of epochs in validation; no other parameter was tuned, and the test part is
+asked once per seed. Finished runs are kept (see `kit/runs.py`), so that an interrupted call goes on. Prints a table in Markdown for each log, and writes it into
+its block of `RESULTS.md`.
 """
 
 from __future__ import annotations
@@ -64,22 +65,26 @@ LOGS = {
 }
 
 
-def models(seed: int) -> dict[str, Any]:
-    plan = {"training": s.Training(patience=PATIENCE), "seed": seed}
-    return {BASELINE: vt.eSASRec(**plan), "with the value": vt.eSASRec(events=s.EventInputs(kinds=False), **plan)}
+MODELS = {BASELINE: None, "with the value": s.EventInputs(kinds=False)}
+
+
+def seeds_of(log: str, name: str, split: vt.split.Split, options: argparse.Namespace) -> list[Run]:
+    """A run of each seed of a model: the first one stops by the holdout, the others take as many epochs as were best."""
+    runs: list[Run] = []
+    for seed in options.seeds:
+        training = s.Training(patience=None, epochs=max(runs[0].best_epoch, 1)) if runs else s.Training(patience=PATIENCE)
+        model = capped(vt.eSASRec(events=MODELS[name], training=training, seed=seed), options.epochs)
+        runs.append(measured(model, split, METRICS, resume=options.resume))
+        print(f"{log}, {name}, seed {seed}: {METRIC} {runs[-1][METRIC]:.4f}, {runs[-1].fit:.0f} s", file=sys.stderr, flush=True)
+    return runs
 
 
 def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
     """For each model a run of each seed."""
     split = LOGS[log].load().split(LOGS[log].rule)
     print(split, file=sys.stderr, flush=True)
-    rows: dict[str, list[Run]] = {"co-occurrence": [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]}
-    for seed in options.seeds:
-        for name, model in models(seed).items():
-            run = measured(capped(model, options.epochs), split, METRICS, resume=options.resume)
-            rows.setdefault(name, []).append(run)
-            print(f"{log}, {name}, seed {seed}: {METRIC} {run[METRIC]:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
-    return rows
+    counted = [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]
+    return {"co-occurrence": counted} | {name: seeds_of(log, name, split, options) for name in MODELS}
 
 
 def paired(rows: Mapping[str, Sequence[Run]]) -> dict[str, str]:
@@ -106,7 +111,7 @@ def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     yield f"|{'---|' * (5 + len(METRICS) - 1)}"
     for name, runs in rows.items():
         others = " | ".join(f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:])
-        epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs if run.epochs)
+        epochs = f"{runs[0].best_epoch} of {runs[0].epochs}" if runs[0].epochs else ""
         fit = np.mean([run.fit for run in runs])
         yield f"| {name} | {spread([run[METRIC] for run in runs])} | {verdicts[name]} | {others} | {fit:.0f} | {epochs} |"
 
@@ -117,7 +122,7 @@ def main() -> None:
     capping = f" At most {options.epochs} epochs." if options.epochs else ""
     every = [run for rows in found.values() for runs in rows.values() for run in runs]
     text = "\n\n".join("\n".join(table(log, rows)) for log, rows in found.items()) + (
-        f"\n\nThe last part of the time is asked once; epochs are chosen by the holdout of the training part (patience {PATIENCE}), then everything is trained again. Seeds "
+        f"\n\nThe last part of the time is asked once; the first seed chooses the epochs by the holdout of the training part (patience {PATIENCE}). Seeds "
         f"{', '.join(map(str, options.seeds))}; 95% intervals over people and seeds.{capping} {machine()}. Runs: {when_and_where(every)}."
     )
     print(text)
