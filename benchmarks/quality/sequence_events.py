@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality.sequence_events [ml-100k] [online-retail-quantity] [online-retail-price] [--seeds 0 1 2] [--epochs N] [--resume]
 
-Everything but `events` is `eSASRec()`. The first seed of a model chooses its number of epochs in validation; no other parameter was tuned, and the test part is
-asked once per seed. Finished runs are kept (see `kit/runs.py`), so that an interrupted call goes on. Prints a table in Markdown for each log, and writes it into
+Everything but `events` is `eSASRec()`. The first seed of the model that reads items alone chooses the number of epochs in validation, and all
+take as many; no other parameter was tuned, and the test part is asked once per seed. Finished runs are kept (see `kit/runs.py`), so that an interrupted call goes on. Prints a table in Markdown for each log, and writes it into
 its block of `RESULTS.md`.
 """
 
@@ -68,13 +68,14 @@ LOGS = {
 MODELS = {BASELINE: None, "with the value": s.EventInputs(kinds=False)}
 
 
-def seeds_of(log: str, name: str, split: vt.split.Split, options: argparse.Namespace) -> list[Run]:
-    """A run of each seed of a model: the first one stops by the holdout, the others take as many epochs as were best."""
+def seeds_of(log: str, name: str, split: vt.split.Split, options: argparse.Namespace, epochs: int = 0) -> list[Run]:
+    """A run of each seed of a model; without `epochs` the first one stops by the holdout, and the others take as many as were best."""
     runs: list[Run] = []
     for seed in options.seeds:
-        training = s.Training(patience=None, epochs=max(runs[0].best_epoch, 1)) if runs else s.Training(patience=PATIENCE)
+        training = s.Training(patience=None, epochs=epochs) if epochs else s.Training(patience=PATIENCE)
         model = capped(vt.eSASRec(events=MODELS[name], training=training, seed=seed), options.epochs)
         runs.append(measured(model, split, METRICS, resume=options.resume))
+        epochs = epochs or max(runs[0].best_epoch, 1)
         print(f"{log}, {name}, seed {seed}: {METRIC} {runs[-1][METRIC]:.4f}, {runs[-1].fit:.0f} s", file=sys.stderr, flush=True)
     return runs
 
@@ -83,8 +84,10 @@ def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
     """For each model a run of each seed."""
     split = LOGS[log].load().split(LOGS[log].rule)
     print(split, file=sys.stderr, flush=True)
-    counted = [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]
-    return {"co-occurrence": counted} | {name: seeds_of(log, name, split, options) for name in MODELS}
+    rows = {"co-occurrence": [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]}
+    rows[BASELINE] = seeds_of(log, BASELINE, split, options)
+    epochs = max(rows[BASELINE][0].best_epoch, 1)
+    return rows | {name: seeds_of(log, name, split, options, epochs) for name in MODELS if name != BASELINE}
 
 
 def paired(rows: Mapping[str, Sequence[Run]]) -> dict[str, str]:
@@ -107,11 +110,11 @@ def _column(run: Run) -> Any:
 def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     verdicts = paired(rows)
     yield f"**{LOGS[log].name}, the {LOGS[log].value} of each event**\n\n{card(LOGS[log].load().split(LOGS[log].rule))}\n"
-    yield f"| model | {METRIC} of the seeds | against items alone | {' | '.join(METRICS[1:])} | fit, s | best epoch |"
-    yield f"|{'---|' * (5 + len(METRICS) - 1)}"
+    yield f"| model | {METRIC} of the seeds | against items alone | {' | '.join(METRICS[1:])} | fit, s | epochs |"
+    yield f"|{'---|' * (4 + len(METRICS))}"
     for name, runs in rows.items():
         others = " | ".join(f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:])
-        epochs = f"{runs[0].best_epoch} of {runs[0].epochs}" if runs[0].epochs else ""
+        epochs = runs[-1].epochs or ""
         fit = np.mean([run.fit for run in runs])
         yield f"| {name} | {spread([run[METRIC] for run in runs])} | {verdicts[name]} | {others} | {fit:.0f} | {epochs} |"
 
@@ -122,7 +125,7 @@ def main() -> None:
     capping = f" At most {options.epochs} epochs." if options.epochs else ""
     every = [run for rows in found.values() for runs in rows.values() for run in runs]
     text = "\n\n".join("\n".join(table(log, rows)) for log, rows in found.items()) + (
-        f"\n\nThe last part of the time is asked once; the first seed chooses the epochs by the holdout of the training part (patience {PATIENCE}). Seeds "
+        f"\n\nThe last part of the time is asked once; the first seed of the model that reads items alone chooses the epochs by the holdout of the training part (patience {PATIENCE}). Seeds "
         f"{', '.join(map(str, options.seeds))}; 95% intervals over people and seeds.{capping} {machine()}. Runs: {when_and_where(every)}."
     )
     print(text)
