@@ -36,11 +36,12 @@ s = vt.sequence
 
 @dataclass(frozen=True)
 class Log:
-    """What is read, how it is cut, and what its values are."""
+    """What is read, how it is cut, what its values are, and how many epochs a loaded machine had time for, at most."""
 
     value: str
     name: str
     rule: Any
+    epochs: int
 
     def load(self) -> vt.Dataset:
         return JOBS["ml-100k"].load() if self.name == "MovieLens-100K" else online_retail(self.value)
@@ -59,9 +60,9 @@ def online_retail(value: str) -> vt.Dataset:
 
 BASKETS = vt.split.GlobalTime(days=60, target="basket", repeat=True)
 LOGS = {
-    "ml-100k": Log("rating", "MovieLens-100K", vt.split.GlobalTime(quantile=0.8, repeat=False)),
-    "online-retail-quantity": Log("quantity", "Online Retail", BASKETS),
-    "online-retail-price": Log("price", "Online Retail", BASKETS),
+    "ml-100k": Log("rating", "MovieLens-100K", vt.split.GlobalTime(quantile=0.8, repeat=False), 12),
+    "online-retail-quantity": Log("quantity", "Online Retail", BASKETS, 6),
+    "online-retail-price": Log("price", "Online Retail", BASKETS, 6),
 }
 
 
@@ -73,7 +74,7 @@ def seeds_of(log: str, name: str, split: vt.split.Split, options: argparse.Names
     runs: list[Run] = []
     for seed in options.seeds:
         training = s.Training(patience=None, epochs=epochs) if epochs else s.Training(patience=PATIENCE)
-        model = capped(vt.eSASRec(events=MODELS[name], training=training, seed=seed), options.epochs)
+        model = capped(vt.eSASRec(events=MODELS[name], training=training, seed=seed), options.epochs or LOGS[log].epochs)
         runs.append(measured(model, split, METRICS, resume=options.resume))
         epochs = epochs or max(runs[0].best_epoch, 1)
         print(f"{log}, {name}, seed {seed}: {METRIC} {runs[-1][METRIC]:.4f}, {runs[-1].fit:.0f} s", file=sys.stderr, flush=True)
@@ -122,7 +123,8 @@ def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
 def main() -> None:
     options = log_options(__doc__, LOGS, [0, 1, 2])
     found = {log: runs_of(log, options) for log in options.logs}
-    capping = f" At most {options.epochs} epochs." if options.epochs else ""
+    most = {name: options.epochs or LOGS[name].epochs for name in found}
+    capping = f" At most {', '.join(f'{epochs} epochs on {name}' for name, epochs in most.items())}; where a table has as many, more may be better."
     every = [run for rows in found.values() for runs in rows.values() for run in runs]
     text = "\n\n".join("\n".join(table(log, rows)) for log, rows in found.items()) + (
         f"\n\nThe last part of the time is asked once; the first seed of the model that reads items alone chooses the epochs by the holdout of the training part (patience {PATIENCE}). Seeds "
