@@ -224,7 +224,7 @@ def test_a_recipe_with_parameters_of_its_own_takes_those(config: Write) -> None:
     with pytest.raises(VitrinaError, match="network"):
         read_config(config('[models.both]\ntype = "with_counts"\nnetwrk = "eSASRec"\n'))
     with pytest.raises(VitrinaError, match="weights"):
-        read_config(config('[models.both]\ntype = "with_counts"\nweights = [1, 2]\n'))
+        read_config(config('[models.both]\ntype = "with_counts"\ncandidates = 50\n'))
 
 
 def test_a_table_without_a_type_changes_what_the_model_has(config: Write) -> None:
