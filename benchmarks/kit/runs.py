@@ -64,10 +64,15 @@ def changed(config: Any, **changes: Any) -> Any:
 
 
 def capped(model: Any, epochs: int | None) -> Any:
-    """A sequence model that trains for no more epochs; None and other models stay as they are."""
-    if epochs is None or not isinstance(model, vt.SequenceModel):
+    """A network that trains for no more epochs; None and other models stay as they are."""
+    if epochs is None or not trains(model):
         return model
     return changed(model, training=changed(model.training, epochs=min(epochs, model.training.epochs)))
+
+
+def trains(model: Any) -> bool:
+    """Whether it is one of the networks over histories, whose fits report epochs and go on from a checkpoint."""
+    return type(model).__module__.startswith("vitrina.sequence.")
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def finished(model: Any, split: vt.split.Split, metrics: Sequence[str], *, resum
 
 
 def _file(model: Any, split: vt.split.Split, metrics: Sequence[str], unfiltered: bool) -> Path:
-    kind = "sequence" if isinstance(model, vt.SequenceModel) else "models"
+    kind = "sequence" if trains(model) else "models"
     job = fingerprint(model, split_fingerprint(split), list(metrics), *([UNFILTERED] if unfiltered else []))
     return RUNS / f"{job}-{CODE[kind]}.json"
 
@@ -160,7 +165,7 @@ def read(file: Path) -> Run:
 def _run(model: Any, split: vt.split.Split, metrics: Sequence[str], file: Path, unfiltered: bool) -> Run:
     progress_of: dict[bool, Any] = {}
     begin = time.perf_counter()
-    more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if isinstance(model, vt.SequenceModel) else {}
+    more = {"report": _reporter(progress_of), "checkpoint": file.with_suffix(".state")} if trains(model) else {}
     fitted = model.fit(split.train, validation=split.validation, **more)
     between = time.perf_counter()
     lists = fitted.recommend(split.queries, K, eligible=split.eligible)

@@ -16,7 +16,7 @@ import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.runs import card, leave_one_out
 from vitrina.evaluate.run import evaluate
-from vitrina.sequence import losses
+from vitrina.sequence import products
 
 
 def gains(split: vt.split.Split, epochs: int) -> tuple[np.ndarray, float]:
@@ -33,9 +33,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     options = parser.parse_args()
     split = leave_one_out("amazon-beauty").train.holdout()
-    narrow = losses.product_dtype(torch.zeros(1))
+    narrow = products.product_dtype(torch.zeros(1))
     first, quick = gains(split, options.epochs)
-    losses.product_dtype = lambda states: states.dtype
+    products.product_dtype = lambda states: states.dtype
     second, slow = gains(split, options.epochs)
     apart = first - second
     error = 1.96 * apart.std(ddof=1) / np.sqrt(len(apart))

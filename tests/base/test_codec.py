@@ -65,7 +65,7 @@ OF_LANGUAGE = (
     {"most": 0.1}, {"asker": vt.answers.Sampled(model=MODEL)}, {"model": MODEL}, {"method": "MACE"}, {"query": "tea", "text": "Green tea", "label": 1},
     {"criteria": "relevance", "scale": SCALE, "model": MODEL}, {"query": "tea", "first": "Tea", "second": "Jam", "winner": "first"}, {"grades": ("no", "yes")},
     {"url": "http://localhost:1/v1", "model": "m"}, {"url": "http://localhost:1/v1", "model": "m", "dim": 8}, {"url": "http://localhost:1/v1"},
-    {"path": "folder"}, {"folder": "folder"}, {"columns": ("price",)}, {"columns": {"title": 1.0}},
+    {"path": "folder"}, {"path": "codes.parquet", "column": "code"}, {"folder": "folder"}, {"columns": ("price",)}, {"columns": {"title": 1.0}},
     {"encoder": vt.search.HttpCrossEncoder(url="http://localhost:1/v1")}, {"fixed": 1.0}, {"point": 1.0, "quantity": 2.0}, {"low": 1.0, "high": 2.0},
 )  # fmt: skip
 

@@ -199,3 +199,12 @@ def test_code_that_was_kept_is_not_run_when_a_kernel_that_it_calls_has_changed(t
             subprocess.run([sys.executable, "-c", "import outer"], env=environment, capture_output=True, text=True, check=True).stdout
         )
     assert said == ["11.0\n", "2001.0\n"]
+
+
+def test_at_once_does_each_once_also_without_helping_threads(monkeypatch):
+    for threads in (1, 3):
+        monkeypatch.setattr(kernels, "THREADS", threads)
+        monkeypatch.setattr(kernels, "_workers", kernels._Workers())
+        done = []
+        kernels.at_once(done.append, 7)
+        assert sorted(done) == list(range(7))

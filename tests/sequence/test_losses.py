@@ -3,13 +3,15 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from vitrina.sequence import BCE, BPR, GBCE, CosineSimilarity, DotProduct, FullSoftmax, InBatch, Mixed, SampledSoftmax, Uniform
-from vitrina.sequence import losses as module
+from vitrina.sequence import products as module
 from vitrina.sequence.bonus import Bonus
+from vitrina.sequence.kernels import exponentials
 from vitrina.sequence.losses import Task
 from vitrina.sequence.negatives import Drawn, Pool
 
@@ -68,6 +70,102 @@ def test_bfloat16_products_give_the_gradients_of_float32_to_a_hundredth(loss):
     assert module.product_dtype(states) == torch.bfloat16
     for narrow, exact in zip(*results, strict=True):
         assert (narrow - exact).norm() < 0.01 * exact.norm()
+
+
+@pytest.fixture
+def narrow_tiles(monkeypatch):
+    """Float32 products, in several chunks of several tiles, on three threads wherever there are as many."""
+    monkeypatch.setattr(module, "product_dtype", lambda states: states.dtype)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(module, "MANY", 40)
+    monkeypatch.setattr(module, "TILE_BYTES", 1)  # 256 columns
+    monkeypatch.setattr(module, "THREADS", 3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    assert torch.get_num_threads() == 3, "what a loss takes for itself it gives back"
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "loss", [FullSoftmax(), FullSoftmax(smoothing=0.2), SampledSoftmax(negatives=Mixed(n=700, shared=True), corrected=True)], ids=repr
+)
+def test_tiles_in_float32_give_the_loss_and_slopes_of_the_plain_formula(narrow_tiles, monkeypatch, loss, weighted):
+    generator = torch.Generator().manual_seed(3)
+    states, table = torch.randn(271, 16, generator=generator), torch.randn(900, 16, generator=generator)
+    targets, weights = torch.randint(0, 900, (271,), generator=generator), torch.rand(271, generator=generator) + 0.1
+    monkeypatch.setattr(module, "_by_rows", lambda *_: pytest.fail("the tiles were not taken"))
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        parts = [x.to(dtype).requires_grad_() for x in (states, table)]
+        one = Task(*parts, targets, Pool(torch.arange(1.0, 901), torch.Generator().manual_seed(4)), weights=weights if weighted else None)
+        value = loss.of(one) if dtype == torch.float32 else plain_softmax(loss, one)
+        results.append([value.detach(), *torch.autograd.grad(value, parts)])
+    for found, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-7)
+
+
+def plain_softmax(loss, one):
+    """The formula, on all logits at once."""
+    logits, smoothing = one.states @ one.table.t(), getattr(loss, "smoothing", 0.0)
+    if isinstance(loss, SampledSoftmax):
+        drawn = loss.negatives.draw(one.pool, one.targets)
+        own = logits.gather(1, one.targets[:, None])
+        logits = logits[:, drawn.rows] - (math.log(drawn.n) + drawn.log_q)
+        logits = torch.cat([own, logits.masked_fill(drawn.rows == one.targets[:, None], -torch.inf)], 1)
+    targets = one.targets if isinstance(loss, FullSoftmax) else torch.zeros_like(one.targets)
+    each = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+    return each.mean() if one.weights is None else (each * one.weights).sum() / one.weights.sum()
+
+
+@pytest.mark.parametrize("far", [50.0, 80.0])
+def test_tiles_give_way_where_exponentials_leave_float32(narrow_tiles, far):
+    """At 80 the first position's target is so unlikely that sums of multiples of its exponential would leave float32 soon."""
+    states, table = torch.ones(70, 1), torch.linspace(-1, 1, 300)[:, None]
+    states[0] = far / 2
+    targets = torch.arange(70)
+    parts = [states.requires_grad_(), table.requires_grad_()]
+    value = FullSoftmax().of(Task(*parts, targets, pool()))
+    wanted = F.cross_entropy(parts[0] @ parts[1].t(), targets)
+    torch.testing.assert_close(value, wanted)
+    for found, slope in zip(torch.autograd.grad(value, parts), torch.autograd.grad(wanted, parts), strict=True):
+        torch.testing.assert_close(found, slope, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loss_that_is_no_number_stays_none(narrow_tiles):
+    states = torch.ones(70, 4)
+    states[3, 1] = math.nan
+    assert math.isnan(float(FullSoftmax().of(Task(states, torch.ones(300, 4), torch.arange(70), pool()))))
+
+
+def test_exponentials_are_those_of_the_library_to_a_rounding():
+    rng = np.random.default_rng(0)
+    logits, own = rng.normal(0, 20, (6, 1003)).astype(np.float32), rng.normal(0, 5, 6).astype(np.float32)
+    logits[2, 5], logits[3, 7] = -np.inf, -300
+    targets, sums = np.array([0, 90, 1002, 2000, 100, 101]), np.full(6, 2.0, np.float32)
+    wanted = logits.copy()
+    for position in (1, 2, 4, 5):
+        if targets[position] < 1093:
+            wanted[position, targets[position] - 90] = own[position]
+    wanted = np.exp(np.clip((wanted - own[:, None]).astype(np.float64), -87, 88))
+    exponentials(logits, own, targets, 90, sums)
+    np.testing.assert_allclose(logits, wanted, rtol=3e-7)
+    np.testing.assert_allclose(sums, 2 + wanted.sum(1), rtol=1e-6)
+
+
+def test_scores_of_own_rows_are_summed_alike_by_one_thread_and_several(monkeypatch):
+    generator = torch.Generator().manual_seed(6)
+    states, table, slopes = (torch.randn(shape, generator=generator) for shape in ((50, 40), (70, 40), (50, 200)))
+    rows = torch.randint(0, 70, (50, 200), generator=generator)
+    monkeypatch.setattr(module, "DENSE_BYTES", 0)
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(module, "THREADS", threads)
+        parts = [x.clone().requires_grad_() for x in (states, table)]
+        found.append(torch.autograd.grad((module.scores_of(*parts, Drawn(rows, rows)) * slopes).sum(), parts))
+    for others in found[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(found[0], others, strict=True))
 
 
 def test_a_chunk_does_not_grow_with_positions():
@@ -151,7 +249,7 @@ def test_scores_of_own_rows_have_the_gradients_of_a_gather(monkeypatch, dense):
     monkeypatch.setattr(module, "DENSE_BYTES", dense)
     one, rows = task(), torch.randint(0, ROWS, (N, 6), generator=torch.Generator().manual_seed(3))
     assert any(len(row.unique()) < len(row) for row in rows), "equal draws of a position must be summed"
-    got = module._scores(one.states, one.table, Drawn(rows, rows))
+    got = module.scores_of(one.states, one.table, Drawn(rows, rows))
     assert bool(dense) == ("Picked" in type(got.grad_fn).__name__)
     wanted = (one.table[rows] * one.states[:, None]).sum(2)
     torch.testing.assert_close(got, wanted)

@@ -17,7 +17,7 @@ from torch.distributed.tensor.parallel import loss_parallel
 
 import vitrina as vt
 from vitrina.base.executor import Processes
-from vitrina.sequence import losses
+from vitrina.sequence import products
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.fitting import Fitting
 from vitrina.sequence.group import join
@@ -99,7 +99,7 @@ class Both:
     meeting: str
 
     def __call__(self, rank: int) -> list[dict[str, Any]]:
-        losses.product_dtype = lambda states: states.dtype
+        products.product_dtype = lambda states: states.dtype
         join(rank, 2, self.meeting)
         mesh = init_device_mesh("cpu", (2,))
         ends = [by_rows(mesh), at_rest(mesh)]
@@ -115,7 +115,7 @@ def ends(tmp_path_factory):
 
 @pytest.mark.parametrize("way", [0, 1], ids=["by rows", "at rest"])
 def test_a_table_over_two_processes_learns_as_one(ends, way, monkeypatch):
-    monkeypatch.setattr(losses, "product_dtype", lambda states: states.dtype)
+    monkeypatch.setattr(products, "product_dtype", lambda states: states.dtype)
     one = whole()
     for rank in (0, 1):
         two = ends[rank][way]

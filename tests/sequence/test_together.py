@@ -16,7 +16,7 @@ from torch import nn
 import vitrina as vt
 from vitrina.base.errors import ArtifactError, MemoryBudgetError, ParameterError
 from vitrina.base.executor import Processes
-from vitrina.sequence import losses
+from vitrina.sequence import products
 from vitrina.sequence.batches import Batch, tensor
 from vitrina.sequence.checkpoint import read_state
 from vitrina.sequence.fitting import Fitting
@@ -82,7 +82,7 @@ class All:
     meeting: str
 
     def __call__(self, rank: int) -> None:
-        losses.product_dtype = lambda states: states.dtype  # sums of bfloat16 differ by how a batch is cut
+        products.product_dtype = lambda states: states.dtype  # sums of bfloat16 differ by how a batch is cut
         group = join(rank, 2, self.meeting)
         for lesson in self.lessons:
             lesson.learn(group)
@@ -105,7 +105,7 @@ def ends(tmp_path_factory):
 
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_train_as_one_with_the_same_batch(ends, name, monkeypatch):
-    monkeypatch.setattr(losses, "product_dtype", lambda states: states.dtype)
+    monkeypatch.setattr(products, "product_dtype", lambda states: states.dtype)
     run = fitting(*CASES[name]).run()
     progress = run.run()
     alone, end = run.state(), ends[name]

@@ -103,22 +103,27 @@ class Spread:
         runs = runs_of(rows)
         if runs <= 1:
             return self.compiled(0, rows, *arguments)
-        cuts = np.linspace(0, rows, runs + 1).astype(np.int64).tolist()
-        left = iter(list(pairwise(cuts)))
+        cuts = list(pairwise(np.linspace(0, rows, runs + 1).astype(np.int64).tolist()))
+        at_once(lambda run: self.compiled(*cuts[run], *arguments), len(cuts))
 
-        def work() -> None:
-            for first, last in left:
-                self.compiled(first, last, *arguments)
 
-        others = _workers.start(work, min(THREADS, len(cuts) - 1) - 1)
-        try:
-            work()
-        finally:
-            for _ in left:  # after an error nobody begins another run
-                pass
-            waited = [other for other in others if not other.cancel()]
-            for other in waited:
-                other.result()
+def at_once(work: Callable[[int], None], runs: int) -> None:
+    """work(0) to work(runs - 1), shared out among the calling thread and those of the kernels: for work that lets others run meanwhile."""
+    left = iter(range(runs))
+
+    def some() -> None:
+        for run in left:
+            work(run)
+
+    others = _workers.start(some, min(THREADS, runs) - 1)
+    try:
+        some()
+    finally:
+        for _ in left:  # after an error nobody begins another run
+            pass
+        waited = [other for other in others if not other.cancel()]
+        for other in waited:
+            other.result()
 
 
 def runs_of(rows: int) -> int:

@@ -30,7 +30,24 @@ from vitrina.sequence.network import CosineSimilarity, DotProduct, Similarity
 from vitrina.sequence.objectives import AllAction, DenseAllAction, ItemMasking, NextAction, Objective, RandomTarget, ShiftedSequence
 from vitrina.sequence.recipes import published_eSASRec, with_counts
 from vitrina.sequence.recommender import Encoded
-from vitrina.sequence.semantic import Coder, FittedCoder, SemanticCodes
+from vitrina.sequence.semantic import (
+    RQVAE,
+    AutoencoderCodebooks,
+    CodeQuality,
+    Coder,
+    FittedCoder,
+    GivenCodes,
+    ProductCodebooks,
+    ProductQuantisation,
+    ResidualCodebooks,
+    ResidualKMeans,
+    SemanticCodes,
+    SemanticIds,
+    VectorCoder,
+)
+from vitrina.sequence.semantic.generative import Generated
+from vitrina.sequence.semantic.piece_speaking import Pieced
+from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
 
 __all__ = [
@@ -38,10 +55,13 @@ __all__ = [
     "BPR",
     "GBCE",
     "HSTU",
+    "RQVAE",
     "AllAction",
+    "AutoencoderCodebooks",
     "BERT4RecBlock",
     "Block",
     "ByPopularity",
+    "CodeQuality",
     "Coder",
     "Constant",
     "ContentProjection",
@@ -58,6 +78,8 @@ __all__ = [
     "FuXiLinear",
     "FullSoftmax",
     "Gated",
+    "Generated",
+    "GivenCodes",
     "Ids",
     "InBatch",
     "ItemMasking",
@@ -68,22 +90,30 @@ __all__ = [
     "NextAction",
     "Objective",
     "PersonalPopularity",
+    "Pieced",
+    "Pieces",
     "Positions",
     "PreNorm",
+    "ProductCodebooks",
+    "ProductQuantisation",
     "Progress",
     "RandomTarget",
     "RelativePositions",
+    "ResidualCodebooks",
+    "ResidualKMeans",
     "Rotary",
     "SASRecBlock",
     "SampledSoftmax",
     "Schedule",
     "SemanticCodes",
+    "SemanticIds",
     "ShiftedSequence",
     "Similarity",
     "SumOf",
     "Training",
     "Uniform",
     "UserFeatures",
+    "VectorCoder",
     "WarmupCosine",
     "published_eSASRec",
     "with_counts",

@@ -14,7 +14,9 @@ import polars as pl
 from vitrina.base.errors import DataError
 from vitrina.base.state import State
 from vitrina.catalogue import Catalogue
+from vitrina.data.features import FeatureTable
 from vitrina.sequence.semantic.coded import FittedCoder
+from vitrina.sequence.semantic.quality import CodeQuality, quality_of
 from vitrina.types import Bool, Int32, Int64
 from vitrina.vocabulary import Vocabulary, id_hashes
 
@@ -153,6 +155,28 @@ class SemanticCodes:
         at = self.vocabulary.encode(vocabulary.ids)
         codes = np.where(at[:, None] >= 0, self.codes[at], UNKNOWN) if len(self) else np.full((len(vocabulary), self.digits), UNKNOWN)
         return replace(self, vocabulary=vocabulary, codes=codes.astype(np.int32))
+
+    def quality(
+        self, item_table: FeatureTable | None = None, *, columns: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0
+    ) -> CodeQuality:
+        """Collisions, the use of each codebook, and how far items with the same first digits are alike.
+
+        Args:
+            item_table: what the items are, a row each: `data.item_table`. None leaves the likeness out.
+            columns: columns of categories to compare items by; None takes all in which items share values: others are names.
+            confidence: of the intervals of the likeness, which are over groups of items.
+            seed: of the pairs of items that are drawn.
+
+        Raises:
+            DataError: no item has a code, or the table hasn't these columns or other rows.
+
+        >>> import vitrina as vt
+        >>> data = vt.testing.toy()
+        >>> codes = vt.sequence.ResidualKMeans(sizes=(2, 2), vectors=vt.similarity.OfContent(dim=3)).fit(data)
+        >>> codes.quality(data.item_table).table.select("digits", "groups", "largest").rows()
+        [(1, 2, 3), (2, 3, 2)]
+        """
+        return quality_of(self, item_table, columns, confidence, seed)
 
     def state(self) -> State:
         children: dict[str, Any] = {} if self.coder is None else {"coder": self.coder}

@@ -24,12 +24,13 @@ from vitrina.sequence.network import Body
 from vitrina.sequence.objectives import ShiftedSequence
 from vitrina.sequence.semantic.beam import Allowed, search
 from vitrina.sequence.semantic.decoder import Decoder
-from vitrina.sequence.semantic.network import CodedNetwork, CodedSpeaker
+from vitrina.sequence.semantic.network import CodedNetwork, CodedSpeaker, NodeVectors
 from vitrina.sequence.semantic.trie import Trie
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 BEAMS = 8192  # beginnings that are gone on with together
+LACKS = ("score", "score_pairs", "encode", "item_vectors")  # what others have who score all items
 WEIGHTS = "network."  # what the arrays of the weights are called in an artifact
 
 
@@ -53,6 +54,15 @@ class Generative(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in LACKS:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name!r}: it is led to its items code by code, and doesn't score the whole catalogue. Ask it for "
+                "lists, recommend(queries, k)"
+                + (", or for a few items per query, log_chances(queries, items)." if hasattr(type(self), "log_chances") else ".")
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def titles(self) -> pl.Series | None:
@@ -101,14 +111,16 @@ class Speaking(Config):
     dim: int
     multiplier: int
     length: int
+    beginnings: bool
     beam: int
 
-    def network(self, dropout: float = 0.0) -> CodedNetwork:
+    def network(self, trie: Trie, dropout: float = 0.0) -> CodedNetwork:
         """A network of this size."""
         body = Body(self.block, self.layers, self.heads, self.dim, self.length, dropout)
-        levels, first = len(self.sizes), (0, *np.cumsum(self.sizes).tolist())
-        decoder = Decoder(first[-1], levels, self.dim, self.decoder_layers, self.heads, self.multiplier, dropout)
-        return CodedNetwork(body, decoder, first).float()
+        first = (0, *np.cumsum(self.sizes).tolist())
+        vectors = NodeVectors(trie, first[-1], self.dim, own=self.beginnings)
+        decoder = Decoder(vectors, len(self.sizes), self.dim, self.decoder_layers, self.heads, self.multiplier, dropout)
+        return CodedNetwork(body, decoder, trie, first).float()
 
 
 @final
@@ -130,23 +142,19 @@ class Generated(Generative):
         out[self.trie.item] = np.arange(len(self.trie))
         return out
 
-    @cached_property
-    def paths(self) -> torch.Tensor:
-        return torch.from_numpy(self.trie.paths.astype(np.int64))
-
     def found(self, queries: Queries, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
         histories = Sequences.of(queries, self.leaf_of_item).last(self.speaking.length)
         known = np.flatnonzero(histories.lengths > 0)
         order, leaves, scores = [np.empty(0, np.int64)], [Ragged.empty(0)], [np.empty(0, np.float32)]
         with torch.inference_mode():
-            for chosen in _blocks(histories.lengths[known], width):
+            for chosen in blocks_of(histories.lengths[known], width):
                 batch = ShiftedSequence().question(histories.take(known[chosen]))
-                speaker = CodedSpeaker.of(self.network, self.paths, batch)
-                found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width)
+                speaker = CodedSpeaker.of(self.network, batch)
+                found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width, self.trie.node_at[:, 1:])
                 order.append(known[chosen])
                 leaves.append(found)
                 scores.append(chances)
-        return _in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
+        return in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
 
     def log_chances(self, queries: Queries, items: Ragged) -> Float32:
         """log p of each query's own items, (pairs,); -inf for items without a code and for histories without a known item.
@@ -177,22 +185,22 @@ class Generated(Generative):
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Generated:
         speaking, arrays = Speaking(**state.config["speaking"]), state.arrays
-        network = speaking.network()
+        trie = Trie.of(arrays["paths"], arrays["items"])
+        network = speaking.network(trie)
         # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
         weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(WEIGHTS)}
         network.load_state_dict({name.removeprefix(WEIGHTS): value for name, value in weights.items()})
-        trie = Trie.of(arrays["paths"], arrays["items"])
         return cls(vocabulary, catalogue, trie, speaking.beam, speaking, network.eval())
 
 
-def _blocks(lengths: Int64, width: int) -> list[Int64]:
+def blocks_of(lengths: Int64, width: int) -> list[Int64]:
     """Queries that are searched for together: of similar length, with about BEAMS beginnings."""
     order = np.argsort(-lengths, kind="stable")
     size = max(BEAMS // width, 1)
     return [order[first : first + size] for first in range(0, len(order), size)]
 
 
-def _in_order(n: int, order: Int64, leaves: list[Ragged], scores: Float32, item: Int32) -> tuple[Ragged, Float32]:
+def in_order(n: int, order: Int64, leaves: list[Ragged], scores: Float32, item: Int32) -> tuple[Ragged, Float32]:
     """What was found for the queries `order`, one block after the other, as a row for each of n queries."""
     lengths = np.concatenate([part.lengths for part in leaves])
     values = np.concatenate([part.values for part in leaves])
