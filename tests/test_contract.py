@@ -40,6 +40,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "Blend": {"models": (vt.Cooccurrence(), vt.EASE(l2=20)), "weights": (1, 0.5)},
     **{name: {"hidden": 16, "dim": 4, "epochs": 3} for name in ("MultVAE", "RecVAE", "VASP")},
     "Indexed": {"model": vt.IALS(dim=8)},
+    "TIGER": {"codes": vt.sequence.ResidualKMeans(sizes=(4, 4)), "dim": 16, "training": vt.sequence.Training(epochs=3, learning_rate=1e-2)},
     "TwoStage": {"sources": (vt.ranking.Source(model=vt.Cooccurrence(), n=10), vt.ranking.Source(model=vt.TopPersonal(), n=10))},
 }  # others have their defaults
 
@@ -50,7 +51,7 @@ def public_models() -> list[Any]:
     return [cls(**SMALL.get(cls.__name__, {})) for cls in public if isinstance(cls, type) and issubclass(cls, ModelConfig)]
 
 
-LISTS_ONLY = {"Reranked", "TwoStage", "ActionPiece"}  # they give lists, and no score of everything
+LISTS_ONLY = {"Reranked", "TwoStage", "ActionPiece", "TIGER"}  # they give lists, and no score of everything
 WHOLE_LOG = {"TwoStage"}  # they refuse a log in shards with a sentence, and docs/larger-than-memory.md says so
 
 

@@ -5,7 +5,7 @@
 Everything but the block is `eSASRec()`. Both logs are cut at one moment, and everybody who comes after it is asked at each moment they come: the moment
 of asking is then that of the target, so that rows of models that read it are marked. Counts of order and content are those that a comparison puts on
 its board by itself. Finished runs are kept (see `kit/runs.py`), all models of a seed before the next seed; `--finished` prints what there is without
-fitting anything. The tables go to RESULTS.md.
+fitting anything. Prints a table in Markdown for each log.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.options import log_options
-from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import data_folder
 from benchmarks.kit.runs import Run, brief, capped, card, compared, finished, measured, spread, when_and_where
 from benchmarks.quality.boards import JOBS
@@ -141,9 +140,9 @@ def main() -> None:
         for log in logs:
             for name, model in networks(seed).items():
                 log.run(name, model, options)
-    text = printed(logs, options, limits)
-    print(text)
-    keep(RESULTS, "quality.sequence_times", text)
+    if not any(log.rows for log in logs):
+        sys.exit("No run of these is kept yet.")
+    print(printed(logs, options, limits))
 
 
 if __name__ == "__main__":

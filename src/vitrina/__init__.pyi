@@ -82,6 +82,7 @@ from .sequence.recipes import SASRec as SASRec
 from .sequence.recipes import eSASRec as eSASRec
 from .sequence.recipes import gSASRec as gSASRec
 from .sequence.semantic.actionpiece import ActionPiece as ActionPiece
+from .sequence.semantic.tiger import TIGER as TIGER
 from .types import Eligibility as Eligibility
 from .types import Queries as Queries
 from .types import Ragged as Ragged

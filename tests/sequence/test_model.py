@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -296,7 +297,7 @@ OBJECTIVES = [ShiftedSequence(), RandomTarget(), DenseAllAction(), NextAction(),
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
 def test_a_block_that_needs_time_answers_visitors_with_and_without(objective):
-    recommender = short(vt.SequenceModel(block=ByTheClock(), objective=objective)).fit(DATA)
+    recommender = short(vt.SequenceModel(block=ByTheClock(), objective=objective, reads_now=True)).fit(DATA)
     known = DATA.queries()
     assert vt.testing.check_model(short(vt.SequenceModel(block=ByTheClock(), objective=objective)), DATA, laws=["untimed"]).kept
     later, timeless = replace(known, now=known.now + 10**12), replace(known, now=None, events=vt.types.Events(known.events.items))
@@ -310,3 +311,15 @@ def test_a_block_that_needs_time_refuses_a_log_without():
     for unit in ("step", None):
         with pytest.raises(DataError, match=r"ByTheClock\(\) needs events with real time, and Dataset\(.*\) has none. Use LiGR\(\)."):
             vt.SequenceModel(block=ByTheClock()).fit(replace(DATA, time_unit=unit))
+
+
+def test_the_epochs_that_validation_judged_are_a_table_and_come_back(tmp_path: Path) -> None:
+    data = vt.testing.synthetic(users=60, items=30)
+    fitted = vt.SequenceModel(dim=8, heads=1, training=vt.sequence.Training(epochs=2)).fit(data)
+    table = fitted.tables["epochs"]
+    assert table["epoch"].to_list() == [1, 2]
+    assert table["metric"].to_list() == ["nDCG@10"] * 2
+    assert table["value"].max() == pytest.approx(float(fitted.notes[0].split("nDCG@10 ")[1].split(" ")[0]), abs=5e-5)
+    vt.save(fitted, tmp_path / "model")
+    assert vt.load(tmp_path / "model").recommender.tables["epochs"].equals(table)
+    assert not vt.SequenceModel(dim=8, heads=1, training=vt.sequence.Training(epochs=1, patience=None)).fit(data).tables

@@ -33,6 +33,7 @@ COMPARISON = {
 }  # fmt: skip
 FOLDS = {"model": pl.String, "fold": pl.Int64, "from": pl.String, "to": pl.String, "queries": pl.Int64, "value": pl.Float64}
 FITS = {"model": pl.String, "fit": pl.Int64, "value": pl.Float64}
+SPREADS = {"model": pl.String, "metric": pl.String, "fits": pl.Int64, "variance": pl.Float64, "of_people": pl.Float64}
 Evaluations = Mapping[str, Evaluation]
 
 
@@ -138,6 +139,17 @@ def fits(judgements: Mapping[str, Judgement], primary: str) -> pl.DataFrame:
         for number, values in enumerate(judgement.fits, 1)
     ]
     return pl.DataFrame(rows, schema=FITS, orient="row").with_columns(pl.col("value").fill_nan(None))
+
+
+def spreads(judgements: Mapping[str, Judgement]) -> pl.DataFrame:
+    """How far the fits of a model are apart on each metric, of the models that were fitted more than once."""
+    rows = [
+        (model, metric, *spread)
+        for model, judgement in judgements.items()
+        for metric, spread in judgement.spreads.items()
+        if spread.fits > 1
+    ]
+    return pl.DataFrame(rows, schema=SPREADS, orient="row")
 
 
 def pareto(values: pl.DataFrame, primary: MetricInfo, metrics: Sequence[MetricInfo]) -> pl.DataFrame:

@@ -107,7 +107,7 @@ def board_of(comparison: Comparison, about: Mapping[str, Any], people: int) -> B
         pareto=assemble.pareto(numbers, MetricInfo.of(judges.primary), judges.infos),
         popularity=assemble.popularity(lists, questions.split), coverage=assemble.coverage(lists),
         per_query=assemble.per_query(judged), examples=examples(lists, questions.split, people, judges.k, comparison.conditions.seed, before),
-        fits=assemble.fits(judgements, judges.primary.name), sources=placed.sources(lists, questions.split, judges.k),
+        fits=assemble.fits(judgements, judges.primary.name), spreads=assemble.spreads(judgements), sources=placed.sources(lists, questions.split, judges.k),
         moves=placed.moves(lists, before, judges.k),
         effects=placed.effects(lists, before, questions.split, judges, bootstrap), reasons=placed.reasons(lists, judges.k),
         tables={o.entry.name: o.tables for o in comparison.outcomes if o.tables},

@@ -20,7 +20,7 @@ from vitrina.data.split import Split
 from vitrina.data.split.asked import asked, together
 from vitrina.data.split.rolling import require_in_time
 from vitrina.evaluate.bootstrap import Bootstrap
-from vitrina.evaluate.fits import variance_of_fits
+from vitrina.evaluate.fits import FitSpread, doubt_of, spread_of_fits
 from vitrina.evaluate.run import Evaluation, evaluation_of
 from vitrina.types import Float64
 
@@ -109,11 +109,13 @@ class Judgement:
         whole: a row per query of all folds, with the mean over fits; a metric of the whole table is the mean over folds and fits.
         folds: value of each metric in each fold, the mean over fits.
         fits: value of each metric of each fit, over the queries of all folds.
+        spreads: how far the fits are apart on each metric with a value per query.
     """
 
     whole: Evaluation
     folds: tuple[Mapping[str, float], ...]
     fits: tuple[Mapping[str, float], ...]
+    spreads: Mapping[str, FitSpread]
 
     @classmethod
     def of(cls, parts: Sequence[Sequence[Evaluation]], bootstrap: Bootstrap) -> Judgement:
@@ -126,7 +128,8 @@ class Judgement:
         of_table = {m.name: _table(parts, m.name) for m in first.metrics if m.name not in columns}  # (folds, fits)
         means = {name: [_mean(fold, axis=0) for fold in of_folds] for name, of_folds in columns.items()}
         users = np.concatenate([fits[0].per_query["user"].to_numpy() for fits in parts])
-        of_seeds = {name: variance_of_fits(np.concatenate(c, axis=1), users, bootstrap.confidence) for name, c in columns.items()}
+        spreads = {name: spread_of_fits(np.concatenate(c, axis=1), users) for name, c in columns.items()}
+        of_seeds = {name: doubt_of(spread, bootstrap.confidence) for name, spread in spreads.items()}
         whole = evaluation_of(
             {name: np.concatenate(of_folds) for name, of_folds in means.items()},
             {name: float(table.mean()) for name, table in of_table.items()},
@@ -141,7 +144,7 @@ class Judgement:
             | {name: float(t[:, at].mean()) for name, t in of_table.items()}
             for at in range(len(parts[0]))
         ]
-        return cls(whole, tuple(folds), tuple(fits))
+        return cls(whole, tuple(folds), tuple(fits), spreads)
 
 
 def _column(evaluation: Evaluation, metric: str) -> Float64:

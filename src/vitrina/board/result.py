@@ -20,6 +20,7 @@ from vitrina.board.asked import Asked
 if TYPE_CHECKING:
     from vitrina.data.inspect import Inspection
     from vitrina.data.split import Protocol, SplitSummary
+    from vitrina.evaluate.quality import Quality
     from vitrina.metrics import MetricInfo
 
 Status = Literal["ok", "failed", "out of memory"]
@@ -36,6 +37,7 @@ TABLES = (
     "trials",
     "folds",
     "fits",
+    "spreads",
     "groups",
     "leads",
     "earnings",
@@ -126,6 +128,7 @@ class Board:
         leads: of evaluate.leads_within: the best model of each group against each other one; verdicts hold for all groups together
         earnings: like comparisons, of each model with the one that earns most, on metrics in the unit of the log's values
         fits: model, fit, value of the primary metric over all folds: of the models that were fitted with several seeds
+        spreads: model, metric, fits, variance (of the means of these fits), of_people (the part of it that is the doubt of who was asked)
         sources: model, source, places, hits: shares of the places and of the hits by source, of the models that name sources
         moves: model, lists, changed, entered, moved: what a re-ranker did to the first k places. Shares: of the lists those that it changed,
             of the places those with an item from further down, and those with an item from another rank
@@ -161,6 +164,7 @@ class Board:
     chosen: Chosen = "named"  # how the baseline was found: named before the run, by its value on validation, or on the test part
     folds: pl.DataFrame = field(default_factory=pl.DataFrame)
     fits: pl.DataFrame = field(default_factory=pl.DataFrame)
+    spreads: pl.DataFrame = field(default_factory=pl.DataFrame)
     matters: float | None = None  # the smallest difference of the primary metric that matters
     asked: Asked | None = None
     protocol: Protocol | None = None  # how the numbers came about, of the latest fold
@@ -183,6 +187,26 @@ class Board:
         if entry is None:
             raise UnknownNameError.of("model on the board", name, [e.name for e in self.entries])
         return entry
+
+    def quality(self, *, tau: float = 0.8, share: float = 0.9, confidence: float = 0.9) -> Quality:
+        """Whether this comparison can be believed: by which metric, over which folds and seeds, and with how many people.
+
+        Nothing is fitted: what the board doesn't hold (seeds, folds, other rules, parts of the log) is said to be unknown, and
+        `vitrina compare --quality` or `vitrina.board.examine.examine` finds it out.
+
+        Args:
+            tau: the order of models is right where Kendall's tau with the true one is this or more.
+            share: of comparisons in which it has to be right, to be called stable.
+            confidence: of the intervals.
+
+        Raises:
+            ParameterError: fewer than two models have answers.
+
+        Cost: a second per metric.
+        """
+        from vitrina.board.quality import quality  # noqa: PLC0415  what gathers from a board needs what it is
+
+        return quality(self, tau=tau, share=share, confidence=confidence)
 
     def _repr_html_(self) -> str:
         return html_of(self)

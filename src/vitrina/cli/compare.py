@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vitrina.base.executor import Executor
     from vitrina.board.result import Board
     from vitrina.cli.config import Plan
+    from vitrina.cli.quality import Asked
     from vitrina.data.dataset import Dataset
 
 MODEL_FAILED = 3  # exit code
@@ -28,6 +29,15 @@ def command(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: a sample of the people, and a few configurations of each search.")
     ] = False,
+    quality: Annotated[
+        bool,
+        typer.Option(
+            "--quality", help="Find out beside it which metric and split to trust, and with how many people; writes quality.html."
+        ),
+    ] = False,
+    quality_seconds: Annotated[
+        float, typer.Option(min=0, help="Of fitting that --quality may take; it says before what that will be.")
+    ] = 600,
     engine: o.Engine = "local",
     workers: o.Workers = 1,
     cluster: o.Cluster = None,
@@ -42,14 +52,19 @@ def command(
     that folder at the same path.
     """
     from vitrina import tracking
+    from vitrina.base.errors import ParameterError
     from vitrina.cli import console
     from vitrina.cli.config import read_config
+    from vitrina.cli.quality import Asked
     from vitrina.jobs.engine import engine as executor
 
     plan, spread = read_config(config, trust=trust), executor(engine, workers, cluster)
     if mlflow is not None:
         tracking.connect(mlflow)  # before hours of fitting
-    board = compare(plan, out, fresh=fresh, force=force, quick=quick, json=json, executor=spread)
+    if quality and quick:
+        raise ParameterError("A first look (--quick) settles nothing, so its quality is not asked. Leave one of --quick and --quality out.")
+    asked = Asked(quality_seconds) if quality else None
+    board = compare(plan, out, fresh=fresh, force=force, quick=quick, json=json, executor=spread, asked=asked)
     if mlflow is not None:
         run = tracking.log_board(board, mlflow)
         console.note(f"Logged to {mlflow}, run {run} of the experiment {tracking.EXPERIMENT}.")
@@ -58,14 +73,14 @@ def command(
 
 def compare(
     plan: Plan, out: Path | None = None, *, fresh: bool = False, force: bool = False, quick: bool = False, json: bool = False,
-    data: Dataset | None = None, executor: Executor | None = None,
+    data: Dataset | None = None, executor: Executor | None = None, asked: Asked | None = None,
 ) -> Board:  # fmt: skip
-    """Run a checked config on its log, or on `data` where that has been read already; the results are written."""
+    """Run a checked config on its log, or on `data` where that has been read already; the results are written. `asked` is about their quality."""
     from vitrina import compare as run
     from vitrina.cli import console, outputs
 
     out = out or plan.out
-    outputs.check_folder(out, outputs.REPORT, plan.source(), force=force)
+    outputs.check_folder(out, outputs.REPORT if asked is None else (*outputs.REPORT, *outputs.QUALITY), plan.source(), force=force)
     cache = out / ".cache"
     if fresh:
         shutil.rmtree(cache, ignore_errors=True)
@@ -82,12 +97,15 @@ def compare(
     except KeyboardInterrupt:
         console.note(f"Finished models are kept in {cache}: the same command goes on from there.")
         raise
+    found = None if asked is None else asked.examine(plan, board, folds, data, cache, executor)
     report = board.save(out)
     if json:
-        console.print_json(board)
+        console.print_json(board if found is None else board.to_dict() | {"quality": found.quality})
     else:
         console.out().print(board)
         console.note(f"\nReport: {report}")
+    if asked is not None and found is not None:
+        asked.write(found, out, quiet=json)
     return board
 
 

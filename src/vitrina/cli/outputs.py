@@ -34,6 +34,7 @@ NUMBERS = ({"primary", "entries"}, {"systems", "pairs", "metric"})  # keys of bo
 WRITTEN = "# Written by Vitrina"  # the first words of a TOML
 MARK = 'content="Vitrina'  # of the generator, in the head of a page
 REPORT = ("report.html", "board.json", "per_query.parquet", "bad_rows.csv")
+QUALITY = ("quality.html", "quality.json")
 
 
 def check_file(path: Path, read: Mapping[str, Any], *also: str | Path | None, force: bool = False) -> None:

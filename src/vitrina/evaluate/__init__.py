@@ -12,15 +12,25 @@ from vitrina.evaluate.fitted import compare_fitted
 from vitrina.evaluate.interval import TRUSTED, mean_interval
 from vitrina.evaluate.leads import leads_within
 from vitrina.evaluate.pareto import best_at, front
+from vitrina.evaluate.quality import (
+    ModelValues,
+    Quality,
+    monotonicity,
+    order_agreement,
+    people_apart,
+    quality_of,
+    signal_to_noise,
+    stable_size,
+)
 from vitrina.evaluate.run import Evaluation, evaluate
 from vitrina.evaluate.sessions import OrderAndMoney, order_and_money, revenue_per_session
 from vitrina.evaluate.significance import compare_paired, compare_pairs, compare_with_best
 from vitrina.evaluate.slices import by_slice, slice_labels
 
 __all__ = [
-    "TRUSTED", "Evaluation", "OrderAndMoney", "best_at", "by_slice", "compare_fitted", "compare_paired", "compare_pairs", "compare_with_best", "evaluate", "front",
-    "leads_within", "mean_interval", "order_and_money", "people_needed", "revenue_per_session", "slice_labels",
-    "variance_of_fits",
+    "TRUSTED", "Evaluation", "ModelValues", "OrderAndMoney", "Quality", "best_at", "by_slice", "compare_fitted", "compare_paired", "compare_pairs",
+    "compare_with_best", "evaluate", "front", "leads_within", "mean_interval", "monotonicity", "order_agreement", "order_and_money", "people_apart", "people_needed",
+    "quality_of", "revenue_per_session", "signal_to_noise", "slice_labels", "stable_size", "variance_of_fits",
 ]  # fmt: skip
 
 

@@ -79,12 +79,12 @@ def upright_tick(x: float, text: str, bottom: float, width: int) -> Html:
 # Dots with intervals
 
 
-def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None) -> Drawing:
-    """One row per estimate: a dot, its interval, its name at the left. `marker` draws an upright line to compare with."""
+def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None, among: Sequence[float] = ()) -> Drawing:
+    """One row per estimate: a dot, its interval, its name at the left. `marker` draws an upright line to compare with; the axis holds `among` too."""
 
     def draw(width: int) -> Html:
         gutter = min((0.3 if width > 600 else 0.42) * width, 12 + max((text_width(r.label) for r in rows), default=0))
-        wide = spanning([v for r in rows for v in (r.value, r.low, r.high, r.mark)] + [marker], gutter + 6, width - 14)
+        wide = spanning([v for r in rows for v in (r.value, r.low, r.high, r.mark)] + [marker, *among], gutter + 6, width - 14)
         bottom = ROW * len(rows) + 4
         axis = bottom_axis(wide, 0, bottom, wide.tick_labels(max(3, int((width - gutter) / 90))))
         line = rule(wide(marker), 0, wide(marker), bottom, "marker") if marker is not None else None

@@ -13,6 +13,7 @@ from vitrina.search.folder_encoder import FolderEncoder
 from vitrina.search.fusion import RRF, Convex, Fusion
 from vitrina.search.hybrid import Hybrid
 from vitrina.search.index import Fields, ItemIndex
+from vitrina.search.item_texts import OfTexts
 from vitrina.search.known import KnownWords
 from vitrina.search.layout import Layout
 from vitrina.search.learned import Learned, Mix
@@ -51,6 +52,7 @@ __all__ = [
     "Lexical",
     "Logged",
     "Mix",
+    "OfTexts",
     "OnnxCrossEncoder",
     "Packaged",
     "Pinned",

@@ -45,6 +45,7 @@ from vitrina.sequence.semantic import (
     SemanticIds,
     VectorCoder,
 )
+from vitrina.sequence.semantic.generative import Generated
 from vitrina.sequence.semantic.piece_speaking import Pieced
 from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.train import Constant, Progress, Schedule, Training, WarmupCosine
@@ -77,6 +78,7 @@ __all__ = [
     "FuXiLinear",
     "FullSoftmax",
     "Gated",
+    "Generated",
     "GivenCodes",
     "Ids",
     "InBatch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self, final
 
@@ -175,9 +176,8 @@ class SequenceModel(ModelConfig):
             saved.remove()
         judged_by_old = start is not None and validation is None and split is not None
         known = Known.of(data, people=self.users is not None)
-        return fitting.recommender(
-            known, (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
-        )
+        notes = (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+        return replace(fitting.recommender(known, notes), tables={"epochs": progress.table} if progress.metrics else {})
 
     def cost(self, size: Size) -> Cost:
         """Of two thirds of the epochs, which is where early stopping tends to end, on a log of ids."""

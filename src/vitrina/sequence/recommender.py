@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -30,6 +32,7 @@ from vitrina.vocabulary import Vocabulary
 
 TOKENS = 4096  # real tokens per batch when answering
 WEIGHTS = "body."  # what the arrays of the body's weights are called in an artifact
+TABLE = "table-"  # and what its tables are called
 USERS, INTERNALS = "users.", "embed."  # and those of the persons, and of the embedding
 
 
@@ -63,6 +66,7 @@ class Encoded(Windowed):
         answering: how a history is asked.
         users: what is known of the persons.
         internals: what `fit(data, start=...)` needs of the embedding beside its table: arrays, and the codings of features.
+        tables: `epochs`, where a validation judged them: epoch, loss, metric, value.
 
     Cost: a query costs the body over its last `length` events, and items x dim.
     """
@@ -71,6 +75,7 @@ class Encoded(Windowed):
     answering: Answering
     users: KnownUsers | None = None
     internals: Internals = field(default_factory=dict)
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def vectors(self) -> Float32:  # type: ignore[override]
@@ -129,7 +134,9 @@ class Encoded(Windowed):
             "users": None if people is None else people.config,
             "events": events,
         }
-        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **of_events, **internals})
+        files = {f"{TABLE}{name}": table for name, table in self.tables.items()}
+        config |= {"tables": list(self.tables)} if files else {}
+        return State(config, {"codes": self.codes, "table": self.table, **weights, **of_people, **of_events, **internals}, files)
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Encoded:
@@ -141,8 +148,18 @@ class Encoded(Windowed):
         users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
         internals = _part(arrays, INTERNALS) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
         events = KnownEvents.of_state(state)
+        tables = {name: state.table(f"{TABLE}{name}") for name in config.get("tables", ())}  # artifacts of before have none
         return cls(
-            vocabulary, catalogue, arrays["codes"], np.array(arrays["table"]), body.eval(), answering, users, internals, events=events
+            vocabulary,
+            catalogue,
+            arrays["codes"],
+            np.array(arrays["table"]),
+            body.eval(),
+            answering,
+            users,
+            internals,
+            events=events,
+            tables=tables,
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, final
 
 import numpy as np
+import polars as pl
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ from vitrina.metrics import metric
 from vitrina.protocols import Metric
 from vitrina.sequence.checkpoint import read_state, write_state
 from vitrina.sequence.group import ALONE, Group
+
+EPOCHS = {"epoch": pl.Int64, "loss": pl.Float64, "metric": pl.String, "value": pl.Float64}
 
 
 class Schedule(Config, ABC):
@@ -127,6 +130,15 @@ class Progress:
         epoch, best_epoch, self.best, events, self.seconds, steps = state["progress.numbers"].tolist()
         self.epoch, self.best_epoch, self.events, self.steps = int(epoch), int(best_epoch), int(events), int(steps)
         self.losses, self.metrics = (state[f"progress.{name}"].tolist() for name in ("losses", "metrics"))
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """epoch, loss, metric, value: of each epoch that a validation judged."""
+        judged = len(self.metrics)
+        return pl.DataFrame(
+            {"epoch": range(1, judged + 1), "loss": self.losses[:judged], "metric": [self.metric] * judged, "value": self.metrics},
+            schema=EPOCHS,
+        )
 
     def __str__(self) -> str:
         left = self.seconds / max(self.epoch, 1) * (self.epochs - self.epoch)

@@ -74,12 +74,15 @@ class Beams(NamedTuple):
     parent: Int32  # (queries, width) the place of the beginning that each goes on from
 
 
-def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
+def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int, told: Int32 | None = None) -> tuple[Ragged, Float32]:
     """The leaves of each query, best first, with the logarithms of their chances: the sum over levels of log softmax over the tokens that may follow.
 
     The softmax is over everything that exists, so that a chance depends on no eligibility; what may not be shown is then not gone on with. A
     beginning stays alive while something eligible is under it, and gives at least one item. So each query gets min(width, what it may get) leaves:
     a beam never dies out, and with `width` leaves or more the search is complete.
+
+    Args:
+        told: (leaves, levels) what the speaker is told of each step towards a leaf; None tells the tokens.
 
     Cost: a step of the decoder for each beginning of several leaves, at most width per query and level; the first level is asked once per query.
     """
@@ -89,6 +92,7 @@ def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int) -> tuple[
     )
     row = np.zeros((n, 1), np.int64)  # of the logits, for beginnings that go on; -1 for others
     past: list[Pair] = []
+    told = trie.paths if told is None else told
     for level in range(trie.levels):
         at_node = trie.node_at[beams.leaf, level]
         there = np.arange(beams.leaf.shape[1]) < beams.kept[:, None]
@@ -101,7 +105,7 @@ def search(trie: Trie, speaker: Speaker, allowed: Allowed, width: int) -> tuple[
         else:
             came = torch.from_numpy(row[np.arange(n)[:, None], beams.parent][open_])
             past = [(keys[came], values[came]) for keys, values in past]
-            tokens = torch.from_numpy(trie.paths[beams.leaf[open_], level - 1].astype(np.int64))
+            tokens = torch.from_numpy(told[beams.leaf[open_], level - 1].astype(np.int64))
             logits, past = speaker.go_on(torch.from_numpy(counts), tokens, level, past)
         row = np.where(open_, np.cumsum(open_).reshape(open_.shape) - 1, -1)
         beams = _next(trie, allowed, beams, at_node, row, logits.float().numpy(), speaker.first(level), level, width)

@@ -24,12 +24,13 @@ from vitrina.sequence.network import Body
 from vitrina.sequence.objectives import ShiftedSequence
 from vitrina.sequence.semantic.beam import Allowed, search
 from vitrina.sequence.semantic.decoder import Decoder
-from vitrina.sequence.semantic.network import CodedNetwork, CodedSpeaker
+from vitrina.sequence.semantic.network import CodedNetwork, CodedSpeaker, NodeVectors
 from vitrina.sequence.semantic.trie import Trie
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
 BEAMS = 8192  # beginnings that are gone on with together
+LACKS = ("score", "score_pairs", "encode", "item_vectors")  # what others have who score all items
 WEIGHTS = "network."  # what the arrays of the weights are called in an artifact
 
 
@@ -53,6 +54,15 @@ class Generative(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.catalogue.items):,} items)"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in LACKS:
+            raise AttributeError(
+                f"{type(self).__name__} has no {name!r}: it is led to its items code by code, and doesn't score the whole catalogue. Ask it for "
+                "lists, recommend(queries, k)"
+                + (", or for a few items per query, log_chances(queries, items)." if hasattr(type(self), "log_chances") else ".")
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def titles(self) -> pl.Series | None:
@@ -101,14 +111,16 @@ class Speaking(Config):
     dim: int
     multiplier: int
     length: int
+    beginnings: bool
     beam: int
 
-    def network(self, dropout: float = 0.0) -> CodedNetwork:
+    def network(self, trie: Trie, dropout: float = 0.0) -> CodedNetwork:
         """A network of this size."""
         body = Body(self.block, self.layers, self.heads, self.dim, self.length, dropout)
-        levels, first = len(self.sizes), (0, *np.cumsum(self.sizes).tolist())
-        decoder = Decoder(first[-1], levels, self.dim, self.decoder_layers, self.heads, self.multiplier, dropout)
-        return CodedNetwork(body, decoder, first).float()
+        first = (0, *np.cumsum(self.sizes).tolist())
+        vectors = NodeVectors(trie, first[-1], self.dim, own=self.beginnings)
+        decoder = Decoder(vectors, len(self.sizes), self.dim, self.decoder_layers, self.heads, self.multiplier, dropout)
+        return CodedNetwork(body, decoder, trie, first).float()
 
 
 @final
@@ -130,10 +142,6 @@ class Generated(Generative):
         out[self.trie.item] = np.arange(len(self.trie))
         return out
 
-    @cached_property
-    def paths(self) -> torch.Tensor:
-        return torch.from_numpy(self.trie.paths.astype(np.int64))
-
     def found(self, queries: Queries, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
         histories = Sequences.of(queries, self.leaf_of_item).last(self.speaking.length)
         known = np.flatnonzero(histories.lengths > 0)
@@ -141,8 +149,8 @@ class Generated(Generative):
         with torch.inference_mode():
             for chosen in blocks_of(histories.lengths[known], width):
                 batch = ShiftedSequence().question(histories.take(known[chosen]))
-                speaker = CodedSpeaker.of(self.network, self.paths, batch)
-                found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width)
+                speaker = CodedSpeaker.of(self.network, batch)
+                found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width, self.trie.node_at[:, 1:])
                 order.append(known[chosen])
                 leaves.append(found)
                 scores.append(chances)
@@ -177,11 +185,11 @@ class Generated(Generative):
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Generated:
         speaking, arrays = Speaking(**state.config["speaking"]), state.arrays
-        network = speaking.network()
+        trie = Trie.of(arrays["paths"], arrays["items"])
+        network = speaking.network(trie)
         # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
         weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(WEIGHTS)}
         network.load_state_dict({name.removeprefix(WEIGHTS): value for name, value in weights.items()})
-        trie = Trie.of(arrays["paths"], arrays["items"])
         return cls(vocabulary, catalogue, trie, speaking.beam, speaking, network.eval())
 
 

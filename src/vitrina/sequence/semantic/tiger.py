@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from vitrina.data.dataset import Dataset
 from vitrina.data.split import Split
 from vitrina.forms.windows import Sequences, token_batches
 from vitrina.models.base import ModelConfig
+from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
@@ -32,22 +32,27 @@ from vitrina.sequence.objectives import ShiftedSequence
 from vitrina.sequence.semantic.coder import Coder
 from vitrina.sequence.semantic.generative import Generated, Speaking
 from vitrina.sequence.semantic.network import CodedNetwork, Taught
+from vitrina.sequence.semantic.residual import ResidualKMeans
 from vitrina.sequence.semantic.trie import Trie
 from vitrina.sequence.stopping import notes_of, validation_of
 from vitrina.sequence.train import Progress, Run, Training
 from vitrina.types import Int64, ranges
+
+EFFORT = 3.0  # operations' worth of time that training takes per operation of its products
+LIBRARY = 400 << 20  # bytes of PyTorch itself
 
 
 @final
 class TIGER(ModelConfig):
     """The next item said code by code, by a decoder that looks at the items of the history. [Rajput et al. 2023](https://arxiv.org/abs/2305.05065).
 
-    log p(item | history) = sum over digits d of log softmax(state_d . vector of the code), over the codes that may follow the ones before. A history is read as one token per
-    item, the sum of the vectors of its codes. The best items come from a beam search over codes that exist, and only over what may be shown.
+    log p(item | history) = sum over digits d of log softmax(state_d . vector), over the codes that may follow the ones before. A history is read as one
+    token per item, the sum of the vectors along its path. The best items come from a beam search over codes that exist, and only over what may be shown.
 
     Other than in the paper: the softmax is over codes that may follow and not over all, so that the chances of all items add up to 1 and nothing
     is said that doesn't exist; a code that decides nothing any more costs nothing; the encoder looks back only, so that every event of a
-    history is an example in one pass; an item is one token there, not one per code; there is no token of the user.
+    history is an example in one pass; an item is one token there, not one per code; there is no token of the user; a beginning of codes has a vector of
+    its own beside those of its codes, with which it learns in half of the time (`beginnings`).
 
     Items with a code and without an event are recommended too. Items without a code are never said, and come last, by popularity. It gives lists and no scores of
     the whole catalogue; the fitted form has `log_chances` for a few items per query.
@@ -61,6 +66,7 @@ class TIGER(ModelConfig):
         heads: of every attention; divides `dim`.
         dim: size of a vector.
         multiplier: hidden size of the decoder's feed-forward parts in units of dim.
+        beginnings: whether every beginning of codes has a vector of its own beside those of its codes, down to the item; False is the paper's.
         dropout: share of activations that are dropped in training.
         length: the most recent items that are looked at.
         training: optimiser, batches, early stopping.
@@ -73,17 +79,18 @@ class TIGER(ModelConfig):
     reads_weights: ClassVar[bool] = True
     reads_shards: ClassVar[bool] = True
     needs: ClassVar[tuple[str, ...]] = ("torch",)
-    codes: Coder
+    codes: Coder = ResidualKMeans()
     beam: int = Field(default=50, gt=0)
-    block: Block = LiGR(multiplier=2)
+    block: Block = LiGR()
     layers: int = Field(default=2, gt=0)
     decoder_layers: int = Field(default=1, gt=0)
-    heads: int = Field(default=4, gt=0)
-    dim: int = Field(default=128, gt=0)
+    heads: int = Field(default=2, gt=0)
+    dim: int = Field(default=64, gt=0)
     multiplier: int = Field(default=4, gt=0)
+    beginnings: bool = True
     dropout: float = Field(default=0.2, ge=0, lt=1)
     length: int = Field(default=50, gt=0)
-    training: Training = Training(learning_rate=3e-3)
+    training: Training = Training(learning_rate=5e-3, tokens=1024)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -130,6 +137,15 @@ class TIGER(ModelConfig):
             saved.remove()
         return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=notes_of(progress, judged, again))
 
+    def cost(self, size: Size) -> Cost:
+        """Of two thirds of the epochs, and of codes of three digits, of which two or three decide."""
+        decoded = 2.5 * self.decoder_layers * (6 + 2 * self.multiplier) * self.dim**2
+        token = 6 * (self.layers * (14 * self.dim**2 + 2 * min(size.events / max(size.users, 1), self.length) * self.dim) + decoded)
+        weights = self.beginnings * 3 * size.items * self.dim + (14 * self.layers + 20 * self.decoder_layers) * self.dim**2
+        epoch = size.events * token + size.events / self.training.tokens * 40 * weights  # the optimiser goes over all weights in each step
+        room = LIBRARY + 24 * weights + 20 * size.events + 400 * (self.layers + 3 * self.decoder_layers) * self.dim * self.training.tokens
+        return Cost(room, 4 * weights, flops=EFFORT * max(self.training.epochs * 2 / 3, 1) * epoch)
+
 
 @dataclass(eq=False)
 class Learning:
@@ -140,7 +156,6 @@ class Learning:
     judges: Judges | None
     windows: Sequences  # of leaves of what is taught
     taught: Taught
-    whole: Trie  # with the items that have a code and no event
     network: CodedNetwork
     speaking: Speaking
 
@@ -151,8 +166,9 @@ class Learning:
         warm = np.flatnonzero(codes.known & (data.catalogue.events > 0))
         if len(warm) < 2:
             raise DataError(f"TIGER needs items with both events and a code, two or more. Got {len(warm)} in {data!r} with {codes!r}.")
-        trie, whole = (Trie.of(paths[items], items) for items in (warm, np.flatnonzero(codes.known)))
-        recent = windows_of(data, warm, model.length + 1, scratch, timed=model.block.needs_time)
+        items = np.flatnonzero(codes.known)
+        trie = Trie.of(paths[items], items)
+        recent = windows_of(data, items, model.length + 1, scratch, timed=model.block.needs_time)
         if not len(recent):
             held_back = "" if split is None else ", which is what the validation part leaves; Training(patience=None) holds nothing back"
             raise DataError(
@@ -162,9 +178,10 @@ class Learning:
         speaking, device = Speaking(sizes=codes.sizes, **answering), training_device()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(model.seed)
-            network = speaking.network(model.dropout)
+            network = speaking.network(trie, model.dropout)
         judges = None if split is None else Judges.of(split, model.training.judges)
-        return cls(model, data, judges, recent, Taught(trie, device), whole, network.to(device, torch.float32), speaking)
+        taught = Taught(trie, np.isin(items, warm), device)
+        return cls(model, data, judges, recent, taught, network.to(device, torch.float32), speaking)
 
     def run(self, report: Callable[[Progress], None] | None, checkpoint: Path | None, epochs: int | None = None) -> Run:
         validate = None if self.judges is None else self._validate
@@ -175,7 +192,7 @@ class Learning:
         return Batches(groups, lambda chosen: ShiftedSequence().batch(self.windows.take(chosen), rng))
 
     def _step(self, batch: Batch) -> Tensor:
-        device = self.taught.paths.device
+        device = self.taught.decisive.device
         with narrow_products(device):
             return self.network.loss(batch.to(device), self.taught)
 
@@ -185,10 +202,11 @@ class Learning:
 
     def recommender(self, data: Dataset) -> Generated:
         """What the present weights answer."""
-        of_log, network = data.catalogue, copy.deepcopy(self.network).cpu().eval()
-        cold = self.whole.item[of_log.events[self.whole.item] == 0]
+        of_log, trie, network = data.catalogue, self.network.trie, self.speaking.network(self.network.trie)
+        network.load_state_dict(self.network.state_dict())
+        cold = trie.item[of_log.events[trie.item] == 0]
         catalogue = Catalogue(of_log.events, of_log.users, of_log.n_users, also=cold) if len(cold) else of_log
-        return Generated(data.items, catalogue, self.whole, self.model.beam, self.speaking, network)
+        return Generated(data.items, catalogue, trie, self.model.beam, self.speaking, network.eval())
 
 
 def windows_of(data: Dataset, items: Int64, length: int, scratch: Path | None, *, timed: bool) -> Sequences:

@@ -108,10 +108,10 @@ class Trie:
         rows = np.bincount(known.row_of, lengths, minlength=len(items)).astype(np.int64)
         return Ragged.of_lengths(rows, ranges((stop - count)[known.values], lengths)).unique()
 
-    def options(self, nodes: NDArray[np.integer]) -> tuple[Int64, Int32]:
-        """For each node its children: (all children,) which of the nodes it is of, and the token that leads there."""
+    def options(self, nodes: NDArray[np.integer]) -> tuple[Int64, Int64]:
+        """For each node its children: (all children,) which of the nodes it is of, and the child."""
         start, stop = self.first_child[nodes].astype(np.int64), self.first_child[np.asarray(nodes) + 1]
-        return np.repeat(np.arange(len(start)), stop - start), self.token[ranges(start, stop - start)]
+        return np.repeat(np.arange(len(start)), stop - start), ranges(start, stop - start)
 
 
 def _require_own_ends(ends: Int32, first_child: Int32, paths: Int32) -> None:
