@@ -14,7 +14,7 @@ from typing import Any
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import COMMIT, ordered
+from benchmarks.kit.runs import ordered
 
 ATTRIBUTES = ("attributes",)
 
@@ -49,8 +49,8 @@ def main() -> None:
     for name, coder in coders().items():
         print(row(name, coder, data), flush=True)
     print(
-        "\nThe digit that only tells items apart is left out of the given codes. Likeness: mean Jaccard index of the attributes of an item and another one of its group; "
-        f"95% intervals over groups. Digits have 256 values. The digits of a product are of equal rank: its first one is no coarser than the others. Seed 0. {limits}. Commit {COMMIT}."
+        "\nThe digit that only tells items apart is left out of the given codes. Own codes are made of these attributes among other words, so that they are bound to follow them; the given ones are of texts. Likeness: mean Jaccard index of the attributes of an item and another one of its group; "
+        f"95% intervals over groups. Digits have 256 values. The digits of a product are of equal rank: its first one is no coarser than the others. Seed 0. {limits}."
     )
 
 

@@ -141,7 +141,7 @@ def test(split: vt.split.Split, names: Sequence[str], seeds: Sequence[int], epoc
     yield f"{card(split)}\n\n{heads(inside)}"
     for name, values in found.items():
         yield f"| {name} | {' | '.join(f'{values[:, at].mean():.4f}' for at in inside.values())} |"
-    for baseline in (IDS, CONTENT):
+    for baseline in (name for name in (IDS, CONTENT) if name in found):
         yield f"\nAgainst {baseline}: {METRIC}, 95% intervals over people and seeds, together for the row's models.\n\n| targets | embedding | difference | verdict |\n|---|---|---|---|"
         for group, at in inside.items():
             yield from _verdicts(group, {name: values[:, at] for name, values in found.items()}, baseline, users[at])
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("choose", "test"), nargs="?", default="test")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", help="names of candidates; all others are left out of the choice")
+    parser.add_argument("--only", nargs="+", help="names of candidates; all others are left out")
     parser.add_argument("--epochs", type=int, help="at most so many, for a quick try")
     options = parser.parse_args()
     limits, split = machine(), leave_one_out("amazon-beauty", described=True, strict=True)
@@ -173,11 +173,9 @@ def main() -> None:
         max((name for name in coded if ("content" in name) == content), key=lambda name: coded[name], default=None)
         for content in (False, True)
     ]
-    chosen = [IDS, *(name for name in (taken[0], CONTENT, taken[1]) if name)]
+    chosen = [name for name in (IDS, taken[0], CONTENT, taken[1]) if name in names]
     print("\n".join(test(split, chosen, options.seeds, options.epochs)))
-    print(
-        f"\nAmazon Beauty. Seeds {', '.join(map(str, options.seeds))}; variants were chosen in validation with seed 0. {limits}. Commit {COMMIT}."
-    )
+    print(f"\nAmazon Beauty. Seeds {', '.join(map(str, options.seeds))}; variants were chosen in validation with seed 0. {limits}.")
 
 
 if __name__ == "__main__":

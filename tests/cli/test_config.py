@@ -224,7 +224,7 @@ def test_a_recipe_with_parameters_of_its_own_takes_those(config: Write) -> None:
     with pytest.raises(VitrinaError, match="network"):
         read_config(config('[models.both]\ntype = "with_counts"\nnetwrk = "eSASRec"\n'))
     with pytest.raises(VitrinaError, match="weights"):
-        read_config(config('[models.both]\ntype = "with_counts"\nweights = [1, 2]\n'))
+        read_config(config('[models.both]\ntype = "with_counts"\ncandidates = 50\n'))
 
 
 def test_a_table_without_a_type_changes_what_the_model_has(config: Write) -> None:
@@ -250,6 +250,18 @@ def test_parts_in_a_list_go_by_their_names_and_misspelt_ones_are_answered_with_t
         read_config(config('[models.eSASRec]\nembed = {type = "SumOf", parts = ["Idss"]}\n'))
     with pytest.raises(VitrinaError, match="loss"):
         read_config(config('[models.eSASRec]\nloss = "BM25"\n'))
+
+
+def test_a_file_names_what_makes_semantic_codes(config: Write) -> None:
+    s = vt.sequence
+    plan = read_config(config(
+        '[models.eSASRec]\nembed = {type = "SumOf", parts = ["Ids", {type = "SemanticIds", codes = '
+        '{type = "ResidualKMeans", sizes = [8, 8], vectors = {type = "OfContent", dim = 16}}}]}\n'
+        '[models.given]\ntype = "eSASRec"\nembed = {type = "SemanticIds", codes = {type = "GivenCodes", path = "codes.parquet", column = "rqvae"}}\n'
+    ))  # fmt: skip
+    own = s.ResidualKMeans(sizes=(8, 8), vectors=vt.similarity.OfContent(dim=16))
+    assert plan.models["eSASRec"].embed == s.SumOf(parts=(s.Ids(), s.SemanticIds(codes=own)))
+    assert plan.models["given"].embed == s.SemanticIds(codes=s.GivenCodes(path="codes.parquet", column="rqvae"))
 
 
 def test_what_a_comparison_found_may_hold_a_part_of_ones_own(config: Write, shop: Path) -> None:

@@ -100,7 +100,9 @@ def test_the_loss_is_that_of_each_question_by_itself(model, data):
             total -= logits[options.index(paths[target][level])] - np.log(np.exp(logits).sum())
         expected.append(total)
     assert len(expected) > 10
-    np.testing.assert_allclose(network.loss(batch, learning.taught).item(), np.mean(expected), rtol=1e-4)
+    np.testing.assert_allclose(
+        network.loss(batch, learning.taught).item(), np.mean(expected), rtol=3e-3
+    )  # first tokens in bfloat16 where that is fast
 
 
 def stacked(body, x, layout):

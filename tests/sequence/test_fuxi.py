@@ -183,3 +183,15 @@ def test_fuxi_linear_halves_its_numbers_between_sines_and_cosines():
     with pytest.raises(ParameterError, match=r"must be even. Got dim=9; FuXiLinear\(times=False\) takes it"):
         FuXiLinear().build(9, 1, 0.0, 10)
     assert FuXiLinear(times=False).build(9, 1, 0.0, 10).waves is None
+
+
+def test_what_depends_on_times_alone_is_worked_out_once_for_all_layers():
+    x, clock = window(CHUNK + 5, True)
+    layout, calls = Layout(torch.tensor([len(x)]), *clock), []
+    assert layout.once(lambda _: calls) is not layout.once(lambda _: [])
+    first, second = (made(FuXiLinear()) for _ in range(2))
+    first(x, layout, True)
+    found = dict(layout._found)
+    second(x, layout, True)
+    assert {work: id(value) for work, value in found.items()} == {work: id(value) for work, value in layout._found.items()}
+    assert first.waves in found

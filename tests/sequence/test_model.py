@@ -297,7 +297,7 @@ OBJECTIVES = [ShiftedSequence(), RandomTarget(), DenseAllAction(), NextAction(),
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
 def test_a_block_that_needs_time_answers_visitors_with_and_without(objective):
-    recommender = short(vt.SequenceModel(block=ByTheClock(), objective=objective)).fit(DATA)
+    recommender = short(vt.SequenceModel(block=ByTheClock(), objective=objective, reads_now=True)).fit(DATA)
     known = DATA.queries()
     assert vt.testing.check_model(short(vt.SequenceModel(block=ByTheClock(), objective=objective)), DATA, laws=["untimed"]).kept
     later, timeless = replace(known, now=known.now + 10**12), replace(known, now=None, events=vt.types.Events(known.events.items))

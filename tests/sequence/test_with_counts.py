@@ -13,7 +13,7 @@ DATA = vt.testing.synthetic(users=60, items=24)
 
 @pytest.mark.parametrize("content", [False, True])
 def test_scores_are_chances_and_shares(content):
-    fitted = vt.sequence.with_counts(SMALL, content=content).fit(DATA)
+    fitted = vt.sequence.with_counts(SMALL, content=content, weights=(1, 0.5, 0.5, 0.05)[: 3 + content]).fit(DATA)
     assert isinstance(fitted, Blended)
     queries, items = DATA.queries(), np.arange(24, dtype=np.int32)
     network, counts, linear, *likeness = (np.where(np.isfinite(s), s, 0) for s in (m.score(queries, items) for m in fitted.members))
@@ -26,7 +26,14 @@ def test_scores_are_chances_and_shares(content):
 
 
 def test_the_mixture_keeps_the_laws():
-    assert "saved" in vt.testing.check_model(vt.sequence.with_counts(SMALL, content=True)).kept
+    assert "saved" in vt.testing.check_model(vt.sequence.with_counts(SMALL, content=True, weights=(1, 0.5, 0.5, 0.05))).kept
+
+
+def test_weights_are_learned_where_none_are_given():
+    split = DATA.split(vt.split.LeaveOneOut(repeat=False, strict=True))
+    fitted = vt.sequence.with_counts(SMALL).fit(split.train, validation=split.validation)
+    assert len(fitted.weights) == 3
+    assert any("weights learned on" in note for note in fitted.notes)
 
 
 def test_the_network_is_the_default_on_ids_and_content():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vitrina.sequence.layout import Layout
 from vitrina.sequence.network import Body
+from vitrina.sequence.products import ChunkedSoftmax
 from vitrina.sequence.semantic.decoder import Decoder, Pair, Reading
 from vitrina.sequence.semantic.trie import Trie
 from vitrina.types import Int32, Ragged
@@ -95,15 +96,16 @@ class PieceNetwork(nn.Module):
         states = self.decoder(self.read(batch), batch.layout, batch.at, self.said[paths.clamp(min=0)], depths)
         codes, vectors = Layout(depths), self.decoder.tokens(self.said)
         share = None if batch.weights is None else batch.weights / batch.weights.mean()
-        total = states.new_zeros(())
-        for level in range(int(depths.max())):
+        first: Any = ChunkedSoftmax.apply(states[codes.starts].float(), vectors, paths[:, 0], None, 0.0, taught.first, share)
+        further = states.new_zeros(())
+        for level in range(1, int(depths.max())):
             asked = torch.nonzero(codes.place == level).squeeze(1)
             question = codes.window[asked]
             logits = F.linear(states[asked], vectors).float()
             logits = logits.masked_fill(~taught.options(batch.targets[question], level), -torch.inf)
             losses = F.cross_entropy(logits, paths[question, level], reduction="none")
-            total = total + (losses if share is None else losses * share[question]).sum()
-        return total / len(depths)
+            further = further + (losses if share is None else losses * share[question]).sum()
+        return first + further / len(depths)
 
 
 @final
@@ -114,15 +116,13 @@ class TaughtPieces:
         self.trie, self.tokens, self.device = trie, tokens, device
         self.paths = torch.from_numpy(trie.paths.astype(np.int64)).to(device)
         self.decisive = torch.from_numpy(trie.decisive.astype(np.int64)).to(device)
-        self.first = self._of(np.zeros(1, np.int32))
+        begins = torch.from_numpy(trie.token[trie.options(np.zeros(1, np.int32))[1]].astype(np.int64))
+        self.first = torch.full((tokens,), -torch.inf).index_fill(0, begins, 0.0).to(device)  # what is added to the logits of first tokens
 
     def options(self, leaves: Tensor, level: int) -> Tensor:
-        """(leaves or 1, tokens) which tokens may come after the first `level` ones of each leaf."""
-        return self.first if level == 0 else self._of(self.trie.node_at[leaves.cpu().numpy(), level])
-
-    def _of(self, nodes: Int32) -> Tensor:
-        out = torch.zeros(len(nodes), self.tokens, dtype=torch.bool)
-        of, child = self.trie.options(nodes)
+        """(leaves, tokens) which tokens may come after the first `level` ones of each leaf, at least one."""
+        out = torch.zeros(len(leaves), self.tokens, dtype=torch.bool)
+        of, child = self.trie.options(self.trie.node_at[leaves.cpu().numpy(), level])
         out[torch.from_numpy(of), torch.from_numpy(self.trie.token[child].astype(np.int64))] = True
         return out.to(self.device)
 
