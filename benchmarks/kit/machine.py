@@ -34,15 +34,22 @@ def _seconds(work: Any) -> float:
     return time.perf_counter() - begin
 
 
+# what keeps the libraries that we train with to AVX2: PyTorch (and so our choice of float32), oneDNN, MKL, OpenBLAS, numba
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
+    "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi,+bmi2,+lzcnt,+popcnt,+sse4.2,+f16c,+movbe",
+}  # fmt: skip
 WIDE = {"avx512_bf16": "AVX-512 with bfloat16", "avx512f": "AVX-512", "avx2": "AVX2"}  # by their flags, the widest first
 
 
 def processor() -> str:
-    """Name, number of cores, and the widest instructions that numbers depend on most."""
+    """Name, number of cores, and the widest instructions that numbers depend on most; those that are used, where the environment has `AVX2`."""
     about = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in about.splitlines() if line.startswith("model name")]
     wide = [name for flag, name in WIDE.items() if re.search(rf"^flags.*\b{flag}\b", about, re.MULTILINE)]
-    return ", ".join([names[0] if names else platform.processor(), f"{os.cpu_count()} cores", *wide[:1]])
+    if wide and wide[0] != "AVX2" and AVX2.items() <= os.environ.items():
+        wide = [f"emulated AVX2 only (it has {wide[0]})"]
+    return ", ".join([names[0] if names else platform.processor(), f"{os.cpu_count()} cores", *(wide[:1] or ["instructions unknown"])])
 
 
 def commit() -> str:

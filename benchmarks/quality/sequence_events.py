@@ -1,16 +1,17 @@
 """What the values of events are worth as inputs of a sequence model: ratings, quantities and prices, beside the same model that reads items alone.
 
-    python -m benchmarks.quality.sequence_events [ml-100k] [online-retail-quantity] [online-retail-price] [--seeds 0 1 2] [--epochs N] [--resume]
+    python -m benchmarks.quality.sequence_events [ml-100k] [online-retail] [--seeds 0 1 2] [--epochs N] [--resume]
 
-Everything but `events` is `eSASRec()`. No parameter was tuned here, and the test part is asked once per seed. Finished runs are kept (see `kit/runs.py`), so that
-an interrupted call goes on. Prints a table in Markdown for each log, and writes it into its block of `RESULTS.md`.
+Everything but `events` is `eSASRec()`. The first seed of the model that reads items alone chooses the number of epochs in validation, and all
+take as many; no other parameter was tuned, and the test part is asked once per seed. Finished runs are kept (see `kit/runs.py`), so that an interrupted call goes on. Prints a table in Markdown for each log, and writes it into
+its block of `RESULTS.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +36,17 @@ s = vt.sequence
 
 @dataclass(frozen=True)
 class Log:
-    """What is read, how it is cut, and what its values are."""
+    """What is read, with which column as the value of an event; how it is cut; and how many epochs a loaded machine had time for, at most."""
 
-    value: str
     name: str
+    read: Callable[[str], vt.Dataset]
+    values: tuple[str, ...]
     rule: Any
+    epochs: int
 
-    def load(self) -> vt.Dataset:
-        return JOBS["ml-100k"].load() if self.name == "MovieLens-100K" else online_retail(self.value)
+    def split(self, value: str) -> vt.split.Split:
+        """The same events, questions and people, whatever the value."""
+        return self.read(value).split(self.rule)
 
 
 def online_retail(value: str) -> vt.Dataset:
@@ -56,30 +60,35 @@ def online_retail(value: str) -> vt.Dataset:
     )  # fmt: skip
 
 
-BASKETS = vt.split.GlobalTime(days=60, target="basket", repeat=True)
 LOGS = {
-    "ml-100k": Log("rating", "MovieLens-100K", vt.split.GlobalTime(quantile=0.8, repeat=False)),
-    "online-retail-quantity": Log("quantity", "Online Retail", BASKETS),
-    "online-retail-price": Log("price", "Online Retail", BASKETS),
+    "ml-100k": Log("MovieLens-100K", lambda _: JOBS["ml-100k"].load(), ("rating",), vt.split.GlobalTime(quantile=0.8, repeat=False), 12),
+    "online-retail": Log(
+        "an eighth of Online Retail", online_retail, ("quantity", "price"), vt.split.GlobalTime(days=60, target="basket", repeat=True), 6
+    ),
 }
 
 
-def models(seed: int) -> dict[str, Any]:
-    plan = {"training": s.Training(patience=PATIENCE), "seed": seed}
-    return {BASELINE: vt.eSASRec(**plan), "with the value": vt.eSASRec(events=s.EventInputs(kinds=False), **plan)}
+def seeds_of(log: str, value: str | None, options: argparse.Namespace, epochs: int = 0) -> list[Run]:
+    """A run of each seed of a model; without `epochs` the first one stops by the holdout, and the others take as many as were best."""
+    split, runs = LOGS[log].split(value or LOGS[log].values[0]), list[Run]()
+    print(split, file=sys.stderr, flush=True)
+    for seed in options.seeds:
+        training = s.Training(patience=None, epochs=epochs) if epochs else s.Training(patience=PATIENCE)
+        events = s.EventInputs(kinds=False) if value else None
+        model = capped(vt.eSASRec(events=events, training=training, seed=seed), options.epochs or LOGS[log].epochs)
+        runs.append(measured(model, split, METRICS, resume=options.resume))
+        epochs = epochs or max(runs[0].best_epoch, 1)
+        print(f"{log}, {value or BASELINE}, seed {seed}: {METRIC} {runs[-1][METRIC]:.4f}", file=sys.stderr, flush=True)
+    return runs
 
 
 def runs_of(log: str, options: argparse.Namespace) -> dict[str, list[Run]]:
     """For each model a run of each seed."""
-    split = LOGS[log].load().split(LOGS[log].rule)
-    print(split, file=sys.stderr, flush=True)
-    rows: dict[str, list[Run]] = {"co-occurrence": [measured(vt.Cooccurrence(), split, METRICS, resume=options.resume)]}
-    for seed in options.seeds:
-        for name, model in models(seed).items():
-            run = measured(capped(model, options.epochs), split, METRICS, resume=options.resume)
-            rows.setdefault(name, []).append(run)
-            print(f"{log}, {name}, seed {seed}: {METRIC} {run[METRIC]:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
-    return rows
+    values = LOGS[log].values
+    rows = {"co-occurrence": [measured(vt.Cooccurrence(), LOGS[log].split(values[0]), METRICS, resume=options.resume)]}
+    rows[BASELINE] = seeds_of(log, None, options)
+    epochs = max(rows[BASELINE][0].best_epoch, 1)
+    return rows | {f"with the {value} of each event": seeds_of(log, value, options, epochs) for value in values}
 
 
 def paired(rows: Mapping[str, Sequence[Run]]) -> dict[str, str]:
@@ -101,23 +110,23 @@ def _column(run: Run) -> Any:
 
 def table(log: str, rows: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     verdicts = paired(rows)
-    yield f"**{LOGS[log].name}, the {LOGS[log].value} of each event**\n\n{card(LOGS[log].load().split(LOGS[log].rule))}\n"
-    yield f"| model | {METRIC} of the seeds | against items alone | {' | '.join(METRICS[1:])} | fit, s | best epoch |"
-    yield f"|{'---|' * (5 + len(METRICS) - 1)}"
+    yield f"**{LOGS[log].name}**\n\n{card(LOGS[log].split(LOGS[log].values[0]))}\n"
+    yield f"| model | {METRIC} of the seeds | against items alone | {' | '.join(METRICS[1:])} | epochs |"
+    yield f"|{'---|' * (3 + len(METRICS))}"
     for name, runs in rows.items():
         others = " | ".join(f"{np.mean([run[metric] for run in runs]):.4f}" for metric in METRICS[1:])
-        epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs if run.epochs)
-        fit = np.mean([run.fit for run in runs])
-        yield f"| {name} | {spread([run[METRIC] for run in runs])} | {verdicts[name]} | {others} | {fit:.0f} | {epochs} |"
+        epochs = runs[-1].epochs or ""
+        yield f"| {name} | {spread([run[METRIC] for run in runs])} | {verdicts[name]} | {others} | {epochs} |"
 
 
 def main() -> None:
     options = log_options(__doc__, LOGS, [0, 1, 2])
     found = {log: runs_of(log, options) for log in options.logs}
-    capping = f" At most {options.epochs} epochs." if options.epochs else ""
+    most = {name: options.epochs or LOGS[name].epochs for name in found}
+    capping = f" At most {', '.join(f'{epochs} epochs on {name}' for name, epochs in most.items())}; where a table has as many, more may be better."
     every = [run for rows in found.values() for runs in rows.values() for run in runs]
     text = "\n\n".join("\n".join(table(log, rows)) for log, rows in found.items()) + (
-        f"\n\nThe last part of the time is asked once; epochs are chosen by the holdout of the training part (patience {PATIENCE}), then everything is trained again. Seeds "
+        f"\n\nThe last part of the time is asked once; the first seed of the model that reads items alone chooses the epochs by the holdout of the training part (patience {PATIENCE}). Seeds "
         f"{', '.join(map(str, options.seeds))}; 95% intervals over people and seeds.{capping} {machine()}. Runs: {when_and_where(every)}."
     )
     print(text)

@@ -1,10 +1,12 @@
 """Seconds per epoch on Amazon Beauty (all but the last item of each user), beside RecTools' SASRec with sampled softmax, in the same run.
 
-    python -m benchmarks.speed.sequence_epoch [--rounds 2] [--epochs 3] [--peer-epochs 1] [--quality [20]] [--ligr]
+    python -m benchmarks.speed.sequence_epoch [--rounds 2] [--epochs 3] [--peer-epochs 1] [--quality [20]] [--ligr] [--fit] [--avx2]
 
 Everything has 64 dimensions, one block, one head and 2 threads and, but for our default, the last 50 items; the peer draws 256 uniform negatives per position for batches of
 128 people, its defaults. Each library trains in its own environment and process (see peers/setup.sh), in turn, `--rounds` times. The peer takes
 minutes per epoch, so its quality after 20 epochs is only measured with `--quality` (about an hour), and kept.
+`--avx2` keeps all libraries, the peer's too, to AVX2 where the processor has more (float32 products; no AVX-512 and no bfloat16), and the rows say so.
+`--fit` also takes one whole fit of the default, with its validation and early stopping (5 minutes).
 The machine's limit is the rate of its matrix products in the same run: a full softmax needs 6 x positions x items x dim operations per epoch.
 """
 
@@ -16,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +26,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.kit.machine import machine
+from benchmarks.kit.machine import AVX2
 from benchmarks.kit.peers import PEERS, beauty_without_last, peer_python
 from benchmarks.kit.places import data_folder
 from benchmarks.kit.runs import CODE, RUNS, card, leave_one_out
@@ -59,8 +62,21 @@ def rates(dtype):
             states @ table.t(), slope @ table, slope.t() @ states
     return [2 * 3000**3 / best(lambda: square @ square), 10 * 6 * 256 * items * dim / best(loss)]
 
-print(json.dumps({"float32": rates(torch.float32), "bfloat16": rates(torch.bfloat16)}))
+kinds = ["float32"] + ["bfloat16"] * ("AVX512" in torch.backends.cpu.get_cpu_capability())  # without its instructions that takes minutes
+print(json.dumps({kind: rates(getattr(torch, kind)) for kind in kinds}))
 """
+
+
+FIT = """
+import json, sys, time
+import polars as pl
+import vitrina as vt
+data = vt.read_interactions(pl.read_parquet(sys.argv[1]), user="user", item="item")
+begin = time.perf_counter()
+fitted = vt.eSASRec().fit(data)
+print(json.dumps({"seconds": time.perf_counter() - begin, "notes": fitted.notes}))
+"""
+MACHINE = "import json; from benchmarks.kit.machine import machine; print(json.dumps(machine()))"
 
 
 def environment() -> dict[str, str]:
@@ -130,8 +146,8 @@ def limits(log: pl.DataFrame) -> str:
     return f"The machine's limit: a full softmax over {items:,} items at {positions:,} positions is {work / 1e9:,.0f} GFLOP per epoch. {'; '.join(told)}."
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(about: str | None = __doc__, *, avx2: bool = False) -> None:
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3, help="of Vitrina in each round")
     parser.add_argument("--peer-epochs", type=int, default=1, help="of the peer in each round")
@@ -139,8 +155,17 @@ def main() -> None:
         "--quality", type=int, nargs="?", const=20, metavar="EPOCHS", help="also train so many epochs each and judge the lists"
     )
     parser.add_argument("--ligr", action="store_true", help="also the peer with LiGR layers")
+    parser.add_argument("--fit", action="store_true", default=avx2, help="also one fit of the default, with validation")
+    parser.add_argument("--avx2", action="store_true", default=avx2, help="keep every library to AVX2")
     options = parser.parse_args()
-    named = machine()
+    if options.avx2:
+        os.environ.update(AVX2)  # what is measured runs in processes of its own
+    print("\n".join(measured(options)))
+
+
+def measured(options: argparse.Namespace) -> Iterator[str]:
+    """The page's paragraphs."""
+    named: Any = last_line([sys.executable, "-c", MACHINE])
     chosen = [which for which in MODELS if options.ligr or which[1] != "ligr"]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.parquet"
@@ -151,17 +176,18 @@ def main() -> None:
             for which, done in runs.items():
                 done.append(train(which, log, options.epochs if which[0] == "vitrina" else options.peer_epochs))
         after = {which: quality(which, log, options.quality or 20, run=options.quality is not None) for which in chosen}
+        fit = last_line([sys.executable, "-c", FIT, str(log)]) if options.fit else None
     peer = median(seconds for run in runs["rectools", "sasrec"] for seconds in run["epochs"])
-    print(f"Amazon Beauty without the last item of each person, {THREADS} threads, median of all epochs (range). {named}.\n")
-    print(f"{card(leave_one_out('amazon-beauty'))}\n")
-    print(
-        f"| model | an epoch, s | epochs | faster by | Recall@10 after {options.quality or 20} | nDCG@10 | top 10 of all 22,363, s |\n|{'---|' * 7}"
-    )
+    yield f"Amazon Beauty without the last item of each person, {THREADS} threads, median of all epochs (range). {named}.\n"
+    yield f"{card(leave_one_out('amazon-beauty'))}\n"
+    yield f"| model | an epoch, s | epochs | faster by | Recall@10 after {options.quality or 20} | nDCG@10 | top 10 of all 22,363, s |\n|{'---|' * 7}"
     for which in chosen:
-        print(row(which, runs[which], peer, after[which]))
-    print(f"\n{limits(beauty)}")
+        yield row(which, runs[which], peer, after[which])
+    yield f"\n{limits(beauty)}"
+    if fit:
+        yield f"One fit of the default, stopped by its validation: {fit['seconds']:.0f} s ({'; '.join(fit['notes'])})."
     if known := next(filter(None, after.values()), None):
-        print(f"One sampling error of nDCG@10 is {known['error']:.4f}. Trained on all but the last item, no validation, one seed.")
+        yield f"One sampling error of nDCG@10 is {known['error']:.4f}. Trained on all but the last item, no validation, one seed."
 
 
 if __name__ == "__main__":

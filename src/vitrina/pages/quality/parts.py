@@ -126,7 +126,7 @@ def _kind(quality: Quality, kind: str, title: str) -> Html | None:
     rows = quality.of(kind).filter(pl.col("tau").is_not_null())
     if kind == "folds":
         rows = rows.filter(pl.col("metric") == quality.trusted)
-    if kind == "rules":
+    if kind == "rules" and len(rows):
         rows = rows.filter(pl.col("one") == quality.of(kind)["one"][0])
     if not len(rows):
         return None
