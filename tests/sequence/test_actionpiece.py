@@ -51,7 +51,8 @@ def log_chance(network, batch, path, others):
     total = 0.0
     with torch.no_grad():
         depths = torch.tensor([len(path)])
-        states = network.decoder(network.read(batch), batch.layout, batch.at, network.said[torch.tensor([path])], depths)
+        memory = network.read(batch)
+        states = network.decoder(memory, batch.layout, batch.at, network.said[torch.tensor([path])], depths) + memory[-1]
         vectors = network.decoder.tokens(network.said)
         for level, state in enumerate(states):
             options = sorted({other[level] for other in others if other[:level] == path[:level]})
@@ -92,7 +93,8 @@ def test_the_loss_is_that_of_each_question_by_itself(model, data):
         )
         # positions are counted from the end of the whole window
         x = network.decoder.tokens(alone.tokens) + network.body.positions[batch.layout.from_end[start : at + 1]]
-        states = network.decoder(stacked(network.body, x, alone.layout), alone.layout, alone.at, network.said[learning.taught.paths[alone.targets].clamp(min=0)], torch.tensor([len(paths[target])]))  # fmt: skip
+        memory = stacked(network.body, x, alone.layout)
+        states = memory[-1] + network.decoder(memory, alone.layout, alone.at, network.said[learning.taught.paths[alone.targets].clamp(min=0)], torch.tensor([len(paths[target])]))  # fmt: skip
         vectors, total = network.decoder.tokens(network.said), 0.0
         for level, state in enumerate(states):
             options = sorted({other[level] for other in paths if other[:level] == paths[target][:level]})

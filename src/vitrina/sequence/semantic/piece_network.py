@@ -63,6 +63,8 @@ class PieceBatch:
 class PieceNetwork(nn.Module):
     """log p(item | history) = sum over the tokens of the item of log softmax(state . vector of the token), over the tokens that may follow.
 
+    A state is that of the decoder and that of the last token read: the decoder asks what was read the same at each place, and couldn't tell what was last.
+
     Args:
         said: (tokens that items are said in,) ascending; the trie numbers them.
     """
@@ -93,8 +95,8 @@ class PieceNetwork(nn.Module):
     def loss(self, batch: PieceBatch, taught: TaughtPieces) -> Tensor:
         """The mean of -log p over what a batch asks for, weighted where it has weights."""
         depths, paths = taught.decisive[batch.targets], taught.paths[batch.targets]
-        states = self.decoder(self.read(batch), batch.layout, batch.at, self.said[paths.clamp(min=0)], depths)
-        codes, vectors = Layout(depths), self.decoder.tokens(self.said)
+        memory, codes, vectors = self.read(batch), Layout(depths), self.decoder.tokens(self.said)
+        states = self.decoder(memory, batch.layout, batch.at, self.said[paths.clamp(min=0)], depths) + memory[batch.at][codes.window]
         share = None if batch.weights is None else batch.weights / batch.weights.mean()
         first: Any = ChunkedSoftmax.apply(states[codes.starts].float(), vectors, paths[:, 0], None, 0.0, taught.first, share)
         further = states.new_zeros(())
@@ -131,13 +133,14 @@ class TaughtPieces:
 class PieceSpeaker:
     """The network for a search, a `vitrina.sequence.semantic.beam.Speaker`: what histories in one segmentation are answered."""
 
-    def __init__(self, network: PieceNetwork, reading: Reading, vectors: Tensor) -> None:
-        self.network, self.reading, self.vectors = network, reading, vectors
+    def __init__(self, network: PieceNetwork, reading: Reading, last: Tensor, vectors: Tensor) -> None:
+        self.network, self.reading, self.last, self.vectors = network, reading, last, vectors
 
     @classmethod
     def of(cls, network: PieceNetwork, batch: PieceBatch, vectors: Tensor) -> PieceSpeaker:
         """`vectors` are those of the tokens that are said."""
-        return cls(network, network.decoder.begin(network.read(batch), batch.layout), vectors)
+        memory = network.read(batch)
+        return cls(network, network.decoder.begin(memory, batch.layout), memory[batch.layout.last], vectors)
 
     def begin(self, beams: Tensor) -> tuple[Tensor, list[Pair]]:
         return self._said(beams, None, 0, [])
@@ -147,7 +150,7 @@ class PieceSpeaker:
 
     def _said(self, beams: Tensor, tokens: Tensor | None, place: int, past: list[Pair]) -> tuple[Tensor, list[Pair]]:
         states, past = self.network.decoder.step(self.reading, beams, tokens, place, past)
-        return F.linear(states, self.vectors), past
+        return F.linear(states + torch.repeat_interleave(self.last, beams, dim=0), self.vectors), past
 
     def first(self, place: int) -> int:
         return 0
