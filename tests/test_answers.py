@@ -51,8 +51,8 @@ def path() -> Path:
 def unlisted() -> dict[str, Any]:
     """Models that the package has got since: as they come, until somebody lists a variant. They are in the file when it is made next."""
     recorded = {type(model).__name__ for model in MODELS.values()}
-    found = {name: cls() for name, cls in names.models().items() if isinstance(cls, type) and cls.__name__ not in recorded}
-    return {name: model for name, model in found.items() if "torch" not in model.needs}
+    found = {name: cls for name, cls in names.models().items() if isinstance(cls, type) and cls.__name__ not in recorded}
+    return {name: cls() for name, cls in found.items() if "torch" not in cls.needs}
 
 
 def answers() -> dict[str, dict]:

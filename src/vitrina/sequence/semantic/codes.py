@@ -173,7 +173,7 @@ class SemanticCodes:
         >>> import vitrina as vt
         >>> data = vt.testing.toy()
         >>> codes = vt.sequence.ResidualKMeans(sizes=(2, 2), vectors=vt.similarity.OfContent(dim=3)).fit(data)
-        >>> codes.quality(data.item_table).table.select("digits", "groups", "largest").rows()
+        >>> codes.quality().table.select("digits", "groups", "largest").rows()
         [(1, 2, 3), (2, 3, 2)]
         """
         return quality_of(self, item_table, columns, confidence, seed)
