@@ -236,7 +236,7 @@ def test_rules_and_parts_of_the_log_get_their_sentences() -> None:
     )
     found = quality(rules={"time": base, "LeaveOneOut": {"m0": 1.0, "m1": 2.0, "m2": 3.0}, "last": base}, sizes=sizes)
     text = " ".join(found.sentences)
-    assert "Don't read LeaveOneOut (tau −1.00, another best model) for time" in text
+    assert "LeaveOneOut (tau −1.00, another best model) can't stand for time" in text
     assert "last (tau 1.00)" in text
     assert "of 25% of the people (about 150 asked) tau 0.33" in text
 

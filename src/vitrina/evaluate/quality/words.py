@@ -137,7 +137,7 @@ def _between_rules(quality: Quality) -> Iterator[str]:
     ]
     alike = [f"{row['other']} (tau {fixed(row['tau'], 2)})" for row in own if row["tau"] >= SAME]
     if unlike:
-        yield f"Don't read {', '.join(unlike)} for {base}: the order of models is another one there."
+        yield f"{', '.join(unlike)} can't stand for {base}: the order of models is another one there."
     if alike:
         yield f"About the order of {base} have {', '.join(alike)}."
 

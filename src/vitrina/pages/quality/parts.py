@@ -67,7 +67,7 @@ def stable(quality: Quality) -> Html | None:
         f"No number of people makes the order by {quality.trusted} stable." if row["stable"] == float("inf")
         else f"By {quality.trusted} {count(row['stable'])} people are enough, and {count(row['people'])} were asked."
     )  # fmt: skip
-    note = f"across: people asked; up: share of comparisons with the true order (tau {quality.tau:g} or more), the wanted {percent(quality.share)} at the dashed line; band: {percent(quality.confidence)} interval; upright: people of this test"
+    note = f"across: people asked; up: share of comparisons with the true order (tau {quality.tau:g} or more), the wanted {percent(quality.share)} at the dark line; band: {percent(quality.confidence)} interval; upright: people of this test"
     parts = [
         Panel(
             name(metric), _curve(quality, metric), f"stable from {_size(quality.row(metric)['stable'])}, {quality.row(metric)['verdict']}"
