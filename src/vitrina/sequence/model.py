@@ -18,7 +18,6 @@ from vitrina.protocols import Recommender
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
 from vitrina.sequence.bonus import PersonalPopularity
-from vitrina.sequence.checkpoint import Checkpoint, room_for
 from vitrina.sequence.embed import Embed, EventInputs, Ids, UserFeatures
 from vitrina.sequence.fitting import Fitting, Known
 from vitrina.sequence.losses import FullSoftmax, Loss
@@ -26,7 +25,7 @@ from vitrina.sequence.network import DotProduct, Similarity
 from vitrina.sequence.objectives import Objective, ShiftedSequence
 from vitrina.sequence.recommender import Encoded
 from vitrina.sequence.start import fitted_of
-from vitrina.sequence.stopping import notes_of, validation_of
+from vitrina.sequence.stopping import settled, validation_of
 from vitrina.sequence.together import trained
 from vitrina.sequence.train import Progress, Training
 
@@ -161,22 +160,15 @@ class SequenceModel(ModelConfig):
             )
         fitted = None if start is None else fitted_of(start)
         sized, split = self.sized(data, fitted), validation_of(self.training, data, validation)
-        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, fitted)
-        with room_for(data, saved) as room:
-            fitting = Fitting.of(sized, data if split is None else split.train, split, fitted, room("search"))
-            progress = trained(fitting, data.executor, room("search"), report, None if saved is None else saved.file("search"))
-            judged = 0 if fitting.judges is None else len(fitting.judges)
-            again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
-            if again:
-                fitting = Fitting.of(sized, data, None, fitted, room("again"))
-                trained(
-                    fitting, data.executor, room("again"), report, None if saved is None else saved.file("again"), progress.best_epoch
-                )  # fmt: skip
-        if saved is not None:
-            saved.remove()
+
+        def train(log: Dataset, part: Split | None, room: Path | None, state: Path | None, epochs: int | None) -> tuple[Fitting, Progress]:
+            fitting = Fitting.of(sized, log, part, fitted, room)
+            return fitting, trained(fitting, data.executor, room, report, state, epochs)
+
+        fitting, progress, notes = settled(self, data, split, train, checkpoint, fitted)
         judged_by_old = start is not None and validation is None and split is not None
         known = Known.of(data, people=self.users is not None)
-        notes = (*notes_of(progress, judged, again), *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
+        notes = (*notes, *self._sizes_taken(sized, data, fitted), *(OLD_EVENTS,) * judged_by_old)
         return replace(fitting.recommender(known, notes), tables={"epochs": progress.table} if progress.metrics else {})
 
     def cost(self, size: Size) -> Cost:

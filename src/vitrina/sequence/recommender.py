@@ -27,6 +27,7 @@ from vitrina.sequence.embed.base import Internals
 from vitrina.sequence.embed.coding import Coding
 from vitrina.sequence.network import Body, Similarity
 from vitrina.sequence.objectives import Objective
+from vitrina.sequence.weights import weights_of, with_weights
 from vitrina.types import Float32, Int64, Queries
 from vitrina.vocabulary import Vocabulary
 
@@ -122,7 +123,7 @@ class Encoded(Windowed):
         return torch.from_numpy(self.events.of_windows(windows, asked.place, queries.kind_names))
 
     def state(self) -> State:
-        weights = {WEIGHTS + name: value.numpy() for name, value in self.body.state_dict().items()}
+        weights = weights_of(self.body, WEIGHTS)
         internals = {INTERNALS + name: value for name, value in self.internals.items() if isinstance(value, np.ndarray)}
         codings = {name: value.plain() for name, value in self.internals.items() if isinstance(value, Coding)}
         people = None if self.users is None else self.users.state()
@@ -142,9 +143,7 @@ class Encoded(Windowed):
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Encoded:
         config, arrays = state.config, state.arrays
         answering = Answering(**config["answering"])
-        body = answering.body()
-        # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
-        body.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in _part(arrays, WEIGHTS).items()})
+        body = with_weights(answering.body(), arrays, WEIGHTS)
         users = None if config["users"] is None else KnownUsers.of_state(State(config["users"], _part(arrays, USERS)))
         internals = _part(arrays, INTERNALS) | {name: Coding.of_plain(plain) for name, plain in config["codings"].items()}
         events = KnownEvents.of_state(state)
@@ -154,7 +153,7 @@ class Encoded(Windowed):
             catalogue,
             arrays["codes"],
             np.array(arrays["table"]),
-            body.eval(),
+            body,
             answering,
             users,
             internals,

@@ -26,7 +26,6 @@ from vitrina.models.cost import Cost, Size
 from vitrina.protocols import Recommender
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
-from vitrina.sequence.checkpoint import Checkpoint, room_for
 from vitrina.sequence.fitting import Batches
 from vitrina.sequence.judges import Judges
 from vitrina.sequence.semantic.coder import Coder
@@ -37,7 +36,7 @@ from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.semantic.segmenting import lesson
 from vitrina.sequence.semantic.tiger import windows_of
 from vitrina.sequence.semantic.trie import Trie
-from vitrina.sequence.stopping import notes_of, validation_of
+from vitrina.sequence.stopping import settled, validation_of
 from vitrina.sequence.train import Progress, Run, Training
 from vitrina.types import Int32, ranges
 
@@ -144,19 +143,13 @@ class ActionPiece(ModelConfig):
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
         split = validation_of(self.training, data, validation)
-        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, None)
-        with room_for(data, saved) as room:
-            learning = Learning.of(self, data if split is None else split.train, split, room("search"))
-            progress = learning.run(report, None if saved is None else saved.file("search")).run()
-            again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
-            judged = 0 if learning.judges is None else len(learning.judges)
-            if again:
-                learning = Learning.of(self, data, None, room("again"))
-                learning.run(report, None if saved is None else saved.file("again"), progress.best_epoch).run()
-        if saved is not None:
-            saved.remove()
-        notes = (*notes_of(progress, judged, again), repr(learning.pieces))
-        return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=notes)
+
+        def train(log: Dataset, part: Split | None, room: Path | None, state: Path | None, epochs: int | None) -> tuple[Learning, Progress]:
+            learning = Learning.of(self, log, part, room)
+            return learning, learning.run(report, state, epochs).run()
+
+        learning, _, notes = settled(self, data, split, train, checkpoint)
+        return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=(*notes, repr(learning.pieces)))
 
     def cost(self, size: Size) -> Cost:
         """Of two thirds of the epochs, with three tokens per item that is read, and as many tokens that begin an item as there are items."""

@@ -26,6 +26,7 @@ from vitrina.sequence.semantic.beam import Allowed, search
 from vitrina.sequence.semantic.decoder import Decoder
 from vitrina.sequence.semantic.network import CodedNetwork, CodedSpeaker, NodeVectors
 from vitrina.sequence.semantic.trie import Trie
+from vitrina.sequence.weights import weights_of, with_weights
 from vitrina.types import Eligibility, Float32, Int32, Int64, Queries, Ragged, Recommendations
 from vitrina.vocabulary import Vocabulary
 
@@ -90,9 +91,34 @@ class Generative(ABC):
         items, scores = self.found(queries, allowed, max(self.beam, k))
         return top_k_ragged(items, scores, queries, k, eligible, self.catalogue, self.vocabulary)
 
-    @abstractmethod
+    @cached_property
+    def leaf_of_item(self) -> Int64:
+        """(items,) the leaf of each item, -1 for none."""
+        out = np.full(len(self.vocabulary), -1, np.int64)
+        out[self.trie.item] = np.arange(len(self.trie))
+        return out
+
     def found(self, queries: Queries, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
         """The items of each query, each once, and their scores: min(width, items that it may get) where anything is known of its history, else none."""
+        histories = Sequences.of(queries, self.leaf_of_item).last(self.length)
+        known = np.flatnonzero(histories.lengths > 0)
+        order, leaves, scores = [np.empty(0, np.int64)], [Ragged.empty(0)], [np.empty(0, np.float32)]
+        with torch.inference_mode():
+            for chosen in blocks_of(histories.lengths[known], width):
+                found, chances = self.led(histories.take(known[chosen]), allowed.take(known[chosen]), width)
+                order.append(known[chosen])
+                leaves.append(found)
+                scores.append(chances)
+        return in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """How many items of a history are read, at most."""
+
+    @abstractmethod
+    def led(self, histories: Sequences, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
+        """The leaves of each history, best first, and their scores. Called without gradients."""
 
     @abstractmethod
     def state(self) -> State:
@@ -135,26 +161,13 @@ class Generated(Generative):
     speaking: Speaking
     network: CodedNetwork
 
-    @cached_property
-    def leaf_of_item(self) -> Int64:
-        """(items,) the leaf of each item, -1 for none."""
-        out = np.full(len(self.vocabulary), -1, np.int64)
-        out[self.trie.item] = np.arange(len(self.trie))
-        return out
+    @property
+    def length(self) -> int:
+        return self.speaking.length
 
-    def found(self, queries: Queries, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
-        histories = Sequences.of(queries, self.leaf_of_item).last(self.speaking.length)
-        known = np.flatnonzero(histories.lengths > 0)
-        order, leaves, scores = [np.empty(0, np.int64)], [Ragged.empty(0)], [np.empty(0, np.float32)]
-        with torch.inference_mode():
-            for chosen in blocks_of(histories.lengths[known], width):
-                batch = ShiftedSequence().question(histories.take(known[chosen]))
-                speaker = CodedSpeaker.of(self.network, batch)
-                found, chances = search(self.trie, speaker, allowed.take(known[chosen]), width, self.trie.node_at[:, 1:])
-                order.append(known[chosen])
-                leaves.append(found)
-                scores.append(chances)
-        return in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
+    def led(self, histories: Sequences, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
+        speaker = CodedSpeaker.of(self.network, ShiftedSequence().question(histories))
+        return search(self.trie, speaker, allowed, width, self.trie.node_at[:, 1:])
 
     def log_chances(self, queries: Queries, items: Ragged) -> Float32:
         """log p of each query's own items, (pairs,); -inf for items without a code and for histories without a known item.
@@ -179,18 +192,14 @@ class Generated(Generative):
         return out
 
     def state(self) -> State:
-        weights = {WEIGHTS + name: value.numpy() for name, value in self.network.state_dict().items()}
-        return State({"speaking": parameters_of(self.speaking)}, {"paths": self.trie.paths, "items": self.trie.item, **weights})
+        arrays = {"paths": self.trie.paths, "items": self.trie.item, **weights_of(self.network, WEIGHTS)}
+        return State({"speaking": parameters_of(self.speaking)}, arrays)
 
     @classmethod
     def of_state(cls, state: State, vocabulary: Vocabulary, catalogue: Catalogue) -> Generated:
         speaking, arrays = Speaking(**state.config["speaking"]), state.arrays
         trie = Trie.of(arrays["paths"], arrays["items"])
-        network = speaking.network(trie)
-        # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
-        weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(WEIGHTS)}
-        network.load_state_dict({name.removeprefix(WEIGHTS): value for name, value in weights.items()})
-        return cls(vocabulary, catalogue, trie, speaking.beam, speaking, network.eval())
+        return cls(vocabulary, catalogue, trie, speaking.beam, speaking, with_weights(speaking.network(trie), arrays, WEIGHTS))
 
 
 def blocks_of(lengths: Int64, width: int) -> list[Int64]:

@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vitrina.base.config import Config, parameters_of
 from vitrina.base.state import State
@@ -17,12 +18,13 @@ from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.network import Body
 from vitrina.sequence.semantic.beam import Allowed, search
 from vitrina.sequence.semantic.decoder import Decoder
-from vitrina.sequence.semantic.generative import WEIGHTS, Generative, blocks_of, in_order
+from vitrina.sequence.semantic.generative import WEIGHTS, Generative
 from vitrina.sequence.semantic.piece_network import PieceNetwork, PieceSpeaker, PieceVectors
 from vitrina.sequence.semantic.pieces import Pieces
 from vitrina.sequence.semantic.segmenting import question
 from vitrina.sequence.semantic.trie import Trie
-from vitrina.types import Float32, Int32, Int64, Queries, Ragged
+from vitrina.sequence.weights import weights_of, with_weights
+from vitrina.types import Float32, Int32, Ragged
 from vitrina.vocabulary import Vocabulary
 
 SAID = "said"
@@ -73,34 +75,26 @@ class Pieced(Generative):
     speaking: PieceSpeaking
     network: PieceNetwork
 
-    @cached_property
-    def leaf_of_item(self) -> Int64:
-        """(items,) the leaf of each item, -1 for none."""
-        out = np.full(len(self.vocabulary), -1, np.int64)
-        out[self.trie.item] = np.arange(len(self.trie))
-        return out
+    @property
+    def length(self) -> int:
+        return self.speaking.length
 
-    def found(self, queries: Queries, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
-        histories = Sequences.of(queries, self.leaf_of_item).last(self.speaking.length)
-        known = np.flatnonzero(histories.lengths > 0)
-        order, leaves, scores = [np.empty(0, np.int64)], [Ragged.empty(0)], [np.empty(0, np.float32)]
-        with torch.inference_mode():
-            vectors = self.network.decoder.tokens(self.network.said)
-            for chosen in blocks_of(histories.lengths[known], width):
-                asked, may = histories.take(known[chosen]), allowed.take(known[chosen])
-                answers = []
-                for number in range(self.speaking.segmentations):
-                    batch = question(self.pieces, self.sets, asked, self.speaking.seed + number)
-                    answers.append(search(self.trie, PieceSpeaker.of(self.network, batch, vectors), may, width))
-                found, chances = together(answers, len(self.trie))
-                order.append(known[chosen])
-                leaves.append(found)
-                scores.append(chances)
-        return in_order(len(queries), np.concatenate(order), leaves, np.concatenate(scores), self.trie.item)
+    @cached_property
+    def said_vectors(self) -> Tensor:
+        """(tokens, dim) of those that items are said in."""
+        with torch.no_grad():
+            return self.network.decoder.tokens(self.network.said)
+
+    def led(self, histories: Sequences, allowed: Allowed, width: int) -> tuple[Ragged, Float32]:
+        answers = []
+        for number in range(self.speaking.segmentations):
+            batch = question(self.pieces, self.sets, histories, self.speaking.seed + number)
+            answers.append(search(self.trie, PieceSpeaker.of(self.network, batch, self.said_vectors), allowed, width))
+        return together(answers, len(self.trie))
 
     def state(self) -> State:
-        weights = {WEIGHTS + name: value.numpy() for name, value in self.network.state_dict().items()}
-        arrays = {"paths": self.trie.paths, "items": self.trie.item, "sets": self.sets, SAID: self.said, **weights}
+        own = {"paths": self.trie.paths, "items": self.trie.item, "sets": self.sets, SAID: self.said}
+        arrays = own | weights_of(self.network, WEIGHTS)
         pieces = self.pieces.state()
         config = {"speaking": parameters_of(self.speaking), "pieces": pieces.config}
         return State(config, arrays | {f"pieces.{name}": array for name, array in pieces.arrays.items()})
@@ -112,10 +106,8 @@ class Pieced(Generative):
         pieces = Pieces.of_state(State(state.config["pieces"], kept))
         sets, said, trie = np.array(arrays["sets"]), np.array(arrays[SAID]), Trie.of(arrays["paths"], arrays["items"])
         network = speaking.network(pieces, sets.shape[1], trie.levels, said)
-        # copies: torch wants arrays that it could write to, and those of an artifact are mapped from files
-        weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(WEIGHTS)}
-        network.load_state_dict({name.removeprefix(WEIGHTS): value for name, value in weights.items()})
-        return cls(vocabulary, catalogue, trie, speaking.beam, pieces, sets, said, speaking, network.eval())
+        network = with_weights(network, arrays, WEIGHTS)
+        return cls(vocabulary, catalogue, trie, speaking.beam, pieces, sets, said, speaking, network)
 
 
 def together(answers: list[tuple[Ragged, Float32]], n_leaves: int) -> tuple[Ragged, Float32]:

@@ -25,7 +25,6 @@ from vitrina.sequence import windows
 from vitrina.sequence.batches import Batch
 from vitrina.sequence.blocks.base import Block
 from vitrina.sequence.blocks.ligr import LiGR
-from vitrina.sequence.checkpoint import Checkpoint, room_for
 from vitrina.sequence.fitting import WINDOWS, Batches
 from vitrina.sequence.judges import Judges
 from vitrina.sequence.objectives import ShiftedSequence
@@ -34,7 +33,7 @@ from vitrina.sequence.semantic.generative import Generated, Speaking
 from vitrina.sequence.semantic.network import CodedNetwork, Taught
 from vitrina.sequence.semantic.residual import ResidualKMeans
 from vitrina.sequence.semantic.trie import Trie
-from vitrina.sequence.stopping import notes_of, validation_of
+from vitrina.sequence.stopping import settled, validation_of
 from vitrina.sequence.train import Progress, Run, Training
 from vitrina.types import Int64, ranges
 
@@ -124,18 +123,13 @@ class TIGER(ModelConfig):
             SplitError: no validation part can be cut off; `Training(patience=None)` needs none.
         """
         split = validation_of(self.training, data, validation)
-        saved = None if checkpoint is None else Checkpoint.of(Path(checkpoint), self, data, split, None)
-        with room_for(data, saved) as room:
-            learning = Learning.of(self, data if split is None else split.train, split, room("search"))
-            progress = learning.run(report, None if saved is None else saved.file("search")).run()
-            again = split is not None and split.train.n_events < (1 - self.training.refit) * data.n_events
-            judged = 0 if learning.judges is None else len(learning.judges)
-            if again:
-                learning = Learning.of(self, data, None, room("again"))
-                learning.run(report, None if saved is None else saved.file("again"), progress.best_epoch).run()
-        if saved is not None:
-            saved.remove()
-        return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=notes_of(progress, judged, again))
+
+        def train(log: Dataset, part: Split | None, room: Path | None, state: Path | None, epochs: int | None) -> tuple[Learning, Progress]:
+            learning = Learning.of(self, log, part, room)
+            return learning, learning.run(report, state, epochs).run()
+
+        learning, _, notes = settled(self, data, split, train, checkpoint)
+        return replace(learning.recommender(data), model=self, item_table=data.item_table, notes=notes)
 
     def cost(self, size: Size) -> Cost:
         """Of two thirds of the epochs, and of codes of three digits, of which two or three decide."""
