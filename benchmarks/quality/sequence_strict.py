@@ -210,9 +210,9 @@ class Asked:
     per_query: pl.DataFrame
 
 
-def asked(log: str, what: Any, recommender: Callable[[], Any] | None) -> Asked | None:
-    """Looked at once: the numbers are kept. None where there are none and no recommender is given."""
-    file, split = place(log, "test", what).with_suffix(".parquet"), split_of(log)
+def asked(log: str, what: Any, recommender: Callable[[], Any] | None, part: str = "test") -> Asked | None:
+    """Looked at once: the numbers are kept. None where there are none and no recommender is given. `part`: "test" or "validation"."""
+    file, split = place(log, part, what).with_suffix(".parquet"), split_of(log) if part == "test" else validation_of(log)
     if not file.exists() and recommender is None:
         return None
     if not file.exists():

@@ -37,7 +37,9 @@ def quality(
 
 
 def values_of(board: Board) -> list[ModelValues]:
-    """Each metric that has a value per query for two models or more, the primary one first.
+    """The primary metric, and each other one of accuracy that has a value per query for two models or more.
+
+    Popularity and novelty of lists are left out: they are told apart by few people, and say nothing of which model is right.
 
     Raises:
         ParameterError: fewer than two models have answers.
@@ -50,7 +52,7 @@ def values_of(board: Board) -> list[ModelValues]:
         )
     parts = {name: board.per_query.filter(pl.col("model") == name) for name in models}
     users, folds = parts[models[0]]["user"].to_numpy(), _folds(board, models[0])
-    lower = {info.name: info.lower_is_better for info in board.metrics}
+    lower = {info.name: info.lower_is_better for info in board.metrics if info.about_hits or info.name == board.primary}
     names = [name for name in board.per_query.columns if name in lower]
     found = []
     for metric in sorted(names, key=lambda name: name != board.primary):
