@@ -26,12 +26,12 @@ LIGR = "LiGR, `eSASRec()`"
 RATE = 3e-3
 s = vt.sequence
 OTHERS = {
-    "LiGR, relative positions": s.LiGR(positions=s.RelativePositions()),
-    "LiGR, rotary positions": s.LiGR(positions=s.Rotary()),
     "HSTU": s.HSTU(times=False),
     "FuXi-alpha": s.FuXiAlpha(times=False),
     "FuXi-beta": s.FuXiBeta(times=False),
     "FuXi-Linear": s.FuXiLinear(times=False),
+    "LiGR, relative positions": s.LiGR(positions=s.RelativePositions()),
+    "LiGR, rotary positions": s.LiGR(positions=s.Rotary()),
 }
 
 
