@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.special import ndtri, stdtrit
 
 import vitrina as vt
 from benchmarks.kit.places import BENCHMARKS, CACHE, data_folder
 from vitrina.base.config import fingerprint
+from vitrina.evaluate.fits import spread_of_fits
 from vitrina.evaluate.run import evaluate
 from vitrina.jobs.folders import split_fingerprint
 from vitrina.told import marks_of
@@ -229,12 +231,25 @@ def when_and_where(runs: Iterable[Run]) -> str:
     return f"{days}, load {min(loads):.1f} to {max(loads):.1f}, commit {', '.join(commits)}"
 
 
-def compared(runs: Mapping[str, Run], baseline: str, metric: str = "nDCG@10") -> dict[str, str]:
-    """The paired verdict on each run against the baseline, over people, corrected for the number of models."""
-    tables = {name: run.per_query for name, run in runs.items()}
-    columns = {name: table[metric].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name, table in tables.items()}
-    verdicts = vt.evaluate.compare_paired(columns, baseline, tables[baseline]["user"].to_numpy())
-    return dict(zip(verdicts["model"], verdicts["verdict"], strict=True)) | {baseline: "the baseline"}
+def verdicts(values: Mapping[str, Any], baseline: str, users: Any) -> pl.DataFrame:
+    """Each model against the baseline, of (fits, queries) values of each, one fit per seed: over people and seeds, corrected for the number of models.
+
+    Seeds are taken to move all models alike, as `vt.evaluate.quality_of` does: three fits of one say little of how far they spread, those of a whole table do.
+    """
+    spreads = [spread_of_fits(fits, users) for fits in values.values() if len(fits) > 1]
+    freedom = sum(one.fits - 1 for one in spreads)
+    own = sum(one.own * (one.fits - 1) for one in spreads) / max(freedom, 1) * (stdtrit(max(freedom, 1), 0.975) / ndtri(0.975)) ** 2
+    more = {name: own / len(fits) if len(fits) > 1 else 0.0 for name, fits in values.items()}
+    return vt.evaluate.compare_paired({name: fits.mean(axis=0) for name, fits in values.items()}, baseline, users, more=more)
+
+
+def compared(runs: Mapping[str, Sequence[Run]], baseline: str, metric: str = "nDCG@10") -> dict[str, str]:
+    """The paired verdict on the runs of each model, one per seed, against those of the baseline."""
+    values = {
+        name: np.stack([run.per_query[metric].cast(pl.Float64).fill_null(float("nan")) for run in fits]) for name, fits in runs.items()
+    }
+    table = verdicts(values, baseline, runs[baseline][0].per_query["user"].to_numpy())
+    return dict(zip(table["model"], table["verdict"], strict=True)) | {baseline: "the baseline"}
 
 
 def brief(verdict: str) -> str:

@@ -20,9 +20,8 @@ import numpy as np
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import data_folder
-from benchmarks.kit.runs import capped, card
+from benchmarks.kit.runs import capped, card, verdicts
 from benchmarks.quality.sequence_strict import asked, fitted, of_both, of_ids, split_of, validation_of
-from vitrina.evaluate import compare_paired
 
 LOG, METRIC, RARE = "amazon-beauty", "nDCG@10", 5  # training interactions
 IDS, CONTENT = "ids", "ids, content"
@@ -96,9 +95,7 @@ def test(split: vt.split.Split, names: Sequence[str], seeds: Sequence[int], epoc
 
 
 def _verdicts(group: str, found: Mapping[str, np.ndarray], baseline: str, users: np.ndarray) -> Iterator[str]:
-    more = {name: float(rows.mean(axis=1).var(ddof=1) / len(rows)) for name, rows in found.items()} if len(found[baseline]) > 1 else None
-    table = compare_paired({name: rows.mean(axis=0) for name, rows in found.items()}, baseline, users, more=more)
-    for row in table.iter_rows(named=True):
+    for row in verdicts(found, baseline, users).iter_rows(named=True):
         shown = f"{row['difference']:+.4f}" + (f" ({row['low']:+.4f} to {row['high']:+.4f})" if row["low"] is not None else "")
         yield f"| {group} | {row['model']} | {shown} | {row['verdict']} |"
 

@@ -171,7 +171,7 @@ def section(name: str, found: FinishedRuns, plot: str, options: argparse.Namespa
     """The block of a log: table, plot, how it was made."""
     what = STUDIES[name]
     on_front = {row for points in fronts(found).values() for row in points.filter("on_front")["model"]}
-    verdicts = compared(found.runs, BASE)
+    verdicts = compared({row: [run] for row, run in found.runs.items()}, BASE)
     yield f"### {what.title}\n\n{card(what.split())}\n"
     yield f"| part | model | nDCG@10 | against {BASE} | {' | '.join(what.heads.values())} | front | fit, s | answer, s | best epoch |"
     yield f"|{'---|' * (len(what.heads) + 8)}"

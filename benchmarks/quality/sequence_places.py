@@ -45,7 +45,7 @@ def models(seed: int) -> dict[str, Any]:
 
 
 def table(name: str, split: vt.split.Split, rows: dict[str, list[Run]]) -> Iterator[str]:
-    verdicts = compared({model: runs[0] for model, runs in rows.items()}, LIGR) if LIGR in rows else {}
+    verdicts = compared(rows, LIGR) if LIGR in rows else {}
     yield f"**{name}**\n\n{card(split)}\n"
     yield f"| model | nDCG@10, first seed | against LiGR | nDCG@10 of the seeds | seeds | Recall@10 | Coverage@10 | fit, s | best epoch |\n|{'---|' * 9}"
     for model, runs in rows.items():
@@ -86,7 +86,7 @@ def main() -> None:
     print(
         f"Fitted on all but the last item of each person, stopped by the last but one of some; nothing was chosen on the last. HSTU with places alone has Recall@10 .3023 in "
         f"RecTools' tutorial (100 epochs, 128 negatives). Means over the seeds that are finished (of {', '.join(map(str, options.seeds))}) but for the first column; 95% intervals "
-        f"and verdicts over people.{capping} {limits}. Runs: {when_and_where(runs)}."
+        f"over people, verdicts over people and seeds.{capping} {limits}. Runs: {when_and_where(runs)}."
     )
 
 

@@ -58,7 +58,7 @@ def runs_of(log: str, options: argparse.Namespace) -> dict[str, Run]:
 
 
 def table(log: str, runs: Mapping[str, Run]) -> Iterator[str]:
-    verdicts = compared(runs, BASELINE)
+    verdicts = compared({name: [run] for name, run in runs.items()}, BASELINE)
     yield f"**{JOBS[log].title}**\n\n{card(JOBS[log].load().split(JOBS[log].rule))}\n"
     yield f"| model | nDCG@10 | against own counts | {' | '.join(SHOWN.values())} | fit, s | answer, s | best epoch |"
     yield f"|{'---|' * (len(SHOWN) + 6)}"

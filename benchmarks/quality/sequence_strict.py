@@ -33,7 +33,7 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.machine import machine
 from benchmarks.kit.places import CACHE
-from benchmarks.kit.runs import CODE, COMMIT, UNFILTERED, brief, card, changed, leave_one_out, spread
+from benchmarks.kit.runs import CODE, COMMIT, UNFILTERED, brief, card, changed, leave_one_out, spread, verdicts
 from vitrina.base.config import fingerprint
 from vitrina.forms.blended import Blended
 from vitrina.jobs.specs import written
@@ -268,23 +268,23 @@ def table(logs: Sequence[str], seeds: Sequence[int], *, kept_alone: bool) -> Ite
     errors = {}
     for (log, how), of_seeds in blends.items():
         found = {name: runs for name, runs in rows_of(log, how, of_seeds, kept_alone=kept_alone) if runs}
-        columns = {name: runs[0].per_query[METRIC].to_numpy() for name, runs in found.items()}
-        said = verdicts_of(columns, next(iter(found.values()))[0].per_query["user"].to_numpy())
-        errors[log] = max(float(values.std(ddof=1) / np.sqrt(len(values))) for values in columns.values())
+        said, columns = against_counts(found), [runs[0].per_query[METRIC].to_numpy() for runs in found.values()]
+        errors[log] = max(float(values.std(ddof=1) / np.sqrt(len(values))) for values in columns)
         for name, runs in found.items():
             cells = [spread([run.numbers[m + suffix] for run in runs]) for suffix in ("", f", {UNFILTERED}") for m in (METRIC, BESIDE)]
             yield f"| {log} | {how} | {name} | {len(runs)} | {' | '.join(cells)} | {said[name]} | {_against(GOALS[log, how], runs)} |"
     told = ", ".join(f"{error:.4f} on {log}" for log, error in errors.items())
-    yield f"\nSeeds: mean (least to most). One sampling error of {METRIC}: {told}. Verdicts are of the first seed, over people. {machine()}."
+    yield f"\nSeeds: mean (least to most). One sampling error of {METRIC}: {told}. Verdicts are over people and seeds. {machine()}."
 
 
-def verdicts_of(columns: Mapping[str, Any], users: Any) -> dict[str, str]:
+def against_counts(found: Mapping[str, Sequence[Asked]]) -> dict[str, str]:
     """Each beside the counts, where those were asked."""
-    counts = next(iter(columns))
-    if not counts.startswith("counts") or len(columns) == 1:
-        return dict.fromkeys(columns, "")
-    verdicts = vt.evaluate.compare_paired(columns, counts, users)
-    return {counts: ""} | {name: brief(verdict) for name, verdict in verdicts.select("model", "verdict").iter_rows() if name != counts}
+    counts = next(iter(found))
+    if not counts.startswith("counts") or len(found) == 1:
+        return dict.fromkeys(found, "")
+    values = {name: np.stack([run.per_query[METRIC] for run in runs]) for name, runs in found.items()}
+    table = verdicts(values, counts, found[counts][0].per_query["user"].to_numpy())
+    return {counts: ""} | {name: brief(verdict) for name, verdict in table.select("model", "verdict").iter_rows()}
 
 
 def _against(goal: float, runs: Sequence[Asked]) -> str:

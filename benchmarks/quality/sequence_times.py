@@ -80,8 +80,7 @@ class Log:
             print(f"{self.name}, {name}: nDCG@10 {run['nDCG@10']:.4f}, {run.fit:.0f} s", file=sys.stderr, flush=True)
 
     def verdicts(self, baseline: str) -> dict[str, str]:
-        """Paired by person, of the first seed."""
-        return {} if baseline not in self.rows else compared({name: runs[0] for name, runs in self.rows.items()}, baseline)
+        return {} if baseline not in self.rows else compared(self.rows, baseline)
 
 
 def table(log: Log) -> Iterator[str]:
@@ -111,7 +110,7 @@ def own(log: Log) -> dict[str, str]:
     """Each block with times against the same without."""
     found: dict[str, str] = {}
     for name in BLOCKS:
-        kinds = {kind: log.rows[f"{name}, {kind}"][0] for kind in (WITHOUT, WITH, TOLD) if f"{name}, {kind}" in log.rows}
+        kinds = {kind: log.rows[f"{name}, {kind}"] for kind in (WITHOUT, WITH, TOLD) if f"{name}, {kind}" in log.rows}
         if WITHOUT in kinds and len(kinds) > 1:
             found |= {f"{name}, {kind}": verdict for kind, verdict in compared(kinds, WITHOUT).items() if kind != WITHOUT}
     return found
@@ -123,7 +122,7 @@ def printed(logs: Sequence[Log], options: argparse.Namespace, limits: str) -> st
     below = (
         f"Fitted on the first four fifths of time, stopped by the end of them (patience {PATIENCE}) and trained again on all of them; the last fifth is asked, seen "
         f"items left out, all others ranked. Nothing was chosen on it. Means over the seeds that are finished (of {', '.join(map(str, options.seeds))}) but for the first "
-        f"column; 95% intervals and verdicts over people, corrected for the number of models.{capping} {limits}. Runs: {when_and_where(runs)}."
+        f"column; 95% intervals over people; verdicts over people and seeds, corrected for the number of models.{capping} {limits}. Runs: {when_and_where(runs)}."
     )
     return "\n\n".join(["\n".join(table(log)) for log in logs] + [below])
 
