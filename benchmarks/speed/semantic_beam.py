@@ -22,7 +22,6 @@ from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import data_folder
 from benchmarks.kit.runs import leave_one_out
 
-CODES = {"path": str(data_folder() / "amazon-beauty" / "semantic_ids.parquet"), "column": "rqvae"}
 ONE = vt.sequence.Training(epochs=1, patience=None)
 DEPTHS = {
     "as it comes": {},
@@ -34,8 +33,9 @@ def rows(people: int) -> Iterator[str]:
     split = leave_one_out("amazon-beauty", strict=True)
     queries, eligible = split.queries[:people], split.eligible.rows(slice(0, people))
     tenth = next(iter(split.train.sharded(10).shards()))
+    codes = vt.sequence.GivenCodes(path=str(data_folder() / "amazon-beauty" / "semantic_ids.parquet"), column="rqvae")
     for name, sizes in DEPTHS.items():
-        fitted = vt.TIGER(codes=vt.sequence.GivenCodes(**CODES), training=ONE, **sizes).fit(tenth)
+        fitted = vt.TIGER(codes=codes, training=ONE, **sizes).fit(tenth)
         fitted.recommend(queries[:100], 10, eligible=eligible.rows(slice(0, 100)))  # compiles
         for beam in (10, 50):
             began, spent = time.perf_counter(), time.process_time()

@@ -61,7 +61,9 @@ def test_ctrl_c_ends_the_processes_of_a_cluster_and_the_next_run_gives_the_board
     _until(lambda: pid.exists() and pid.read_text() and any(cache.glob("model-*")))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert "KeyboardInterrupt" in said
+    assert process.returncode
+    # on a busy machine Ray aborts itself where a task ends while it is cancelled
+    assert "KeyboardInterrupt" in said or "task_manager.cc" in said
     _until(lambda: not psutil.pid_exists(int(pid.read_text())), 10)
     assert [path.name.split("-")[0] for path in cache.iterdir()] == ["model"]
 
