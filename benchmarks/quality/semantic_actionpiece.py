@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,11 +24,12 @@ import polars as pl
 import vitrina as vt
 from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import CACHE
-from benchmarks.kit.runs import UNFILTERED, Run, capped, card, leave_one_out, measured, spread, when_and_where
+from benchmarks.kit.runs import Run, capped, leave_one_out, measured
+from benchmarks.quality.semantic_tiger import BARE, LOG, METRICS, page
 from vitrina.sequence.embed.content import directions
 
-LOG, METRICS, JUDGES = "amazon-beauty", ("Recall@10", "nDCG@10"), 3000
-PUBLISHED = 0.0424
+JUDGES = 3000
+PUBLISHED = {"ActionPiece, codes of sentence-T5": {BARE: 0.0424}}
 
 
 def strict() -> vt.split.Split:
@@ -76,17 +76,6 @@ def runs_of(options: argparse.Namespace) -> list[Run]:
     return found
 
 
-def table(runs: Sequence[Run], vectors: str) -> Iterator[str]:
-    heads = [f"{metric}, {how}" for how in ("seen left out", UNFILTERED) for metric in METRICS]
-    yield f"| model | seeds | {' | '.join(heads)} | fit, s | answer, s | best epoch |\n|{'---|' * 9}"
-    cells = [spread([run[metric] for run in runs]) for metric in (*METRICS, *(f"{metric}, {UNFILTERED}" for metric in METRICS))]
-    seconds = [f"{sum(getattr(run, name) for run in runs) / len(runs):.0f}" for name in ("fit", "answer")]
-    epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs)
-    name = {"text": "all-MiniLM-L6-v2", "tfidf": "TF-IDF"}[vectors]
-    yield f"| `ActionPiece`, codes of {name} | {len(runs)} | {' | '.join(cells)} | {' | '.join(seconds)} | {epochs} |"
-    yield f"| ActionPiece, published, codes of sentence-T5 | | | | | {PUBLISHED:.4f} | | | |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -96,7 +85,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="write the block of RESULTS.md")
     options = parser.parse_args()
     runs = runs_of(options)
-    text = "\n".join([card(strict(), LOG), "", *table(runs, options.vectors), "", when_and_where(runs) + "."])
+    made = {"text": "all-MiniLM-L6-v2", "tfidf": "TF-IDF"}[options.vectors]
+    text = page(strict(), runs, f"`ActionPiece`, codes of {made}", PUBLISHED)
     print(text)
     if options.keep:
         keep(RESULTS, "quality.semantic_actionpiece", text)

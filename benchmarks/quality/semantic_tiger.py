@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import vitrina as vt
+from benchmarks.kit.machine import machine
 from benchmarks.kit.pages import RESULTS, keep
 from benchmarks.kit.places import data_folder
 from benchmarks.kit.runs import UNFILTERED, Run, capped, card, leave_one_out, measured, spread, when_and_where
 
 LOG, METRICS = "amazon-beauty", ("Recall@10", "nDCG@10")
+BARE = f"nDCG@10, {UNFILTERED}"
 PUBLISHED = {
-    "TIGER, the paper": (0.0648, 0.0384),
-    "TIGER by others, tiger-cf": (0.0582, 0.0319),
-    "TIGER by others, genrec (of the validation part)": (0.0721, 0.0378),
+    "TIGER, the paper": {f"Recall@10, {UNFILTERED}": 0.0648, BARE: 0.0384},
+    "TIGER by others, tiger-cf": {f"Recall@10, {UNFILTERED}": 0.0582, BARE: 0.0319},
+    "TIGER by others, genrec (of the validation part)": {f"Recall@10, {UNFILTERED}": 0.0721, BARE: 0.0378},
 }
 
 
@@ -43,15 +45,19 @@ def runs_of(options: argparse.Namespace) -> list[Run]:
     return found
 
 
-def table(runs: Sequence[Run], column: str) -> Iterator[str]:
-    heads = [f"{metric}, {how}" for how in ("seen left out", UNFILTERED) for metric in METRICS]
-    yield f"| model | seeds | {' | '.join(heads)} | fit, s | answer, s | best epoch |\n|{'---|' * 9}"
-    cells = [spread([run[metric] for run in runs]) for metric in (*METRICS, *(f"{metric}, {UNFILTERED}" for metric in METRICS))]
-    seconds = [f"{sum(getattr(run, name) for run in runs) / len(runs):.0f}" for name in ("fit", "answer")]
+def page(split: vt.split.Split, runs: Sequence[Run], name: str, published: Mapping[str, Mapping[str, float]]) -> str:
+    """The block of a generative model: its runs, one per seed, and what is published of it, by column."""
+    columns = [*METRICS, *(f"{metric}, {UNFILTERED}" for metric in METRICS)]
+    seconds = [f"{sum(getattr(run, part) for run in runs) / len(runs):.0f}" for part in ("fit", "answer")]
     epochs = ", ".join(f"{run.best_epoch} of {run.epochs}" for run in runs)
-    yield f"| `TIGER`, codes {column} | {len(runs)} | {' | '.join(cells)} | {' | '.join(seconds)} | {epochs} |"
-    for paper, numbers in PUBLISHED.items():
-        yield f"| {paper}, published | | | | {' | '.join(f'{number:.4f}' for number in numbers)} | | | |"
+    heads = ["model", "seeds", *columns, "fit, s", "answer, s", "best epoch"]
+    rows = [[name, str(len(runs)), *(spread([run[column] for run in runs]) for column in columns), *seconds, epochs]]
+    rows += [
+        [f"{paper}, published", "", *(f"{numbers[c]:.4f}" if c in numbers else "" for c in columns), *[""] * 3]
+        for paper, numbers in published.items()
+    ]
+    lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join([card(split, LOG), "", *lines, "", f"{machine()}. Runs: {when_and_where(runs)}."])
 
 
 def main() -> None:
@@ -63,7 +69,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="write the block of RESULTS.md")
     options = parser.parse_args()
     runs = runs_of(options)
-    text = "\n".join([card(leave_one_out(LOG, strict=True), LOG), "", *table(runs, options.codes), "", when_and_where(runs) + "."])
+    text = page(leave_one_out(LOG, strict=True), runs, f"`TIGER`, codes {options.codes}", PUBLISHED)
     print(text)
     if options.keep:
         keep(RESULTS, "quality.semantic_tiger", text)

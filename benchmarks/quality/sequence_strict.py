@@ -225,7 +225,7 @@ def asked(log: str, what: Any, recommender: Callable[[], Any] | None, part: str 
         file.parent.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(columns).write_parquet(file)
     table = pl.read_parquet(file)
-    return Asked({name: float(table[name].mean()) for name in table.columns if name != "user"}, table)  # type: ignore[arg-type]
+    return Asked({name: float(table[name].to_numpy().mean()) for name in table.columns if name != "user"}, table)
 
 
 def seeded(blend: vt.Blend, seed: int) -> vt.Blend:

@@ -105,14 +105,10 @@ class SemanticCodes:
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self.sizes))
         made = "" if self.made == "given" else f", {self.made}"
-        return f"SemanticCodes({int(self.known.sum()):,} of {len(self):,} items, {self.digits} digits of {sizes}{made})"
+        return f"SemanticCodes({int(self.known.sum()):,} of {len(self):,} items, {len(self.sizes)} digits of {sizes}{made})"
 
     def __len__(self) -> int:
         return len(self.vocabulary)
-
-    @property
-    def digits(self) -> int:
-        return len(self.sizes)
 
     @cached_property
     def known(self) -> Bool:
@@ -153,7 +149,7 @@ class SemanticCodes:
         if vocabulary is self.vocabulary:
             return self
         at = self.vocabulary.encode(vocabulary.ids)
-        codes = np.where(at[:, None] >= 0, self.codes[at], UNKNOWN) if len(self) else np.full((len(vocabulary), self.digits), UNKNOWN)
+        codes = np.where(at[:, None] >= 0, self.codes[at], UNKNOWN) if len(self) else np.full((len(vocabulary), len(self.sizes)), UNKNOWN)
         return replace(self, vocabulary=vocabulary, codes=codes.astype(np.int32))
 
     def quality(

@@ -58,9 +58,9 @@ class SemanticIds(Embed):
 
 def _tokens(codes: SemanticCodes, prefixes: bool) -> tuple[Int64, int]:
     """(items, tokens) the number of each vector that an item sums up, and how many vectors there are; that number stands for none."""
-    parts = [codes.codes[:, digit].astype(np.int64) for digit in range(codes.digits)]
+    parts = [codes.codes[:, digit].astype(np.int64) for digit in range(len(codes.sizes))]
     sizes = list(codes.sizes)
-    for digits in range(2, codes.digits + 1) if prefixes else ():
+    for digits in range(2, len(codes.sizes) + 1) if prefixes else ():
         parts.append(codes.prefixes(digits))
         sizes.append(int(parts[-1].max(initial=-1)) + 1)
     starts = np.cumsum([0, *sizes])

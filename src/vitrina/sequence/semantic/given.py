@@ -39,9 +39,9 @@ class GivenCodes(Coder):
             raise ParameterError("GivenCodes takes no vectors: its codes are there already.", owner="GivenCodes", parameter="vectors")
         given = SemanticCodes.of_table(self.path, item=self.item, column=self.column)
         if self.digits is not None:
-            if not 0 < self.digits <= given.digits:
+            if not 0 < self.digits <= len(given.sizes):
                 raise ParameterError(
-                    f"The 'digits' of GivenCodes must be 1 to {given.digits}, as many as the codes in {self.path} have. Got {self.digits}.",
+                    f"The 'digits' of GivenCodes must be 1 to {len(given.sizes)}, as many as the codes in {self.path} have. Got {self.digits}.",
                     owner="GivenCodes",
                     parameter="digits",
                     value=self.digits,

@@ -76,7 +76,7 @@ def quality_of(
     random = None if attributes is None else _random(attributes, rng)
     rows = [
         _digit(codes, at) | _likeness(codes.prefixes(at), attributes, confidence, rng) | {"random": random}
-        for at in range(1, codes.digits + 1)
+        for at in range(1, len(codes.sizes) + 1)
     ]
     return CodeQuality(pl.DataFrame(rows, schema_overrides=dict.fromkeys(("likeness", "low", "high", "random"), pl.Float64)),
                        int(codes.known.sum()), int((~codes.known).sum()), confidence)  # fmt: skip
