@@ -231,6 +231,27 @@ def test_the_last_tokens_alone_are_those_among_all(block, lengths):
         torch.testing.assert_close(body(table, alone, causal), states, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("block", [*BLOCKS, FuXiLinear(times=False)], ids=repr)
+def test_products_in_bfloat16_leave_the_gradients(block):
+    """As a GPU trains. Among so many first events a product of query and key comes near 0, where a norm turns over."""
+    torch.manual_seed(0)
+    lengths = torch.randint(1, 4, (1000,))
+    tokens = int(lengths.sum())
+    times = torch.randint(0, 10**12, (tokens,)).cumsum(0)
+    module, x, weights = block.build(64, 1, 0.0, 50), torch.randn(tokens, 64), torch.randn(tokens, 64)
+
+    def gradients(narrow):
+        module.zero_grad()
+        given = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            states = module(given, Layout(lengths, times, times + 10**9), True)
+        (states.float() * weights).sum().backward()
+        return torch.cat([given.grad.flatten(), *(p.grad.flatten() for p in module.parameters() if p.grad is not None)])
+
+    exact = gradients(False)
+    assert (gradients(True) - exact).norm() < 0.05 * exact.norm()
+
+
 def test_a_block_is_built_with_the_length_of_the_model():
     assert len(Body(Made(module=Long), 1, 1, 8, 10, 0.0).blocks[0].places) == 10
 

@@ -92,8 +92,10 @@ class _FuXiLinear(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, causal: bool) -> Tensor:
         n = normed(x)
-        v, k, u, q = F.silu(self.into(n)).split(self.sizes, -1)
-        found = [self._retained(layout.pad(q), layout.pad(k), layout.pad(v), layout, causal)]
+        # s of the first event is (q . k) v, whose norm turns over where q . k passes 0: rounded to bfloat16, gradients there are another number
+        with torch.autocast(x.device.type, enabled=False):
+            v, k, u, q = F.silu(self.into(n)).split(self.sizes, -1)
+            found = [self._retained(layout.pad(q), layout.pad(k), layout.pad(v), layout, causal)]
         if self.of_times is not None:
             found.append(self._by_time(layout.pad(self.of_times(n)), layout, causal))
         placed = self.of_places(n)
