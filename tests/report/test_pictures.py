@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from xml.dom.minidom import parseString
 
+import pytest
+
 from vitrina.pages.frame import framed
+from vitrina.report.charts import SEMIBOLD, Dot, dots
 from vitrina.report.curves import Curve, curves
 from vitrina.report.html import section
-from vitrina.report.scales import Linear
+from vitrina.report.scales import FONT, Linear, text_width
 from vitrina.report.standalone import picture
 
 LINES = [
@@ -56,3 +59,11 @@ def test_a_page_has_its_answer_first_and_links_only_to_what_it_shows() -> None:
     assert "#two" not in page
     assert "<h1>A &lt; B</h1>" in page
     assert not re.findall(r'(?:src|href)="(?!#)', page)
+
+
+@pytest.mark.parametrize("width", [340, 1000])
+@pytest.mark.parametrize(("kind", "face"), [("other", 1.0), ("lead", SEMIBOLD), ("base", SEMIBOLD)])
+def test_a_name_keeps_inside_the_picture_in_its_own_face(kind: str, face: float, width: int) -> None:
+    drawn = str(dots([Dot("nDCG@10 and Recall@10 by people of the last fold", 0.5, 0.4, 0.6, kind, "a")], description="one").draw(width))
+    ((end, shown),) = re.findall(rf'<text x="([\d.]+)"[^>]*class="name {kind}"[^>]*>([^<]*)<', drawn)
+    assert text_width(shown, face * FONT) <= float(end)

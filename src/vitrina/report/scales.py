@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from vitrina.report.words import fixed
 
 FONT = 12.0  # px of the text in a plot
-_NARROW, _BROAD = frozenset("ijlIft.,:;'|!()[] -–·"), frozenset("mwMWQO@%&—")
+_NARROW, _BROAD = frozenset("ijlIft.,:;'|!()[] -–·"), frozenset("mwMWQO@%&—…")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _char_width(char: str) -> float:
         return 1.05
     if char in _NARROW:
         return 0.36
-    return 0.9 if char in _BROAD else 0.7 if char.isupper() else 0.6
+    return 1.0 if char in _BROAD else 0.75 if char.isupper() else 0.62
 
 
 def shorten(text: str, width: float, size: float = FONT) -> str:
