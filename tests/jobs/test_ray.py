@@ -121,6 +121,25 @@ def test_errors_come_back_as_they_were_raised(executors):
             list(executors[name].map(failing, range(3)))
 
 
+def refusing_or_late(part):
+    if part == 0:
+        raise DataError("no such part")
+    time.sleep(0.1 if part == 1 else 600)
+
+
+def test_only_what_goes_on_is_cancelled(executors, monkeypatch):
+    """Ray ends the whole process where a task ends while it is cancelled, so that what has ended, or soon will have, is left alone."""
+    cancelled = []
+    cancel = ray.cancel
+    monkeypatch.setattr(ray, "cancel", lambda task, force: (cancelled.append(task), cancel(task, force=force)))
+    for parts, count in ((range(2), 0), ([0, 2], 1)):
+        with pytest.raises(DataError, match="no such part"):
+            list(executors["ray"].map(refusing_or_late, parts))
+        assert len(cancelled) == count
+    with pytest.raises((ray.exceptions.TaskCancelledError, ray.exceptions.WorkerCrashedError)):
+        ray.get(cancelled, timeout=30)
+
+
 def test_a_part_that_kills_its_worker_again_and_again(executors):
     with pytest.raises(MemoryBudgetError, match="3 more tries of its part as well, most likely because memory ran out"):
         list(executors["ray"].map(dying, range(1)))

@@ -23,6 +23,7 @@ from vitrina.base.threads import ONE_THREAD
 T = TypeVar("T")
 R = TypeVar("R")
 STORE = 200_000_000  # bytes of a local cluster's object store: results are small, and what is large travels as paths
+GRACE = 1.0  # seconds in which parts that nobody waits for may end by themselves
 RETRIES = 3  # of a part whose node or worker process is lost
 PATIENCE = 5.0  # seconds for the first answer of a cluster
 _starting = threading.Lock()
@@ -71,8 +72,11 @@ class Ray:
             while ordered:
                 yield _got(ray, ordered)
         finally:
-            for left in ordered:
-                ray.cancel(left, force=True)
+            if (
+                ordered
+            ):  # Ray ends this process where a task ends while it is cancelled (ray-project/ray#54846): short ones end by themselves
+                for left in ray.wait(list(ordered), num_returns=len(ordered), timeout=GRACE)[1]:
+                    ray.cancel(left, force=True)
 
     def together(self, function: Callable[[T], None], item: T, folder: Path) -> None:
         """`function(item)` in `workers` workers of Ray Train, one CPU each, and one GPU each where the cluster has as many."""
