@@ -4,7 +4,7 @@
 
 Strict: trained without everybody's last two items, stopped by the last but one (`validation`), asked for the last, all items ranked; once with the items
 of the history left out and once with nothing left out, as the papers ask. Finished runs are kept in `benchmarks/.cache/sequence`, so an interrupted script goes on, and
-an interrupted fit after its last epoch; `--resume` takes those of older code too. `--keep` writes the block of RESULTS.md. Forty minutes of one core per seed.
+an interrupted fit after its last epoch; `--resume` takes those of older code too. `--keep` writes the block of RESULTS.md. Half an hour of one core per seed.
 
 Published: [TIGER](https://arxiv.org/abs/2305.05065), and two implementations of it by others: tiger-cf, which says that its numbers are of the test part, and
 phonism/genrec, whose table is headed as of the validation part.

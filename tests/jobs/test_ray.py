@@ -132,7 +132,8 @@ def test_only_what_goes_on_is_cancelled(executors, monkeypatch):
     cancelled = []
     cancel = ray.cancel
     monkeypatch.setattr(ray, "cancel", lambda task, force: (cancelled.append(task), cancel(task, force=force)))
-    for parts, count in ((range(2), 0), ([0, 2], 1)):
+    for parts, grace, count in ((range(2), 60.0, 0), ([0, 2], 0.1, 1)):
+        monkeypatch.setattr(on_ray, "GRACE", grace)
         with pytest.raises(DataError, match="no such part"):
             list(executors["ray"].map(refusing_or_late, parts))
         assert len(cancelled) == count

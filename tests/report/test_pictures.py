@@ -8,10 +8,11 @@ from xml.dom.minidom import parseString
 import pytest
 
 from vitrina.pages.frame import framed
-from vitrina.report.charts import SEMIBOLD, Dot, dots
+from vitrina.report.cascade import Part, cascade
+from vitrina.report.charts import Dot, dots
 from vitrina.report.curves import Curve, curves
-from vitrina.report.html import section
-from vitrina.report.scales import FONT, Linear, text_width
+from vitrina.report.html import Drawing, section
+from vitrina.report.scales import FONT, SEMIBOLD, Linear, text_width
 from vitrina.report.standalone import picture
 
 LINES = [
@@ -61,9 +62,19 @@ def test_a_page_has_its_answer_first_and_links_only_to_what_it_shows() -> None:
     assert not re.findall(r'(?:src|href)="(?!#)', page)
 
 
+LABEL = "nDCG@10 and Recall@10 by people of the last fold"
+
+
 @pytest.mark.parametrize("width", [340, 1000])
-@pytest.mark.parametrize(("kind", "face"), [("other", 1.0), ("lead", SEMIBOLD), ("base", SEMIBOLD)])
-def test_a_name_keeps_inside_the_picture_in_its_own_face(kind: str, face: float, width: int) -> None:
-    drawn = str(dots([Dot("nDCG@10 and Recall@10 by people of the last fold", 0.5, 0.4, 0.6, kind, "a")], description="one").draw(width))
-    ((end, shown),) = re.findall(rf'<text x="([\d.]+)"[^>]*class="name {kind}"[^>]*>([^<]*)<', drawn)
-    assert text_width(shown, face * FONT) <= float(end)
+@pytest.mark.parametrize(
+    ("drawing", "face"),
+    [
+        (dots([Dot(LABEL, 0.5, 0.4, 0.6, "other", "a")], description="one"), FONT),
+        (dots([Dot(LABEL, 0.5, 0.4, 0.6, "lead", "a")], description="one"), SEMIBOLD),
+        (dots([Dot(LABEL, 0.5, 0.4, 0.6, "base", "a")], description="one"), SEMIBOLD),
+        (cascade([Part(LABEL, 0.5, "0.5", total=True)], description="one"), SEMIBOLD),
+    ],
+)
+def test_a_name_keeps_inside_the_picture_in_its_own_face(drawing: Drawing, face: float, width: int) -> None:
+    ((end, shown),) = re.findall(r'<text x="([\d.]+)"[^>]*class="name[^"]*"[^>]*>([^<]*)<', str(drawing.draw(width)))
+    assert text_width(shown, face) <= float(end)

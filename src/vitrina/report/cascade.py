@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from vitrina.report.charts import AXIS, BASE, ROW, bottom_axis, rule, whisker, write
 from vitrina.report.html import Drawing, Html, el, join
-from vitrina.report.scales import Linear, shorten, spanning, text_width
+from vitrina.report.scales import FONT, SEMIBOLD, Linear, shorten, spanning, text_width
 from vitrina.report.words import short_count
 
 
@@ -30,6 +30,11 @@ class Part:
     high: float | None = None
     total: bool = False
 
+    @property
+    def size(self) -> float:
+        """What its name is measured by: those of totals are semibold."""
+        return SEMIBOLD if self.total else FONT
+
 
 def cascade(parts: Sequence[Part], *, description: str) -> Drawing:
     """Bars that begin where the one above ended; totals begin at zero."""
@@ -40,7 +45,7 @@ def cascade(parts: Sequence[Part], *, description: str) -> Drawing:
         at += not part.total
 
     def draw(width: int) -> Html:
-        gutter = min(0.4 * width, 12 + max(text_width(p.label) for p in parts))
+        gutter = min(0.4 * width, 12 + max(text_width(p.label, p.size) for p in parts))
         room = 12 + max(text_width(p.shown) for p in parts)
         ends = [b + e for p, b in zip(parts, begins, strict=True) for e in (0.0, p.value, p.low or p.value, p.high or p.value)]
         wide = spanning(ends, gutter + 4, width - room, zero=True)
@@ -55,7 +60,7 @@ def cascade(parts: Sequence[Part], *, description: str) -> Drawing:
 def _part(part: Part, begin: float, at: int, wide: Linear, gutter: float) -> Html:
     y, left, right = ROW * at + 4.0, *sorted((wide(begin), wide(begin + part.value)))
     class_ = "lead" if part.total else "other" if part.value >= 0 else "less"
-    named = write(shorten(part.label, gutter - 8), gutter - 6, y + 8 + BASE, "name lead" if part.total else "name", "end")
+    named = write(shorten(part.label, gutter - 8, part.size), gutter - 6, y + 8 + BASE, "name lead" if part.total else "name", "end")
     body = el("rect", x=left, y=y, width=max(right - left, 1.0), height=15, class_=class_)
     ends = (begin + part.low, begin + part.high) if part.low is not None and part.high is not None else (None, None)
     line = whisker(wide, *ends, y + 7.5, "thin base")

@@ -12,11 +12,10 @@ from datetime import date
 from itertools import pairwise
 
 from vitrina.report.html import Drawing, Html, el, join
-from vitrina.report.scales import FONT, Box, Labels, Linear, shorten, spanning, text_width, time_ticks
+from vitrina.report.scales import FONT, SEMIBOLD, Box, Labels, Linear, shorten, spanning, text_width, time_ticks
 from vitrina.report.words import short_count
 
 ROW, AXIS = 22, 26  # px: a row of a dot plot or bar chart, the strip for an axis
-SEMIBOLD = 1.1  # how much wider than the plain face the names of the lead and of the baseline are, and headings
 BASE = 4  # px from the middle of a line of text to its baseline
 
 
@@ -32,6 +31,11 @@ class Dot:
     detail: str
     model: int | None = None
     mark: float | None = None
+
+    @property
+    def size(self) -> float:
+        """What its name is measured by: those of the lead and of the baseline are semibold."""
+        return SEMIBOLD if self.class_ in ("lead", "base") else FONT
 
 
 def write(text: object, x: float, y: float, class_: str | None = None, anchor: str | None = None) -> Html:
@@ -84,7 +88,7 @@ def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None, 
     """One row per estimate: a dot, its interval, its name at the left. `marker` draws an upright line to compare with; the axis holds `among` too."""
 
     def draw(width: int) -> Html:
-        gutter = min((0.3 if width > 600 else 0.42) * width, 12 + max((text_width(r.label, _size(r)) for r in rows), default=0))
+        gutter = min((0.3 if width > 600 else 0.42) * width, 12 + max((text_width(r.label, r.size) for r in rows), default=0))
         wide = spanning([v for r in rows for v in (r.value, r.low, r.high, r.mark)] + [marker, *among], gutter + 6, width - 14)
         bottom = ROW * len(rows) + 4
         axis = bottom_axis(wide, 0, bottom, wide.tick_labels(max(3, int((width - gutter) / 90))))
@@ -96,17 +100,12 @@ def dots(rows: Sequence[Dot], *, description: str, marker: float | None = None, 
 
 def _dot(row: Dot, at: int, scale: Linear, gutter: float, *, named: bool = True) -> Html:
     y = ROW * at + ROW / 2 + 2
-    label = write(shorten(row.label, gutter - 8, _size(row)), gutter - 6, y + BASE, f"name {row.class_}", "end") if named else None
+    label = write(shorten(row.label, gutter - 8, row.size), gutter - 6, y + BASE, f"name {row.class_}", "end") if named else None
     if row.value is None:
         return el("g", el("title", row.detail), label, write("no value", scale.start, y + BASE, "tick"), data_model=row.model)
     mark = rule(scale(row.mark), y - 8, scale(row.mark), y + 8, "reference") if row.mark is not None else None
     marks = join((whisker(scale, row.low, row.high, y, row.class_), mark, el("circle", cx=scale(row.value), cy=y, r=4, class_=row.class_)))
     return el("g", el("title", row.detail), label, marks, data_model=row.model)
-
-
-def _size(row: Dot) -> float:
-    """What its name is measured by: that of the lead and of the baseline is semibold, which is wider."""
-    return SEMIBOLD * FONT if row.class_ in ("lead", "base") else FONT
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def trellis(groups: Sequence[Group], *, scale: tuple[float, float], description:
 
     def draw(width: int) -> Html:
         across = columns(width)
-        gutter = min((0.24 if across > 1 else 0.42) * width, 12 + max(text_width(d.label, _size(d)) for d in groups[0].rows))
+        gutter = min((0.24 if across > 1 else 0.42) * width, 12 + max(text_width(d.label, d.size) for d in groups[0].rows))
         each = (width - gutter) / across
         parts = []
         for at, group in enumerate(groups):
@@ -142,7 +141,7 @@ def trellis(groups: Sequence[Group], *, scale: tuple[float, float], description:
 
 def _group(group: Group, gutter: float, left: float, each: float, scale: tuple[float, float], named: bool) -> Html:
     wide, bottom = Linear(*scale, left + 6, left + each - 34), 40 + ROW * len(group.rows) + 4
-    head = join((write(shorten(group.title, each - 10, SEMIBOLD * FONT), left + 6, 13, "head"), write(group.small, left + 6, 30, "tick")))
+    head = join((write(shorten(group.title, each - 10, SEMIBOLD), left + 6, 13, "head"), write(group.small, left + 6, 30, "tick")))
     axis = bottom_axis(wide, 40, bottom, wide.tick_labels(3))
     rows = join(_dot(row, at, wide, gutter, named=named) for at, row in enumerate(group.rows))
     return join((head, axis, el("g", rows, transform="translate(0 40)")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vitrina.report.charts import AXIS, BASE, level, path, rule, upright_tick, write
 from vitrina.report.html import Drawing, Html, el, join
-from vitrina.report.scales import Box, Labels, Linear, Log, text_width
+from vitrina.report.scales import SEMIBOLD, Box, Labels, Linear, Log, text_width
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _noted(note: tuple[float, float, str] | None, line: Curve, wide: Linear | Lo
     if note is None:
         return None
     x, y, text = wide(note[0]), high(note[1]), note[2]
-    left = x + 9 + text_width(text) < width
+    left = x + 9 + text_width(text, SEMIBOLD) < width
     dot = el("circle", cx=x, cy=y, r=4, class_="lead")
     base = y - 8 if line.points[0][1] > line.points[-1][1] else y + 14 + BASE
     return join((dot, write(text, x + 9 if left else x - 9, base, "said", "start" if left else "end")))

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from vitrina.report.words import fixed
 
 FONT = 12.0  # px of the text in a plot
+SEMIBOLD = 1.1 * FONT  # what semibold text is measured by: it is wider
 _NARROW, _BROAD = frozenset("ijlIft.,:;'|!()[] -–·"), frozenset("mwMWQO@%&—…")
 
 
